@@ -1,0 +1,1 @@
+"""The site: frozen models, value types and cross-field rules."""

@@ -1,0 +1,236 @@
+"""The site as every later step sees it: complete, consistent, immutable.
+
+A `SiteFile` is what a person wrote; a `Site` is what it means. Defaults are filled
+in, bare names are full addresses, host keys are hosts. Whoever holds a `Site` needs
+no further checks: it cannot be built from a file that breaks a rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from provisioner.model.names import DomainName, HostKey, MailAddress
+from provisioner.model.secrets import PasswordHash, SecretReference
+
+IPAddress = IPv4Address | IPv6Address
+IPNetwork = IPv4Network | IPv6Network
+
+
+class Role(StrEnum):
+    """What a host does for the site."""
+
+    DNS = "dns"
+    MX = "mx"
+    SUBMISSION = "submission"
+    STORE = "store"
+
+
+class Allowance(StrEnum):
+    """An unsafe wish that a site may name under `allow_insecure`."""
+
+    OPEN_RELAY = "open-relay"
+    OPEN_RESOLVER = "open-resolver"
+    CLEARTEXT_LOGIN = "cleartext-login"
+    NO_TLS = "no-tls"
+    WEAK_HASH = "weak-hash"
+
+
+class AccountKind(StrEnum):
+    """Where mail users live: in the mail system alone, or in the host's passwd."""
+
+    VIRTUAL = "virtual"
+    SYSTEM = "system"
+
+
+class Frozen(BaseModel):
+    """A model that cannot change after it was made."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+
+class SshAccess(Frozen):
+    """How to log in to a host. None means: as the user's own ssh would."""
+
+    address: str | None = None
+    port: int | None = None
+    user: str | None = None
+    key: str | None = None
+    password: SecretReference | None = None
+    become: Literal["sudo"] | None = None
+    become_password: SecretReference | None = None
+    jump: str | None = None
+
+
+class Host(Frozen):
+    """A machine of the site."""
+
+    key: HostKey
+    fqdn: DomainName
+    addresses: tuple[IPAddress, ...]
+    roles: frozenset[Role]
+    connection: Literal["ssh", "local"] = "ssh"
+    ssh: SshAccess = SshAccess()
+    platform: str | None = None
+
+
+class Mx(Frozen):
+    """One MX record of a domain (RFC 5321 section 5.1)."""
+
+    host: HostKey
+    fqdn: DomainName
+    preference: int
+
+
+class MailDomain(Frozen):
+    """A domain that the site receives mail for."""
+
+    name: DomainName
+    mx: tuple[Mx, ...]
+
+
+class User(Frozen):
+    """A person with a mailbox."""
+
+    address: MailAddress
+    password: PasswordHash | SecretReference
+    name: str = ""
+    enabled: bool = True
+
+
+class Alias(Frozen):
+    """An address whose mail goes elsewhere. `implied`: a default nobody wrote."""
+
+    source: MailAddress
+    targets: tuple[MailAddress, ...]
+    implied: bool = False
+
+
+class Accounts(Frozen):
+    """How users exist on the store. `mailbox` is a path below the home directory."""
+
+    kind: AccountKind = AccountKind.VIRTUAL
+    group: str = "vmail"
+    shell: str = "/usr/sbin/nologin"
+    mailbox_format: Literal["maildir", "sdbox", "mdbox"] = "maildir"
+    mailbox: str = "Maildir"
+
+
+class Networks(Frozen):
+    """Who may relay without login, and who may ask the resolver (loopback always may)."""
+
+    trusted: tuple[IPNetwork, ...] = ()
+    resolver: tuple[IPNetwork, ...] = ()
+
+
+class ForwardServer(Frozen):
+    """A resolver to forward to; `tls_name` set means DNS over TLS (RFC 7858)."""
+
+    address: IPAddress
+    port: int = 53
+    tls_name: DomainName | None = None
+
+
+class ForwardZone(Frozen):
+    """Names below `zone` (`.` for all) are asked of these servers, in order."""
+
+    zone: str
+    servers: tuple[ForwardServer, ...]
+
+
+class DnsRecord(Frozen):
+    """A further record of a zone: owner and data in presentation format (RFC 1035 section 5)."""
+
+    owner: DomainName
+    type: str
+    data: str
+
+
+class Dns(Frozen):
+    """What the site's resolvers know besides the mail records."""
+
+    forward: tuple[ForwardZone, ...] = ()
+    insecure: tuple[str, ...] = ()
+    records: tuple[DnsRecord, ...] = ()
+    zone_type: Literal["transparent", "static"] = "transparent"
+
+
+class TlsFiles(Frozen):
+    """Certificate chain and key kept by the operator: paths on the controller."""
+
+    certificate: str
+    key: str
+
+
+class Submission(Frozen):
+    """Mail from the site's users (RFC 6409, RFC 8314).
+
+    message_size in bytes; logins_per_minute and connections are per client address.
+    """
+
+    ports: frozenset[int] = frozenset({587, 465})
+    message_size: int = 50 * 1024 * 1024
+    logins_per_minute: int = 30
+    connections: int = 20
+    cleartext_login: bool = False
+
+
+class Imap(Frozen):
+    """Reading by IMAP; `connections` is per user and client address."""
+
+    ports: frozenset[int] = frozenset({143, 993})
+    connections: int = 40
+    cleartext_login: bool = False
+
+
+class Pop3(Frozen):
+    """Reading by POP3; `connections` is per user and client address."""
+
+    ports: frozenset[int] = frozenset({110, 995})
+    connections: int = 10
+    uidl: Literal["classic", "guid"] = "classic"
+    workarounds: tuple[Literal["outlook-no-nuls", "oe-ns-eoh"], ...] = ()
+    cleartext_login: bool = False
+
+
+class PostfixExtra(Frozen):
+    """The escape hatch into Postfix's own syntax."""
+
+    main: Mapping[str, str] = {}
+    master: Mapping[str, Mapping[str, str]] = {}
+
+
+class Site(Frozen):
+    """The whole mail service that one site file describes."""
+
+    domain: DomainName
+    hosts: tuple[Host, ...]
+    domains: tuple[MailDomain, ...]
+    users: tuple[User, ...] = ()
+    aliases: tuple[Alias, ...] = ()
+    accounts: Accounts = Accounts()
+    networks: Networks = Networks()
+    dns: Dns = Dns()
+    tls: Literal["self-signed", "none"] | TlsFiles = "self-signed"
+    submission: Submission = Submission()
+    imap: Imap = Imap()
+    pop3: Pop3 = Pop3()
+    allow_insecure: Mapping[Allowance, str] = {}
+    postfix: PostfixExtra = PostfixExtra()
+    dovecot: Mapping[str, Mapping[str, str]] = {}
+    unbound: Mapping[str, Mapping[str, tuple[str, ...]]] = {}
+
+    def hosts_with(self, role: Role) -> tuple[Host, ...]:
+        """Return the hosts that carry a role, in the order of the file."""
+        return tuple(host for host in self.hosts if role in host.roles)
+
+    def host(self, key: str) -> Host:
+        """Return the host of that key; KeyError if there is none."""
+        for host in self.hosts:
+            if host.key == key:
+                return host
+        raise KeyError(key)

@@ -1,0 +1,1 @@
+"""One record per operating-system release that hosts run: data, never code per distribution."""

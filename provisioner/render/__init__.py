@@ -1,0 +1,1 @@
+"""Site and platform in, the files of each host out: pure."""

@@ -1,0 +1,46 @@
+"""One rendered file."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+
+
+class Plane(StrEnum):
+    """Which history a file belongs to.
+
+    Configuration rolls back; the directory (users, passwords, aliases) never does:
+    a rollback must not revive a removed user or a revoked password.
+    """
+
+    CONFIGURATION = "configuration"
+    DIRECTORY = "directory"
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """One file as it has to be on the host.
+
+    path: absolute. owner, group: names on the host. mode: permission bits. secret:
+    content is never shown. daemon: whose reload makes a change effective, empty if
+    nobody's. restart: a reload does not suffice. rank: activation order within a
+    transaction, low first (what main.cf names before main.cf).
+    """
+
+    path: str
+    content: bytes = field(repr=False)
+    owner: str = "root"
+    group: str = "root"
+    mode: int = 0o644
+    secret: bool = False
+    plane: Plane = Plane.CONFIGURATION
+    daemon: str = ""
+    restart: bool = False
+    rank: int = 50
+
+    @cached_property
+    def sha256(self) -> str:
+        """The content's SHA-256, hexadecimal."""
+        return hashlib.sha256(self.content).hexdigest()
