@@ -1,1 +1,1 @@
-"""One module a verb."""
+"""The command line: one module a verb, the only place that knows click and the terminal."""

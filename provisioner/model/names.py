@@ -1,35 +1,87 @@
-"""Names: domains, hosts, local parts and mail addresses."""
+"""Names: domains, hosts, local parts and mail addresses.
+
+Names end up in four configuration languages, in paths and in passwd(5). What a
+language could misread is refused here, once, so that no later step has to think of it.
+"""
 
 from __future__ import annotations
 
 import re
 from typing import Self
 
-import idna
-
+from provisioner.model.dns_encoding import encode_name
 from provisioner.model.values import InvalidValueError, TextValue
 
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
-_LOCAL = re.compile(r"[a-z0-9!&'*+/=?^_`{|}~-]+(\.[a-z0-9!&'*+/=?^_`{|}~-]+)*")
+_ZONE_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
+_LOCAL = re.compile(r"[a-z0-9_][a-z0-9_-]*(\.[a-z0-9_-]+)*")
+_FOREIGN_LOCAL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_+=&~-]*(\.[A-Za-z0-9_+=&~-]+)*")
+_LOCAL_LENGTH = 64
 
 
 class DomainName(TextValue):
-    """A host or mail domain in A-label form: lower case, no trailing dot (RFC 1035, RFC 5891)."""
+    """A host or mail domain in A-label form: lower case, no trailing dot.
+
+    At least two labels of letters, digits and hyphens (RFC 1123 section 2.1), each at
+    most 63 octets and 253 in all (RFC 1035 section 2.3.4). Other letters go through
+    IDNA 2008 without transitional mapping (RFC 5891).
+    """
 
     __slots__ = ()
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Return the A-label form of text; raise InvalidValueError if it is no domain name."""
-        try:
-            name = idna.encode(text.removesuffix("."), uts46=True).decode("ascii").lower()
-        except (idna.IDNAError, UnicodeError) as problem:
+        name = encode_name(text, _LABEL, "a name like example.org")
+        if "." not in name:
             raise InvalidValueError(
-                "not a domain name", want="a name like example.org"
-            ) from problem
-        if not all(_LABEL.fullmatch(label) for label in name.split(".")):
-            raise InvalidValueError("not a domain name", want="a name like example.org")
+                "a domain name of one label",
+                want="at least two labels, like example.org",
+                fix=f"write the whole name, like {name}.example.org",
+            )
         return cls(name)
+
+
+class DomainKey(TextValue):
+    """A domain as written: `name` says which it is, the text stays for messages."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return the key; raise InvalidValueError if it is no domain name."""
+        DomainName.parse(text)
+        return cls(text)
+
+    @property
+    def name(self) -> DomainName:
+        """The domain in canonical form."""
+        return DomainName.parse(self)
+
+
+class ZoneName(TextValue):
+    """A name in the DNS that need not be a host, as written: `.`, `com`, `_tcp.example.org`."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return the name; raise InvalidValueError if text is no DNS name."""
+        canonical_zone(text)
+        return cls(text)
+
+    @property
+    def canonical(self) -> str:
+        """The A-label name in lower case without trailing dot, or `.`."""
+        return canonical_zone(self)
+
+
+def canonical_zone(text: str) -> str:
+    """Return a DNS name in lower-case A-labels without trailing dot, or `.` for the root.
+
+    Underscores are allowed, one label is enough. Raises InvalidValueError.
+    """
+    return "." if text == "." else encode_name(text, _ZONE_LABEL, 'a zone like com, or "."')
 
 
 class HostKey(TextValue):
@@ -40,22 +92,40 @@ class HostKey(TextValue):
     @classmethod
     def parse(cls, text: str) -> Self:
         """Return the key; raise InvalidValueError unless it is one lower-case label."""
-        if not _LABEL.fullmatch(text):
-            raise InvalidValueError("not a host key", want="one label, like mail")
-        return cls(text)
+        if _LABEL.fullmatch(text):
+            return cls(text)
+        want = (
+            "one label of lower-case letters, digits and hyphens, at most 63 characters, like mail"
+        )
+        if _LABEL.fullmatch(text.lower()):
+            raise InvalidValueError(
+                "a host key with upper-case letters", want=want, fix=f"write {text.lower()}"
+            )
+        if "." in text:
+            raise InvalidValueError(
+                "a host key with a dot",
+                want=want,
+                fix="use a short key, and `fqdn` for the full name",
+            )
+        raise InvalidValueError("not a host key", want=want, fix="use a short name, like mail")
 
 
 class LocalPart(TextValue):
-    """What stands left of the @ (RFC 5321 section 4.1.2, dot-atom form), lower case."""
+    """What stands left of the @: lower-case letters, digits, and `.`, `_`, `-` inside.
+
+    A part of the dot-atom of RFC 5321 section 4.1.2: `+` parts the name from a detail
+    (RFC 5233), the other marks mean something in a file name, a shell or a lookup table.
+    Postfix refuses a leading hyphen (postconf(5), allow_min_user).
+    """
 
     __slots__ = ()
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Return the local part; raise InvalidValueError if it is none."""
-        if not _LOCAL.fullmatch(text):
-            raise InvalidValueError("not a user name", want="a name like alice")
-        return cls(text)
+        if len(text) <= _LOCAL_LENGTH and _LOCAL.fullmatch(text):
+            return cls(text)
+        raise _not_local(text)
 
 
 class MailAddress(TextValue):
@@ -68,8 +138,27 @@ class MailAddress(TextValue):
         """Return the address; raise InvalidValueError if it is none."""
         local, at, domain = text.rpartition("@")
         if not at:
-            raise InvalidValueError("not a mail address", want="local@domain")
+            raise InvalidValueError(
+                "not a mail address", want="local@domain", fix="add @ and a domain"
+            )
         return cls(f"{LocalPart.parse(local)}@{DomainName.parse(domain)}")
+
+    @classmethod
+    def parse_foreign(cls, text: str) -> Self:
+        """Return an address elsewhere, whose local part may hold upper case and `+ = & ~`.
+
+        The case is kept: only the receiving site may interpret a local part (RFC 5321
+        section 2.4). Raises InvalidValueError if text is no such address.
+        """
+        local, _, domain = text.rpartition("@")
+        name = DomainName.parse(domain)
+        if len(local) > _LOCAL_LENGTH or not _FOREIGN_LOCAL.fullmatch(local):
+            raise InvalidValueError(
+                "not a mail address",
+                want="local@domain; the local part of letters, digits and . _ - + = & ~",
+                fix="write the address as the other site prints it, without quotes or comments",
+            )
+        return cls(f"{local}@{name}")
 
     @property
     def local(self) -> LocalPart:
@@ -80,3 +169,57 @@ class MailAddress(TextValue):
     def domain(self) -> DomainName:
         """The part after the @."""
         return DomainName(self.rpartition("@")[2])
+
+
+class Mailbox(TextValue):
+    """A user, or an alias, as written: a local part of some domain, or a full address.
+
+    The text stays as it was written, so that a message can point at it; `at` says what
+    it means.
+    """
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return the mailbox; raise InvalidValueError if text is neither form."""
+        local, at, domain = text.partition("@")
+        if at:
+            if not local:
+                raise InvalidValueError(
+                    "an address without a user: catch-all addresses are not supported",
+                    want="a user name or an address",
+                    fix="list the addresses that shall receive mail",
+                )
+            DomainName.parse(domain)
+        LocalPart.parse(local)
+        return cls(text)
+
+    def at(self, domain: DomainName) -> MailAddress:
+        """Return the full address; a bare name belongs to `domain`."""
+        local, at, own = self.partition("@")
+        return MailAddress(f"{local}@{DomainName.parse(own) if at else domain}")
+
+    @property
+    def bare(self) -> bool:
+        """Whether it was written without a domain."""
+        return "@" not in self
+
+
+def _not_local(text: str) -> InvalidValueError:
+    want = "lower-case letters, digits, and . _ - between them, at most 64, like alice"
+    if len(text) > _LOCAL_LENGTH:
+        return InvalidValueError(
+            f"a user name of {len(text)} characters", want=want, fix="shorten the name"
+        )
+    if _LOCAL.fullmatch(text.lower()):
+        return InvalidValueError(
+            "a user name with upper-case letters", want=want, fix=f"write {text.lower()}"
+        )
+    if "+" in text:
+        return InvalidValueError(
+            "a user name with +, which parts the name from a detail",
+            want=want,
+            fix="leave + and what follows out: mail to name+detail arrives as well",
+        )
+    return InvalidValueError("not a user name", want=want, fix="remove every other character")

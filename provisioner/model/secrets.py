@@ -8,6 +8,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
+from provisioner.model.hashes import is_crypt, is_weak, parse_hash
 from provisioner.model.names import MailAddress
 from provisioner.model.values import TextValue
 
@@ -20,7 +21,8 @@ class PasswordHash(TextValue):
     @classmethod
     def parse(cls, text: str) -> Self:
         """Return the hash; raise InvalidValueError if text is not a well-formed one."""
-        return cls(text)
+        scheme, digest = parse_hash(text)
+        return cls(f"{{{scheme}}}{digest}")
 
     @property
     def scheme(self) -> str:
@@ -31,6 +33,19 @@ class PasswordHash(TextValue):
     def digest(self) -> str:
         """What follows the scheme, as crypt(5) writes it."""
         return self[self.index("}") + 1 :]
+
+    @property
+    def weak(self) -> bool:
+        """Whether a stolen hash gives up its password quickly."""
+        return is_weak(self.scheme, self.digest)
+
+    @property
+    def crypt(self) -> bool:
+        """Whether a system account can have it: the scheme is one of crypt's."""
+        return is_crypt(self.scheme)
+
+    def __repr__(self) -> str:
+        return f"PasswordHash({{{self.scheme}}}…)"
 
 
 class SecretReference(BaseModel):
@@ -53,3 +68,15 @@ class SiteSecrets:
 
     passwords: Mapping[MailAddress, PasswordHash] = field(default_factory=dict, repr=False)
     tls_chain: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class KnownCredential:
+    """A referenced password that was settled before, as the host remembers it.
+
+    tag: a digest keyed with a secret that stays with the controller, so that an
+    unchanged password is recognised without the cost of its hash.
+    """
+
+    tag: str = field(repr=False)
+    hash: PasswordHash = field(repr=False)

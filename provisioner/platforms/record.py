@@ -32,17 +32,57 @@ class DaemonRecord(Frozen):
     """One daemon as the release packages it.
 
     version: the release's own, used where no host has been asked. dialect: the
-    folder under templates/ that speaks it. units: what runs, in start order; the
-    first is the one to enable, reload and restart. runs: the units whose state says
+    folder under templates/ that speaks it, empty where one folder speaks to all.
+    unit: the one to enable, reload and restart. running_unit: the one whose state says
     whether the daemon is up (Debian 12's postfix.service only runs /bin/true).
     """
 
     version: str
-    dialect: str
+    dialect: str = ""
     packages: tuple[str, ...]
     unit: str
     running_unit: str
     config_dir: str
+
+
+class UnboundHabits(Frozen):
+    """Where the release keeps Unbound's things.
+
+    parts_dir: below config_dir, where the vendor's own parts lie. control: the Unix
+    socket of unbound-control(8). anchor: the root's trust anchor, which Unbound itself
+    keeps up to date (RFC 5011). anchor_command: makes that file where it is missing, as the
+    unit would before its first start; unbound-checkconf(8) wants it there. pid_file:
+    where the unit looks for it.
+    """
+
+    user: str
+    directory: str
+    parts_dir: str
+    control: str
+    anchor: str
+    anchor_command: tuple[str, ...]
+    pid_file: str
+
+
+class PostfixHabits(Frozen):
+    """How the release builds Postfix.
+
+    chroot: whether master.cf confines the services that can be. map_type: of maps that
+    need no postmap(1). queue_directory: what a relative socket path is relative to.
+    parameters: what the vendor sets in its main.cf because the compiled-in value is
+    another one: the upgrade scripts of the package depend on it.
+    """
+
+    chroot: bool
+    map_type: str
+    queue_directory: str
+    parameters: Mapping[str, str] = {}
+
+
+class DovecotHabits(Frozen):
+    """first_valid_uid: the lowest uid that `useradd --system` hands out (login.defs(5))."""
+
+    first_valid_uid: int
 
 
 class Platform(Frozen):
@@ -54,14 +94,9 @@ class Platform(Frozen):
     package_manager: Literal["apt", "dnf"]
     base_packages: tuple[str, ...]
     daemons: Mapping[Daemon, DaemonRecord]
-    postfix_chroot: bool
-    postfix_map_type: str
-    postfix_daemon_directory: str
-    unbound_conf_dir: str
-    unbound_user: str
-    unbound_control: str
-    unbound_anchor: str
-    unbound_directory: str
+    unbound: UnboundHabits
+    postfix: PostfixHabits
+    dovecot: DovecotHabits
     ca_bundle: str
     nologin: str
     mail_log: str

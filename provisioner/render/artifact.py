@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 
+from provisioner.platforms.record import Daemon
+
 
 class Plane(StrEnum):
     """Which history a file belongs to.
@@ -24,9 +26,9 @@ class Artifact:
     """One file as it has to be on the host.
 
     path: absolute. owner, group: names on the host. mode: permission bits. secret:
-    content is never shown. daemon: whose reload makes a change effective, empty if
-    nobody's. restart: a reload does not suffice. rank: activation order within a
-    transaction, low first (what main.cf names before main.cf).
+    content is never shown. daemons: those whose reload makes a change effective.
+    restart: a reload does not suffice. rank: activation order within a transaction,
+    low first (what main.cf names before main.cf).
     """
 
     path: str
@@ -36,7 +38,7 @@ class Artifact:
     mode: int = 0o644
     secret: bool = False
     plane: Plane = Plane.CONFIGURATION
-    daemon: str = ""
+    daemons: tuple[Daemon, ...] = ()
     restart: bool = False
     rank: int = 50
 

@@ -1,0 +1,55 @@
+# The project's commands. `make` alone lists them.
+
+PYTEST = .venv/bin/pytest
+
+.PHONY: help venv demo demo-down test test-all check golden lock wheel clean
+
+help:
+	@echo "make demo       boot the lab, apply the tutorial's site, verify it, send a mail"
+	@echo "make demo-down  remove every trace of the demo"
+	@echo "make test       all tests, real hosts included (says which cannot run here, and why)"
+	@echo "make test-all   the full matrices as well"
+	@echo "make check      the gates: ruff, mypy, import-linter, shellcheck, unit tests"
+	@echo "make golden     rewrite the golden trees from today's templates"
+	@echo "make lock       resolve the dependencies anew"
+	@echo "make wheel      build the package into dist/"
+
+venv:
+	@tools/setup-venv.sh
+
+demo: venv
+	@.venv/bin/mailprov lab demo inventories/tutorial/lab.yaml
+
+demo-down: venv
+	@.venv/bin/mailprov lab down demo
+
+test: venv
+	@tools/setup-tests.sh
+	$(PYTEST) -m "not matrix"
+
+test-all: venv
+	@tools/setup-tests.sh
+	$(PYTEST)
+
+check: venv
+	@tools/setup-tests.sh --tools-only
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	shellcheck tools/*.sh .ci/run
+	$(PYTEST) tests/unit -q
+
+golden: venv
+	.venv/bin/python tests/golden/rewrite.py
+
+lock: venv
+	.venv/bin/pip install --quiet uv
+	.venv/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+		--custom-compile-command "make lock" --group dev pyproject.toml -o requirements/dev.lock
+
+wheel: venv
+	.venv/bin/python -m build --wheel --no-isolation --outdir dist .
+
+clean:
+	rm -rf .venv dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

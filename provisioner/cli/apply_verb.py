@@ -1,0 +1,77 @@
+"""`mailprov apply`: bring the hosts to what the site file says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from provisioner.cli.composition import open_run
+from provisioner.cli.options import host_options
+from provisioner.cli.outcome import (
+    anything_changed,
+    error_rows,
+    exit_code_of,
+    outcome_json,
+    outcome_table,
+    verdict_lines,
+)
+from provisioner.cli.terminal import show_diagnostics
+from provisioner.clients.asking import SiteAsker
+from provisioner.diagnostics import ExitCode, MailprovError
+from provisioner.probes.finding import Verdict
+from provisioner.workflow.apply import HostOutcome, apply_site
+from provisioner.workflow.verify import verify_site
+
+
+@click.command("apply")
+@host_options
+def command(site_file: Path, limit: Sequence[str], *, as_json: bool, accept_new: bool) -> int:
+    """Bring every host to what the site file says, then verify it.
+
+    Nothing live is touched before the new configuration has passed the daemons' own
+    checks. With nothing to change, nothing is written and nothing is probed.
+    """
+    verdict: Verdict | None = None
+    unverified: tuple[MailprovError, ...] = ()
+    with open_run(site_file, limit, accept_new=accept_new, quiet=as_json) as run:
+        outcomes = apply_site(run)
+        errors = tuple(outcome.error for outcome in outcomes if outcome.error)
+        if not errors and anything_changed(outcomes):
+            report = verify_site(run, SiteAsker)
+            verdict, unverified = report.verdict, tuple(report.errors.values())
+    errors += unverified
+    if as_json:
+        click.echo(json.dumps(_as_json(outcomes, verdict, errors), indent=2, ensure_ascii=False))
+    else:
+        _show(outcomes, verdict, errors)
+    if errors:
+        return exit_code_of(errors)
+    return ExitCode.FAILED if verdict and not verdict.passed else ExitCode.OK
+
+
+def _as_json(
+    outcomes: Sequence[HostOutcome], verdict: Verdict | None, errors: Sequence[MailprovError]
+) -> dict[str, object]:
+    return {
+        "hosts": {outcome.host: outcome_json(outcome) for outcome in outcomes},
+        "changes": sum(len(outcome.changes) for outcome in outcomes),
+        "verify": verdict.as_json() if verdict else None,
+        "errors": error_rows(errors),
+    }
+
+
+def _show(
+    outcomes: Sequence[HostOutcome], verdict: Verdict | None, errors: Sequence[MailprovError]
+) -> None:
+    notices = dict.fromkeys(notice for outcome in outcomes for notice in outcome.notices)
+    for notice in notices:
+        click.echo(f"note: {notice}")
+    click.echo(outcome_table(outcomes))
+    if verdict:
+        for line in verdict_lines(verdict, everything=False):
+            click.echo(line)
+    for error in errors:
+        show_diagnostics(error.diagnostics)

@@ -1,0 +1,75 @@
+"""The composition root: where the layers meet.
+
+A verb asks for a `Run`; here it is put together of the site file, the secrets it
+refers to, the SSH fleet and the remote program.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from provisioner.cli.terminal import LiveProgress, show_diagnostics
+from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, quoted
+from provisioner.inventory.load import LoadedSite, load_site
+from provisioner.model.site import Host, Site
+from provisioner.workflow.compiling import Compiler
+from provisioner.workflow.run import Run
+
+
+def load_and_warn(path: Path) -> LoadedSite:
+    """Return the site of a file, with its warnings shown; MailprovError if it is invalid."""
+    loaded = load_site(path)
+    show_diagnostics(loaded.warnings)
+    return loaded
+
+
+def limited_hosts(site: Site, limit: Sequence[str]) -> tuple[Host, ...]:
+    """Return the hosts that `--limit` leaves; MailprovError if it names an unknown one."""
+    known = [host.key for host in site.hosts]
+    unknown = [name for name in limit if name not in known]
+    if unknown:
+        raise MailprovError(
+            [
+                Diagnostic(
+                    summary="--limit names no host of the site",
+                    got=quoted(name),
+                    want=f"one of {', '.join(known)}",
+                    fix="use the key under `hosts:` in the site file",
+                )
+                for name in unknown
+            ],
+            ExitCode.USAGE,
+        )
+    return tuple(host for host in site.hosts if not limit or host.key in limit)
+
+
+@contextmanager
+def open_run(path: Path, limit: Sequence[str], *, accept_new: bool, quiet: bool) -> Iterator[Run]:
+    """Yield a run over the site of a file, with its connections closed afterwards.
+
+    The site and every secret it refers to are read before any connection is made.
+    """
+    from provisioner.inventory.secrets import read_secrets  # noqa: PLC0415 not for --help
+    from provisioner.ssh.fleet import Fleet  # noqa: PLC0415 paramiko is not for --help
+    from provisioner.ssh.options import SshOptions  # noqa: PLC0415 as Fleet
+    from provisioner.ssh.remote.program import remote_programs  # noqa: PLC0415 as Fleet
+
+    site = load_and_warn(path).site
+    hosts = limited_hosts(site, limit)
+    secrets = read_secrets(site, path)
+    show_diagnostics(secrets.warnings)
+    with Fleet(SshOptions(accept_new_host_keys=accept_new), secrets.reveal) as fleet:
+        yield Run(
+            site=site,
+            hosts=hosts,
+            fleet=fleet,
+            programs=remote_programs(),
+            compiler=Compiler(site, secrets.settle, secrets.tls_chain),
+            progress=LiveProgress([host.key for host in hosts], quiet=quiet),
+            owner=f"{getpass.getuser()}@{socket.gethostname()} (process {os.getpid()})",
+        )

@@ -1,0 +1,101 @@
+"""`mailprov lab`: real hosts on this machine."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import click
+
+from provisioner.cli.options import debug_option
+from provisioner.cli.terminal import table
+from provisioner.diagnostics import ExitCode
+
+
+@click.group("lab")
+def command() -> None:
+    """Real hosts on this machine: Debian servers with systemd and a network, as root.
+
+    They have no route out. `mailprov lab demo` shows a whole site on them.
+    """
+
+
+@command.command("install")
+@debug_option
+def install() -> None:
+    """Install the Debian packages that the lab needs."""
+    from provisioner.lab import install_requirements  # noqa: PLC0415 not for --help
+
+    installed = install_requirements()
+    click.echo(f"installed: {' '.join(installed)}" if installed else "nothing is missing")
+
+
+@command.command("up")
+@click.argument("name")
+@click.argument("site_file", metavar="SITE", type=click.Path(path_type=Path))
+@debug_option
+def up(name: str, site_file: Path) -> None:
+    """Boot hosts with the names and addresses of a site file, written for the lab."""
+    from provisioner.cli.composition import load_and_warn  # noqa: PLC0415 not for --help
+    from provisioner.lab import Lab  # noqa: PLC0415 not for --help
+    from provisioner.lab.demo import specs_for  # noqa: PLC0415 not for --help
+
+    lab = Lab.up(name, specs_for(load_and_warn(site_file).site))
+    copy = lab.home / "site.yaml"
+    copy.write_text(lab.site(site_file.read_text(encoding="utf-8")), encoding="utf-8")
+    click.echo(f"lab {name} is up; apply the site to it with")
+    click.echo(f"  HOME={lab.home} mailprov apply {copy}")
+
+
+@command.command("down")
+@click.argument("name")
+@click.option("--purge", is_flag=True, help="Remove the cached root trees as well.")
+@debug_option
+def down(name: str, *, purge: bool) -> None:
+    """Remove a lab: its hosts, network and files, whatever state they are in."""
+    from provisioner.lab import take_down  # noqa: PLC0415 not for --help
+
+    take_down(name, purge=purge)
+    click.echo(f"lab {name} is gone")
+
+
+@command.command("status")
+@debug_option
+def status() -> None:
+    """List the labs of this machine and their hosts."""
+    from provisioner.lab import Lab, list_states  # noqa: PLC0415 not for --help
+
+    rows = [
+        (name, host.name, ", ".join(host.addresses), "up" if host.running else "down")
+        for name in list_states()
+        for host in Lab.attach(name).status().hosts
+    ]
+    click.echo(table(("LAB", "HOST", "ADDRESSES", "STATE"), rows) if rows else "no lab is up")
+
+
+@command.command("shell")
+@click.argument("name")
+@click.argument("host")
+@debug_option
+def shell(name: str, host: str) -> None:
+    """Open a root shell on a lab host, network or not."""
+    from provisioner.lab import Lab  # noqa: PLC0415 not for --help
+
+    arguments = Lab.attach(name).host(host).shell_argv()
+    os.execvp(arguments[0], arguments)  # noqa: S606 becomes the shell the user asked for
+
+
+@command.command("demo")
+@click.argument("site_file", metavar="SITE", type=click.Path(path_type=Path))
+@debug_option
+def demo(site_file: Path) -> int:
+    """Show a site from nothing to a mail that was read, on the lab named demo."""
+    from provisioner.lab import install_requirements  # noqa: PLC0415 not for --help
+    from provisioner.lab.demo import run_demo  # noqa: PLC0415 not for --help
+
+    begun = time.monotonic()
+    install_requirements()
+    run_demo(site_file, lambda text: click.echo(f"\n{text}"))
+    click.echo(f"\n{time.monotonic() - begun:.0f} s in all")
+    return ExitCode.OK

@@ -1,0 +1,101 @@
+"""The `mailprov` command.
+
+Verbs are loaded when they are called: `mailprov --help` must not pay for SSH. Every
+error that a person can meet ends here, as a message and an exit code; a traceback is
+shown only with --debug.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from importlib import import_module
+
+import click
+
+from provisioner import __version__
+from provisioner.diagnostics import ExitCode, MailprovError
+
+INTERRUPTED = 130
+
+# verb: what `mailprov --help` says of it. Each is a module of this package.
+_VERBS = {
+    "validate": "Check a site file, without any connection.",
+    "schema": "Print the JSON Schema of the site file, for editors.",
+    "render": "Write the files of each host into a folder, offline.",
+    "plan": "Show what apply would change.",
+    "apply": "Bring the hosts to what the site file says, then verify.",
+    "verify": "Prove from outside that the site does what the file says.",
+    "lab": "Real hosts on this machine, to try things on.",
+}
+
+
+class Verbs(click.Group):
+    """The verbs, each imported at its first use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 click's signature
+        """Return the verbs in the order in which a site comes to life."""
+        return list(_VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 click's signature
+        """Return a verb's command, None if there is no such verb."""
+        if cmd_name not in _VERBS:
+            return None
+        module = import_module(f"provisioner.cli.{cmd_name}_verb")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 click's signature
+        """Write the list of verbs without importing any."""
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(_VERBS.items()))
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="mailprov")
+def mailprov() -> None:
+    """One readable file becomes a working mail site: Unbound, Postfix and Dovecot.
+
+    The site file is the argument after the verb, ./site.yaml where none is given.
+    """
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line; return its exit code and never raise."""
+    try:
+        code = mailprov.main(arguments, prog_name="mailprov", standalone_mode=False)
+    except Exception as error:  # noqa: BLE001 the last line of defence: no traceback reaches a user
+        return _tell(error, arguments)
+    except KeyboardInterrupt:
+        click.echo("mailprov: interrupted", err=True)
+        return INTERRUPTED
+    return code if isinstance(code, int) else ExitCode.OK
+
+
+def _tell(error: Exception, arguments: list[str]) -> int:
+    """Say what is wrong and return the exit code for it."""
+    if isinstance(error, click.ClickException):
+        error.show()
+        return ExitCode.USAGE
+    if isinstance(error, click.Abort):
+        click.echo("mailprov: interrupted", err=True)
+        return INTERRUPTED
+    if isinstance(error, BrokenPipeError):
+        # The reader of our output has left, as `mailprov plan | head` does.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.FAILED
+    if "--debug" in arguments:
+        traceback.print_exception(error)
+    if isinstance(error, MailprovError):
+        for diagnostic in error.diagnostics:
+            click.echo(diagnostic.render(), err=True)
+        return error.exit_code
+    click.echo(f"mailprov: internal error: {type(error).__name__}: {error}", err=True)
+    click.echo("  fix:  run it again with --debug and report what it shows", err=True)
+    return ExitCode.FAILED

@@ -1,0 +1,41 @@
+"""Arguments and options that several verbs share; each means the same everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+Command = Callable[..., Any]
+
+site_argument = click.argument(
+    "site_file", metavar="[SITE]", default="site.yaml", type=click.Path(path_type=Path)
+)
+
+limit_option = click.option(
+    "--limit",
+    "limit",
+    multiple=True,
+    metavar="HOST",
+    help="Only this host of the site; may be given several times.",
+)
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
+debug_option = click.option("--debug", is_flag=True, help="Show tracebacks.", expose_value=False)
+
+accept_option = click.option(
+    "--accept-new-host-keys",
+    "accept_new",
+    is_flag=True,
+    help="Add unknown host keys to ~/.ssh/known_hosts; changed ones are never accepted.",
+)
+
+
+def host_options(command: Command) -> Command:
+    """Add what every verb takes that talks to hosts."""
+    for option in (debug_option, accept_option, json_option, limit_option, site_argument):
+        command = option(command)
+    return command

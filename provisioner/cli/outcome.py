@@ -1,0 +1,94 @@
+"""How outcomes and verdicts look, to a person and to a program."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from provisioner.cli.terminal import coloured, table
+from provisioner.diagnostics import ExitCode, MailprovError
+from provisioner.plan.change import Action
+from provisioner.probes.finding import Finding, Status, Verdict
+from provisioner.workflow.apply import HostOutcome, HostStatus
+
+# Which error decides when hosts failed differently: a person must act on the first.
+_PRECEDENCE = (ExitCode.UNREACHABLE, ExitCode.REFUSED, ExitCode.INVALID_SITE, ExitCode.FAILED)
+
+
+def exit_code_of(errors: Iterable[MailprovError]) -> ExitCode:
+    """Return the exit code for several hosts' errors; OK if there is none."""
+    codes = {error.exit_code for error in errors}
+    return next((code for code in _PRECEDENCE if code in codes), ExitCode.OK)
+
+
+def error_rows(errors: Iterable[MailprovError]) -> list[dict[str, str]]:
+    """Return errors as JSON rows."""
+    return [diagnostic.as_json() for error in errors for diagnostic in error.diagnostics]
+
+
+def outcome_table(outcomes: Sequence[HostOutcome]) -> str:
+    """Return the table that ends an apply."""
+    rows = [
+        (
+            outcome.host,
+            outcome.status.value,
+            str(len(outcome.changes)),
+            outcome.generation or "-",
+            _services(outcome),
+        )
+        for outcome in outcomes
+    ]
+    return table(("HOST", "STATUS", "CHANGES", "GENERATION", "SERVICES"), rows)
+
+
+def _services(outcome: HostOutcome) -> str:
+    words = {Action.START: "started", Action.RESTART: "restarted", Action.RELOAD: "reloaded"}
+    done = [
+        f"{change.name.removesuffix('.service')} {words[change.action]}"
+        for change in outcome.changes
+        if change.kind == "unit" and change.action in words
+    ]
+    return ", ".join(done) or "-"
+
+
+def outcome_json(outcome: HostOutcome) -> dict[str, object]:
+    """Return one host's outcome as a JSON object."""
+    return {
+        "status": outcome.status.value,
+        "generation": outcome.generation,
+        "changes": [change.as_json() for change in outcome.changes],
+        "notices": list(outcome.notices),
+    }
+
+
+def anything_changed(outcomes: Iterable[HostOutcome]) -> bool:
+    """Tell whether an apply changed a host."""
+    return any(outcome.status is HostStatus.CHANGED for outcome in outcomes)
+
+
+def verdict_lines(verdict: Verdict, *, everything: bool) -> Iterator[str]:
+    """Yield a verdict's lines: what is wrong in full, the rest counted.
+
+    everything: name the probes that passed, too.
+    """
+    for status in (Status.PASSED, Status.SKIPPED, Status.WARNING, Status.FAILED):
+        for finding in verdict.with_status(status):
+            if status is Status.PASSED or (status is Status.SKIPPED and not everything):
+                if everything:
+                    yield f"{_word(finding)}  {finding.id}"
+            else:
+                yield from _finding_lines(finding)
+    counts = ", ".join(f"{verdict.counts[status]} {status.value}" for status in Status)
+    yield f"verify: {counts}"
+
+
+def _word(finding: Finding) -> str:
+    return coloured(f"{finding.status.value:<7}", finding.status.value)
+
+
+def _finding_lines(finding: Finding) -> Iterator[str]:
+    via = "" if finding.via in {"direct", "host"} else f" (asked through {finding.via})"
+    yield f"{_word(finding)}  {finding.id}: {finding.question}{via}"
+    for label, text in (("got", finding.got), ("want", finding.want), ("fix", finding.remedy)):
+        if text:
+            shown = text.replace("\n", "\n               ")
+            yield f"         {label + ':':5} {shown}"

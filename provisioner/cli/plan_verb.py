@@ -1,0 +1,84 @@
+"""`mailprov plan`: what apply would change."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import click
+
+from provisioner.cli.composition import open_run
+from provisioner.cli.options import host_options
+from provisioner.cli.outcome import error_rows, exit_code_of
+from provisioner.cli.terminal import coloured, show_diagnostics
+from provisioner.diagnostics import ExitCode
+from provisioner.plan.change import Change, Plan
+from provisioner.workflow.plan import SitePlan, plan_site
+
+
+@click.command("plan")
+@host_options
+def command(site_file: Path, limit: Sequence[str], *, as_json: bool, accept_new: bool) -> int:
+    """Show what apply would change, as unified diffs; nothing is written.
+
+    Exit code 0 if there is nothing to change, 2 if there is. Secrets are never shown.
+    """
+    with open_run(site_file, limit, accept_new=accept_new, quiet=as_json) as run:
+        survey = plan_site(run)
+    if as_json:
+        click.echo(json.dumps(_as_json(survey), indent=2, ensure_ascii=False))
+    else:
+        for line in _lines(survey):
+            click.echo(line)
+        for error in survey.errors.values():
+            show_diagnostics(error.diagnostics)
+    if survey.errors:
+        return exit_code_of(survey.errors.values())
+    return ExitCode.OK if survey.is_empty else ExitCode.CHANGES_PENDING
+
+
+def _as_json(survey: SitePlan) -> dict[str, object]:
+    hosts = {
+        host: {
+            "generation": plan.generation.id,
+            "changes": [change.as_json() for change in plan.changes],
+            "notices": list(plan.generation.notices),
+        }
+        for host, plan in survey.plans.items()
+    }
+    return {"hosts": hosts, "errors": error_rows(survey.errors.values())}
+
+
+def _lines(survey: SitePlan) -> Iterator[str]:
+    notices = [notice for plan in survey.plans.values() for notice in plan.generation.notices]
+    for notice in dict.fromkeys(notices):
+        yield f"note: {notice}"
+    for host, plan in survey.plans.items():
+        yield from _host_lines(host, plan)
+    total = sum(len(plan.changes) for plan in survey.plans.values())
+    hosts = len(survey.plans)
+    yield f"{total} change{'' if total == 1 else 's'} on {hosts} host{'' if hosts == 1 else 's'}"
+
+
+def _host_lines(host: str, plan: Plan) -> Iterator[str]:
+    if not plan.changes:
+        yield f"{host}: nothing to change"
+        return
+    yield f"{host}: {plan.generation.platform.title}"
+    packages = plan.missing_packages
+    if packages:
+        yield f"  {coloured('install', 'create')} {' '.join(packages)}"
+    for change in plan.transaction:
+        yield f"  {coloured(change.action.value, change.action.value)} {_named(change)}"
+        for row in change.diff.splitlines():
+            yield "    " + _coloured_row(row)
+
+
+def _named(change: Change) -> str:
+    return f"{change.kind} {change.name}: {change.reason}"
+
+
+def _coloured_row(row: str) -> str:
+    word = {"+": "create", "-": "remove"}.get(row[:1], "")
+    return coloured(row, word)

@@ -1,0 +1,106 @@
+"""`mailprov render`: the files of each host, offline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import click
+
+from provisioner.cli.composition import limited_hosts, load_and_warn
+from provisioner.cli.options import debug_option, limit_option, site_argument
+from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
+from provisioner.model.secrets import PasswordHash, SiteSecrets
+from provisioner.model.site import Host, Site
+from provisioner.platforms.records import known_platforms, platform_named
+from provisioner.render.artifact import Artifact
+from provisioner.render.host_tree import render_host
+
+_RECORD = ".mailprov-render"
+_DEFAULT_PLATFORM = "debian-12"
+
+
+@click.command("render")
+@site_argument
+@limit_option
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The folder to write HOST/PATH into; empty, new, or made by an earlier render.",
+)
+@click.option(
+    "--platform",
+    default=_DEFAULT_PLATFORM,
+    show_default=True,
+    help="For hosts whose platform the site file leaves to detection.",
+)
+@debug_option
+def command(site_file: Path, limit: Sequence[str], output: Path, platform: str) -> int:
+    """Write each host's files below a folder, without any connection.
+
+    Passwords and keys that the site file gives by reference are not read: a
+    placeholder that never admits anybody stands where they will be.
+    """
+    site = load_and_warn(site_file).site
+    hosts = limited_hosts(site, limit)
+    files = dict(_rendered(site, hosts, platform))
+    _write(output, files)
+    click.echo(f"{len(files)} files of {len(hosts)} hosts written to {output}")
+    return ExitCode.OK
+
+
+def _rendered(
+    site: Site, hosts: Sequence[Host], default_platform: str
+) -> Iterator[tuple[str, Artifact]]:
+    passwords = {
+        user.address: user.password
+        for user in site.users
+        if isinstance(user.password, PasswordHash)
+    }
+    for host in hosts:
+        name = host.platform or default_platform
+        if name not in {platform.name for platform in known_platforms()}:
+            known = ", ".join(platform.name for platform in known_platforms())
+            raise MailprovError(
+                Diagnostic("unknown platform", str(host.key), name, f"one of {known}"),
+                ExitCode.REFUSED,
+            )
+        for artifact in render_host(site, host, platform_named(name), SiteSecrets(passwords)):
+            yield f"{host.key}{artifact.path}", artifact
+
+
+def _write(folder: Path, files: dict[str, Artifact]) -> None:
+    record = folder / _RECORD
+    try:
+        earlier = record.read_text(encoding="utf-8").splitlines() if record.exists() else []
+        if folder.exists() and not record.exists() and any(folder.iterdir()):
+            raise MailprovError(
+                Diagnostic(
+                    summary="the folder holds files that render did not write",
+                    where=str(folder),
+                    want="an empty folder, a new one, or one that an earlier render made",
+                    fix="name another folder with -o",
+                )
+            )
+        for name in sorted(set(earlier) - set(files)):
+            (folder / name).unlink(missing_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, artifact in files.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # A secret must not be readable for an instant either.
+            path.unlink(missing_ok=True)
+            path.touch(mode=0o600 if artifact.secret else 0o644)
+            path.write_bytes(artifact.content)
+        record.write_text("".join(f"{name}\n" for name in sorted(files)), encoding="utf-8")
+    except OSError as problem:
+        raise MailprovError(
+            Diagnostic(
+                summary="the rendered files could not be written",
+                where=str(folder),
+                got=str(problem),
+                fix="name a folder that you may write with -o",
+            )
+        ) from problem

@@ -1,0 +1,57 @@
+"""`mailprov validate`: check the site file, taken alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from provisioner.cli.options import debug_option, json_option, site_argument
+from provisioner.cli.terminal import show_diagnostics
+from provisioner.diagnostics import ExitCode, MailprovError
+from provisioner.inventory.load import load_site
+from provisioner.model.site import Site
+
+
+@click.command("validate")
+@site_argument
+@json_option
+@debug_option
+def command(site_file: Path, *, as_json: bool) -> int:
+    """Check a site file; no host is asked, no secret is read.
+
+    Exit code 0 if it is valid, 3 if not: every mistake is listed with its place, what
+    was got, what was wanted and how to fix it.
+    """
+    try:
+        loaded = load_site(site_file)
+    except MailprovError as error:
+        if not as_json:
+            raise
+        rows = [diagnostic.as_json() for diagnostic in error.diagnostics]
+        click.echo(json.dumps({"valid": False, "errors": rows, "warnings": []}, indent=2))
+        return error.exit_code
+    if as_json:
+        rows = [diagnostic.as_json() for diagnostic in loaded.warnings]
+        click.echo(json.dumps({"valid": True, "errors": [], "warnings": rows}, indent=2))
+    else:
+        show_diagnostics(loaded.warnings)
+        click.echo(f"{site_file}: valid: {_in_words(loaded.site)}")
+    return ExitCode.OK
+
+
+def _in_words(site: Site) -> str:
+    counts = (
+        (len(site.hosts), "host"),
+        (len(site.domains), "domain"),
+        (len(site.users), "user"),
+        (len(site.aliases), "alias"),
+    )
+    return f"{site.domain}, " + ", ".join(
+        f"{number} {_plural(word) if number != 1 else word}" for number, word in counts
+    )
+
+
+def _plural(word: str) -> str:
+    return f"{word}es" if word.endswith("s") else f"{word}s"

@@ -1,0 +1,1 @@
+"""The sockets behind the probes: from here, or through the SSH connection of a host."""

@@ -1,0 +1,197 @@
+"""How each kind of question is put: one short function a kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from provisioner.clients.dialogues import (
+    WRONG_PASSWORD,
+    ask_for_auth,
+    run_commands,
+    try_cleartext_login,
+    try_relaying,
+)
+from provisioner.clients.handshake import inject_command, offer_old_tls, shake_hands
+from provisioner.clients.lookup import lookup_over_tcp, lookup_over_udp
+from provisioner.clients.roundtrip import Session, run_round_trip, speaking_smtp
+from provisioner.clients.routes import Line, Routes
+from provisioner.clients.sessions import check_pin, client_for, secure
+from provisioner.clients.stream import BrokenOff
+from provisioner.probes.dialogue import (
+    AuthOfferAnswer,
+    DialogueAnswer,
+    DialogueQuestion,
+    NoAuthQuestion,
+    RelayAnswer,
+    RelayQuestion,
+)
+from provisioner.probes.dns import DnsAnswer, ForwardQuestion, RecordQuestion, StrangerQuestion
+from provisioner.probes.login import (
+    CleartextAnswer,
+    CleartextQuestion,
+    LoginAnswer,
+    LoginQuestion,
+)
+from provisioner.probes.question import Endpoint, Question, Unasked
+from provisioner.probes.roundtrip import RoundTripAnswer, RoundTripQuestion
+from provisioner.probes.services import Service
+from provisioner.probes.tls import (
+    InjectionAnswer,
+    InjectionQuestion,
+    OldTlsAnswer,
+    OldTlsQuestion,
+    TlsAnswer,
+    TlsQuestion,
+)
+from provisioner.workflow.asking import ProbeAccount
+
+_UDP_LIMIT = 4.0  # seconds, all tries together
+_NO_ACCOUNT = Unasked("the site has no account for the prober")
+
+
+@dataclass(frozen=True)
+class Access:
+    """What the questions share. names: by host key, the full names that TLS asks for."""
+
+    names: Mapping[str, str]
+    routes: Routes
+    account: ProbeAccount | None = field(repr=False)
+    fingerprints: Mapping[str, str]
+
+
+def answer_to(question: Question[Any], line: Line, access: Access) -> Any:  # noqa: ANN401 each kind has its own answer
+    """Put a question and return its answer; raise BrokenOff where none comes."""
+    return _WAYS[type(question)](question, line, access)
+
+
+def look_up(
+    question: RecordQuestion | ForwardQuestion | StrangerQuestion, line: Line, _: Access
+) -> DnsAnswer:
+    """Ask the name server."""
+    if question.udp:
+        endpoint = question.endpoint
+        answer = lookup_over_udp(
+            endpoint.address, endpoint.port, question.name, question.type, _UDP_LIMIT
+        )
+    else:
+        with line.dial() as stream:
+            answer = lookup_over_tcp(stream, question.name, question.type)
+    return replace(answer, source=line.source)
+
+
+def agree_on_tls(question: TlsQuestion, line: Line, _: Access) -> TlsAnswer:
+    """Shake hands."""
+    with line.dial() as stream:
+        return shake_hands(stream, question.service, question.name, line.helo)
+
+
+def insist_on_old_tls(question: OldTlsQuestion, line: Line, access: Access) -> OldTlsAnswer:
+    """Offer TLS 1.1 at most."""
+    with line.dial() as stream:
+        return offer_old_tls(stream, question.service, access.names[question.host], line.helo)
+
+
+def inject(question: InjectionQuestion, line: Line, access: Access) -> InjectionAnswer:
+    """Send a command behind STARTTLS."""
+    with line.dial() as stream:
+        return inject_command(stream, question.service, access.names[question.host], line.helo)
+
+
+def look_for_auth(question: NoAuthQuestion, line: Line, access: Access) -> AuthOfferAnswer:
+    """Say EHLO twice."""
+    with line.dial() as stream:
+        return ask_for_auth(stream, access.names[question.host], line.helo)
+
+
+def relay(question: RelayQuestion, line: Line, _: Access) -> RelayAnswer:
+    """Ask for relaying in all forms."""
+    return try_relaying(question, line.dial, lambda: line.helo)
+
+
+def converse(question: DialogueQuestion, line: Line, access: Access) -> DialogueAnswer | Unasked:
+    """Send the commands."""
+    if question.login and access.account is None:
+        return _NO_ACCOUNT
+    with _session(line, question.endpoint, question.service, access, login=question.login) as got:
+        return run_commands(speaking_smtp(got.client), question.commands)
+
+
+def log_in(question: LoginQuestion, line: Line, access: Access) -> LoginAnswer | Unasked:
+    """Log in with the right password, or with a wrong one."""
+    account = access.account
+    if account is None:
+        return _NO_ACCOUNT
+    service = question.service
+    with line.dial() as stream:
+        client = client_for(service, stream, line.helo)
+        secure(client, stream, service, access.names[question.host])
+        if question.correct:
+            check_pin(stream, service, access.fingerprints.get(question.host))
+            answer = client.login(account.login, account.secret)
+        else:
+            answer = client.login(account.login, WRONG_PASSWORD)
+        client.quit()
+        return answer
+
+
+def log_in_openly(
+    question: CleartextQuestion, line: Line, access: Access
+) -> CleartextAnswer | Unasked:
+    """Try to log in before TLS."""
+    if access.account is None:
+        return _NO_ACCOUNT
+    with line.dial() as stream:
+        return try_cleartext_login(stream, question.service, access.account.login, line.helo)
+
+
+def go_round(question: RoundTripQuestion, line: Line, access: Access) -> RoundTripAnswer | Unasked:
+    """Send and read."""
+    del line  # every leg has its own
+    if access.account is None:
+        return _NO_ACCOUNT
+
+    @contextmanager
+    def enter(endpoint: Endpoint, service: Service, *, login: bool) -> Iterator[Session]:
+        chosen = access.routes.choose(endpoint)
+        routes = [] if isinstance(chosen, Unasked) else chosen
+        leg = Line(access.routes, routes, endpoint)
+        with _session(leg, endpoint, service, access, login=login) as session:
+            yield session
+
+    return run_round_trip(question, access.account, enter)
+
+
+@contextmanager
+def _session(
+    line: Line, endpoint: Endpoint, service: Service, access: Access, *, login: bool
+) -> Iterator[Session]:
+    """Open a session as a user's client would, log in where that is asked for, take leave."""
+    with line.dial() as stream:
+        client = client_for(service, stream, line.helo)
+        secure(client, stream, service, access.names[endpoint.host])
+        if login and access.account is not None:
+            check_pin(stream, service, access.fingerprints.get(endpoint.host))
+            answer = client.login(access.account.login, access.account.secret)
+            if not answer.accepted:
+                raise BrokenOff(f"login: {answer.words}")
+        yield Session(client, line.via)
+        client.quit()
+
+
+_WAYS: Mapping[type[Question[Any]], Callable[[Any, Line, Access], Any]] = {
+    RecordQuestion: look_up,
+    ForwardQuestion: look_up,
+    StrangerQuestion: look_up,
+    TlsQuestion: agree_on_tls,
+    OldTlsQuestion: insist_on_old_tls,
+    InjectionQuestion: inject,
+    NoAuthQuestion: look_for_auth,
+    DialogueQuestion: converse,
+    RelayQuestion: relay,
+    LoginQuestion: log_in,
+    CleartextQuestion: log_in_openly,
+    RoundTripQuestion: go_round,
+}

@@ -1,0 +1,93 @@
+"""The asker that has sockets: it puts questions to the site and brings back the answers.
+
+Everything that can is asked side by side. Wrong passwords come last, because a server
+makes the address they came from wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from provisioner.clients.answering import Access, answer_to
+from provisioner.clients.routes import Line, Routes, survey
+from provisioner.clients.stream import BrokenOff
+from provisioner.model.site import Host
+from provisioner.probes.login import LoginQuestion
+from provisioner.probes.question import Answered, Endpoint, NoAnswer, Question, Unasked
+from provisioner.probes.reach import ReachQuestion
+from provisioner.probes.roundtrip import RoundTripQuestion
+from provisioner.workflow.asking import ProbeAccount
+from provisioner.workflow.ports import Transport
+
+_WORKERS = 12  # well below what the servers allow one address at a time
+
+
+class SiteAsker:
+    """Puts questions to the hosts of a site; made as provisioner.workflow.asking.OpenAsker says."""
+
+    def __init__(
+        self,
+        *,
+        hosts: Sequence[Host],
+        transports: Mapping[str, Transport],
+        account: ProbeAccount | None,
+        fingerprints: Mapping[str, str],
+    ) -> None:
+        self._hosts = hosts
+        self._transports = transports
+        self._account = account
+        self._fingerprints = fingerprints
+
+    def ask(self, questions: Sequence[Question[Any]]) -> Sequence[Answered]:
+        """Put all the questions; return the answers in the same order."""
+        reach = survey(endpoint for question in questions for endpoint in _endpoints(question))
+        routes = Routes(self._hosts, self._transports, reach)
+        early, late = _batches(questions)
+        access = Access(
+            names={host.key: host.fqdn for host in self._hosts},
+            routes=routes,
+            account=self._account,
+            fingerprints=self._fingerprints,
+        )
+
+        def put(question: Question[Any]) -> Answered:
+            if isinstance(question, ReachQuestion):
+                return Answered(question, reach[question.endpoint])
+            return _put(question, access)
+
+        answers: dict[str, Answered] = {}
+        with ThreadPoolExecutor(max_workers=_WORKERS) as pool:
+            for batch in (early, late):
+                answers.update({each.question.id: each for each in pool.map(put, batch)})
+        return [answers[question.id] for question in questions]
+
+
+def _put(question: Question[Any], access: Access) -> Answered:
+    chosen = access.routes.choose(question.endpoint, question.vantage, udp=question.udp)
+    if isinstance(chosen, Unasked):
+        return Answered(question, chosen)
+    line = Line(access.routes, chosen, question.endpoint)
+    try:
+        answer = answer_to(question, line, access)
+    except BrokenOff as end:
+        answer = NoAnswer(str(end))
+    return Answered(question, answer, line.via)
+
+
+def _endpoints(question: Question[Any]) -> Iterable[Endpoint]:
+    yield question.endpoint
+    if isinstance(question, RoundTripQuestion):
+        yield from (path.endpoint for path in question.paths)
+        yield from (reader.endpoint for reader in question.readers)
+
+
+def _batches(
+    questions: Sequence[Question[Any]],
+) -> tuple[list[Question[Any]], list[Question[Any]]]:
+    """Split off the wrong passwords; what takes longest comes first in its batch."""
+    late = {id(q) for q in questions if isinstance(q, LoginQuestion) and not q.correct}
+    early = [question for question in questions if id(question) not in late]
+    early.sort(key=lambda question: not isinstance(question, RoundTripQuestion))
+    return early, [question for question in questions if id(question) in late]

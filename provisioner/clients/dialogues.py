@@ -1,0 +1,101 @@
+"""SMTP dialogues that end before DATA, and logins: the short conversations of the probes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from provisioner.clients.sessions import client_for
+from provisioner.clients.smtp import SmtpClient
+from provisioner.clients.stream import BrokenOff, Stream
+from provisioner.probes.dialogue import (
+    AuthOfferAnswer,
+    DialogueAnswer,
+    RelayAnswer,
+    RelayForm,
+    RelayQuestion,
+    Reply,
+)
+from provisioner.probes.login import CleartextAnswer
+from provisioner.probes.services import Service
+
+# Servers slow down, then hang up, after so many errors in one session (Postfix:
+# smtpd_soft_error_limit, 10); a few forms a session stay below that.
+_FORMS_A_SESSION = 8
+
+# Not a secret, and on purpose always the same: Dovecot's penalty for an address grows
+# with every new wrong password, not with the same one again.
+WRONG_PASSWORD = "mailprov-wrong-password"  # noqa: S105 see above
+
+
+def run_commands(client: SmtpClient, commands: tuple[str, ...]) -> DialogueAnswer:
+    """Send commands in turn, up to the first that is not taken."""
+    replies: list[Reply] = []
+    for command in commands:
+        replies.append(client.command(command))
+        if not replies[-1].is_positive:
+            break
+    return DialogueAnswer(tuple(replies), client.extensions)
+
+
+def ask_for_auth(stream: Stream, name: str, helo: str) -> AuthOfferAnswer:
+    """Return what an SMTP server offers before TLS and, if it has any, inside it."""
+    client = SmtpClient(stream, helo)
+    client.greet()
+    before = client.extensions
+    if "STARTTLS" in before:
+        client.ask_for_tls()
+        stream.start_tls(name)
+        client.resume()
+    client.quit()
+    return AuthOfferAnswer(before, client.extensions)
+
+
+def try_relaying(
+    question: RelayQuestion, dial: Callable[[], Stream], helo: Callable[[], str]
+) -> RelayAnswer:
+    """Try every form, a few in each session, after a recipient who is really there.
+
+    helo: asked once connected, because it is the address of the route that was taken.
+    """
+    honest: Reply | None = None
+    replies: list[tuple[RelayForm, Reply]] = []
+    for forms in _portions(question.forms):
+        with dial() as stream:
+            client = SmtpClient(stream, helo())
+            client.greet()
+            if honest is None:
+                honest = _offer(client, RelayForm("<>", f"<{question.recipient}>"))
+            replies += [(form, _offer(client, form)) for form in forms]
+            client.quit()
+    if honest is None:
+        raise BrokenOff("no form to try")
+    return RelayAnswer(honest, tuple(replies))
+
+
+def _offer(client: SmtpClient, form: RelayForm) -> Reply:
+    reply = client.command(f"MAIL FROM:{form.sender}")
+    if reply.is_positive:
+        reply = client.command(f"RCPT TO:{form.recipient}")
+        client.command("RSET")
+    return reply
+
+
+def _portions(forms: tuple[RelayForm, ...]) -> Iterator[tuple[RelayForm, ...]]:
+    for start in range(0, len(forms), _FORMS_A_SESSION):
+        yield forms[start : start + _FORMS_A_SESSION]
+
+
+def try_cleartext_login(stream: Stream, service: Service, name: str, helo: str) -> CleartextAnswer:
+    """Try to log in before TLS, with a password that is none.
+
+    A server that looks at the password at all gives itself away by how it refuses it.
+    """
+    client = client_for(service, stream, helo)
+    client.greet()
+    offered = client.offers_login
+    try:
+        answer = client.login(name, WRONG_PASSWORD)
+    except BrokenOff as end:
+        return CleartextAnswer(offered=offered, accepted=False, words=str(end))
+    client.quit()
+    return CleartextAnswer(offered=offered, accepted=answer.accepted, words=answer.words)

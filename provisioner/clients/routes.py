@@ -1,0 +1,187 @@
+"""Which way a question goes: straight from here, or from a host through its SSH connection.
+
+Straight, wherever the port can be reached and the question proves something when it
+comes from here. Otherwise from the asked host itself, and where even that proves
+nothing, from another host of the site.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from provisioner.clients.lookup import local_address_towards
+from provisioner.clients.stream import BrokenOff, Stream
+from provisioner.diagnostics import MailprovError
+from provisioner.model.site import Host, IPAddress
+from provisioner.probes.catalogue import address_literal
+from provisioner.probes.finding import DIRECT
+from provisioner.probes.question import ANYWHERE, Endpoint, Unasked, Vantage, parse_address
+from provisioner.probes.reach import ReachAnswer
+from provisioner.workflow.ports import Transport
+
+CONNECT_LIMIT = 3.0  # seconds; a firewall that drops is told apart from a slow line
+SSH_CONNECT_LIMIT = 10.0
+CONVERSATION_LIMIT = 15.0  # seconds a reply may take: DNS look-ups and Dovecot's penalties
+
+
+@dataclass(frozen=True)
+class Route:
+    """A way to an endpoint. key: of the host whose SSH connection it takes, None for straight.
+
+    source: our address as the endpoint sees it. target: the address to connect to.
+    """
+
+    key: str | None
+    source: IPAddress
+    target: IPAddress
+
+    @property
+    def via(self) -> str:
+        """How findings call it."""
+        return DIRECT if self.key is None else f"ssh:{self.key}"
+
+
+def survey(endpoints: Iterable[Endpoint]) -> Mapping[Endpoint, ReachAnswer]:
+    """Connect to every endpoint at once and return how that went. Takes CONNECT_LIMIT at most."""
+    distinct = list(dict.fromkeys(endpoints))
+    if not distinct:
+        return {}
+    with ThreadPoolExecutor(max_workers=min(len(distinct), 64)) as pool:
+        return dict(zip(distinct, pool.map(try_to_reach, distinct), strict=True))
+
+
+def try_to_reach(endpoint: Endpoint) -> ReachAnswer:
+    """Connect straight to an endpoint and hang up."""
+    local = local_address_towards(endpoint.address, endpoint.port)
+    source = parse_address(local) if local else None
+    try:
+        connection = socket.create_connection((str(endpoint.address), endpoint.port), CONNECT_LIMIT)
+    except ConnectionRefusedError:
+        return ReachAnswer("refused", source=source)
+    except TimeoutError:
+        return ReachAnswer("timed out", f"no answer within {CONNECT_LIMIT:.0f} s", source)
+    except OSError as problem:
+        return ReachAnswer("unreachable", problem.strerror or str(problem), source)
+    connection.close()
+    return ReachAnswer("open", source=source)
+
+
+class Routes:
+    """The ways there are. transports: by host key; reach: what `survey` found."""
+
+    def __init__(
+        self,
+        hosts: Sequence[Host],
+        transports: Mapping[str, Transport],
+        reach: Mapping[Endpoint, ReachAnswer],
+    ) -> None:
+        self._hosts: Mapping[str, Host] = {host.key: host for host in hosts}
+        self._transports = transports
+        self._reach = reach
+
+    def choose(
+        self, endpoint: Endpoint, vantage: Vantage = ANYWHERE, *, udp: bool = False
+    ) -> list[Route] | Unasked:
+        """Return the routes that prove something, best first, or why a question is not put.
+
+        An empty list: it would prove something and there is no way to the endpoint.
+        """
+        known = list(self._candidates(endpoint, udp=udp, loopback=vantage.within is not None))
+        fit = [route for route in known if vantage.admits(route.source, endpoint.address)]
+        if fit or not known:
+            return fit
+        seen_from = ", ".join(dict.fromkeys(str(route.source) for route in known))
+        way = "UDP does not travel through SSH, and " if udp else ""
+        return Unasked(f"{way}from {seen_from} this question proves nothing: {_wanted(vantage)}")
+
+    def _candidates(self, endpoint: Endpoint, *, udp: bool, loopback: bool) -> Iterator[Route]:
+        reached = self._reach.get(endpoint)
+        if (
+            reached is not None
+            and reached.source is not None
+            and (udp or reached.outcome == "open")
+        ):
+            yield Route(None, reached.source, endpoint.address)
+        if udp:
+            return
+        if endpoint.host in self._transports:
+            yield Route(endpoint.host, endpoint.address, endpoint.address)
+            if loopback:
+                own = ip_address("127.0.0.1" if endpoint.address.version == 4 else "::1")  # noqa: PLR2004 IP version
+                yield Route(endpoint.host, own, own)
+        for key in self._transports:
+            source = self._address_of(key, endpoint.address.version)
+            if key != endpoint.host and source is not None:
+                yield Route(key, source, endpoint.address)
+
+    def _address_of(self, key: str, version: int) -> IPAddress | None:
+        addresses = self._hosts[key].addresses if key in self._hosts else ()
+        return next((address for address in addresses if address.version == version), None)
+
+    def straight(self, endpoint: Endpoint) -> str:
+        """Return how connecting straight from here went, for a person."""
+        reached = self._reach.get(endpoint)
+        return f"{DIRECT}: {reached.outcome if reached else 'not tried'}"
+
+    def connect(self, route: Route, port: int) -> socket.socket:
+        """Return a connection over a route; raise OSError or MailprovError if there is none."""
+        if route.key is None:
+            return socket.create_connection((str(route.target), port), CONNECT_LIMIT)
+        return self._transports[route.key].open_tcp(str(route.target), port, SSH_CONNECT_LIMIT)
+
+
+class Line:
+    """A way to one endpoint, dialled as often as a question needs it."""
+
+    def __init__(self, routes: Routes, chosen: Sequence[Route], endpoint: Endpoint) -> None:
+        self._routes = routes
+        self._chosen = list(chosen)
+        self._endpoint = endpoint
+
+    def dial(self) -> Stream:
+        """Return a stream over the first route that works; raise BrokenOff if none does.
+
+        A route that failed is not tried again.
+        """
+        words = [self._routes.straight(self._endpoint)]
+        while self._chosen:
+            try:
+                connection = self._routes.connect(self._chosen[0], self._endpoint.port)
+            except (OSError, MailprovError) as problem:
+                words.append(f"{self._chosen.pop(0).via}: {_told(problem)}")
+            else:
+                return Stream(connection, CONVERSATION_LIMIT)
+        raise BrokenOff("cannot be reached: " + "; ".join(words))
+
+    @property
+    def via(self) -> str:
+        """How findings call the route that is taken, empty when there is none."""
+        return self._chosen[0].via if self._chosen else ""
+
+    @property
+    def source(self) -> IPAddress | None:
+        """Our address as the endpoint sees it."""
+        return self._chosen[0].source if self._chosen else None
+
+    @property
+    def helo(self) -> str:
+        """How we introduce ourselves by SMTP: the literal of that address."""
+        return address_literal(self.source) if self.source else "[127.0.0.1]"
+
+
+def _wanted(vantage: Vantage) -> str:
+    if vantage.within is not None:
+        return "it has to come from networks.resolver"
+    if vantage.beyond is not None:
+        return "it has to come from outside " + (", ".join(map(str, vantage.beyond)) or "the host")
+    return "it has to come from another host"
+
+
+def _told(problem: OSError | MailprovError) -> str:
+    if isinstance(problem, MailprovError):
+        return "; ".join(diagnostic.summary for diagnostic in problem.diagnostics)
+    return problem.strerror or str(problem) or "timed out"

@@ -1,0 +1,115 @@
+"""An SMTP client that sends exactly what a probe wants and returns what the server says.
+
+RFC 5321, with STARTTLS (3207), AUTH PLAIN (4954, 4616) and 8BITMIME (6152).
+"""
+
+from __future__ import annotations
+
+import base64
+
+from provisioner.clients.stream import BrokenOff, Stream, shown
+from provisioner.probes.dialogue import Reply
+from provisioner.probes.login import LoginAnswer
+
+_REPLY_LINES = 200
+_READY, _GO_AHEAD, _ACCEPTED = 220, 354, 235
+
+
+class SmtpClient:
+    """One SMTP session. helo: how we introduce ourselves, an address literal or a name."""
+
+    starttls_command = b"STARTTLS\r\n"
+    harmless_command = b"NOOP\r\n"
+
+    def __init__(self, stream: Stream, helo: str) -> None:
+        self._stream = stream
+        self._helo = helo
+        self.extensions: frozenset[str] = frozenset()
+        self._mechanisms: frozenset[str] = frozenset()
+
+    def greet(self) -> None:
+        """Read the banner and say EHLO; raise BrokenOff if either is refused."""
+        banner = self.read_reply()
+        if banner.code != _READY:
+            raise BrokenOff(f"banner: {banner}")
+        self.hello()
+
+    def hello(self) -> None:
+        """Say EHLO and note what the server offers; raise BrokenOff if it refuses."""
+        reply = self.command(f"EHLO {self._helo}")
+        if not reply.is_positive:
+            raise BrokenOff(f"EHLO: {reply}")
+        words = [line.upper().replace("=", " ").split() for line in reply.text.splitlines()[1:]]
+        self.extensions = frozenset(row[0] for row in words if row)
+        self._mechanisms = frozenset(
+            mechanism for row in words if row and row[0] == "AUTH" for mechanism in row[1:]
+        )
+
+    def ask_for_tls(self) -> None:
+        """Say STARTTLS; raise BrokenOff if it is not offered or refused."""
+        if "STARTTLS" not in self.extensions:
+            raise BrokenOff("STARTTLS is not offered")
+        self._stream.send(self.starttls_command)
+        self.await_tls()
+
+    def await_tls(self) -> None:
+        """Read the go-ahead for TLS; raise BrokenOff if there is none."""
+        reply = self.read_reply()
+        if reply.code != _READY:
+            raise BrokenOff(f"STARTTLS: {reply}")
+
+    def resume(self) -> None:
+        """Begin anew inside TLS."""
+        self.hello()
+
+    @property
+    def offers_login(self) -> bool:
+        """Whether a mechanism is offered that sends the password."""
+        return bool(self._mechanisms & {"PLAIN", "LOGIN"})
+
+    def login(self, name: str, password: str) -> LoginAnswer:
+        """Log in with AUTH PLAIN."""
+        token = base64.b64encode(f"\0{name}\0{password}".encode()).decode()
+        reply = self.command(f"AUTH PLAIN {token}")
+        return LoginAnswer(accepted=reply.code == _ACCEPTED, words=str(reply))
+
+    def command(self, line: str) -> Reply:
+        """Send one command line and return the reply."""
+        self._stream.send(line.encode() + b"\r\n")
+        return self.read_reply()
+
+    def transmit(self, sender: str, recipient: str, content: bytes) -> Reply:
+        """Send one message and return the reply that decided: the first refusal, or the last.
+
+        content: lines ended by CRLF.
+        """
+        eight_bit = " BODY=8BITMIME" if "8BITMIME" in self.extensions else ""
+        for line in (f"MAIL FROM:<{sender}>{eight_bit}", f"RCPT TO:<{recipient}>", "DATA"):
+            reply = self.command(line)
+            if not reply.is_positive:
+                return Reply(reply.code, f"{reply.text} (to {line})")
+        if reply.code != _GO_AHEAD:
+            return reply
+        stuffed = (b"\r\n" + content).replace(b"\r\n.", b"\r\n..")[2:]
+        self._stream.send(stuffed + b".\r\n")
+        return self.read_reply()
+
+    def quit(self) -> None:
+        """Take leave; a server that does not answer is none of our concern."""
+        try:
+            self.command("QUIT")
+        except BrokenOff:
+            return
+
+    def read_reply(self) -> Reply:
+        """Return the next reply, all its lines; raise BrokenOff if it is none."""
+        texts: list[str] = []
+        for _ in range(_REPLY_LINES):
+            line = self._stream.read_line()
+            code, mark, text = line[:3], line[3:4], line[4:]
+            if not code.isdigit() or mark not in {b"", b" ", b"-"}:
+                raise BrokenOff(f"not an SMTP reply: {shown(line[:200])}")
+            texts.append(shown(text))
+            if mark != b"-":
+                return Reply(int(code), "\n".join(texts))
+        raise BrokenOff(f"a reply of more than {_REPLY_LINES} lines")

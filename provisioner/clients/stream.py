@@ -1,0 +1,136 @@
+"""Lines and bytes over a connection, with TLS when it is time for it.
+
+Every wait has a limit, every line a length. Whatever ends a conversation early comes
+as one exception, `BrokenOff`, with words for a person: to a probe that is an answer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Self
+
+LINE_LIMIT = 65536
+_CHUNK = 16384
+
+
+class BrokenOff(Exception):  # noqa: N818 it is an event of the conversation, not a fault of the program
+    """The conversation ended before the answer was there.
+
+    str(): what happened. hung_up: the server ended it, and not our patience.
+    """
+
+    def __init__(self, words: str, *, hung_up: bool = False) -> None:
+        super().__init__(words)
+        self.hung_up = hung_up
+
+
+class Stream:
+    """A connection to one server; closes at the end of its `with` block.
+
+    limit: seconds that a single line, or the TLS handshake, may take.
+    """
+
+    def __init__(self, connection: socket.socket, limit: float) -> None:
+        self._connection = connection
+        self._limit = limit
+        self._buffer = b""
+        connection.settimeout(limit)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the connection without ceremony."""
+        self._connection.close()
+
+    @property
+    def secured(self) -> ssl.SSLSocket | None:
+        """The connection as a TLS socket, None while it is in the clear."""
+        return self._connection if isinstance(self._connection, ssl.SSLSocket) else None
+
+    def send(self, data: bytes) -> None:
+        """Send all of data; raise BrokenOff if the server does not take it."""
+        with _told("while sending"):
+            self._connection.settimeout(self._limit)
+            self._connection.sendall(data)
+
+    def read_line(self, within: float | None = None) -> bytes:
+        """Return the next line without its line end; raise BrokenOff if none comes."""
+        deadline = time.monotonic() + (self._limit if within is None else within)
+        while b"\n" not in self._buffer:
+            if len(self._buffer) > LINE_LIMIT:
+                raise BrokenOff(f"a line of more than {LINE_LIMIT} bytes")
+            self._receive(deadline)
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        return line.removesuffix(b"\r")
+
+    def read_exactly(self, size: int) -> bytes:
+        """Return the next `size` bytes; raise BrokenOff if they do not come."""
+        deadline = time.monotonic() + self._limit
+        while len(self._buffer) < size:
+            self._receive(deadline)
+        data, self._buffer = self._buffer[:size], self._buffer[size:]
+        return data
+
+    def start_tls(self, name: str) -> None:
+        """Shake hands as a TLS client that asks for `name`; raise BrokenOff on failure.
+
+        The certificate is not checked here. Who is about to send a secret compares
+        `fingerprint` with what the host told over SSH; the TLS probe judges the rest.
+        """
+        if self._buffer:
+            raise BrokenOff(f"data in the clear before the handshake: {self._buffer[:60]!r}")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        with _told("in the TLS handshake"):
+            self._connection.settimeout(self._limit)
+            self._connection = context.wrap_socket(self._connection, server_hostname=name)
+
+    @property
+    def certificate(self) -> bytes:
+        """The server's certificate in DER, empty in the clear."""
+        secured = self.secured
+        return (secured.getpeercert(binary_form=True) or b"") if secured else b""
+
+    @property
+    def fingerprint(self) -> str:
+        """The SHA-256 of the server's certificate in DER, hexadecimal."""
+        return hashlib.sha256(self.certificate).hexdigest()
+
+    def _receive(self, deadline: float) -> None:
+        with _told("while waiting for the server"):
+            self._connection.settimeout(max(deadline - time.monotonic(), 0.001))
+            data = self._connection.recv(_CHUNK)
+        if not data:
+            raise BrokenOff("the server closed the connection", hung_up=True)
+        self._buffer += data
+
+
+@contextmanager
+def _told(when: str) -> Iterator[None]:
+    """Turn what the socket raises into the words of a person."""
+    try:
+        yield
+    except TimeoutError as problem:
+        raise BrokenOff(f"no answer in time, {when}") from problem
+    except (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError) as problem:
+        raise BrokenOff(f"the server hung up {when}", hung_up=True) from problem
+    except ssl.SSLError as problem:
+        raise BrokenOff(f"TLS failed {when}: {problem.reason or problem}") from problem
+    except OSError as problem:
+        raise BrokenOff(f"{problem.strerror or problem} {when}") from problem
+
+
+def shown(data: bytes) -> str:
+    """Return what a server said as printable text: whoever reports it cannot be tricked."""
+    text = data.decode("utf-8", "replace")
+    return "".join(character if character.isprintable() else "�" for character in text)

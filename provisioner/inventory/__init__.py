@@ -1,0 +1,1 @@
+"""Site files and secrets in: the only place that knows YAML."""

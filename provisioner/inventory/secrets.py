@@ -1,0 +1,207 @@
+"""All the secrets that a site refers to, read before any connection is made.
+
+A missing variable, an unreadable file and an unusable password are mistakes of the site
+as much as a wrong key: all of them are told at once, with their places in the file.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
+from provisioner.inventory.password_memory import (
+    BCRYPT_OCTETS,
+    key_path,
+    obtain_key,
+    settle_passwords,
+)
+from provisioner.inventory.places import place_problems
+from provisioner.inventory.references import place, read_reference
+from provisioner.model.hashes import looks_hashed
+from provisioner.model.names import MailAddress
+from provisioner.model.problems import KeyPath, SiteProblem
+from provisioner.model.secrets import KnownCredential, PasswordHash, SecretReference
+from provisioner.model.site import AccountKind, Allowance, Role, Site, TlsFiles, User
+from provisioner.model.values import InvalidValueError
+
+_AT_ONCE = 8
+"""Commands that run at the same time: password stores are slow to start."""
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """What the references of a site led to; it stays in this process.
+
+    tls_chain: the operator's key and certificates in PEM, None where the site has none.
+    """
+
+    warnings: tuple[Diagnostic, ...]
+    tls_chain: bytes | None = field(repr=False)
+    _values: Mapping[SecretReference, str] = field(repr=False)
+    _passwords: Mapping[MailAddress, str] = field(repr=False)
+    _key: bytes = field(repr=False)
+
+    def reveal(self, reference: SecretReference) -> str:
+        """Return the secret of one of the site's references."""
+        return self._values[reference]
+
+    def settle(
+        self, known: Mapping[MailAddress, KnownCredential]
+    ) -> Mapping[MailAddress, KnownCredential]:
+        """Return the hashes of referenced passwords: the known ones where nothing changed."""
+        return settle_passwords(self._passwords, known, self._key)
+
+
+def read_secrets(site: Site, path: Path, environment: Mapping[str, str] | None = None) -> Secrets:
+    """Return the secrets of a site; MailprovError (invalid site) with all that is wrong.
+
+    path: of the site file, whose folder relative paths start from. environment: of this
+    process unless given. Passwords of disabled users are not read.
+    """
+    variables = os.environ if environment is None else environment
+    base = path.absolute().parent
+    wanted = dict(_wanted(site))
+    values, problems, warnings = _read_all(wanted, base, variables)
+    passwords: dict[MailAddress, str] = {}
+    for user in _referring(site):
+        if isinstance(user.password, SecretReference) and user.password in values:
+            try:
+                passwords[user.address] = _checked(values[user.password], site)
+            except InvalidValueError as error:
+                problems.append(SiteProblem.of(_path_of(site, user), error, ""))
+    chain = None
+    if isinstance(site.tls, TlsFiles):
+        chain, found, doubts = _read_tls(site, site.tls, base)
+        problems += found
+        warnings += doubts
+    if problems:
+        raise MailprovError(place_problems(path, problems), ExitCode.INVALID_SITE)
+    key = obtain_key(key_path(variables)) if passwords else b""
+    return Secrets(place_problems(path, warnings, "warning: "), chain, values, passwords, key)
+
+
+def _referring(site: Site) -> Iterable[User]:
+    return (user for user in site.users if user.enabled)
+
+
+def _wanted(site: Site) -> Iterable[tuple[KeyPath, SecretReference]]:
+    for host in site.hosts:
+        for name, reference in (
+            ("password", host.ssh.password),
+            ("become_password", host.ssh.become_password),
+        ):
+            if reference is not None:
+                yield ("hosts", host.key, "ssh", name), reference
+    for user in _referring(site):
+        if isinstance(user.password, SecretReference):
+            yield _path_of(site, user), user.password
+
+
+def _path_of(site: Site, user: User) -> KeyPath:
+    bare = user.address.domain == site.domain
+    return ("users", user.address.local if bare else user.address, "password")
+
+
+Read = tuple[dict[SecretReference, str], list[SiteProblem], list[SiteProblem]]
+
+
+def _read_all(
+    wanted: Mapping[KeyPath, SecretReference], base: Path, variables: Mapping[str, str]
+) -> Read:
+    """Return secrets by reference, problems and warnings; each reference is read once."""
+
+    def read(item: tuple[SecretReference, KeyPath]) -> tuple[str, str] | SiteProblem:
+        reference, path = item
+        try:
+            return read_reference(reference, base, variables)
+        except InvalidValueError as error:
+            return SiteProblem.of(path, error, "")
+
+    first: dict[SecretReference, KeyPath] = {}
+    for path, reference in wanted.items():
+        first.setdefault(reference, path)
+    values: dict[SecretReference, str] = {}
+    problems: list[SiteProblem] = []
+    warnings: list[SiteProblem] = []
+    with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+        for (reference, path), result in zip(
+            first.items(), pool.map(read, first.items()), strict=True
+        ):
+            if isinstance(result, SiteProblem):
+                problems.append(result)
+                continue
+            values[reference], doubt = result
+            if doubt:
+                warnings.append(_readable_by_others(path, doubt))
+    return values, problems, warnings
+
+
+def _checked(value: str, site: Site) -> str:
+    """Return the password of a user, typed as a hash where it is one; InvalidValueError."""
+    if not looks_hashed(value):
+        if len(value.encode()) > BCRYPT_OCTETS:
+            raise InvalidValueError(
+                "a password that bcrypt cannot take",
+                got=f"{len(value.encode())} bytes",
+                want=f"at most {BCRYPT_OCTETS} bytes in UTF-8",
+                fix="shorten the password, or refer to a hash of another scheme",
+            )
+        return value
+    hashed = PasswordHash.parse(value)
+    shown = f"{{{hashed.scheme}}}"
+    if hashed.weak and Allowance.WEAK_HASH not in site.allow_insecure:
+        raise InvalidValueError(
+            "a weak password scheme: who gets the hash soon has the password",
+            got=shown,
+            want="BLF-CRYPT, ARGON2ID, SHA512-CRYPT or another strong scheme",
+            fix="make a new hash; or, to insist, `allow_insecure: {weak-hash: REASON}`",
+        )
+    if site.accounts.kind is AccountKind.SYSTEM and not hashed.crypt:
+        raise InvalidValueError(
+            "a password scheme that a system account cannot have",
+            got=shown,
+            want="a scheme of crypt(5): BLF-CRYPT, SHA512-CRYPT, SHA256-CRYPT",
+            fix="make a hash with `doveadm pw -s BLF-CRYPT`",
+        )
+    return hashed
+
+
+def _read_tls(
+    site: Site, files: TlsFiles, base: Path
+) -> tuple[bytes | None, list[SiteProblem], list[SiteProblem]]:
+    # cryptography is slow to import, and few sites keep their own certificate.
+    from provisioner.inventory import tls_files  # noqa: PLC0415 see above
+
+    at: KeyPath = ("tls", "files")
+    problems: list[SiteProblem] = []
+    key = chain = None
+    try:
+        chain = tls_files.read_certificates(place(files.certificate, base))
+    except InvalidValueError as error:
+        problems.append(SiteProblem.of((*at, "certificate"), error, ""))
+    try:
+        key = tls_files.read_key(place(files.key, base))
+    except InvalidValueError as error:
+        problems.append(SiteProblem.of((*at, "key"), error, ""))
+    if key is None or chain is None:
+        return None, problems, []
+    now = datetime.now(UTC)
+    try:
+        tls_files.check_pair(chain, key, now)
+    except InvalidValueError as error:
+        return None, [SiteProblem.of((*at, "certificate"), error, "")], []
+    mail_roles = {Role.MX, Role.SUBMISSION, Role.STORE}
+    names = [host.fqdn for host in site.hosts if host.roles & mail_roles]
+    doubts = tls_files.warn_chain(chain, place(files.key, base), names, now)
+    warnings = [SiteProblem.of((*at, which), error, "") for which, error in doubts]
+    return tls_files.combined_pem(chain, key), [], warnings
+
+
+def _readable_by_others(path: KeyPath, doubt: str) -> SiteProblem:
+    what, _, fix = doubt.partition(": ")
+    return SiteProblem(path, "a secret that others can read", what, "mode 0600", fix)

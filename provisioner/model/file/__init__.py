@@ -1,0 +1,1 @@
+"""The site file as a person writes it: one module a section."""

@@ -1,0 +1,76 @@
+"""`hosts`: the machines, and how to log in to them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from provisioner.model.file.credentials import WrittenSecret
+from provisioner.model.file.written import OneOrMany, Written
+from provisioner.model.names import DomainName
+from provisioner.model.networks import HostAddress
+from provisioner.model.scalars import Port, formed, integer
+from provisioner.model.site import Role
+
+_HOP = (
+    r"([A-Za-z0-9_][A-Za-z0-9._-]*@)?(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9][A-Za-z0-9._-]*)(:[0-9]{1,5})?"
+)
+_SSH_ADDRESS = r"[A-Za-z0-9][A-Za-z0-9._-]*|[0-9A-Fa-f]*:[0-9A-Fa-f:.]+"
+
+# What ssh(1) and a ProxyCommand are handed must not look like an option or a shell word.
+SshUser = Annotated[str, formed(r"[A-Za-z0-9_][A-Za-z0-9._-]*", "a login name", "a name like root")]
+SshAddress = Annotated[str, formed(_SSH_ADDRESS, "a name or address", "a name or an address")]
+SshJump = Annotated[
+    str, formed(rf"{_HOP}(,{_HOP})*", "a jump host", "user@host:port, several with commas")
+]
+Path = Annotated[
+    str, formed(r"[^\x00-\x1f\x7f]{1,4096}", "a path", "the path of a file on this machine")
+]
+PlatformName = Annotated[
+    str, formed(r"[a-z][a-z0-9.-]{0,63}", "a platform", "a name like debian-12")
+]
+
+
+class WrittenSsh(Written):
+    """How to log in where the user's own ssh habits do not fit."""
+
+    user: SshUser | None = Field(None, description="Login name; root by default.")
+    port: Port | None = Field(None, description="Port of sshd; 22 by default.")
+    key: Path | None = Field(None, description="Path of the private key; it is then the only one.")
+    password: WrittenSecret | None = Field(None, description="Where the login password is.")
+    become: Literal["sudo"] | None = Field(None, description="How another user becomes root.")
+    become_password: WrittenSecret | None = Field(None, description="Where sudo's password is.")
+    jump: SshJump | None = Field(
+        None, description="The host to go through: user@host:port, several with commas."
+    )
+    address: SshAddress | None = Field(
+        None, description="Name or address for SSH, where it is not that of the services."
+    )
+
+
+class WrittenHost(Written):
+    """A machine of the site."""
+
+    address: OneOrMany[HostAddress] = Field(
+        description="IPv4 or IPv6 address, or a list of both: where services listen.",
+        examples=["192.0.2.10", ["192.0.2.10", "2001:db8::10"]],
+    )
+    fqdn: DomainName | None = Field(
+        None, description="Full name; by default the host's key, a dot, and the domain."
+    )
+    roles: OneOrMany[Role] | None = Field(
+        None,
+        description="What the host does; a lone host has all roles.",
+        examples=[["mx", "submission", "store"]],
+    )
+    ssh: WrittenSsh | None = Field(None, description="How to log in.")
+    connection: Literal["ssh", "local"] = Field(
+        "ssh", description="`local` where mailprov runs on the host itself."
+    )
+    platform: PlatformName | None = Field(
+        None, description="Operating-system release; by default it is detected."
+    )
+
+
+Preference = Annotated[int, integer(0, 65535)]

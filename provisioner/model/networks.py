@@ -1,0 +1,176 @@
+"""Addresses and networks, read strictly.
+
+The standard library accepts a newline in an IPv6 zone, a wildcard mask for a prefix
+length and, in places, host bits. Daemons then read another network than the writer
+meant, so each of these is refused with what was probably meant.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    collapse_addresses,
+    ip_address,
+    ip_network,
+)
+from typing import Annotated
+
+from provisioner.model.values import InvalidValueError, Parsed
+
+_PREFIX = re.compile(r"0|[1-9][0-9]{0,2}")
+_MAPPED = IPv6Network("::ffff:0:0/96")
+_GLOBAL_UNICAST = IPv6Network("2000::/3")
+_LONGEST = 45
+_WANT_ADDRESS = "an IPv4 or IPv6 address, like 192.0.2.10 or 2001:db8::10"
+_WANT_NETWORK = "a network, like 192.0.2.0/24 or 2001:db8::/64"
+
+
+def parse_address(text: str) -> IPv4Address | IPv6Address:
+    """Return an address; InvalidValueError for scopes, networks, brackets and mapped IPv4."""
+    _refuse_ambiguous(text, _WANT_ADDRESS)
+    if "/" in text:
+        raise InvalidValueError(
+            "a network where an address is wanted",
+            want=_WANT_ADDRESS,
+            fix=f"write {text.partition('/')[0]}" if _is_address(text.partition("/")[0]) else "",
+        )
+    try:
+        address = ip_address(text)
+    except ValueError as problem:
+        raise _not_address(text, "not an IP address", _WANT_ADDRESS) from problem
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        raise InvalidValueError(
+            "an IPv4 address in IPv6 form", want=_WANT_ADDRESS, fix=f"write {address.ipv4_mapped}"
+        )
+    return address
+
+
+def parse_host_address(text: str) -> IPv4Address | IPv6Address:
+    """Return an address that one machine can have; InvalidValueError for all others."""
+    address = parse_address(text)
+    kinds = (
+        (address.is_unspecified, "the unspecified address"),
+        (address.is_multicast, "a multicast address"),
+        (address == IPv4Address("255.255.255.255"), "the broadcast address"),
+        (address.version == 6 and address.is_link_local, "a link-local address"),  # noqa: PLR2004
+    )
+    for wrong, name in kinds:
+        if wrong:
+            raise InvalidValueError(
+                f"{name} where a host's own address is wanted",
+                want=_WANT_ADDRESS,
+                fix="write the address that others reach the host at",
+            )
+    return address
+
+
+def parse_network(text: str) -> IPv4Network | IPv6Network:
+    """Return a network; a bare address is the network of that one host."""
+    _refuse_ambiguous(text, _WANT_NETWORK)
+    base, slash, prefix = text.partition("/")
+    try:
+        address = ip_address(base)
+    except ValueError as problem:
+        raise _not_address(base, "not a network", _WANT_NETWORK) from problem
+    if slash and not _PREFIX.fullmatch(prefix):
+        raise _bad_prefix(base, prefix)
+    try:
+        network = ip_network(text, strict=False)
+    except ValueError as problem:
+        raise InvalidValueError(
+            "a prefix length that is too long",
+            want=f"0 to {address.max_prefixlen} after the slash",
+            fix=f"write {base}/{address.max_prefixlen} for the one address",
+        ) from problem
+    if slash and network.network_address != address:
+        raise InvalidValueError(
+            "a network with host bits set",
+            want=_WANT_NETWORK,
+            fix=f"write {network} for the network, or {base} for the one address",
+        )
+    if isinstance(network, IPv6Network) and network.subnet_of(_MAPPED):
+        raise InvalidValueError(
+            "an IPv4 network in IPv6 form", want=_WANT_NETWORK, fix="write the IPv4 network"
+        )
+    return network
+
+
+def covers_public(networks: Iterable[IPv4Network | IPv6Network]) -> bool:
+    """Tell whether networks together hold half of the public IPv4 or IPv6 space, or more.
+
+    A split of the whole space, or the space without a corner, is as open as the whole:
+    what counts is the union. Public IPv6 is 2000::/3 (RFC 4291 section 2.4).
+    """
+    listed = list(networks)
+    old = collapse_addresses(n for n in listed if isinstance(n, IPv4Network))
+    new = collapse_addresses(n for n in listed if isinstance(n, IPv6Network))
+    if sum(network.num_addresses for network in old) >= 2**31:
+        return True
+    held = 0
+    for network in new:
+        if network.supernet_of(_GLOBAL_UNICAST):
+            return True
+        if network.subnet_of(_GLOBAL_UNICAST):
+            held += network.num_addresses
+    return held >= _GLOBAL_UNICAST.num_addresses // 2
+
+
+def _refuse_ambiguous(text: str, want: str) -> None:
+    if len(text) > _LONGEST + len("/128"):
+        raise InvalidValueError(
+            "a text too long for an address", want=want, fix="write one address or network"
+        )
+    if "%" in text:
+        raise InvalidValueError(
+            "an address with a zone (%)",
+            want=want,
+            fix="write an address that means the same on every machine",
+        )
+    if text.startswith("["):
+        bare = text.strip("[]")
+        raise InvalidValueError(
+            "an address in brackets",
+            want=want,
+            fix=f"write {bare}" if _is_address(bare) else "remove the brackets",
+        )
+
+
+def _not_address(text: str, summary: str, want: str) -> InvalidValueError:
+    octets = text.split(".")
+    if len(octets) == 4 and all(o.isascii() and o.isdigit() for o in octets):  # noqa: PLR2004
+        plain = ".".join(octet.lstrip("0") or "0" for octet in octets)
+        if plain != text and _is_address(plain):
+            return InvalidValueError(
+                "an address with leading zeros", want=want, fix=f"write {plain}"
+            )
+    return InvalidValueError(summary, want=want, fix="write the address in numbers")
+
+
+def _bad_prefix(base: str, prefix: str) -> InvalidValueError:
+    want = f"{_WANT_NETWORK}: the number of leading bits after the slash"
+    if "." not in prefix:
+        return InvalidValueError("not a prefix length", want=want, fix="write a number, like /24")
+    try:
+        network = ip_network(f"{base}/{prefix}", strict=False)
+    except ValueError:
+        return InvalidValueError("a mask where a prefix length is wanted", want=want, fix="")
+    return InvalidValueError(
+        "a mask where a prefix length is wanted", want=want, fix=f"write {network}"
+    )
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+HostAddress = Annotated[IPv4Address | IPv6Address, Parsed(parse_host_address)]
+Network = Annotated[IPv4Network | IPv6Network, Parsed(parse_network)]

@@ -1,0 +1,152 @@
+"""What the written sections mean, worked out once and shared by rules and resolution.
+
+Everything here is defined for any well-formed `SiteFile`, whether or not it breaks a
+rule: rules are written on top of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from ipaddress import ip_network
+
+from provisioner.model.file.people import WrittenAliases, WrittenMx
+from provisioner.model.names import DomainName, HostKey, MailAddress
+from provisioner.model.problems import KeyPath
+from provisioner.model.site import AccountKind, IPNetwork, Role
+from provisioner.model.site_file import SiteFile
+
+ROLE_ADDRESSES = ("postmaster", "abuse", "hostmaster", "root")
+"""RFC 2142 and RFC 5321 section 4.5.1; `root` is where the hosts' own mail goes."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadAlias:
+    """An alias with full addresses, and where it was written.
+
+    targets: each with the path it was written at.
+    """
+
+    path: KeyPath
+    source: MailAddress
+    targets: tuple[tuple[KeyPath, MailAddress], ...]
+
+
+class Reading:
+    """A site file, read: defaults filled in and names completed."""
+
+    def __init__(self, file: SiteFile) -> None:
+        self.file = file
+
+    @cached_property
+    def domains(self) -> tuple[DomainName, ...]:
+        """The mail domains, the primary one first."""
+        return (self.file.domain, *(key.name for key in self.file.domains))
+
+    @cached_property
+    def system_accounts(self) -> bool:
+        """Whether users are accounts of the host."""
+        accounts = self.file.accounts
+        return accounts is not None and accounts.kind is AccountKind.SYSTEM
+
+    def roles(self, key: HostKey) -> frozenset[Role]:
+        """Return the roles of a host; a lone host that names none has all."""
+        written = self.file.hosts[key].roles
+        if written is None:
+            return frozenset(Role) if len(self.file.hosts) == 1 else frozenset()
+        return frozenset(written)
+
+    def hosts_with(self, role: Role) -> tuple[HostKey, ...]:
+        """Return the hosts that carry a role, in the order of the file."""
+        return tuple(key for key in self.file.hosts if role in self.roles(key))
+
+    def fqdn(self, key: HostKey) -> DomainName:
+        """Return the full name of a host; InvalidValueError if the default is too long."""
+        return self.file.hosts[key].fqdn or DomainName.parse(f"{key}.{self.file.domain}")
+
+    def preferences(self, written: WrittenMx | None) -> tuple[tuple[HostKey, int], ...]:
+        """Return the hosts of an `mx` with their preferences; without one, the site's."""
+        chosen = self.file.mx if written is None else written
+        if isinstance(chosen, dict):
+            return tuple(chosen.items())
+        keys = self.hosts_with(Role.MX) if chosen is None else chosen
+        return tuple((key, 10 * number) for number, key in enumerate(keys, 1))
+
+    @cached_property
+    def users(self) -> dict[MailAddress, str]:
+        """The users' addresses, each with the key it was first written as."""
+        addresses: dict[MailAddress, str] = {}
+        for key in self.file.users:
+            addresses.setdefault(key.at(self.file.domain), key)
+        return addresses
+
+    @cached_property
+    def aliases(self) -> tuple[ReadAlias, ...]:
+        """All aliases that somebody wrote, wherever they stand."""
+        return tuple(self._read_aliases())
+
+    @cached_property
+    def alias_sources(self) -> frozenset[MailAddress]:
+        """The sources of all written aliases."""
+        return frozenset(alias.source for alias in self.aliases)
+
+    @cached_property
+    def implied_aliases(self) -> tuple[MailAddress, ...]:
+        """The role addresses that nobody wrote, for every domain."""
+        return tuple(
+            address
+            for domain in self.domains
+            for local in ROLE_ADDRESSES
+            if (address := MailAddress(f"{local}@{domain}")) not in self.alias_sources
+            and address not in self.users
+        )
+
+    @cached_property
+    def first_user(self) -> MailAddress:
+        """Who gets the mail of role addresses: the first user that may log in."""
+        enabled = (key for key, user in self.file.users.items() if user.enabled)
+        return next(enabled, next(iter(self.file.users))).at(self.file.domain)
+
+    @cached_property
+    def trusted(self) -> tuple[IPNetwork, ...]:
+        """The networks that may relay without login."""
+        networks = self.file.networks
+        return () if networks is None else networks.trusted
+
+    @cached_property
+    def resolver(self) -> tuple[IPNetwork, ...]:
+        """The networks that may ask the resolver."""
+        networks = self.file.networks
+        if networks is not None and networks.resolver is not None:
+            return networks.resolver
+        hosts = (
+            ip_network(address) for host in self.file.hosts.values() for address in host.address
+        )
+        return tuple(dict.fromkeys((*hosts, *self.trusted)))
+
+    def _read_aliases(self) -> Iterator[ReadAlias]:
+        primary = self.file.domain
+        yield from self._section(self.file.aliases, ("aliases",), primary)
+        for name, domain in self.file.domains.items():
+            yield from self._section(domain.aliases, ("domains", name, "aliases"), name.name)
+        for key, user in self.file.users.items():
+            if user.aliases:
+                address = key.at(primary)
+                for index, source in enumerate(user.aliases):
+                    path = ("users", key, "aliases", index)
+                    yield ReadAlias(path, source.at(address.domain), ((path, address),))
+
+    def _section(
+        self, written: WrittenAliases, path: KeyPath, domain: DomainName
+    ) -> Iterator[ReadAlias]:
+        # A bare target is a user or alias of this domain if there is one, else of the primary.
+        own = {source.at(domain) for source in written}
+        for source, targets in written.items():
+            here = (*path, source)
+            placed: list[tuple[KeyPath, MailAddress]] = []
+            for index, target in enumerate(targets):
+                near = target.at(domain)
+                known = near in own or near in self.users
+                placed.append(((*here, index), near if known else target.at(self.file.domain)))
+            yield ReadAlias(here, source.at(domain), tuple(placed))

@@ -1,0 +1,150 @@
+"""What is valid in a site file and still worth a second look."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+
+import idna
+
+from provisioner.model.names import DomainName
+from provisioner.model.networks import covers_public
+from provisioner.model.problems import KeyPath, SiteProblem
+from provisioner.model.reading import Reading
+from provisioner.model.secrets import PasswordHash
+from provisioner.model.site import AccountKind, Allowance
+
+# UTS 39 section 5.1: these combinations are how the languages are written.
+_TOGETHER = (
+    frozenset({"LATIN", "CJK", "HIRAGANA", "KATAKANA"}),
+    frozenset({"LATIN", "CJK", "BOPOMOFO"}),
+    frozenset({"LATIN", "CJK", "HANGUL"}),
+)
+
+
+def warn_site(reading: Reading) -> tuple[SiteProblem, ...]:
+    """Return the warnings about a valid site."""
+    return tuple(
+        warning
+        for warn in (_warn_names, _warn_addresses, _warn_allowances, _warn_dns, _warn_accounts)
+        for warning in warn(reading)
+    )
+
+
+def scripts_of(label: str) -> frozenset[str]:
+    """Return the scripts of a label's letters, by the first word of their Unicode names."""
+    letters = (character for character in label if unicodedata.category(character).startswith("L"))
+    return frozenset(unicodedata.name(letter, "?").partition(" ")[0] for letter in letters)
+
+
+def _names(reading: Reading) -> Iterator[tuple[KeyPath, DomainName, bool]]:
+    yield ("domain",), reading.file.domain, False
+    for key in reading.file.domains:
+        yield ("domains", key), key.name, True
+    for host, written in reading.file.hosts.items():
+        if written.fqdn is not None:
+            yield ("hosts", host, "fqdn"), written.fqdn, False
+
+
+def _warn_names(reading: Reading) -> Iterator[SiteProblem]:
+    for path, name, at_key in _names(reading):
+        for label in name.split("."):
+            shown = idna.ulabel(label) if label.startswith("xn--") else label
+            scripts = scripts_of(shown)
+            if len(scripts) > 1 and not any(scripts <= together for together in _TOGETHER):
+                yield SiteProblem(
+                    path,
+                    "a name of mixed scripts, which can pass for another name",
+                    got=f"{shown}: {', '.join(sorted(scripts))}",
+                    want="one script in each label",
+                    fix="check that every letter is the one you mean",
+                    at_key=at_key,
+                )
+        if name.endswith(".local"):
+            yield SiteProblem(
+                path,
+                "a name under .local, which many systems ask by multicast DNS (RFC 6762)",
+                got=name,
+                want="a name that only the DNS answers",
+                fix="use a domain of your own, or one under home.arpa or internal",
+                at_key=at_key,
+            )
+
+
+def _warn_addresses(reading: Reading) -> Iterator[SiteProblem]:
+    for key, host in reading.file.hosts.items():
+        for index, address in enumerate(host.address):
+            if address.is_loopback:
+                yield SiteProblem(
+                    ("hosts", key, "address", index),
+                    "a loopback address: only the host itself can reach it",
+                    got=str(address),
+                    want="the address that others reach the host at",
+                    fix="correct the address, unless nobody else shall use the site",
+                )
+        if host.connection == "local" and host.ssh is not None:
+            yield SiteProblem(
+                ("hosts", key, "ssh"),
+                "ssh options of a host that is not reached by ssh",
+                got="connection: local",
+                want="one of the two",
+                fix="remove `ssh`, or `connection`",
+            )
+
+
+def _warn_allowances(reading: Reading) -> Iterator[SiteProblem]:
+    for allowance in reading.file.allow_insecure:
+        if not _used(reading, allowance):
+            yield SiteProblem(
+                ("allow_insecure", allowance.value),
+                "an allowance that nothing uses",
+                got=allowance.value,
+                want="allowances for what the site really does",
+                fix="remove it, so that the wish cannot come in unnoticed later",
+                at_key=True,
+            )
+
+
+def _used(reading: Reading, allowance: Allowance) -> bool:
+    file = reading.file
+    if allowance is Allowance.OPEN_RELAY:
+        return covers_public(reading.trusted)
+    if allowance is Allowance.OPEN_RESOLVER:
+        return covers_public(reading.resolver)
+    if allowance is Allowance.NO_TLS:
+        return file.tls == "none"
+    if allowance is Allowance.CLEARTEXT_LOGIN:
+        services = (file.submission, file.imap, file.pop3)
+        return any(service is not None and service.cleartext_login for service in services)
+    passwords = (user.password for user in file.users.values())
+    return any(
+        # What a reference leads to is not known yet: it may be a weak hash.
+        password.weak if isinstance(password, PasswordHash) else True
+        for password in passwords
+    )
+
+
+def _warn_dns(reading: Reading) -> Iterator[SiteProblem]:
+    if reading.file.dns is None:
+        return
+    for index, zone in enumerate(reading.file.dns.insecure):
+        if zone.canonical == ".":
+            yield SiteProblem(
+                ("dns", "insecure", index),
+                "no signature in the DNS is checked any more",
+                got=".",
+                want="the zones that cannot be checked",
+                fix="list these zones alone",
+            )
+
+
+def _warn_accounts(reading: Reading) -> Iterator[SiteProblem]:
+    accounts = reading.file.accounts
+    if accounts is not None and accounts.kind is AccountKind.VIRTUAL and accounts.shell:
+        yield SiteProblem(
+            ("accounts", "shell"),
+            "a login shell for accounts that have none",
+            got=accounts.shell,
+            want="shell with kind: system only",
+            fix="remove `shell`",
+        )

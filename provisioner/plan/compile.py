@@ -1,0 +1,154 @@
+"""The generation of one host: site and platform in, all that the host should be out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from provisioner.model.names import DomainName, MailAddress
+from provisioner.model.secrets import KnownCredential, SiteSecrets
+from provisioner.model.site import AccountKind, Host, Role, Site, User
+from provisioner.plan.generation import Account, Directory, Generation, Group, Recipe, Unit
+from provisioner.platforms.record import Daemon, Platform
+from provisioner.render.artifact import Artifact, Plane
+from provisioner.render.host_tree import render_host
+from provisioner.render.tls_chain import CHAIN_PATH
+
+PROBE_ACCOUNT = "mailprov-probe"
+_PROBE_HOME = "/var/lib/mailprov-probe"
+_PROBE_FILE = "/etc/dovecot/mailprov/probe"
+_CREDENTIALS = "/var/lib/mailprov/directory/credentials"
+_MAIL_ROOT = "/srv/vmail"
+
+
+def compile_generation(
+    site: Site,
+    host: Host,
+    platform: Platform,
+    secrets: SiteSecrets,
+    credentials: Mapping[MailAddress, KnownCredential],
+) -> Generation:
+    """Return what the host should be.
+
+    secrets: the settled passwords and the operator's own certificate, if any.
+    credentials: what the host is to remember of referenced passwords, so that the
+    next run recognises them unchanged.
+    """
+    daemons = daemons_of(host)
+    stores = Role.STORE in host.roles
+    artifacts = render_host(site, host, platform, secrets)
+    if stores and credentials:
+        artifacts = (*artifacts, _remembered(credentials))
+    return Generation(
+        host=host.key,
+        platform=platform,
+        packages=_packages(platform, daemons),
+        groups=tuple(_groups(site)) if stores else (),
+        accounts=tuple(_accounts(site, platform, secrets)) if stores else (),
+        directories=tuple(_directories(site)) if stores else (),
+        recipes=tuple(_recipes(site, host, platform)),
+        artifacts=artifacts,
+        units=tuple(_unit(platform, daemon) for daemon in daemons),
+        certificate_path=CHAIN_PATH if stores and site.tls != "none" else None,
+        notices=tuple(_notices(site)),
+    )
+
+
+def daemons_of(host: Host) -> tuple[Daemon, ...]:
+    """Return the daemons that a host's roles need, in start order."""
+    daemons: list[Daemon] = []
+    if Role.DNS in host.roles:
+        daemons.append("unbound")
+    if host.roles & {Role.MX, Role.SUBMISSION, Role.STORE}:
+        daemons += ["dovecot", "postfix"]
+    return tuple(daemons)
+
+
+def probe_login(site: Site) -> str:
+    """Return the login name of the account that `verify` uses."""
+    if site.accounts.kind is AccountKind.SYSTEM:
+        return PROBE_ACCOUNT
+    return probe_address(site.domain)
+
+
+def probe_address(domain: DomainName) -> str:
+    """Return the mail address of the account that `verify` uses."""
+    return f"{PROBE_ACCOUNT}@{domain}"
+
+
+def _packages(platform: Platform, daemons: tuple[Daemon, ...]) -> tuple[str, ...]:
+    names = list(platform.base_packages)
+    for daemon in daemons:
+        names += platform.daemons[daemon].packages
+    return tuple(dict.fromkeys(names))
+
+
+def _groups(site: Site) -> Iterator[Group]:
+    yield Group(PROBE_ACCOUNT)
+    if site.accounts.kind is AccountKind.SYSTEM:
+        yield Group(site.accounts.group, system=False)
+    else:
+        yield Group(site.accounts.group)
+
+
+def _accounts(site: Site, platform: Platform, secrets: SiteSecrets) -> Iterator[Account]:
+    yield Account(PROBE_ACCOUNT, PROBE_ACCOUNT, _PROBE_HOME, platform.nologin, system=True)
+    if site.accounts.kind is AccountKind.VIRTUAL:
+        group = site.accounts.group
+        yield Account(group, group, _MAIL_ROOT, platform.nologin, system=True)
+        return
+    for user in site.users:
+        yield _person(site, user, secrets)
+
+
+def _person(site: Site, user: User, secrets: SiteSecrets) -> Account:
+    name = user.address.local
+    return Account(
+        name=name,
+        group=site.accounts.group,
+        home=f"/home/{name}",
+        shell=site.accounts.shell,
+        system=False,
+        password=secrets.passwords.get(user.address),
+        locked=not user.enabled,
+    )
+
+
+def _directories(site: Site) -> Iterator[Directory]:
+    yield Directory(_PROBE_HOME, PROBE_ACCOUNT, PROBE_ACCOUNT, 0o700)
+    if site.accounts.kind is AccountKind.VIRTUAL:
+        owner = site.accounts.group
+        yield Directory(_MAIL_ROOT, owner, owner, 0o700)
+
+
+def _recipes(site: Site, host: Host, platform: Platform) -> Iterator[Recipe]:
+    if Role.DNS in host.roles:
+        command = " ".join(platform.unbound.anchor_command)
+        yield Recipe("trust-anchor", platform.unbound.anchor, command)
+    if Role.STORE not in host.roles:
+        return
+    if site.tls == "self-signed":
+        yield Recipe("self-signed", CHAIN_PATH, host.fqdn)
+    yield Recipe("probe", _PROBE_FILE, probe_login(site))
+
+
+def _unit(platform: Platform, daemon: Daemon) -> Unit:
+    record = platform.daemons[daemon]
+    return Unit(daemon, record.unit, record.running_unit)
+
+
+def _remembered(credentials: Mapping[MailAddress, KnownCredential]) -> Artifact:
+    head = "# Managed by mailprov: passwords that the site file gives by reference.\n"
+    rows = [
+        f"{address}\t{credential.tag}\t{credential.hash}\n"
+        for address, credential in sorted(credentials.items())
+    ]
+    content = (head + "".join(rows)).encode()
+    return Artifact(_CREDENTIALS, content, mode=0o600, secret=True, plane=Plane.DIRECTORY)
+
+
+def _notices(site: Site) -> Iterator[str]:
+    implied = sorted({alias.source.local for alias in site.aliases if alias.implied})
+    if implied and site.users:
+        yield f"mail to {', '.join(implied)} goes to {site.users[0].address}, the first user"
+    for allowance, reason in site.allow_insecure.items():
+        yield f"allowed although unsafe: {allowance} ({reason})"

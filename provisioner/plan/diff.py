@@ -1,0 +1,202 @@
+"""What has to change on a host: generation and facts in, plan out.
+
+The order of the result is the order of the transaction. Accounts come before the
+files they own. Files come daemon by daemon, Unbound first and Postfix last, each
+daemon's files before its reload: Postfix looks for Dovecot's sockets, and the host's
+resolver file names Unbound only once Unbound answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
+from provisioner.plan.change import Action, Change, Plan
+from provisioner.plan.facts import AccountState, Facts
+from provisioner.plan.file_diff import diff_directory, diff_file
+from provisioner.plan.generation import Account, Generation, Recipe, Unit
+from provisioner.platforms.record import Daemon
+from provisioner.render.artifact import Artifact
+from provisioner.render.postfix_restart import needs_restart
+
+# Who reads what a recipe makes: its keys and certificates are read at start and reload.
+_RECIPE_READERS: dict[str, tuple[Daemon, ...]] = {
+    "self-signed": ("dovecot", "postfix"),
+    "probe": (),
+    "trust-anchor": (),
+}
+
+
+def diff_generation(generation: Generation, facts: Facts) -> Plan:
+    """Return the plan that turns a host with these facts into the generation.
+
+    Raises MailprovError (refused) where an account of somebody else's is in the way.
+    """
+    changes = [
+        *_package_changes(generation, facts),
+        *_group_changes(generation, facts),
+        *_account_changes(generation, facts),
+        *_directory_changes(generation, facts),
+        *_recipe_changes(generation.recipes, facts),
+        *_service_changes(generation, facts),
+    ]
+    if changes or facts.introduction.generation != generation.id:
+        changes.append(
+            Change("record", generation.id, Action.UPDATE, _record_reason(generation, facts))
+        )
+    return Plan(generation, tuple(changes))
+
+
+def _record_reason(generation: Generation, facts: Facts) -> str:
+    before = facts.introduction.generation
+    if before == generation.id:
+        return "users or aliases changed, configuration stays"
+    return f"was generation {before}" if before else "first generation of this host"
+
+
+def _package_changes(generation: Generation, facts: Facts) -> Iterator[Change]:
+    for name in generation.packages:
+        if name not in facts.packages:
+            yield Change("package", name, Action.INSTALL, "not installed")
+
+
+def _group_changes(generation: Generation, facts: Facts) -> Iterator[Change]:
+    for group in generation.groups:
+        if group.name not in facts.groups:
+            yield Change("group", group.name, Action.CREATE, "missing")
+
+
+def _account_changes(generation: Generation, facts: Facts) -> Iterator[Change]:
+    strangers = []
+    for account in generation.accounts:
+        state = facts.accounts.get(account.name)
+        if state is None:
+            yield Change("account", account.name, Action.CREATE, "missing")
+        elif account.system:
+            continue
+        elif not _is_ours(account, state, facts):
+            strangers.append(_stranger(generation, account, state))
+        elif reason := _account_difference(account, state, facts):
+            yield Change("account", account.name, Action.UPDATE, reason)
+        yield from _password_change(account, state)
+    if strangers:
+        raise MailprovError(strangers, ExitCode.REFUSED)
+    wanted = {account.name for account in generation.accounts}
+    for name in sorted(facts.introduction.managed_accounts - wanted):
+        state = facts.accounts.get(name)
+        if state and not (state.password or "").startswith("!"):
+            yield Change("account", name, Action.LOCK, "no longer in the site; its mail is kept")
+
+
+def _is_ours(account: Account, state: AccountState, facts: Facts) -> bool:
+    in_group = facts.groups.get(account.group) == state.gid
+    return in_group or account.name in facts.introduction.managed_accounts
+
+
+def _stranger(generation: Generation, account: Account, state: AccountState) -> Diagnostic:
+    return Diagnostic(
+        summary=f"the account {account.name} exists and is not mailprov's",
+        where=str(generation.host),
+        got=f"uid {state.uid}, gid {state.gid}, home {state.home}",
+        want=f"no account of that name, or one whose primary group is {account.group}",
+        fix=f"choose another user name, or hand the account over: usermod -g {account.group} "
+        f"{account.name}",
+    )
+
+
+def _account_difference(account: Account, state: AccountState, facts: Facts) -> str:
+    differences = []
+    if facts.groups.get(account.group) != state.gid:
+        differences.append(f"primary group is not {account.group}")
+    if state.shell != account.shell:
+        differences.append(f"login shell is {state.shell}")
+    return ", ".join(differences)
+
+
+def password_text(account: Account) -> str:
+    """Return what shadow(5) has to hold: the hash, behind `!` where the account is locked."""
+    digest = account.password.digest if account.password else ""
+    return f"!{digest}" if account.locked else digest
+
+
+def _password_change(account: Account, state: AccountState | None) -> Iterator[Change]:
+    if account.password is None and not account.locked:
+        return
+    if state is None or state.password != password_text(account):
+        reason = "locked" if account.locked else "new" if state is None else "differs"
+        yield Change("password", account.name, Action.UPDATE, reason)
+
+
+def _directory_changes(generation: Generation, facts: Facts) -> Iterator[Change]:
+    for directory in generation.directories:
+        yield from diff_directory(directory, facts.files.get(directory.path))
+
+
+def _recipe_changes(recipes: Iterable[Recipe], facts: Facts) -> Iterator[Change]:
+    for recipe in recipes:
+        if recipe.kind not in facts.recipes:
+            reason = f"made on the host for {recipe.subject}"
+            yield Change("secret", recipe.path, Action.CREATE, reason)
+
+
+def _service_changes(generation: Generation, facts: Facts) -> Iterator[Change]:
+    remaining = list(generation.artifacts)
+    wanted = {artifact.path for artifact in remaining}
+    stale = sorted(facts.introduction.managed_files - wanted)
+    made = [recipe for recipe in generation.recipes if recipe.kind not in facts.recipes]
+    for unit in generation.units:
+        mine = sorted(
+            (artifact for artifact in remaining if _first_reader(artifact, generation) == unit),
+            key=lambda artifact: artifact.rank,
+        )
+        remaining = [artifact for artifact in remaining if artifact not in mine]
+        yield from _file_changes(mine, facts)
+        touched = [artifact for artifact in generation.artifacts if unit.daemon in artifact.daemons]
+        recipes = [recipe for recipe in made if unit.daemon in _RECIPE_READERS[recipe.kind]]
+        yield from _unit_changes(unit, touched, recipes, facts)
+    yield from _file_changes(remaining, facts)
+    for path in stale:
+        yield Change("file", path, Action.REMOVE, "no longer part of the site")
+
+
+def _first_reader(artifact: Artifact, generation: Generation) -> Unit | None:
+    for unit in generation.units:
+        if unit.daemon in artifact.daemons:
+            return unit
+    return None
+
+
+def _file_changes(artifacts: Iterable[Artifact], facts: Facts) -> Iterator[Change]:
+    for artifact in artifacts:
+        yield from diff_file(artifact, facts.files.get(artifact.path))
+
+
+def _unit_changes(
+    unit: Unit, artifacts: Iterable[Artifact], recipes: Iterable[Recipe], facts: Facts
+) -> Iterator[Change]:
+    state = facts.units.get(unit.name)
+    if state is None or state.enabled != "enabled":
+        yield Change("unit", unit.name, Action.ENABLE, "does not start at boot")
+    running = facts.units.get(unit.running)
+    changed = [
+        artifact
+        for artifact in artifacts
+        if any(diff_file(artifact, facts.files.get(artifact.path)))
+    ]
+    names = [artifact.path for artifact in changed] + [recipe.path for recipe in recipes]
+    if running is None or running.active not in {"active", "reloading"}:
+        yield Change("unit", unit.name, Action.START, "not running")
+    elif causes := [artifact.path for artifact in changed if _needs_restart(artifact, facts)]:
+        yield Change("unit", unit.name, Action.RESTART, _because(causes))
+    elif names:
+        yield Change("unit", unit.name, Action.RELOAD, _because(names))
+
+
+def _needs_restart(artifact: Artifact, facts: Facts) -> bool:
+    state = facts.files.get(artifact.path)
+    return needs_restart(artifact, state.content if state else None)
+
+
+def _because(paths: list[str]) -> str:
+    more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+    return f"{paths[0]}{more} changed"

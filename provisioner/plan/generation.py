@@ -1,0 +1,126 @@
+"""All that a host should be.
+
+A generation is compiled from the site for one host and one platform, compared with
+the facts observed there, and carried out as a transaction. It is named by its
+content: the same site gives the same generation on every controller.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+from provisioner.model.names import HostKey
+from provisioner.model.secrets import PasswordHash
+from provisioner.platforms.record import Daemon, Platform
+from provisioner.render.artifact import Artifact, Plane
+
+
+@dataclass(frozen=True)
+class Group:
+    """A Unix group that has to exist. system: below the platform's first user id."""
+
+    name: str
+    system: bool = True
+
+
+@dataclass(frozen=True)
+class Account:
+    """A Unix account that has to exist.
+
+    password: the hash for shadow(5) in crypt(3) form, None where no password is
+    managed. locked: it receives mail and cannot log in. system: a daemon's account,
+    not a person's.
+    """
+
+    name: str
+    group: str
+    home: str
+    shell: str
+    system: bool
+    password: PasswordHash | None = field(default=None, repr=False)
+    locked: bool = False
+
+
+@dataclass(frozen=True)
+class Directory:
+    """A directory that has to exist, with its owner and mode. Its content is not managed."""
+
+    path: str
+    owner: str
+    group: str
+    mode: int
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Something that the host makes itself: a secret that never leaves it, or a living key.
+
+    kind `self-signed`: path is a PEM file with key and certificate, subject the name
+    it has to certify. kind `probe`: path is the passwd-file of the account that
+    `verify` uses, subject its login. kind `trust-anchor`: path is where Unbound keeps the
+    root's key, subject the command that first puts it there.
+    """
+
+    kind: Literal["self-signed", "probe", "trust-anchor"]
+    path: str
+    subject: str
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A service that has to be enabled and up.
+
+    running: the unit whose state says whether the daemon runs, which is not always
+    the one to enable (Debian 12's postfix.service only runs /bin/true).
+    """
+
+    daemon: Daemon
+    name: str
+    running: str
+
+
+@dataclass(frozen=True)
+class Generation:
+    """Packages, accounts, files, host-made secrets and services of one host."""
+
+    host: HostKey
+    platform: Platform
+    packages: tuple[str, ...]
+    groups: tuple[Group, ...]
+    accounts: tuple[Account, ...]
+    directories: tuple[Directory, ...]
+    recipes: tuple[Recipe, ...]
+    artifacts: tuple[Artifact, ...]
+    units: tuple[Unit, ...]
+    certificate_path: str | None = None
+    notices: tuple[str, ...] = ()
+
+    @cached_property
+    def id(self) -> str:
+        """The configuration's name: sixteen hexadecimal digits of its content's SHA-256.
+
+        The directory plane is left out, because it does not go back with a rollback.
+        """
+        content = [
+            self.platform.name,
+            self.packages,
+            [(group.name, group.system) for group in self.groups],
+            [(account.name, account.home) for account in self.accounts if account.system],
+            [(entry.path, entry.owner, entry.group, entry.mode) for entry in self.directories],
+            [(recipe.kind, recipe.path, recipe.subject) for recipe in self.recipes],
+            [_identity(artifact) for artifact in self.in_plane(Plane.CONFIGURATION)],
+            [(unit.name, unit.running) for unit in self.units],
+        ]
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+
+    def in_plane(self, plane: Plane) -> tuple[Artifact, ...]:
+        """Return the files of one plane, in the order they were rendered."""
+        return tuple(artifact for artifact in self.artifacts if artifact.plane is plane)
+
+
+def _identity(artifact: Artifact) -> tuple[str, str, str, int, str]:
+    return (artifact.path, artifact.owner, artifact.group, artifact.mode, artifact.sha256)

@@ -1,0 +1,55 @@
+"""What the observing program is asked to look at, as rows on its standard input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from provisioner.plan.facts import Introduction
+from provisioner.plan.generation import Generation
+
+Row = tuple[str, ...]
+
+
+def observation_rows(
+    generation: Generation, introduction: Introduction, *, service: bool = False
+) -> bytes:
+    """Return the manifest of everything the plan compares.
+
+    service: also run the daemons' checkers, list sockets and read the secret of the
+    account that `verify` uses.
+    """
+    rows = [*_resource_rows(generation, introduction)]
+    if service:
+        rows += _service_rows(generation)
+    return "".join("\t".join(row) + "\n" for row in rows).encode()
+
+
+def _resource_rows(generation: Generation, introduction: Introduction) -> Iterator[Row]:
+    for package in generation.packages:
+        yield ("package", package)
+    for artifact in generation.artifacts:
+        yield ("file", artifact.path, artifact.sha256, "1" if artifact.secret else "0")
+    for directory in generation.directories:
+        yield ("file", directory.path, "-", "1")
+    names = {account.name for account in generation.accounts}
+    for name in sorted(names | introduction.managed_accounts):
+        yield ("account", name)
+    for group in generation.groups:
+        yield ("group", group.name)
+    for unit in generation.units:
+        yield ("unit", unit.name)
+        if unit.running != unit.name:
+            yield ("unit", unit.running)
+    for recipe in generation.recipes:
+        yield ("recipe", recipe.kind, recipe.path, recipe.subject)
+    if generation.certificate_path:
+        yield ("certificate", generation.certificate_path)
+
+
+def _service_rows(generation: Generation) -> Iterator[Row]:
+    for unit in generation.units:
+        yield ("check", unit.daemon)
+    if generation.certificate_path:
+        yield ("check", "certificate")
+    yield ("sockets", "all")
+    yield ("secret", "probe")

@@ -1,0 +1,66 @@
+"""Whether a port can be reached from where mailprov runs.
+
+Open means that a TCP connection came about, no more. A port that cannot be reached is
+a finding of its own; everything else is then asked through the host's SSH connection.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from provisioner.model.site import IPAddress, IPNetwork
+from provisioner.probes.finding import Finding, Status
+from provisioner.probes.question import Question, lies_in
+
+
+@dataclass(frozen=True)
+class ReachAnswer:
+    """How connecting went. source: our own address on that connection, if there was one."""
+
+    outcome: Literal["open", "refused", "timed out", "unreachable"]
+    words: str = ""
+    source: IPAddress | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReachQuestion(Question[ReachAnswer]):
+    """Whether a TCP port is open to this controller.
+
+    clients: networks that are served at all; a closed port is no fault for others.
+    """
+
+    service: str
+    clients: tuple[IPNetwork, ...] | None = None
+
+    @property
+    def want(self) -> str:
+        """A connection."""
+        return "open"
+
+    @property
+    def remedy(self) -> str:
+        """For a port that nobody refused."""
+        return (
+            f"something between here and {self.endpoint} drops port {self.endpoint.port}: open it "
+            "in the host's firewall and the provider's; many networks block outgoing port 25, "
+            "then run mailprov elsewhere"
+        )
+
+    def judge(self, answer: ReachAnswer) -> tuple[Finding, ...]:
+        """Judge the connection."""
+        if answer.outcome == "open":
+            return self.passed("open")
+        got = f"{answer.outcome}: {answer.words}" if answer.words else answer.outcome
+        if self.clients is not None and (
+            answer.source is None or not lies_in(answer.source, self.clients)
+        ):
+            reason = f"{got}; this controller is in no network that {self.service} serves"
+            return (self.finding(Status.SKIPPED, reason),)
+        if answer.outcome == "refused":
+            return self.failed(
+                got,
+                remedy=f"nothing answers on {self.endpoint}: look for {self.service} with "
+                "`ss -ltnp` on the host, and for a firewall that rejects; then apply again",
+            )
+        return self.failed(got)

@@ -1,0 +1,205 @@
+"""What Dovecot's templates are given, and its files.
+
+The dialect (2.3 here) is a folder under templates/: this view holds meaning, and the
+templates of a dialect say it in that dialect's words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from provisioner.model.secrets import SiteSecrets
+from provisioner.model.site import AccountKind, Allowance, Host, Role, Site
+from provisioner.platforms.record import Platform
+from provisioner.render.artifact import Artifact, Plane
+from provisioner.render.dovecot_users import mailbox_rows, password_rows
+from provisioner.render.environment import render_template
+from provisioner.render.postfix_maps import login_name, probe_address
+from provisioner.render.site_options import render_dovecot_site
+from provisioner.render.tls_chain import CHAIN_PATH
+
+SIEVE_PORT = 4190
+MAIL_ROOT = "/srv/vmail"
+PAM_SERVICE = "mailprov"
+
+_IMPLICIT_TLS_PORTS = frozenset({993, 995})
+_STANDARD_LISTENERS = {"imap": 143, "imaps": 993, "pop3": 110, "pop3s": 995}
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """One listening port of a login service; port 0 is none."""
+
+    name: str
+    port: int
+    wrapped: bool
+
+    @property
+    def ssl(self) -> str:
+        """Whether TLS begins with the first byte, in Dovecot's words."""
+        return "yes" if self.wrapped else "no"
+
+
+@dataclass(frozen=True, slots=True)
+class DovecotView:
+    """All that the templates under templates/dovecot/ print."""
+
+    hostname: str
+    domain: str
+    protocols: tuple[str, ...]
+    includes: tuple[str, ...]
+    ipv6: bool
+    virtual: bool
+    owner: str
+    group: str
+    pam_service: str
+    folder: str
+    probe_login: str
+    mailbox_format: str
+    mailbox: str
+    first_valid_uid: int
+    queue_directory: str
+    imap: bool
+    pop3: bool
+    imap_listeners: tuple[Listener, ...]
+    pop3_listeners: tuple[Listener, ...]
+    sieve_port: int
+    imap_connections: int
+    pop3_connections: int
+    guid_uidl: bool
+    pop3_workarounds: tuple[str, ...]
+    chain: str
+    tls: bool
+    no_tls_reason: str
+    cleartext: bool
+    imap_cleartext: bool
+    pop3_cleartext: bool
+    cleartext_reason: str
+
+
+def render_dovecot(
+    site: Site, host: Host, platform: Platform, secrets: SiteSecrets
+) -> Iterator[Artifact]:
+    """Yield Dovecot's files for a host, parts before the file that includes them."""
+    record = platform.daemons["dovecot"]
+    options = site.dovecot.get(record.dialect, {})
+    view = _view(site, host, platform, has_options=bool(options))
+    yield from _directory(site, view, secrets)
+    if not view.virtual:
+        content = render_template("pam.d/mailprov", view)
+        yield Artifact(f"/etc/pam.d/{PAM_SERVICE}", content, daemons=("dovecot",), rank=20)
+    for part in view.includes:
+        if part == _SITE_PART:
+            content = render_dovecot_site(options)
+        else:
+            content = render_template(f"dovecot/{record.dialect}/{part}", view)
+        yield Artifact(f"{record.config_dir}/{part}", content, daemons=("dovecot",), rank=30)
+    main = render_template(f"dovecot/{record.dialect}/dovecot.conf", view)
+    yield Artifact(f"{record.config_dir}/dovecot.conf", main, daemons=("dovecot",), rank=40)
+
+
+_SITE_PART = "conf.d/99-site.conf"
+_PARTS = (
+    "conf.d/10-auth.conf",
+    "conf.d/10-logging.conf",
+    "conf.d/10-mail.conf",
+    "conf.d/10-master.conf",
+    "conf.d/10-ssl.conf",
+    "conf.d/15-lda.conf",
+    "conf.d/15-mailboxes.conf",
+    "conf.d/20-imap.conf",
+    "conf.d/20-lmtp.conf",
+    "conf.d/20-managesieve.conf",
+    "conf.d/20-pop3.conf",
+    "conf.d/90-sieve.conf",
+)
+
+
+def _directory(site: Site, view: DovecotView, secrets: SiteSecrets) -> Iterator[Artifact]:
+    if not view.virtual:
+        return  # users and their passwords are the host's own accounts
+    for name, rows in (
+        ("users", password_rows(site, secrets)),
+        ("mailboxes", mailbox_rows(site, MAIL_ROOT)),
+    ):
+        yield Artifact(
+            f"{view.folder}/{name}",
+            render_template(f"dovecot/mailprov/{name}", tuple(rows)),
+            group="dovecot",
+            mode=0o640,
+            secret=name == "users",
+            plane=Plane.DIRECTORY,
+            daemons=("dovecot",),
+            rank=10,
+        )
+
+
+def _view(site: Site, host: Host, platform: Platform, *, has_options: bool) -> DovecotView:
+    tls = site.tls != "none"
+    store = Role.STORE in host.roles
+    imap = _listeners(site.imap.ports if store else frozenset(), "imap", tls=tls)
+    pop3 = _listeners(site.pop3.ports if store else frozenset(), "pop3", tls=tls)
+    reasons = site.allow_insecure
+    imap_cleartext = site.imap.cleartext_login or not tls
+    pop3_cleartext = site.pop3.cleartext_login or not tls
+    imap_on, pop3_on = (any(one.port for one in some) for some in (imap, pop3))
+    parts = [
+        part
+        for part in _PARTS
+        if (imap_on or "imap" not in part) and (pop3_on or "pop3" not in part)
+    ]
+    return DovecotView(
+        hostname=host.fqdn,
+        domain=site.domain,
+        protocols=tuple(_protocols(imap=imap_on, pop3=pop3_on)),
+        includes=(*parts, _SITE_PART) if has_options else tuple(parts),
+        ipv6=any(address.version == 6 for address in host.addresses),  # noqa: PLR2004 IP version
+        virtual=site.accounts.kind is AccountKind.VIRTUAL,
+        owner=site.accounts.group,
+        group=site.accounts.group,
+        pam_service=PAM_SERVICE,
+        folder=f"{platform.daemons['dovecot'].config_dir}/mailprov",
+        probe_login=login_name(site, probe_address(site)),
+        mailbox_format=site.accounts.mailbox_format,
+        mailbox=site.accounts.mailbox,
+        first_valid_uid=platform.dovecot.first_valid_uid,
+        queue_directory=platform.postfix.queue_directory,
+        imap=imap_on,
+        pop3=pop3_on,
+        imap_listeners=imap,
+        pop3_listeners=pop3,
+        sieve_port=SIEVE_PORT,
+        imap_connections=site.imap.connections,
+        pop3_connections=site.pop3.connections,
+        guid_uidl=site.pop3.uidl == "guid",
+        pop3_workarounds=site.pop3.workarounds,
+        chain=CHAIN_PATH,
+        tls=tls,
+        no_tls_reason=reasons.get(Allowance.NO_TLS, ""),
+        cleartext=imap_cleartext or pop3_cleartext,
+        imap_cleartext=imap_cleartext,
+        pop3_cleartext=pop3_cleartext,
+        cleartext_reason=reasons.get(Allowance.CLEARTEXT_LOGIN, ""),
+    )
+
+
+def _listeners(ports: frozenset[int], protocol: str, *, tls: bool) -> tuple[Listener, ...]:
+    """Return a listener for every port, and the built-in ones that are to be off with port 0."""
+    found: list[Listener] = []
+    for name in (protocol, f"{protocol}s"):
+        standard = _STANDARD_LISTENERS[name]
+        wrapped = name.endswith("s")
+        on = standard in ports and (tls or not wrapped)
+        found.append(Listener(name, standard if on else 0, wrapped))
+    for port in sorted(ports - set(_STANDARD_LISTENERS.values())):
+        found.append(Listener(f"{protocol}-{port}", port, wrapped=False))
+    return tuple(found)
+
+
+def _protocols(*, imap: bool, pop3: bool) -> Iterator[str]:
+    if imap:
+        yield "imap"
+    if pop3:
+        yield "pop3"
+    yield from ("lmtp", "sieve")

@@ -1,0 +1,61 @@
+"""The Jinja environment that every configuration file goes through.
+
+A template may print nothing but text that a quoting filter returned, and numbers: what
+was forgotten is an error at the first rendering. A name that a view does not have is an
+error too, never a silent blank.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined, Undefined
+
+from provisioner.render.quoting import FILTERS, Quoted
+
+
+@cache
+def environment() -> Environment:
+    """Return the environment; it holds no state but compiled templates."""
+    folder = template_folder()
+    made = Environment(
+        loader=FunctionLoader(lambda name: _template_text(folder, name)),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 the output is daemon configuration; `finalize` sees to quoting
+        finalize=_refuse_unquoted,
+    )
+    made.filters.update(FILTERS)
+    return made
+
+
+def render_template(name: str, view: object) -> bytes:
+    """Return the text of `templates/NAME.j2` for a view, which the template calls `view`."""
+    return environment().get_template(name).render(view=view).encode()
+
+
+def template_folder() -> Traversable:
+    """Return templates/: inside the installed package, else beside it in a checkout."""
+    packaged = resources.files("provisioner") / "templates"
+    if packaged.is_dir():
+        return packaged
+    return Path(__file__).parents[2] / "templates"
+
+
+def _template_text(folder: Traversable, name: str) -> str | None:
+    file = folder.joinpath(*f"{name}.j2".split("/"))
+    return file.read_text(encoding="utf-8") if file.is_file() else None
+
+
+def _refuse_unquoted(value: Any) -> Any:  # noqa: ANN401 Jinja hands over whatever a template prints
+    if isinstance(value, Undefined):
+        return str(value)  # raises, naming what is missing
+    if isinstance(value, Quoted) or type(value) is int:
+        return value
+    raise TypeError(f"a template prints {type(value).__name__} without a quoting filter: {value!r}")

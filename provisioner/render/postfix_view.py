@@ -1,0 +1,191 @@
+"""What Postfix's templates are given, and its files.
+
+main.cf is one table for all services; what differs between port 25 and the submission
+ports stands in master.cf. Parameters keep Postfix's own spelling throughout.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from provisioner.model.site import AccountKind, Allowance, Host, IPNetwork, Role, Site
+from provisioner.platforms.record import Platform
+from provisioner.render.artifact import Artifact, Plane
+from provisioner.render.environment import render_template
+from provisioner.render.postfix_features import PostfixFeatures, postfix_features
+from provisioner.render.postfix_maps import MapView, alias_rows, recipient_rows, sender_rows
+from provisioner.render.postfix_options import with_main_options, with_master_options
+from provisioner.render.quoting import Quoted
+from provisioner.render.tls_chain import CHAIN_PATH
+
+# What a running master(8) does not take over at a reload (postconf(5), inet_interfaces).
+RESTART_PARAMETERS = frozenset({"inet_interfaces", "inet_protocols"})
+
+_IMPLICIT_TLS_PORT = 465
+
+
+@dataclass(frozen=True, slots=True)
+class SubmissionPort:
+    """A port where users hand in mail; `wrapped`: TLS from the first byte (RFC 8314)."""
+
+    port: int
+    label: str
+    wrapped: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PostfixView:
+    """All that the templates under templates/postfix/ print."""
+
+    features: PostfixFeatures
+    vendor: tuple[tuple[str, str], ...]
+    hostname: str
+    domain: str
+    inet_protocols: str
+    networks: tuple[str, ...]
+    open_relay_reason: str
+    destinations: tuple[Quoted, ...]
+    virtual: bool
+    domains: tuple[str, ...]
+    alias_domains: tuple[str, ...]
+    recipients: str
+    aliases: str
+    senders: str
+    chain: str
+    tls: bool
+    no_tls_reason: str
+    dane: bool
+    submission_tls_level: str
+    auth_only: str
+    cleartext_reason: str
+    message_size: int
+    logins_per_minute: int
+    connections: int
+    chroot: Quoted
+    mx: bool
+    submission: tuple[SubmissionPort, ...]
+    header_checks: str
+
+
+def render_postfix(site: Site, host: Host, platform: Platform) -> Iterator[Artifact]:
+    """Yield Postfix's files for a host, in the order in which they have to become live."""
+    folder = f"{platform.daemons['postfix'].config_dir}/mailprov"
+    checks = _header_checks(host)
+    checks_path = f"{folder}/submission-headers-{hashlib.sha256(checks).hexdigest()[:12]}.regexp"
+    view = _view(site, host, platform, folder, checks_path)
+    yield from _maps(site, folder)
+    if view.submission:
+        # Named by its content: a running daemon never reads a half-changed pair of
+        # master.cf and table.
+        yield Artifact(checks_path, checks, daemons=("postfix",), rank=40)
+    config = platform.daemons["postfix"].config_dir
+    master = with_master_options(
+        render_template("postfix/master.cf", view).decode(), site.postfix.master
+    )
+    yield Artifact(f"{config}/master.cf", master.encode(), daemons=("postfix",), rank=80)
+    main = with_main_options(render_template("postfix/main.cf", view).decode(), site.postfix.main)
+    yield Artifact(f"{config}/main.cf", main.encode(), daemons=("postfix",), rank=90)
+
+
+def _maps(site: Site, folder: str) -> Iterator[Artifact]:
+    for name, rows in (
+        ("recipients", recipient_rows(site)),
+        ("aliases", alias_rows(site)),
+        ("senders", sender_rows(site)),
+    ):
+        content = render_template(f"postfix/mailprov/{name}", MapView(tuple(rows)))
+        yield Artifact(
+            f"{folder}/{name}",
+            content,
+            group="postfix",
+            mode=0o640,
+            plane=Plane.DIRECTORY,
+            daemons=("postfix",),
+            rank=40,
+        )
+
+
+def _header_checks(host: Host) -> bytes:
+    pattern = re.escape(host.fqdn).replace("\\-", "-")
+    return render_template("postfix/mailprov/submission-headers", Quoted(pattern))
+
+
+def _view(
+    site: Site, host: Host, platform: Platform, folder: str, header_checks: str
+) -> PostfixView:
+    virtual = site.accounts.kind is AccountKind.VIRTUAL
+    names = tuple(domain.name for domain in site.domains)
+    tls = site.tls != "none"
+    reasons = site.allow_insecure
+    kind = platform.postfix.map_type
+    return PostfixView(
+        features=postfix_features(platform.daemons["postfix"].version),
+        vendor=tuple(platform.postfix.parameters.items()),
+        hostname=host.fqdn,
+        domain=site.domain,
+        inet_protocols="all" if _has_ipv6(host) else "ipv4",
+        networks=tuple(_bracketed(network) for network in site.networks.trusted),
+        open_relay_reason=reasons.get(Allowance.OPEN_RELAY, ""),
+        destinations=tuple(_destinations(site, host, virtual=virtual)),
+        virtual=virtual,
+        domains=names,
+        alias_domains=tuple(name for name in names if name != site.domain),
+        recipients=f"{kind}:{folder}/recipients",
+        aliases=f"{kind}:{folder}/aliases",
+        senders=f"{kind}:{folder}/senders",
+        chain=CHAIN_PATH,
+        tls=tls,
+        no_tls_reason=reasons.get(Allowance.NO_TLS, ""),
+        dane=bool(site.hosts_with(Role.DNS)),
+        submission_tls_level=_submission_tls_level(site),
+        auth_only="yes" if _submission_tls_level(site) == "encrypt" else "no",
+        cleartext_reason=reasons.get(Allowance.CLEARTEXT_LOGIN, ""),
+        message_size=site.submission.message_size,
+        logins_per_minute=site.submission.logins_per_minute,
+        connections=site.submission.connections,
+        chroot=Quoted("y" if platform.postfix.chroot else "n"),
+        mx=Role.MX in host.roles,
+        submission=tuple(_submission_ports(site, host, tls=tls)),
+        header_checks=f"regexp:{header_checks}",
+    )
+
+
+def _destinations(site: Site, host: Host, *, virtual: bool) -> Iterator[Quoted]:
+    """Yield mydestination. A name may belong to one address class only (ADDRESS_CLASS_README)."""
+    taken = {domain.name for domain in site.domains}
+    if host.fqdn not in taken:
+        yield Quoted("$myhostname")
+    yield Quoted("localhost.$mydomain")
+    yield Quoted("localhost")
+    if not virtual:
+        yield Quoted("$mydomain")
+
+
+def _submission_ports(site: Site, host: Host, *, tls: bool) -> Iterator[SubmissionPort]:
+    if Role.SUBMISSION not in host.roles:
+        return
+    for port in sorted(site.submission.ports):
+        wrapped = port == _IMPLICIT_TLS_PORT
+        if wrapped and not tls:
+            continue
+        yield SubmissionPort(port, "submissions" if wrapped else "submission", wrapped)
+
+
+def _submission_tls_level(site: Site) -> str:
+    if site.tls == "none":
+        return "none"
+    return "may" if site.submission.cleartext_login else "encrypt"
+
+
+def _bracketed(network: IPNetwork) -> str:
+    """Return a network as match_list patterns want it: IPv6 in brackets, `[2001:db8::]/32`."""
+    if network.version == 4:  # noqa: PLR2004 IP version
+        return str(network)
+    return f"[{network.network_address}]/{network.prefixlen}"
+
+
+def _has_ipv6(host: Host) -> bool:
+    return any(address.version == 6 for address in host.addresses)  # noqa: PLR2004 IP version

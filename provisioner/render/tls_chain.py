@@ -1,0 +1,33 @@
+"""The certificate that Postfix and Dovecot show.
+
+One PEM file holds key and chain, so that both change in one rename and never disagree.
+Where each host makes its own, nothing is rendered: the key never leaves the host.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from provisioner.model.secrets import SiteSecrets
+from provisioner.model.site import Site, TlsFiles
+from provisioner.render.artifact import Artifact
+
+CHAIN_PATH = "/etc/mailprov/tls/site.pem"
+
+# PEM allows text before the first block (RFC 7468 section 2).
+_HEAD = b"Managed by mailprov: key and certificates that `tls.files` in site.yaml names.\n"
+_PLACEHOLDER = b"(the key and the certificates are read when the site is applied)\n"
+
+
+def render_tls_chain(site: Site, secrets: SiteSecrets) -> Iterator[Artifact]:
+    """Yield the operator's own key and certificates; a note in their place when offline."""
+    if not isinstance(site.tls, TlsFiles):
+        return
+    yield Artifact(
+        CHAIN_PATH,
+        _HEAD + (secrets.tls_chain or _PLACEHOLDER),
+        mode=0o600,
+        secret=True,
+        daemons=("dovecot", "postfix"),
+        rank=10,
+    )

@@ -1,0 +1,231 @@
+"""What Unbound's templates are given, and its files.
+
+Values come from the site and the platform alone. Names are absolute (with the final
+dot), because unbound.conf(5) would otherwise leave that to chance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Address, ip_network
+
+from provisioner.model.names import DomainName
+from provisioner.model.site import Allowance, ForwardZone, Host, IPAddress, IPNetwork, Role, Site
+from provisioner.platforms.record import Platform
+from provisioner.render.artifact import Artifact
+from provisioner.render.environment import render_template
+from provisioner.render.site_options import (
+    render_unbound_site,
+    without_replaced,
+)
+
+_TTL = 3600
+# No secondary transfers these zones, so nothing compares serials (RFC 1035 section 3.3.13);
+# a clock here would make every rendering differ. The last field is how long a resolver
+# may remember that a name does not exist (RFC 2308).
+_SOA_NUMBERS = "1 3600 900 1209600 300"
+# Zones that Unbound answers by itself unless told not to (RFC 6303, RFC 6761, RFC 8375).
+_BUILT_IN = (
+    "test",
+    "home.arpa",
+    "10.in-addr.arpa",
+    *(f"{number}.172.in-addr.arpa" for number in range(16, 32)),
+    "168.192.in-addr.arpa",
+    *(f"{number}.100.in-addr.arpa" for number in range(64, 128)),
+    "254.169.in-addr.arpa",
+    "d.f.ip6.arpa",
+    *(f"{digit}.e.f.ip6.arpa" for digit in "89ab"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may ask: a network, and `allow` or `refuse`."""
+
+    network: str
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class LocalZone:
+    """A zone that is answered from this file, and how names without data are treated."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardRow:
+    """A server to forward to; `opens_zone` on the first of each zone."""
+
+    zone: str
+    opens_zone: bool
+    tls: bool
+    server: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnboundView:
+    """All that the templates under templates/unbound/ print."""
+
+    user: str
+    directory: str
+    pid_file: str
+    control: str
+    anchor: str
+    ca_bundle: str
+    includes: tuple[str, ...]
+    interfaces: tuple[str, ...]
+    access: tuple[Access, ...]
+    open_reason: str
+    insecure: tuple[str, ...]
+    private_domains: tuple[str, ...]
+    zones: tuple[LocalZone, ...]
+    static_zones: bool
+    records: tuple[str, ...]
+    pointers: tuple[str, ...]
+    forwards: tuple[ForwardRow, ...]
+
+
+def render_unbound(site: Site, host: Host, platform: Platform) -> Iterator[Artifact]:
+    """Yield Unbound's files for a host; they need no Unbound to be running.
+
+    unbound.conf and the control part restart the daemon: sockets are opened and
+    certificates read only when it starts. The others are read again at a reload.
+    """
+    parts = ["server", "zones", "forward", "control"]
+    if site.unbound:
+        parts.append("site")
+    paths = {part: f"{platform.unbound.parts_dir}/mailprov-{part}.conf" for part in parts}
+    view = _view(site, host, platform, tuple(paths.values()))
+    for part, path in paths.items():
+        if part == "site":
+            content = render_unbound_site(site.unbound)
+        else:
+            text = render_template(f"unbound/unbound.conf.d/mailprov-{part}.conf", view)
+            content = without_replaced(text, site.unbound)
+        restart = part in {"control", "site"}
+        yield Artifact(path, content, daemons=("unbound",), restart=restart, rank=20)
+    main = without_replaced(render_template("unbound/unbound.conf", view), site.unbound)
+    path = f"{platform.daemons['unbound'].config_dir}/unbound.conf"
+    yield Artifact(path, main, daemons=("unbound",), restart=True, rank=30)
+
+
+def _view(site: Site, host: Host, platform: Platform, includes: tuple[str, ...]) -> UnboundView:
+    habits = platform.unbound
+    return UnboundView(
+        user=habits.user,
+        directory=habits.directory,
+        pid_file=habits.pid_file,
+        control=habits.control,
+        anchor=habits.anchor,
+        ca_bundle=platform.ca_bundle,
+        includes=includes,
+        interfaces=_interfaces(host),
+        access=tuple(_access(site)),
+        open_reason=site.allow_insecure.get(Allowance.OPEN_RESOLVER, ""),
+        insecure=tuple(_absolute(zone) for zone in site.dns.insecure),
+        private_domains=_private_domains(site),
+        zones=tuple(_zones(site)),
+        static_zones=site.dns.zone_type == "static",
+        records=tuple(dict.fromkeys(_records(site))),
+        pointers=tuple(_pointers(site)),
+        forwards=tuple(row for zone in site.dns.forward for row in _forward_rows(zone)),
+    )
+
+
+def _interfaces(host: Host) -> tuple[str, ...]:
+    loopback = ["127.0.0.1"]
+    # A host without IPv6 has no ::1, and Unbound does not start if it cannot bind.
+    if any(address.version == 6 for address in host.addresses):  # noqa: PLR2004 IP version
+        loopback.append("::1")
+    return (*loopback, *map(str, host.addresses))
+
+
+def _access(site: Site) -> Iterator[Access]:
+    own = [ip_network(address) for host in site.hosts for address in host.addresses]
+    allowed: dict[IPNetwork, None] = dict.fromkeys((*own, *site.networks.resolver))
+    for everybody in (ip_network("0.0.0.0/0"), ip_network("::/0")):
+        if everybody not in allowed:
+            yield Access(str(everybody), "refuse")
+    yield Access("127.0.0.0/8", "allow")
+    yield Access("::1/128", "allow")
+    for network in allowed:
+        yield Access(str(network), "allow")
+
+
+def _private_domains(site: Site) -> tuple[str, ...]:
+    names = [domain.name for domain in site.domains]
+    names += [zone.zone for zone in site.dns.forward if zone.zone != "."]
+    return tuple(dict.fromkeys(_absolute(name) for name in names))
+
+
+def _zones(site: Site) -> Iterator[LocalZone]:
+    names = [domain.name for domain in site.domains]
+    for name in names:
+        yield LocalZone(_absolute(name), site.dns.zone_type)
+    others = [host.fqdn for host in site.hosts] + [record.owner for record in site.dns.records]
+    for name in dict.fromkeys(others):
+        if not any(_is_within(name, zone) for zone in names):
+            # Only this name is the site's; whatever else there is stays as it is.
+            yield LocalZone(_absolute(name), "transparent")
+    for zone in _hidden_forwards(site):
+        # Opens just this part of the built-in zone, not all of it.
+        yield LocalZone(_absolute(zone), "transparent")
+
+
+def _hidden_forwards(site: Site) -> Iterator[str]:
+    """Yield the forwarded zones that Unbound would otherwise answer by itself."""
+    for forward in site.dns.forward:
+        if any(_is_within(forward.zone, built_in) for built_in in _BUILT_IN):
+            yield forward.zone
+
+
+def _records(site: Site) -> Iterator[str]:
+    servers = [host.fqdn for host in site.hosts_with(Role.DNS)]
+    for domain in site.domains:
+        for server in servers[:1]:
+            contact = f"hostmaster.{domain.name}"
+            yield _record(domain.name, "SOA", f"{server}. {contact}. {_SOA_NUMBERS}")
+        for server in servers:
+            yield _record(domain.name, "NS", f"{server}.")
+        for mx in domain.mx:
+            yield _record(domain.name, "MX", f"{mx.preference} {mx.fqdn}.")
+    for host in site.hosts:
+        for address in host.addresses:
+            kind = "A" if isinstance(address, IPv4Address) else "AAAA"
+            yield _record(host.fqdn, kind, str(address))
+    for record in site.dns.records:
+        yield _record(record.owner, record.type.upper(), record.data)
+
+
+def _record(owner: str, kind: str, data: str) -> str:
+    return f"{_absolute(owner)} {_TTL} IN {kind} {data}"
+
+
+def _pointers(site: Site) -> Iterator[str]:
+    """Yield the reverse data of private addresses: for public ones the provider answers."""
+    seen: set[IPAddress] = set()
+    for host in site.hosts:
+        for address in host.addresses:
+            if address.is_private and address not in seen:
+                seen.add(address)
+                yield f"{address} {_TTL} {_absolute(host.fqdn)}"
+
+
+def _forward_rows(zone: ForwardZone) -> Iterator[ForwardRow]:
+    tls = any(server.tls_name for server in zone.servers)
+    for position, server in enumerate(zone.servers):
+        text = f"{server.address}@{server.port}"
+        if server.tls_name:
+            text += f"#{server.tls_name}"
+        yield ForwardRow(_absolute(zone.zone), position == 0, tls, text)
+
+
+def _absolute(name: str | DomainName) -> str:
+    return name if name.endswith(".") else f"{name}."
+
+
+def _is_within(name: str, zone: str) -> bool:
+    return name == zone or name.endswith(f".{zone}")

@@ -1,0 +1,180 @@
+"""SSH connections: from a host of the site to a logged-in, checked connection.
+
+`open_ssh` is the way in: ssh_config is read, the endpoint resolved, the byte stream
+made (through jump hosts, each checked and logged in to by the same rules), the host key
+judged before anything secret is sent, and the login carried out. Each step has a limit.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import paramiko
+
+from provisioner.model.site import Host
+from provisioner.ssh.channel import ChannelProcess
+from provisioner.ssh.client_config_files import read_client_config, run_match_exec
+from provisioner.ssh.endpoint import Endpoint, Resolver
+from provisioner.ssh.entry import Entry
+from provisioner.ssh.failures import ConnectionLostError, unreachable
+from provisioner.ssh.forwarding import open_forwarded, open_forwarding_channel
+from provisioner.ssh.host_key import HostKeyCheck
+from provisioner.ssh.known_hosts import HostPublicKey
+from provisioner.ssh.login import Login
+from provisioner.ssh.options import Reveal, SshOptions
+from provisioner.ssh.reach import ProxyCommand, connect_tcp, explain_handshake_failure
+from provisioner.ssh.transport import DialogueTransport
+
+# paramiko logs handshake failures with tracebacks; they are told as diagnostics instead.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
+
+_CHANNEL_LIMIT = 20.0
+_KEEPALIVE = 15
+_RSA_ALGORITHMS = ("rsa-sha2-512", "rsa-sha2-256")  # how an ssh-rsa key signs, RFC 8332
+
+
+def open_ssh(host: Host, options: SshOptions, reveal: Reveal) -> SshTransport:
+    """Connect and log in to a host; MailprovError (exit code 4) says why that failed."""
+    settings = read_client_config(options)
+    endpoint = Resolver(options, settings, run_match_exec).host(host)
+    route = Route(options, reveal)
+    try:
+        transport = route.open(endpoint)
+    except BaseException:
+        route.close()
+        raise
+    return SshTransport(host, options, reveal, endpoint=endpoint, transport=transport, route=route)
+
+
+class SshTransport(DialogueTransport):
+    """A `Transport` over one SSH connection."""
+
+    def __init__(  # noqa: PLR0913 - the finished parts of one connection
+        self,
+        host: Host,
+        options: SshOptions,
+        reveal: Reveal,
+        *,
+        endpoint: Endpoint,
+        transport: paramiko.Transport,
+        route: Route,
+    ) -> None:
+        super().__init__(host, options, reveal, user=endpoint.user, peer=endpoint.peer)
+        self._transport = transport
+        self._route = route
+
+    def open_tcp(self, address: str, port: int, timeout: float) -> socket.socket:
+        """Return a TCP connection made from the host; see `Transport.open_tcp`."""
+        try:
+            return open_forwarded(self._transport, address, port, timeout)
+        except PermissionError as forbidden:
+            raise unreachable(
+                self._where,
+                f"the host's sshd does not let the login connect to {address} port {port}",
+                got=str(forbidden),
+                fix="set `AllowTcpForwarding local` and look at PermitOpen in its sshd_config",
+            ) from forbidden
+        except ConnectionLostError as lost:
+            raise unreachable(
+                self._where,
+                f"connection lost while connecting to {address} port {port} from the host",
+                got=str(lost),
+                fix="check that the host is up, then run the same command again",
+            ) from lost
+
+    def close(self) -> None:
+        """End the connection, and those to jump hosts."""
+        self._route.close()
+
+    def _process(self, entry: Entry, program: str, args: tuple[str, ...]) -> ChannelProcess:
+        return ChannelProcess(
+            self._transport,
+            entry.command_line(program, args),
+            where=self._where,
+            open_limit=_CHANNEL_LIMIT,
+        )
+
+    def _is_root(self) -> bool:
+        return self._user == "root"
+
+
+@dataclass
+class Route:
+    """The connections that lead to one endpoint, to be closed together."""
+
+    options: SshOptions
+    reveal: Reveal
+    _closers: list[Callable[[], None]] = field(default_factory=list)
+    _proxies: list[ProxyCommand] = field(default_factory=list)
+
+    def open(self, endpoint: Endpoint) -> paramiko.Transport:
+        """Return a logged-in connection to the endpoint, hop by hop."""
+        stream = self._stream(endpoint)
+        self._closers.append(stream.close)
+        transport = paramiko.Transport(stream)
+        self._closers.append(transport.close)
+        check = HostKeyCheck(endpoint, self.options)
+        self._shake_hands(transport, endpoint, check)
+        key = transport.get_remote_server_key()
+        check.admit(HostPublicKey(key.get_name(), key.asbytes()))
+        transport.auth_timeout = self.options.login_timeout
+        Login(transport, endpoint, self._password(endpoint)).carry_out()
+        transport.set_keepalive(_KEEPALIVE)
+        return transport
+
+    def close(self) -> None:
+        """Close everything, the last hop first."""
+        while self._closers:
+            with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+                self._closers.pop()()
+
+    def _password(self, endpoint: Endpoint) -> Callable[[], str] | None:
+        reference = endpoint.password
+        return None if reference is None else lambda: self.reveal(reference)
+
+    def _stream(self, endpoint: Endpoint) -> socket.socket | paramiko.Channel:
+        if endpoint.proxy_command:
+            proxy = ProxyCommand(endpoint.proxy_command, endpoint.where)
+            self._proxies.append(proxy)
+            self._closers.append(proxy.close)
+            return proxy.socket
+        if endpoint.via is None:
+            return connect_tcp(endpoint, self.options.silence_limit)
+        hop = self.open(endpoint.via)
+        address, port = endpoint.addresses[0], endpoint.port
+        try:
+            return open_forwarding_channel(hop, address, port, endpoint.connect_timeout)
+        except (OSError, ConnectionLostError) as problem:
+            raise unreachable(
+                endpoint.where,
+                f"{endpoint.via.where} cannot connect to {address} port {port}",
+                got=str(problem),
+                fix="check the address as seen from the jump host, and AllowTcpForwarding there",
+            ) from problem
+
+    def _shake_hands(
+        self, transport: paramiko.Transport, endpoint: Endpoint, check: HostKeyCheck
+    ) -> None:
+        """Exchange banners and keys (RFC 4253), asking for the known host key types first."""
+        limit = endpoint.connect_timeout
+        transport.banner_timeout = limit
+        transport.handshake_timeout = limit
+        security = transport.get_security_options()
+        preferred = [a for kind in check.preferred_types() for a in _algorithms(kind)]
+        usable = security.key_types
+        security.key_types = tuple(dict.fromkeys([*(a for a in preferred if a in usable), *usable]))
+        try:
+            transport.start_client(timeout=2 * limit)
+            if not transport.initial_kex_done:
+                raise TimeoutError(f"nothing within {2 * limit:g} s")
+        except (paramiko.SSHException, OSError, EOFError) as broken:
+            said = self._proxies[-1].said() if endpoint.proxy_command else ""
+            raise explain_handshake_failure(endpoint, broken, said) from broken
+
+
+def _algorithms(kind: str) -> tuple[str, ...]:
+    return _RSA_ALGORITHMS if kind == "ssh-rsa" else (kind,)

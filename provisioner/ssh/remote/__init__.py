@@ -1,0 +1,1 @@
+"""The remote program: POSIX sh text, sent over the connection and never installed."""

@@ -1,0 +1,138 @@
+# shellcheck shell=sh
+# Observe: two flights, no lock, nothing written. The first introduces the host. Then
+# standard input brings rows that name what to look at (package, file, account, group,
+# unit, recipe, check, sockets, secret), and the second flight answers them.
+
+introduce() {
+    section platform
+    cat /etc/os-release
+    section daemons
+    if have postconf; then printf 'postfix\t%s\n' "$(postconf -d -h mail_version 2>/dev/null)"; fi
+    if have dovecot; then printf 'dovecot\t%s\n' "$(dovecot --version 2>/dev/null | cut -d ' ' -f 1)"; fi
+    if have unbound; then unbound -V 2>/dev/null | sed -n "1s/^Version /unbound$tab/p"; fi
+    if [ -f "$state/current" ]; then
+        generation=$(cat "$state/current")
+        section generation
+        printf '%s\n' "$generation"
+        section managed
+        cat "$state/generations/$generation/manifest" 2>/dev/null
+    fi
+    section credentials
+    cat "$state/directory/credentials" 2>/dev/null
+    section ready
+}
+
+observe_packages() {
+    section packages
+    # The names have no white space: they come from a platform record.
+    # shellcheck disable=SC2046
+    set -- $(printf '%s\n' "$manifest" | rows package)
+    [ $# -gt 0 ] || return 0
+    if have dpkg-query; then
+        dpkg-query -W -f '${Package}\t${db:Status-Status}\n' "$@" 2>/dev/null | grep "${tab}installed$"
+    else
+        rpm -q --qf '%{NAME}\tinstalled\n' "$@" 2>/dev/null | grep "${tab}installed$"
+    fi
+}
+
+observe_files() {
+    paths=$(printf '%s\n' "$manifest" | rows file | cut -f 1)
+    [ -n "$paths" ] || return 0
+    section files
+    # Managed paths have no white space: the model refuses it in every name.
+    # shellcheck disable=SC2086
+    stat --printf '%n\t%F\t%U\t%G\t%a\n' -- $paths 2>/dev/null
+    section digests
+    # shellcheck disable=SC2086
+    digests=$(sha256sum -- $paths 2>/dev/null)
+    printf '%s\n' "$digests" | grep .
+    # What differs, is no secret and is small is sent along, for the diff.
+    printf '%s\n%s\n' "$manifest" "$digests" | awk -F '\t' '
+        $1 == "file" { wanted[$2] = $3; secret[$2] = $4; next }
+        /^[0-9a-f]+  \// {
+            path = substr($0, 67)
+            if (wanted[path] != "-" && wanted[path] != substr($0, 1, 64) && secret[path] == "0") print path
+        }' | while IFS= read -r path; do
+        [ "$(stat -c %s "$path")" -le 262144 ] || continue
+        section content "$path"
+        base64 "$path"
+    done
+}
+
+observe_accounts() {
+    # shellcheck disable=SC2046
+    set -- $(printf '%s\n' "$manifest" | rows account)
+    if [ $# -gt 0 ]; then
+        section accounts
+        getent passwd "$@"
+        section shadow
+        getent shadow "$@" | cut -d : -f 1,2
+    fi
+    # shellcheck disable=SC2046
+    set -- $(printf '%s\n' "$manifest" | rows group)
+    if [ $# -gt 0 ]; then
+        section groups
+        getent group "$@"
+    fi
+}
+
+observe_units() {
+    # shellcheck disable=SC2046
+    set -- $(printf '%s\n' "$manifest" | rows unit)
+    [ $# -gt 0 ] || return 0
+    section units
+    systemctl show -p Id -p LoadState -p ActiveState -p SubState -p UnitFileState -p NRestarts -p Result "$@"
+}
+
+# A recipe is fulfilled when what it makes is there, belongs to its subject and will
+# last another thirty days. The fulfilled ones are named.
+observe_recipes() {
+    section recipes
+    printf '%s\n' "$manifest" | rows recipe | while IFS="$tab" read -r kind path subject; do
+        case $kind in
+            self-signed)
+                if [ -s "$path" ] && have openssl &&
+                    openssl x509 -in "$path" -noout -checkend 2592000 >/dev/null 2>&1 &&
+                    openssl x509 -in "$path" -noout -checkhost "$subject" 2>/dev/null | grep -q 'does match'; then
+                    printf '%s\n' "$kind"
+                fi
+                ;;
+            trust-anchor) [ ! -s "$path" ] || printf '%s\n' "$kind" ;;
+            probe)
+                if [ -s "$state/probe-secret" ] && [ "$(cut -d : -f 1 "$path" 2>/dev/null)" = "$subject" ]; then
+                    printf '%s\n' "$kind"
+                fi
+                ;;
+        esac
+    done
+    certificate=$(printf '%s\n' "$manifest" | rows certificate)
+    if [ -n "$certificate" ] && have openssl; then
+        section certificate
+        openssl x509 -in "$certificate" -noout -fingerprint -sha256 2>/dev/null
+    fi
+}
+
+observe_service() {
+    # shellcheck disable=SC2046
+    check_daemons $(printf '%s\n' "$manifest" | rows check)
+    if [ -n "$(printf '%s\n' "$manifest" | rows sockets)" ]; then
+        for table in tcp tcp6 udp udp6; do
+            section sockets "$table"
+            cat "/proc/net/$table" 2>/dev/null
+        done
+    fi
+    if [ -n "$(printf '%s\n' "$manifest" | rows secret)" ]; then
+        section probe-secret
+        cat "$state/probe-secret" 2>/dev/null
+    fi
+}
+
+introduce
+manifest=$(cat)
+observe_packages
+observe_files
+observe_accounts
+observe_units
+observe_recipes
+observe_service
+section end

@@ -1,0 +1,29 @@
+"""The remote program's verbs as text for `sh -c`.
+
+Each verb is one file beside this module, put together with the common prelude. The
+text has no secret in it, because a command line is visible to every user of a host.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from importlib.resources import files
+
+
+def remote_programs() -> Mapping[str, str]:
+    """Return the program text of each verb: observe, packages, transact."""
+    prelude = _text("prelude")
+    checks = prelude + _text("checks")
+    return {
+        "observe": checks + _text("observe"),
+        "packages": prelude + _text("packages"),
+        # The staged tree is checked by a shell of its own, in a mount namespace of its own.
+        "transact": f"{prelude}program_checks={shlex.quote(checks)}\n{_text('transact')}",
+    }
+
+
+def _text(name: str) -> str:
+    """Return a part without its comments: they are for readers here, not for the wire."""
+    lines = files(__package__).joinpath(f"{name}.sh").read_text(encoding="utf-8").splitlines()
+    return "".join(f"{line}\n" for line in lines if line and not line.lstrip().startswith("#"))

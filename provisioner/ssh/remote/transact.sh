@@ -1,0 +1,230 @@
+# shellcheck shell=sh
+# Carry out one transaction. Standard input is a tar archive: `steps`, a tabbed list of
+# what to do in order, and `files/N`, the new content of what it names. The order is:
+# lock, unpack, check the staged tree as if it were live, and only then act.
+#
+# Exit status: 0 done, 65 the daemons refuse the staged tree (nothing live was touched),
+# 70 a step failed (named in the answer), 75 another transaction holds the lock.
+
+lock_host() {
+    mkdir -p "$state" && chmod 700 "$state" || exit 70
+    exec 9>>"$state/lock"
+    if ! flock -n 9; then
+        section locked
+        cat "$state/holder" 2>/dev/null
+        exit 75
+    fi
+    # The kernel frees the lock with its holder, however that ends; this only tells who.
+    printf '%s since %s\n' "$1" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" >"$state/holder"
+}
+
+unpack() {
+    stage=$state/stage
+    rm -rf "$stage"
+    mkdir -p "$stage/tree" && tar -x -f - -C "$stage"
+}
+
+staged_rows() { rows "$1" <"$stage/steps"; }
+
+# The check sees a copy of /etc with the new files laid over it, because includes and
+# maps are named by absolute paths: a checker pointed at a staged file would read the
+# live ones beside it (docs/decisions).
+build_staged_tree() {
+    cp -a /etc "$stage/tree/etc" || return 1
+    staged_rows stage | while IFS="$tab" read -r path index _ _ mode; do
+        case $path in /etc/*) ;; *) continue ;; esac
+        (umask 022 && mkdir -p "$stage/tree${path%/*}")
+        # A link such as a resolver's stub is replaced, never written through.
+        rm -f "$stage/tree$path"
+        install -m "$mode" "$stage/files/$index" "$stage/tree$path" || exit 1
+    done || return 1
+    staged_rows remove | while IFS= read -r path; do rm -f "$stage/tree$path"; done
+    staged_rows recipe | while IFS="$tab" read -r kind path subject; do
+        case $kind in
+            self-signed) make_certificate "$stage/tree$path" "$subject" || exit 1 ;;
+            # Outside /etc, and what the daemon's own unit would do at its first start:
+            # the checker wants the file.
+            trust-anchor) [ -s "$path" ] || $subject >/dev/null || exit 1 ;;
+        esac
+    done || return 1
+    # What Postfix copies into its chroot when it starts, as the next start would copy it.
+    if [ -d /var/spool/postfix/etc ]; then
+        cp -a /var/spool/postfix/etc "$stage/tree/chroot-etc" || return 1
+        for name in "$stage/tree/chroot-etc"/*; do
+            [ -f "$name" ] && [ -f "$stage/tree/etc/${name##*/}" ] &&
+                cp -pL "$stage/tree/etc/${name##*/}" "$name"
+        done
+    fi
+    return 0
+}
+
+make_certificate() {
+    (umask 022 && mkdir -p "${1%/*}")
+    name=$2
+    # A common name holds 64 characters (RFC 5280 appendix A); clients read the other one.
+    [ "${#name}" -le 64 ] || name=mailprov
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 \
+        -subj "/CN=$name" -addext "subjectAltName=DNS:$2" -keyout "$1.key" -out "$1.crt" >"$stage/openssl" 2>&1 ||
+        { cat "$stage/openssl" >&2; return 1; }
+    [ -s "$1.key" ] && [ -s "$1.crt" ] && cat "$1.key" "$1.crt" >"$1" &&
+        rm -f "$1.key" "$1.crt" && chmod 600 "$1"
+}
+
+check_staged_tree() {
+    # shellcheck disable=SC2046
+    set -- $(staged_rows check)
+    [ $# -gt 0 ] || return 0
+    section step check
+    build_staged_tree || return 1
+    # shellcheck disable=SC2016,SC2154
+    # The quoted text is for the inner shell; program_checks is set by program.py.
+    unshare -m sh -c "$program_checks"'
+        tree=$1
+        shift
+        mount --bind "$tree/etc" /etc || exit 1
+        [ ! -d "$tree/chroot-etc" ] || mount --bind "$tree/chroot-etc" /var/spool/postfix/etc || exit 1
+        check_daemons "$@"
+        exit "$checks_failed"
+    ' mailprov "$stage/tree" "$@"
+}
+
+# --- steps; each takes the fields of its row ---------------------------------
+
+do_group() {
+    getent group "$1" >/dev/null && return 0
+    if [ "$2" = system ]; then groupadd --system "$1"; else groupadd "$1"; fi
+}
+
+do_account() {
+    if getent passwd "$1" >/dev/null; then
+        usermod --gid "$2" --shell "$4" "$1"
+    elif [ "$5" = system ]; then
+        useradd --system --gid "$2" --home-dir "$3" --shell "$4" --no-create-home "$1"
+    else
+        useradd --gid "$2" --home-dir "$3" --shell "$4" --create-home -K UMASK=077 -K HOME_MODE=0700 "$1"
+    fi
+}
+
+# The name and the hash come in a file: they are nobody's argument.
+do_password() { chpasswd -e <"$stage/files/$2"; }
+
+do_lock() { usermod --lock "$1"; }
+
+do_directory() {
+    (umask 022 && mkdir -p "$1") && chown "$2:$3" "$1" && chmod "$4" "$1"
+}
+
+do_recipe() {
+    case $1 in
+        self-signed)
+            (umask 022 && mkdir -p "${2%/*}")
+            cp -p "$stage/tree$2" "$2.mailprov-new" && sync "$2.mailprov-new" && keep_as_found "$2" &&
+                mv -f "$2.mailprov-new" "$2" && sync "${2%/*}"
+            ;;
+        trust-anchor) [ -s "$2" ] ;;
+        probe)
+            secret=$(openssl rand -hex 24) || return 1
+            hash=$(printf '%s\n' "$secret" | openssl passwd -6 -stdin) || return 1
+            (umask 022 && mkdir -p "${2%/*}")
+            ids=$(getent passwd mailprov-probe | cut -d : -f 3,4)
+            printf '%s:{SHA512-CRYPT}%s:%s::/var/lib/mailprov-probe::\n' "$3" "$hash" "$ids" >"$2.mailprov-new"
+            printf '%s\n' "$secret" >"$state/probe-secret.new"
+            chown root:dovecot "$2.mailprov-new" && chmod 640 "$2.mailprov-new" &&
+                sync "$2.mailprov-new" "$state/probe-secret.new" &&
+                mv -f "$state/probe-secret.new" "$state/probe-secret" && mv -f "$2.mailprov-new" "$2"
+            ;;
+    esac
+}
+
+# Everything new is on the disk beside its place before the first name changes.
+do_prepare() {
+    staged_rows stage | while IFS="$tab" read -r path index owner group mode; do
+        (umask 022 && mkdir -p "${path%/*}")
+        rm -f "$path.mailprov-new"
+        install -o "$owner" -g "$group" -m "$mode" "$stage/files/$index" "$path.mailprov-new" || exit 1
+        printf '%s\n' "$path.mailprov-new"
+    done >"$stage/prepared" || return 1
+    # Managed paths have no white space.
+    # shellcheck disable=SC2046
+    [ ! -s "$stage/prepared" ] || sync $(cat "$stage/prepared")
+}
+
+# The first time a path is written, what was found there becomes part of generation 0.
+keep_as_found() {
+    zero=$state/generations/0
+    mkdir -p "$zero/tree"
+    grep -qxF "$1" "$zero/paths" 2>/dev/null && return 0
+    if [ -e "$1" ] || [ -L "$1" ]; then
+        mkdir -p "$zero/tree${1%/*}"
+        cp -a "$1" "$zero/tree$1" || return 1
+        [ -L "$1" ] || sync "$zero/tree$1"
+    fi
+    printf '%s\n' "$1" >>"$zero/paths"
+    sync "$zero/paths"
+}
+
+do_activate() {
+    keep_as_found "$1" && mv -fT "$1.mailprov-new" "$1" && sync "${1%/*}"
+}
+
+do_remove() { rm -f "$1" && sync "${1%/*}"; }
+
+do_enable() { systemctl enable "$1" 2>&1; }
+
+do_start() { change_unit start "$@"; }
+do_reload() { change_unit reload "$@"; }
+do_restart() { change_unit restart "$@"; }
+
+# change_unit VERB UNIT RUNNING: RUNNING is the unit whose state counts.
+change_unit() {
+    if systemctl "$1" "$2" && systemctl is-active --quiet "$3"; then return 0; fi
+    echo "$3 is $(systemctl is-active "$3"); its last lines:" >&2
+    journalctl -u "$3" -n 12 --no-pager -o cat >&2
+    return 1
+}
+
+# A resolver is given to the host only once it answers.
+do_await_resolver() {
+    waited=0
+    until unbound-control status >/dev/null 2>&1; do
+        waited=$((waited + 1))
+        if [ "$waited" -gt 50 ]; then
+            unbound-control status >&2
+            return 1
+        fi
+        sleep 0.2
+    done
+}
+
+# do_record GENERATION: from now on this is what the host is meant to be.
+do_record() {
+    mkdir -p "$state/generations/$1"
+    staged_rows managed >"$state/generations/$1/manifest.new"
+    printf '%s\n' "$1" >"$state/current.new"
+    sync "$state/generations/$1/manifest.new" "$state/current.new" &&
+        mv -f "$state/generations/$1/manifest.new" "$state/generations/$1/manifest" &&
+        mv -f "$state/current.new" "$state/current" && sync "$state"
+}
+
+act() {
+    staged_rows act >"$stage/journal" && sync "$stage/journal"
+    while IFS="$tab" read -r step first second third fourth fifth <&4; do
+        section step "$step $first"
+        if ! "do_$step" "$first" "$second" "$third" "$fourth" "$fifth" >"$stage/output" 2>&1 4<&-; then
+            section failed "$step $first"
+            sed 's/^/|/' "$stage/output"
+            return 1
+        fi
+    done 4<"$stage/journal"
+}
+
+lock_host "$1"
+trap 'rm -rf "$state/stage" "$state/holder"' EXIT
+trap 'exit 130' HUP INT TERM
+unpack || exit 70
+if ! check_staged_tree; then
+    section refused
+    exit 65
+fi
+act || exit 70
+section finished

@@ -1,0 +1,1 @@
+"""The order of things: plan, apply, verify; talks to hosts through ports."""

@@ -1,0 +1,205 @@
+"""One host, as the workflow deals with it: observe, install, transact.
+
+Each of the three is one remote program over one connection; what they say is parsed
+by provisioner.plan. Progress is told while it happens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, quoted
+from provisioner.plan.change import Plan
+from provisioner.plan.facts import Facts, Introduction, parse_facts, parse_introduction
+from provisioner.plan.generation import Generation
+from provisioner.plan.manifest import observation_rows
+from provisioner.plan.transaction import pack_transaction
+from provisioner.workflow.ports import Completed, Conversation, Transport
+
+OBSERVE_SECONDS = 120.0
+INSTALL_SECONDS = 1800.0
+TRANSACT_SECONDS = 300.0
+
+_REFUSED_BY_CHECK = 65
+_LOCKED = 75
+
+Compile = Callable[[Introduction], Generation]
+Tell = Callable[[str], None]
+
+
+@dataclass
+class _Answer:
+    """The sections of a program's answer that tell how it went."""
+
+    checks: list[str] = field(default_factory=list)
+    failed: str = ""
+    output: list[str] = field(default_factory=list)
+    locked: list[str] = field(default_factory=list)
+
+
+class HostSession:
+    """A host that is connected.
+
+    transport: the way to it. programs: the remote program's text by verb.
+    """
+
+    def __init__(self, transport: Transport, programs: Mapping[str, str]) -> None:
+        self.transport = transport
+        self._programs = programs
+
+    @property
+    def where(self) -> str:
+        """The host in a diagnostic's words."""
+        return str(self.transport.host)
+
+    def observe(self, compile_for: Compile, *, service: bool = False) -> tuple[Generation, Facts]:
+        """Return what the host should be and what it is; one program, nothing written.
+
+        compile_for: makes the generation once the host has said what it is. service:
+        also what `verify` needs to know. Raises MailprovError.
+        """
+        with self._start("observe", OBSERVE_SECONDS, "observing the host") as conversation:
+            introduction = parse_introduction(_until_ready(conversation))
+            generation = compile_for(introduction)
+            conversation.send(observation_rows(generation, introduction, service=service))
+            conversation.finish()
+            lines = list(conversation.lines())
+            completed = conversation.result()
+        if not lines or lines[-1] != "@end":
+            raise self._broken("observing the host", completed)
+        return generation, parse_facts(introduction, lines)
+
+    def install(self, plan: Plan, tell: Tell) -> None:
+        """Install the packages that the plan misses; MailprovError with the manager's words."""
+        manager = plan.generation.platform.package_manager
+        tail: list[str] = []
+        doing = "installing packages"
+        arguments = (manager, *plan.missing_packages)
+        with self._start("packages", INSTALL_SECONDS, doing, *arguments) as conversation:
+            for line in conversation.lines():
+                if line.startswith("@progress "):
+                    tell(line.removeprefix("@progress "))
+                else:
+                    tail = [*tail[-11:], line.removeprefix("|")]
+            completed = conversation.result()
+        if completed.status != 0:
+            raise MailprovError(
+                Diagnostic(
+                    summary="the packages could not be installed; nothing else was changed",
+                    where=self.where,
+                    got="\n".join(tail),
+                    want=" ".join(plan.missing_packages),
+                    fix=f"make {manager} work on the host, then apply again",
+                )
+            )
+
+    def transact(self, plan: Plan, owner: str, tell: Tell) -> None:
+        """Carry out the plan's transaction; MailprovError if it was refused or failed.
+
+        owner: who holds the host's lock meanwhile, for whoever finds it taken.
+        """
+        archive = pack_transaction(plan)
+        doing = "carrying out the transaction"
+        with self._start("transact", TRANSACT_SECONDS, doing, owner) as conversation:
+            conversation.send(archive)
+            conversation.finish()
+            answer = _read_answer(conversation.lines(), tell)
+            completed = conversation.result()
+        if completed.status != 0:
+            raise MailprovError(
+                self._transaction_diagnostic(answer, completed),
+                ExitCode.REFUSED if completed.status == _LOCKED else ExitCode.FAILED,
+            )
+
+    def _start(self, verb: str, seconds: float, doing: str, *arguments: str) -> Conversation:
+        return self.transport.start(self._programs[verb], *arguments, timeout=seconds, doing=doing)
+
+    def _transaction_diagnostic(self, answer: _Answer, completed: Completed) -> Diagnostic:
+        if completed.status == _LOCKED:
+            return Diagnostic(
+                summary="another apply is at work on this host",
+                where=self.where,
+                got="\n".join(answer.locked),
+                fix="wait until it has ended, then apply again",
+            )
+        if completed.status == _REFUSED_BY_CHECK:
+            return Diagnostic(
+                summary="the new configuration does not pass the daemons' own checks; "
+                "nothing on the host was changed",
+                where=self.where,
+                got="\n".join(answer.checks) or _stderr(completed),
+                want="no word on standard error from any of them",
+                fix="correct the site file; the escape hatches (postfix, dovecot, unbound) "
+                "are the usual cause",
+            )
+        if answer.failed:
+            return Diagnostic(
+                summary=f"the step `{answer.failed}` failed; the steps before it are in force",
+                where=self.where,
+                got="\n".join(answer.output),
+                fix="remove the cause that is shown, then apply again: it goes on where it stopped",
+            )
+        return self._broken("carrying out the transaction", completed).diagnostics[0]
+
+    def _broken(self, doing: str, completed: Completed) -> MailprovError:
+        return MailprovError(
+            Diagnostic(
+                summary=f"the remote program broke off while {doing}",
+                where=self.where,
+                got=f"exit status {completed.status}, {quoted(_stderr(completed), 400)}",
+                fix="run it again with --debug",
+            )
+        )
+
+
+def _until_ready(conversation: Conversation) -> Iterator[str]:
+    for line in conversation.lines():
+        if line == "@ready":
+            return
+        yield line
+
+
+def _read_answer(lines: Iterable[str], tell: Tell) -> _Answer:
+    answer = _Answer()
+    section = ""
+    for line in lines:
+        if line.startswith("@"):
+            section, _, argument = line[1:].partition(" ")
+            if section == "step":
+                tell(_in_words(argument))
+            elif section == "failed":
+                answer.failed = argument
+            elif section == "check":
+                check = argument.rpartition(" ")[0]
+        elif section == "check":
+            answer.checks.append(f"{check}: {line.removeprefix('|')}")
+        elif section == "failed":
+            answer.output.append(line.removeprefix("|"))
+        elif section == "locked":
+            answer.locked.append(line)
+    return answer
+
+
+def _in_words(step: str) -> str:
+    """Return what a step means to a person who watches; steps are those of transact.sh."""
+    name, _, argument = step.partition(" ")
+    words = {
+        "check": "checking the new configuration",
+        "group": "making accounts",
+        "account": "making accounts",
+        "password": "setting passwords",
+        "lock": "locking accounts",
+        "directory": "making directories",
+        "recipe": "making keys",
+        "prepare": "writing files",
+        "activate": "activating files",
+        "remove": "removing files",
+        "await_resolver": "waiting for the resolver",
+        "record": "recording the generation",
+    }
+    return words.get(name) or f"{name} {argument.removesuffix('.service')}"
+
+
+def _stderr(completed: Completed) -> str:
+    return completed.stderr.decode(errors="replace").strip()

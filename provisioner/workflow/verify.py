@@ -1,0 +1,161 @@
+"""`verify`: what the hosts say of themselves, and what they prove from outside.
+
+Each host is observed once, with its daemons' own checkers; then the questions of the
+whole site are put to the live services, with an account that exists for this alone
+and whose secret only the hosts' root can read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from provisioner.diagnostics import MailprovError
+from provisioner.model.names import HostKey
+from provisioner.model.site import Host, Role, Site
+from provisioner.plan.compile import probe_address, probe_login
+from provisioner.plan.facts import Facts, FileState, UnitState
+from provisioner.plan.generation import Directory, Generation
+from provisioner.probes.catalogue import ProbeTargets, allowance_findings, questions_for
+from provisioner.probes.finding import Finding, Status, Verdict
+from provisioner.probes.hosts import FileProblem, judge_check, judge_file, judge_unit
+from provisioner.probes.question import judge
+from provisioner.probes.sockets import judge_sockets, parse_sockets
+from provisioner.render.artifact import Artifact
+from provisioner.workflow.asking import OpenAsker, ProbeAccount
+from provisioner.workflow.ports import Transport
+from provisioner.workflow.run import Run
+
+
+@dataclass(frozen=True)
+class VerifyReport:
+    """The verdict, and the hosts that could not be asked."""
+
+    verdict: Verdict
+    errors: Mapping[HostKey, MailprovError]
+
+
+@dataclass(frozen=True)
+class _Observed:
+    generation: Generation
+    facts: Facts
+    transport: Transport
+
+
+def verify_site(run: Run, open_asker: OpenAsker) -> VerifyReport:
+    """Verify the run's hosts. Raises nothing for a host: its error is in the report.
+
+    open_asker: makes the asker that has sockets, once the hosts have been observed.
+    """
+
+    def work(host: Host, transport: Transport) -> _Observed:
+        generation, facts = run.observe(host, transport, service=True)
+        run.progress.tell(host.key, "probing")
+        return _Observed(generation, facts, transport)
+
+    answers = {answer.host.key: answer for answer in run.fleet.each(run.hosts, work)}
+    observed = {key: answer.value for key, answer in answers.items() if answer.value is not None}
+    findings: list[Finding] = [*allowance_findings(run.site)]
+    for host in run.hosts:
+        if host.key in observed:
+            findings += _host_findings(run.site, host, observed[host.key])
+    findings += _asked(run, observed, open_asker)
+    errors = {key: answer.error for key, answer in answers.items() if answer.error is not None}
+    for host in run.hosts:
+        run.progress.tell(host.key, "not reached" if host.key in errors else "verified")
+    return VerifyReport(Verdict(tuple(findings)), errors)
+
+
+def _asked(
+    run: Run, observed: Mapping[HostKey, _Observed], open_asker: OpenAsker
+) -> Iterator[Finding]:
+    if not observed:
+        return
+    fingerprints = {
+        str(key): view.facts.fingerprint for key, view in observed.items() if view.facts.fingerprint
+    }
+    account = _probe_account(run.site, observed)
+    asker = open_asker(
+        hosts=run.site.hosts,
+        transports={str(key): view.transport for key, view in observed.items()},
+        account=account,
+        fingerprints=fingerprints,
+    )
+    targets = ProbeTargets(account=probe_address(run.site.domain), fingerprints=fingerprints)
+    for answered in asker.ask(questions_for(run.site, targets, hosts=frozenset(observed))):
+        yield from judge(answered)
+    for host in run.site.hosts_with(Role.STORE):
+        if host.key in observed:
+            yield _account_finding(host, account)
+
+
+def _probe_account(site: Site, observed: Mapping[HostKey, _Observed]) -> ProbeAccount | None:
+    for host in site.hosts_with(Role.STORE):
+        view = observed.get(host.key)
+        if view and view.facts.probe_secret:
+            address = probe_address(site.domain)
+            return ProbeAccount(probe_login(site), address, view.facts.probe_secret)
+    return None
+
+
+def _account_finding(host: Host, account: ProbeAccount | None) -> Finding:
+    """Without its account the prober proves nothing about logins and mailboxes."""
+    return Finding(
+        id=f"account.probe@{host.key}",
+        host=host.key,
+        question="Does the host hold the account that verify uses?",
+        status=Status.PASSED if account else Status.FAILED,
+        got="its secret is there" if account else "no secret",
+        want="/var/lib/mailprov/probe-secret, made by apply",
+        remedy="" if account else "apply the site; it makes the account anew",
+    )
+
+
+def _host_findings(site: Site, host: Host, view: _Observed) -> Iterator[Finding]:
+    generation, facts = view.generation, view.facts
+    for check in facts.checks:
+        yield judge_check(host.key, check.tool, check.exit_status, check.output)
+    for artifact in generation.artifacts:
+        problems = file_problems(artifact, facts.files.get(artifact.path))
+        yield judge_file(host.key, artifact.path, problems)
+    for directory in generation.directories:
+        state = facts.files.get(directory.path)
+        yield judge_file(host.key, directory.path, directory_problems(directory, state))
+    for unit in generation.units:
+        enable = facts.units.get(unit.name, _unknown(unit.name))
+        running = facts.units.get(unit.running, _unknown(unit.running))
+        yield judge_unit(host.key, enable, running)
+    yield from judge_sockets(site, host, parse_sockets(facts.sockets))
+
+
+def _unknown(name: str) -> UnitState:
+    return UnitState(name, "not-found", "inactive", "dead", "", 0, "")
+
+
+def file_problems(artifact: Artifact, state: FileState | None) -> tuple[FileProblem, ...]:
+    """Return every way in which a file differs from its artifact; contents are not quoted."""
+    if state is None:
+        return (FileProblem("missing", "", artifact.path),)
+    problems = []
+    if not state.is_regular:
+        problems.append(FileProblem("kind", state.kind, "regular file"))
+    if state.sha256 != artifact.sha256:
+        got, want = (state.sha256 or "unreadable")[:12], artifact.sha256[:12]
+        problems.append(FileProblem("content", f"sha256 {got}…", f"sha256 {want}…"))
+    return (*problems, *_ownership_problems(artifact, state))
+
+
+def directory_problems(directory: Directory, state: FileState | None) -> tuple[FileProblem, ...]:
+    """Return every way in which a directory's owner and mode differ."""
+    if state is None:
+        return (FileProblem("missing", "", directory.path),)
+    return _ownership_problems(directory, state)
+
+
+def _ownership_problems(wanted: Artifact | Directory, state: FileState) -> tuple[FileProblem, ...]:
+    pairs = (
+        ("owner", state.owner, wanted.owner),
+        ("group", state.group, wanted.group),
+        ("mode", f"{state.mode:04o}", f"{wanted.mode:04o}"),
+    )
+    return tuple(FileProblem(aspect, got, want) for aspect, got, want in pairs if got != want)

@@ -1,0 +1,87 @@
+"""Golden trees: what every file of an inventory looks like on a platform.
+
+`make golden` rewrites them from today's templates; the diff of a change to a template is
+then a diff of real configuration, and the reviewer judges that. The trees hold what
+`mailprov render` writes offline: placeholders stand for secrets.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from provisioner.inventory.load import load_site
+from provisioner.model.secrets import PasswordHash, SiteSecrets
+from provisioner.model.site import Site
+from provisioner.platforms.records import platform_named
+from provisioner.render.artifact import Artifact
+from provisioner.render.host_tree import render_host
+
+GOLDEN = Path(__file__).parent
+_INVENTORIES = GOLDEN.parents[1] / "inventories"
+
+SITES = {
+    "tutorial": _INVENTORIES / "tutorial/site.yaml",
+    "tutorial-open": _INVENTORIES / "tutorial/open.yaml",
+    "beginner": _INVENTORIES / "beginner/site.yaml",
+    "everything": GOLDEN / "everything/site.yaml",
+}
+PLATFORMS = ("debian-12", "el-9")
+
+
+def rendered_tree(name: str, platform: str) -> dict[str, bytes]:
+    """Return an inventory's files on a platform: `HOST/PATH` to content.
+
+    `HOST/FILES` lists what a tree of files cannot show: owners, modes, and who reads what.
+    """
+    site = load_site(SITES[name]).site
+    files: dict[str, bytes] = {}
+    for host in site.hosts:
+        artifacts = render_host(site, host, platform_named(platform), _secrets(site))
+        files |= {f"{host.key}{artifact.path}": artifact.content for artifact in artifacts}
+        files[f"{host.key}/FILES"] = "".join(_rows(artifacts)).encode()
+    return files
+
+
+def golden_tree(name: str, platform: str) -> dict[str, bytes]:
+    """Return the stored files of an inventory on a platform."""
+    folder = GOLDEN / name / platform
+    paths = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+def _secrets(site: Site) -> SiteSecrets:
+    passwords = {
+        user.address: user.password
+        for user in site.users
+        if isinstance(user.password, PasswordHash)
+    }
+    return SiteSecrets(passwords)
+
+
+def _rows(artifacts: tuple[Artifact, ...]) -> Iterator[str]:
+    yield "# in the order of activation: mode owner:group plane rank path [readers]\n"
+    for one in artifacts:
+        marks = [*one.daemons, *(["restart"] if one.restart else [])]
+        marks += ["secret"] if one.secret else []
+        yield (
+            f"{one.mode:04o} {one.owner}:{one.group} {one.plane} {one.rank} {one.path}"
+            f" {' '.join(marks)}".rstrip()
+            + "\n"
+        )
+
+
+def main() -> None:
+    """Write all golden trees anew."""
+    for name in SITES:
+        for platform in PLATFORMS:
+            folder = GOLDEN / name / platform
+            shutil.rmtree(folder, ignore_errors=True)
+            for path, content in rendered_tree(name, platform).items():
+                (folder / path).parent.mkdir(parents=True, exist_ok=True)
+                (folder / path).write_bytes(content)
+
+
+if __name__ == "__main__":
+    main()

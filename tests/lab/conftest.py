@@ -1,0 +1,137 @@
+"""Labs for tests: brought up in a free number, shared within a run, gone at its end.
+
+A test asks `lab_factory` for a lab by key and gets the same one each time, so that
+modules can share hosts that they do not break. Tests that need labs carry the
+marker `lab`; where labs cannot run they are skipped, and the summary says why.
+
+Names start with the run's process id. A run that is killed leaves its labs behind;
+the next run finds that their process is gone and takes them down first.
+MAILPROV_KEEP_LABS=1 keeps the labs of a run, for looking at what broke.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+from support.deployed import DeployedSite
+
+from provisioner.lab import HostSpec, Lab, list_states, missing_requirements, take_down
+
+INVENTORIES = Path(__file__).parents[2] / "inventories"
+TUTORIAL_PASSWORDS = {
+    "WANGSHENG_PASSWORD": "correct horse 'battery' staple",
+    "XHYHUIYING_PASSWORD": "Zwölf Boxkämpfer jagen",
+}
+BEGINNER_PASSWORDS = {"ALICE_PASSWORD": "a password of alice", "BOB_PASSWORD": "one of bob's"}
+
+LabFactory = Callable[[str, Sequence[HostSpec]], Lab]
+_TEST_LAB = re.compile(r"t(\d+)-.*")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if not any(item.get_closest_marker("lab") for item in items):
+        return
+    reasons = missing_requirements()
+    if reasons:
+        skip = pytest.mark.skip(reason="; ".join(reasons))
+        for item in items:
+            if item.get_closest_marker("lab"):
+                item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def lab_name() -> Callable[[str], str]:
+    """Return the name that a lab of this run has for a key of at most 20 characters."""
+    return lambda key: f"t{os.getpid()}-{key}"
+
+
+@pytest.fixture(scope="session")
+def lab_factory(lab_name: Callable[[str], str]) -> Iterator[LabFactory]:
+    """Return a function from a key and host specs to a running lab, the same all session."""
+    for name in list_states():
+        match = _TEST_LAB.fullmatch(name)
+        if match and not Path("/proc", match[1]).exists():
+            take_down(name)
+    made: set[str] = set()
+
+    def bring_up(key: str, hosts: Sequence[HostSpec]) -> Lab:
+        made.add(lab_name(key))
+        return Lab.up(lab_name(key), hosts)
+
+    yield bring_up
+    if not os.environ.get("MAILPROV_KEEP_LABS"):
+        for name in made:
+            take_down(name)
+
+
+@pytest.fixture(scope="session")
+def bare_lab(lab_factory: LabFactory) -> Lab:
+    """Return a lab of two bare servers, `one` (IPv4 and IPv6) and `two` (IPv4)."""
+    return lab_factory(
+        "bare",
+        [HostSpec("one", ("10.89.0.10", "fd00:89:0::10")), HostSpec("two", ("10.89.0.11",))],
+    )
+
+
+@pytest.fixture(scope="session")
+def tutorial(lab_factory: LabFactory) -> DeployedSite:
+    """Return the tutorial's site, applied to two bare hosts, and two machines beside them.
+
+    `client` is within the site's trusted networks, `stranger` is not.
+    """
+    return _deploy(
+        lab_factory,
+        "tutorial",
+        "tutorial/lab.yaml",
+        [
+            HostSpec("ns", ("10.89.0.2",), fqdn="ns.wangsheng.com"),
+            HostSpec("mail", ("10.89.0.3",), fqdn="mail.wangsheng.com"),
+            HostSpec("client", ("10.89.0.20",), tree="debian-12-client"),
+            HostSpec("stranger", ("10.89.0.130",), tree="debian-12-client"),
+        ],
+        TUTORIAL_PASSWORDS,
+    )
+
+
+@pytest.fixture(scope="session")
+def tutorial_open(lab_factory: LabFactory) -> DeployedSite:
+    """Return the tutorial's site with its own open values."""
+    hosts = [
+        HostSpec("ns", ("10.89.0.2",)),
+        HostSpec("mail", ("10.89.0.3",), tree="debian-12-mail"),
+    ]
+    return _deploy(lab_factory, "open", "tutorial/open-lab.yaml", hosts, TUTORIAL_PASSWORDS)
+
+
+@pytest.fixture(scope="session")
+def beginner(lab_factory: LabFactory) -> DeployedSite:
+    """Return the beginner's site, applied to one bare host."""
+    hosts = [HostSpec("mail", ("10.89.0.4",))]
+    return _deploy(lab_factory, "beginner", "beginner/lab.yaml", hosts, BEGINNER_PASSWORDS)
+
+
+@pytest.fixture(scope="session")
+def beginner_text() -> str:
+    """Return the beginner's site file, written for lab 0."""
+    return (INVENTORIES / "beginner/lab.yaml").read_text(encoding="utf-8")
+
+
+def _deploy(
+    factory: LabFactory,
+    key: str,
+    inventory: str,
+    hosts: Sequence[HostSpec],
+    environment: Mapping[str, str],
+) -> DeployedSite:
+    lab = factory(key, hosts)
+    path = lab.home / "site.yaml"
+    path.write_text(lab.site((INVENTORIES / inventory).read_text(encoding="utf-8")), "utf-8")
+    site = DeployedSite(lab, path, environment)
+    report = site.apply()
+    path.with_name("first-apply.json").write_text(json.dumps(report), encoding="utf-8")
+    return site

@@ -1,0 +1,163 @@
+"""What apply promises when things are not as they should be.
+
+The site is the beginner's: one host, virtual accounts.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from support.deployed import DeployedSite, failed_ids
+
+pytestmark = pytest.mark.lab
+
+USER = "users:"
+BOB = "users:\n  bob: {password: {env: BOB_PASSWORD}}"
+
+
+def test_the_report_of_a_first_apply_names_everything(beginner: DeployedSite) -> None:
+    report = json.loads((beginner.path.parent / "first-apply.json").read_text())
+    host = report["hosts"]["mail"]
+    kinds = {change["kind"] for change in host["changes"]}
+    assert host["status"] == "changed"
+    assert {"package", "group", "account", "directory", "secret", "file", "unit"} <= kinds
+    assert report["verify"]["passed"]
+    assert any("postmaster" in notice for notice in host["notices"])
+
+
+def test_what_the_daemons_refuse_never_goes_live(beginner: DeployedSite) -> None:
+    host = beginner.host("mail")
+    before = host.check_run(["sha256sum", "/etc/postfix/main.cf"])
+    wrong = beginner.edited(
+        "wrong.yaml", (USER, "postfix: {main: {no_such_parameter: 'yes'}}\n" + USER)
+    )
+    done = beginner.mailprov("apply", site=wrong)
+    assert done.returncode == 1
+    assert "unused parameter: no_such_parameter" in done.stderr
+    assert "nothing on the host was changed" in done.stderr
+    assert host.check_run(["sha256sum", "/etc/postfix/main.cf"]) == before
+    assert beginner.mailprov("plan").returncode == 0
+
+
+def test_a_new_user_touches_no_daemon_but_postfix_maps(beginner: DeployedSite) -> None:
+    host = beginner.host("mail")
+    pids = host.check_run(["systemctl", "show", "-p", "MainPID", "--value", "dovecot", "unbound"])
+    more = beginner.edited("more.yaml", (USER, BOB))
+    try:
+        report = beginner.apply(site=more)
+        units = [c for c in report["hosts"]["mail"]["changes"] if c["kind"] == "unit"]
+        assert [(c["name"], c["action"]) for c in units] == [("postfix.service", "reload")]
+        now = host.check_run(
+            ["systemctl", "show", "-p", "MainPID", "--value", "dovecot", "unbound"]
+        )
+        assert now == pids
+        done = host.run(
+            ["doveadm", "auth", "login", "bob"], stdin=beginner.environment["BOB_PASSWORD"]
+        )
+        assert host.check_run(["doveadm", "user", "-u", "bob"]) or done
+    finally:
+        beginner.apply()
+
+
+def test_plan_shows_a_diff_and_no_secret(beginner: DeployedSite) -> None:
+    changed = beginner.edited("changed.yaml", (USER, "submission: {message_size: 10M}\n" + BOB))
+    done = beginner.mailprov("plan", site=changed)
+    assert done.returncode == 2
+    assert "-message_size_limit = 52428800" in done.stdout
+    assert "+message_size_limit = 10485760" in done.stdout
+    assert "$2b$" not in done.stdout + done.stderr
+    assert beginner.environment["BOB_PASSWORD"] not in done.stdout + done.stderr
+
+
+def test_drift_of_mode_and_content_is_found_and_mended(beginner: DeployedSite) -> None:
+    host = beginner.host("mail")
+    host.check_run(["sh", "-c", "echo '# by hand' >>/etc/postfix/main.cf"])
+    host.check_run(["chmod", "644", "/etc/dovecot/mailprov/users"])
+    code, report = beginner.verify()
+    assert code == 1
+    assert {
+        "file./etc/postfix/main.cf@mail",
+        "file./etc/dovecot/mailprov/users@mail",
+    } <= failed_ids(report)
+    plan = beginner.mailprov("plan")
+    assert plan.returncode == 2
+    assert "-# by hand" in plan.stdout
+    beginner.apply()
+    assert beginner.verify()[0] == 0
+
+
+def test_a_host_that_cannot_be_reached_stops_the_run_with_exit_code_4(
+    beginner: DeployedSite,
+) -> None:
+    beginner.host("mail").cut_network()
+    try:
+        done = beginner.mailprov("apply")
+    finally:
+        beginner.host("mail").restore_network()
+    assert done.returncode == 4
+    assert "Traceback" not in done.stderr
+    assert "fix:" in done.stderr
+
+
+def test_a_second_apply_at_the_same_time_is_refused(beginner: DeployedSite) -> None:
+    host = beginner.host("mail")
+    changed = beginner.edited("changed.yaml", (USER, "submission: {message_size: 11M}\n" + USER))
+    host.check_run(
+        ["systemd-run", "--unit=holder", "flock", "/var/lib/mailprov/lock", "sleep", "60"]
+    )
+    time.sleep(0.5)
+    try:
+        done = beginner.mailprov("apply", site=changed)
+    finally:
+        host.check_run(["systemctl", "stop", "holder"])
+    assert done.returncode == 5, done.stderr
+    assert "another apply is at work" in done.stderr
+
+
+def test_an_unknown_platform_is_refused(beginner: DeployedSite) -> None:
+    host = beginner.host("mail")
+    original = host.read_file("/etc/os-release")
+    host.check_run(["cp", "--remove-destination", "/usr/lib/os-release", "/etc/os-release"])
+    host.check_run(["sed", "-i", 's/^VERSION_ID=.*/VERSION_ID="9"/', "/etc/os-release"])
+    try:
+        done = beginner.mailprov("plan")
+    finally:
+        host.write_file("/etc/os-release", original)
+    assert done.returncode == 5
+    assert "debian-12" in done.stderr
+
+
+def test_ctrl_c_ends_quietly_and_the_next_apply_converges(beginner: DeployedSite) -> None:
+    changed = beginner.edited("changed.yaml", (USER, "submission: {message_size: 12M}\n" + USER))
+    command = [sys.executable, "-m", "provisioner", "apply", str(changed)]
+    environment = {**os.environ, **beginner.environment, "HOME": str(beginner.lab.home)}
+    process = subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    process.stderr.readline()  # the first news: it has begun
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    beginner.apply()
+    assert beginner.mailprov("plan").returncode == 0
+
+
+def test_output_is_plain_where_it_is_no_terminal(beginner: DeployedSite) -> None:
+    done = beginner.mailprov("apply")
+    assert "\x1b" not in done.stdout + done.stderr
+    assert done.stdout.splitlines()[-2].split() == [
+        "HOST",
+        "STATUS",
+        "CHANGES",
+        "GENERATION",
+        "SERVICES",
+    ]
+    assert done.stdout.splitlines()[-1].split()[:3] == ["mail", "unchanged", "0"]

@@ -1,0 +1,74 @@
+"""A small generation and the facts of a host that is just that."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from provisioner.platforms.records import platform_named
+
+from provisioner.model.names import HostKey
+from provisioner.plan.facts import AccountState, Facts, FileState, Introduction, UnitState
+from provisioner.plan.generation import Account, Directory, Generation, Group, Recipe, Unit
+from provisioner.render.artifact import Artifact, Plane
+
+MAIN_CF = Artifact("/etc/postfix/main.cf", b"a = 1\nb = 2\n", daemons=("postfix",), rank=90)
+MAP = Artifact("/etc/postfix/mailprov/aliases", b"root a@b.c\n", daemons=("postfix",), rank=20)
+USERS = Artifact(
+    "/etc/dovecot/mailprov/users",
+    b"alice:{X}secret-hash\n",
+    group="dovecot",
+    mode=0o640,
+    secret=True,
+    plane=Plane.DIRECTORY,
+)
+
+GENERATION = Generation(
+    host=HostKey("mail"),
+    platform=platform_named("debian-12"),
+    packages=("postfix", "dovecot-core"),
+    groups=(Group("vmail"),),
+    accounts=(Account("vmail", "vmail", "/srv/vmail", "/usr/sbin/nologin", system=True),),
+    directories=(Directory("/srv/vmail", "vmail", "vmail", 0o700),),
+    recipes=(Recipe("self-signed", "/etc/mailprov/tls/site.pem", "mail.example.org"),),
+    artifacts=(MAIN_CF, MAP, USERS),
+    units=(Unit("postfix", "postfix.service", "postfix@-.service"),),
+    certificate_path="/etc/mailprov/tls/site.pem",
+)
+
+
+def state_of(artifact: Artifact) -> FileState:
+    """Return the state of a file that is just what the artifact says."""
+    return FileState("regular file", artifact.owner, artifact.group, artifact.mode, artifact.sha256)
+
+
+def fulfilled(generation: Generation = GENERATION) -> Facts:
+    """Return the facts of a host that is just what the generation says."""
+    files = {artifact.path: state_of(artifact) for artifact in generation.artifacts}
+    for entry in generation.directories:
+        files[entry.path] = FileState("directory", entry.owner, entry.group, entry.mode)
+    names = {unit.name for unit in generation.units} | {unit.running for unit in generation.units}
+    return Facts(
+        introduction=Introduction(
+            os_release={"ID": "debian", "VERSION_ID": "12"},
+            generation=generation.id,
+            managed_files=frozenset(artifact.path for artifact in generation.artifacts),
+        ),
+        packages=frozenset(generation.packages),
+        files=files,
+        accounts={
+            account.name: AccountState(account.name, 990, 990, account.home, account.shell)
+            for account in generation.accounts
+        },
+        groups={group.name: 990 for group in generation.groups},
+        units={
+            name: UnitState(name, "loaded", "active", "running", "enabled", 0, "success")
+            for name in names
+        },
+        recipes=frozenset(recipe.kind for recipe in generation.recipes),
+    )
+
+
+def with_file(facts: Facts, path: str, state: FileState | None) -> Facts:
+    """Return the facts with one file's state changed, or the file gone."""
+    files = {name: other for name, other in facts.files.items() if name != path}
+    return replace(facts, files=files if state is None else files | {path: state})

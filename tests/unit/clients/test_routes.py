@@ -1,0 +1,89 @@
+"""Which way a question goes."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address, ip_network
+
+import pytest
+from support.probe_site import two_host_site
+
+from provisioner.clients.routes import Route, Routes, try_to_reach
+from provisioner.model.secrets import SecretReference
+from provisioner.model.site import IPAddress
+from provisioner.probes.question import ANYWHERE, Endpoint, Unasked, Vantage
+from provisioner.probes.reach import ReachAnswer
+from provisioner.ssh.local import LocalTransport
+from provisioner.ssh.options import SshOptions
+
+NS, MAIL, HERE = (ip_address(f"192.0.2.{last}") for last in (11, 10, 7))
+OUTSIDE = ip_address("203.0.113.7")
+SMTP = Endpoint("mail", MAIL, 25)
+DNS = Endpoint("ns", NS, 53)
+LAN = (ip_network("192.0.2.0/24"),)
+
+
+def reveal_nothing(reference: SecretReference) -> str:
+    raise AssertionError(reference)
+
+
+def routes(source: IPAddress, outcome: str = "open", ssh: tuple[str, ...] = ()) -> Routes:
+    answer = ReachAnswer(outcome, source=source)  # type: ignore[arg-type]  # parametrized literal
+    site = two_host_site()
+    # Choosing opens nothing, so that transports which nobody opened will do.
+    transports = {key: LocalTransport(site.host(key), SshOptions(), reveal_nothing) for key in ssh}
+    return Routes(site.hosts, transports, {SMTP: answer, DNS: answer})
+
+
+def choice(got: list[Route] | Unasked) -> list[tuple[str, IPAddress]]:
+    assert isinstance(got, list)
+    return [(route.via, route.source) for route in got]
+
+
+def test_straight_comes_first_and_ssh_behind_it() -> None:
+    got = choice(routes(OUTSIDE, ssh=("mail", "ns")).choose(SMTP, ANYWHERE))
+    assert got == [("direct", OUTSIDE), ("ssh:mail", MAIL), ("ssh:ns", NS)]
+
+
+@pytest.mark.parametrize("outcome", ["refused", "timed out", "unreachable"])
+def test_a_port_out_of_reach_is_asked_through_ssh(outcome: str) -> None:
+    got = choice(routes(OUTSIDE, outcome, ("mail",)).choose(SMTP, ANYWHERE))
+    assert got == [("ssh:mail", MAIL)]
+
+
+def test_without_any_way_the_list_is_empty() -> None:
+    assert choice(routes(OUTSIDE, "timed out").choose(SMTP, ANYWHERE)) == []
+
+
+def test_a_resolver_is_asked_from_a_host_when_we_are_outside_its_networks() -> None:
+    got = choice(routes(OUTSIDE, ssh=("ns",)).choose(DNS, Vantage(within=LAN)))
+    assert got == [("ssh:ns", NS), ("ssh:ns", ip_address("127.0.0.1"))]
+
+
+def test_a_resolver_that_does_not_serve_its_own_address_is_asked_on_loopback() -> None:
+    got = choice(routes(OUTSIDE, ssh=("ns",)).choose(DNS, Vantage(within=())))
+    assert got == [("ssh:ns", ip_address("127.0.0.1"))]
+
+
+def test_a_strangers_question_goes_from_another_host_when_we_are_trusted() -> None:
+    vantage = Vantage(beyond=(ip_network("192.0.2.7/32"),), stranger=True)
+    got = choice(routes(HERE, ssh=("mail", "ns")).choose(SMTP, vantage))
+    assert got == [("ssh:ns", NS)]
+
+
+def test_a_strangers_question_is_not_put_where_everybody_is_trusted() -> None:
+    got = routes(HERE, ssh=("mail", "ns")).choose(SMTP, Vantage(beyond=LAN))
+    assert isinstance(got, Unasked)
+    assert "192.0.2.0/24" in got.reason
+
+
+def test_udp_goes_straight_or_not_at_all() -> None:
+    straight = routes(HERE, "timed out", ("ns",)).choose(DNS, Vantage(within=LAN), udp=True)
+    outside = routes(OUTSIDE, ssh=("ns",)).choose(DNS, Vantage(within=LAN), udp=True)
+    assert choice(straight) == [("direct", HERE)]
+    assert isinstance(outside, Unasked)
+    assert "UDP" in outside.reason
+
+
+def test_a_port_that_nobody_listens_on_is_refused() -> None:
+    got = try_to_reach(Endpoint("here", ip_address("127.0.0.1"), 1))
+    assert (got.outcome, got.source) == ("refused", ip_address("127.0.0.1"))

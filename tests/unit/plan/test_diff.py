@@ -1,0 +1,171 @@
+"""The plan holds what is needed to get from the facts to the generation, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from support.generations import GENERATION, MAIN_CF, MAP, USERS, fulfilled, state_of, with_file
+
+from provisioner.diagnostics import ExitCode, MailprovError
+from provisioner.model.secrets import PasswordHash
+from provisioner.plan.change import Action
+from provisioner.plan.diff import diff_generation
+from provisioner.plan.facts import AccountState, Facts, FileState, Introduction, UnitState
+from provisioner.plan.generation import Account, Generation, Group
+
+ALICE = Account(
+    "alice",
+    "mailusers",
+    "/home/alice",
+    "/sbin/nologin",
+    system=False,
+    password=PasswordHash("{BLF-CRYPT}$2b$12$new"),
+)
+
+
+def steps(generation: Generation, facts: Facts) -> list[tuple[str, str, str]]:
+    plan = diff_generation(generation, facts)
+    return [(change.action.value, change.kind, change.name) for change in plan.changes]
+
+
+def with_alice(**changed: object) -> tuple[Generation, Facts]:
+    generation = replace(GENERATION, accounts=(ALICE,), groups=(Group("mailusers", system=False),))
+    facts = fulfilled(generation)
+    state = AccountState("alice", 1001, 990, "/home/alice", "/sbin/nologin", "$2b$12$new")
+    return generation, replace(facts, accounts={"alice": replace(state, **changed)})  # type: ignore[arg-type]
+
+
+def test_a_host_that_is_as_it_should_be_needs_nothing() -> None:
+    assert diff_generation(GENERATION, fulfilled()).changes == ()
+
+
+def test_a_bare_host_gets_everything_in_the_order_of_the_transaction() -> None:
+    got = steps(GENERATION, Facts(Introduction(os_release={})))
+    assert got == [
+        ("install", "package", "postfix"),
+        ("install", "package", "dovecot-core"),
+        ("create", "group", "vmail"),
+        ("create", "account", "vmail"),
+        ("create", "directory", "/srv/vmail"),
+        ("create", "secret", "/etc/mailprov/tls/site.pem"),
+        ("create", "file", MAP.path),
+        ("create", "file", MAIN_CF.path),
+        ("enable", "unit", "postfix.service"),
+        ("start", "unit", "postfix.service"),
+        ("create", "file", USERS.path),
+        ("update", "record", GENERATION.id),
+    ]
+
+
+def test_a_changed_file_is_shown_as_a_unified_diff_and_its_daemon_reloads() -> None:
+    found = replace(state_of(MAIN_CF), sha256="0" * 64, content=b"a = 1\nb = 3\n")
+    plan = diff_generation(GENERATION, with_file(fulfilled(), MAIN_CF.path, found))
+    file, unit, _record = plan.changes
+    assert "-b = 3\n+b = 2\n" in file.diff
+    assert (unit.action, unit.reason) == (Action.RELOAD, "/etc/postfix/main.cf changed")
+
+
+def test_a_file_that_a_reload_does_not_reach_restarts_its_daemon() -> None:
+    resolver = replace(MAP, path="/etc/resolv.conf", restart=True)
+    generation = replace(GENERATION, artifacts=(MAIN_CF, resolver))
+    facts = with_file(fulfilled(generation), resolver.path, None)
+    assert ("restart", "unit", "postfix.service") in steps(generation, facts)
+
+
+def test_a_secret_file_never_shows_its_content() -> None:
+    found = replace(state_of(USERS), sha256="0" * 64, content=b"old secret")
+    plan = diff_generation(GENERATION, with_file(fulfilled(), USERS.path, found))
+    shown = repr(plan) + "".join(change.diff + change.reason for change in plan.changes)
+    assert "secret-hash" not in shown
+    assert "old secret" not in shown
+    assert "content differs (secret, not shown)" in shown
+
+
+def test_a_change_of_users_alone_touches_no_daemon() -> None:
+    found = replace(state_of(USERS), sha256="0" * 64)
+    got = steps(GENERATION, with_file(fulfilled(), USERS.path, found))
+    assert got == [("update", "file", USERS.path), ("update", "record", GENERATION.id)]
+
+
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [
+        (replace(state_of(MAIN_CF), mode=0o666), "mode is 0666, wanted 0644"),
+        (replace(state_of(MAIN_CF), owner="alice"), "owner is alice:root, wanted root:root"),
+        (FileState("symbolic link", "root", "root", 0o644, MAIN_CF.sha256), "is a symbolic link"),
+    ],
+)
+def test_owner_mode_and_kind_count_like_content(state: FileState, reason: str) -> None:
+    plan = diff_generation(GENERATION, with_file(fulfilled(), MAIN_CF.path, state))
+    assert plan.changes[0].reason == reason
+
+
+def test_a_daemon_that_is_down_is_started_and_not_reloaded() -> None:
+    facts = fulfilled()
+    down = UnitState("postfix@-.service", "loaded", "failed", "failed", "", 0, "exit-code")
+    facts = replace(facts, units={**facts.units, down.name: down})
+    facts = with_file(facts, MAP.path, None)
+    got = [step for step in steps(GENERATION, facts) if step[1] == "unit"]
+    assert got == [("start", "unit", "postfix.service")]
+
+
+def test_a_file_that_left_the_site_is_removed_only_if_mailprov_wrote_it() -> None:
+    facts = fulfilled()
+    introduction = replace(
+        facts.introduction,
+        managed_files=facts.introduction.managed_files | {"/etc/postfix/mailprov/old"},
+    )
+    got = steps(GENERATION, replace(facts, introduction=introduction))
+    assert ("remove", "file", "/etc/postfix/mailprov/old") in got
+
+
+def test_a_new_certificate_reloads_who_reads_it() -> None:
+    got = steps(GENERATION, replace(fulfilled(), recipes=frozenset()))
+    assert got[:2] == [
+        ("create", "secret", "/etc/mailprov/tls/site.pem"),
+        ("reload", "unit", "postfix.service"),
+    ]
+
+
+def test_a_lost_record_is_written_again() -> None:
+    facts = fulfilled()
+    facts = replace(facts, introduction=replace(facts.introduction, generation=None))
+    assert steps(GENERATION, facts) == [("update", "record", GENERATION.id)]
+
+
+def test_a_system_account_that_is_right_needs_nothing() -> None:
+    assert steps(*with_alice()) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "step"),
+    [
+        ({"password": "$2b$12$old"}, ("update", "password", "alice")),
+        ({"password": "!$2b$12$new"}, ("update", "password", "alice")),
+        ({"shell": "/bin/bash"}, ("update", "account", "alice")),
+    ],
+)
+def test_a_system_account_gets_what_differs(
+    changed: dict[str, str], step: tuple[str, str, str]
+) -> None:
+    assert steps(*with_alice(**changed))[0] == step
+
+
+def test_somebody_elses_account_is_refused_with_a_way_out() -> None:
+    generation, facts = with_alice(gid=100)
+    with pytest.raises(MailprovError) as caught:
+        diff_generation(generation, facts)
+    assert caught.value.exit_code is ExitCode.REFUSED
+    assert "usermod -g mailusers alice" in caught.value.diagnostics[0].fix
+
+
+def test_an_account_that_left_the_site_is_locked_and_kept() -> None:
+    facts = fulfilled()
+    introduction = replace(facts.introduction, managed_accounts=frozenset({"bob"}))
+    bob = AccountState("bob", 1002, 990, "/home/bob", "/sbin/nologin", "$2b$12$x")
+    facts = replace(facts, introduction=introduction, accounts={**facts.accounts, "bob": bob})
+    assert steps(GENERATION, facts)[0] == ("lock", "account", "bob")
+    locked = replace(bob, password="!$2b$12$x")
+    facts = replace(facts, accounts={**facts.accounts, "bob": locked})
+    assert ("lock", "account", "bob") not in steps(GENERATION, facts)

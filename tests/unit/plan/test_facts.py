@@ -1,0 +1,101 @@
+"""The observing program's answer, read back."""
+
+from __future__ import annotations
+
+from provisioner.model.names import MailAddress
+from provisioner.plan.facts import parse_facts, parse_introduction, parse_units
+
+INTRODUCTION = """\
+@platform
+PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"
+ID=debian
+VERSION_ID="12"
+@daemons
+postfix\t3.7.11
+dovecot\t2.3.19.1
+@generation
+0123456789abcdef
+@managed
+file\t/etc/postfix/main.cf
+account\talice
+@credentials
+# Managed by mailprov
+alice@example.org\ttag\t{BLF-CRYPT}$2b$12$x
+""".splitlines()
+
+FACTS = """\
+@packages
+postfix\tinstalled
+@files
+/etc/postfix/main.cf\tregular file\troot\troot\t644
+/srv/vmail\tdirectory\tvmail\tvmail\t700
+@digests
+1111111111111111111111111111111111111111111111111111111111111111  /etc/postfix/main.cf
+@content /etc/postfix/main.cf
+YSA9IDEKYiA9
+IDIK
+@accounts
+alice:x:1001:1002:Alice:/home/alice:/sbin/nologin
+@shadow
+alice:$2b$12$x
+@groups
+mailusers:x:1002:
+@recipes
+probe
+@certificate
+sha256 Fingerprint=AB:CD:EF
+@check postfix check 1
+|@this is no section
+|second line
+@sockets tcp
+  sl  local_address
+@probe-secret
+abc123
+@end
+""".splitlines()
+
+
+def test_the_introduction_tells_platform_versions_and_what_was_left() -> None:
+    got = parse_introduction(INTRODUCTION)
+    assert (got.os_release["ID"], got.os_release["VERSION_ID"]) == ("debian", "12")
+    assert got.versions == {"postfix": "3.7.11", "dovecot": "2.3.19.1"}
+    assert got.generation == "0123456789abcdef"
+    assert got.managed_files == {"/etc/postfix/main.cf"}
+    assert got.managed_accounts == {"alice"}
+    assert got.credentials[MailAddress("alice@example.org")].tag == "tag"
+
+
+def test_a_host_that_mailprov_never_touched_introduces_itself_too() -> None:
+    got = parse_introduction(["@platform", "ID=debian", "@daemons", "@credentials"])
+    assert got.generation is None
+    assert got.managed_files == frozenset()
+
+
+def test_the_facts_hold_what_was_looked_at() -> None:
+    got = parse_facts(parse_introduction(INTRODUCTION), FACTS)
+    main = got.files["/etc/postfix/main.cf"]
+    assert (main.mode, main.sha256, main.content) == (0o644, "1" * 64, b"a = 1\nb = 2\n")
+    assert got.files["/srv/vmail"].kind == "directory"
+    assert got.accounts["alice"].password == "$2b$12$x"
+    assert got.groups == {"mailusers": 1002}
+    assert got.fingerprint == "abcdef"
+    assert got.probe_secret == "abc123"
+
+
+def test_a_tools_own_words_cannot_start_a_section() -> None:
+    (check,) = parse_facts(parse_introduction(INTRODUCTION), FACTS).checks
+    assert (check.tool, check.exit_status) == ("postfix check", 1)
+    assert check.output == "@this is no section\nsecond line"
+
+
+def test_unit_blocks_may_have_their_keys_in_any_order() -> None:
+    lines = ["NRestarts=2", "Id=a.service", "ActiveState=active", "", "Id=b.service"]
+    got = parse_units(lines)
+    assert got["a.service"].restarts == 2
+    assert got["b.service"].active == ""
+
+
+def test_secrets_stay_out_of_representations() -> None:
+    got = repr(parse_facts(parse_introduction(INTRODUCTION), FACTS))
+    assert "$2b$12$x" not in got
+    assert "abc123" not in got

@@ -1,0 +1,115 @@
+"""This machine as a host: the same dialogue as over SSH."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from contextlib import closing
+from dataclasses import replace
+from ipaddress import ip_address
+
+import pytest
+
+from provisioner.diagnostics import ExitCode, MailprovError
+from provisioner.model.names import DomainName, HostKey
+from provisioner.model.site import Host
+from provisioner.ssh.local import LocalTransport
+from provisioner.ssh.options import SshOptions
+
+MIB = 1024 * 1024
+OPTIONS = SshOptions(local_user="operator", require_root=os.geteuid() == 0)
+HOST = Host(
+    key=HostKey("mail"),
+    fqdn=DomainName("mail.example.org"),
+    addresses=(ip_address("127.0.0.1"),),
+    roles=frozenset(),
+    connection="local",
+)
+
+
+@pytest.fixture
+def transport() -> LocalTransport:
+    return LocalTransport(HOST, OPTIONS, str)
+
+
+def test_arguments_streams_and_status_come_through(transport: LocalTransport) -> None:
+    done = transport.run(
+        'cat; printf "%s." "$0" "$@"; echo err >&2; exit 7', "a b", "", stdin=b"in ", timeout=10
+    )
+    assert (done.status, done.stdout, done.stderr) == (7, b"in mailprov.a b..", b"err\n")
+
+
+def test_large_streams_flow_both_ways_at_once(transport: LocalTransport) -> None:
+    data = os.urandom(10 * MIB)
+    done = transport.run("head -c 10485760 /dev/zero >&2 & cat; wait", stdin=data, timeout=30)
+    assert done.stdout == data
+    assert len(done.stderr) > 60_000
+
+
+def test_a_program_that_does_not_read_still_ends(transport: LocalTransport) -> None:
+    assert transport.run("exit 3", stdin=bytes(MIB), timeout=10).status == 3
+
+
+def test_a_signal_is_a_negative_status(transport: LocalTransport) -> None:
+    assert transport.run("kill -15 $$", timeout=10).status == -15
+
+
+def test_lines_arrive_while_the_program_runs(transport: LocalTransport) -> None:
+    with transport.start("echo one; read x; echo $x", timeout=10) as talk:
+        assert talk.read_line(5) == "one"
+        talk.send(b"two\n")
+        assert list(talk.lines()) == ["two"]
+        assert talk.result().status == 0
+
+
+def test_a_program_over_its_limit_is_ended(transport: LocalTransport) -> None:
+    begun = time.monotonic()
+    with pytest.raises(MailprovError, match=r"no end within 0\.2 s while waiting") as caught:
+        transport.run("sleep 60", timeout=0.2, doing="waiting")
+    assert caught.value.exit_code == ExitCode.UNREACHABLE
+    assert time.monotonic() - begun < 3
+
+
+def test_leaving_a_conversation_ends_the_program(transport: LocalTransport) -> None:
+    with transport.start("echo $$; exec sleep 60", timeout=30) as talk:
+        pid = int(talk.read_line() or 0)
+    for _ in range(100):
+        if not os.path.exists(f"/proc/{pid}"):  # noqa: PTH110
+            break
+        time.sleep(0.02)
+    else:
+        pytest.fail(f"{pid} still runs")
+
+
+def test_closing_ends_what_runs(transport: LocalTransport) -> None:
+    talk = transport.start("echo up; exec sleep 60", timeout=30)
+    assert talk.read_line() == "up"
+    transport.close()
+    assert talk.result().status == -9
+
+
+def test_output_without_end_is_not_kept(
+    transport: LocalTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("provisioner.ssh.dialogue.STDOUT_LIMIT", MIB)
+    with pytest.raises(MailprovError, match="more output than 1 MiB") as caught:
+        transport.run("cat /dev/zero", timeout=20)
+    assert caught.value.exit_code == ExitCode.FAILED
+
+
+def test_a_connection_is_made_from_here(transport: LocalTransport) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        transport.open_tcp("127.0.0.1", server.getsockname()[1], timeout=5).close()
+
+
+def test_what_is_too_long_for_ssh_is_too_long_here(transport: LocalTransport) -> None:
+    with pytest.raises(ValueError, match="bytes"):
+        transport.run("#" + "x" * 140 * 1024, timeout=5)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root is root already")
+def test_a_user_who_is_not_root_is_told() -> None:
+    strict = LocalTransport(HOST, replace(OPTIONS, require_root=True), str)
+    with pytest.raises(MailprovError, match="is not root"):
+        strict.run("true", timeout=5)

@@ -1,0 +1,41 @@
+"""The remote program as a reader of shell sees it, and as it goes over the wire."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from provisioner.ssh.remote import program
+from provisioner.ssh.remote.program import remote_programs
+
+PARTS = {
+    "observe": ("prelude", "checks", "observe"),
+    "packages": ("prelude", "packages"),
+    "transact": ("prelude", "checks", "transact"),
+}
+# Not used by every program that they are part of.
+UNUSED_PRELUDE = "--exclude=SC2034,SC2317"
+
+
+@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
+@pytest.mark.parametrize("verb", PARTS)
+def test_shellcheck_has_no_complaint(verb: str) -> None:
+    folder = Path(program.__file__).parent
+    text = "".join((folder / f"{part}.sh").read_text() for part in PARTS[verb])
+    options = ["shellcheck", "-s", "sh", *([UNUSED_PRELUDE] if verb == "packages" else []), "-"]
+    done = subprocess.run(options, input=text, capture_output=True, text=True, check=False)
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("verb", PARTS)
+def test_every_program_is_valid_for_a_plain_shell(verb: str) -> None:
+    text = remote_programs()[verb]
+    done = subprocess.run(["sh", "-n", "-c", text], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_programs_fit_on_a_command_line() -> None:
+    assert all(len(text) < 32_000 for text in remote_programs().values())

@@ -1,0 +1,40 @@
+"""What counts as a difference of a managed file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from support.generations import GENERATION, USERS, state_of
+
+from provisioner.workflow.verify import directory_problems, file_problems
+
+
+def aspects(**changed: object) -> list[str]:
+    state = replace(state_of(USERS), **changed)  # type: ignore[arg-type]
+    return [problem.aspect for problem in file_problems(USERS, state)]
+
+
+def test_a_file_as_it_was_written_has_no_problem() -> None:
+    assert file_problems(USERS, state_of(USERS)) == ()
+
+
+def test_each_aspect_counts() -> None:
+    assert aspects(sha256="0" * 64) == ["content"]
+    assert aspects(owner="alice") == ["owner"]
+    assert aspects(group="alice") == ["group"]
+    assert aspects(mode=0o644) == ["mode"]
+    assert aspects(kind="symbolic link") == ["kind"]
+
+
+def test_a_missing_file_is_one_problem() -> None:
+    assert [problem.aspect for problem in file_problems(USERS, None)] == ["missing"]
+
+
+def test_no_content_is_quoted() -> None:
+    (problem,) = file_problems(USERS, replace(state_of(USERS), sha256="0" * 64, content=b"secret"))
+    assert "secret" not in problem.got + problem.want
+
+
+def test_a_missing_directory_is_one_problem() -> None:
+    (directory,) = GENERATION.directories
+    assert [problem.aspect for problem in directory_problems(directory, None)] == ["missing"]

@@ -1,0 +1,23 @@
+# The machines of a site file, for the Vagrantfile. Everything that the two have in common
+# is read from there: a machine's name is its key under `hosts`.
+require "yaml"
+
+# One virtual machine: what Vagrant has to know of a host.
+Machine = Struct.new(:name, :fqdn, :addresses, :roles, keyword_init: true)
+
+ALL_ROLES = %w[dns mx submission store].freeze
+
+# Return the machines that the site file at `path` describes, in its order.
+def machines_of(path)
+  site = YAML.safe_load(File.read(path, encoding: "UTF-8"))
+  hosts = site.fetch("hosts")
+  hosts.map do |key, host|
+    Machine.new(
+      name: key,
+      fqdn: host.fetch("fqdn", "#{key}.#{site.fetch('domain')}"),
+      addresses: Array(host.fetch("address")),
+      # A lone host does everything, as in the site file.
+      roles: Array(host.fetch("roles") { hosts.length == 1 ? ALL_ROLES : [] })
+    )
+  end
+end
