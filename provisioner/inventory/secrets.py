@@ -103,8 +103,9 @@ def _wanted(site: Site) -> Iterable[tuple[KeyPath, SecretReference]]:
 
 
 def _path_of(site: Site, user: User) -> KeyPath:
-    bare = user.address.domain == site.domain
-    return ("users", user.address.local if bare else user.address, "password")
+    # Both spellings: a step that is not in the file is skipped.
+    bare = (user.address.local,) if user.address.domain == site.domain else ()
+    return ("users", *bare, user.address, "password")
 
 
 Read = tuple[dict[SecretReference, str], list[SiteProblem], list[SiteProblem]]

@@ -41,6 +41,7 @@ _BARE = (
     "iproute2",
     "ca-certificates",
     "sudo",
+    "nftables",
 )
 _ADDITIONS = {
     "mail": (

@@ -147,8 +147,9 @@ def _remembered(credentials: Mapping[MailAddress, KnownCredential]) -> Artifact:
 
 
 def _notices(site: Site) -> Iterator[str]:
-    implied = sorted({alias.source.local for alias in site.aliases if alias.implied})
-    if implied and site.users:
-        yield f"mail to {', '.join(implied)} goes to {site.users[0].address}, the first user"
+    implied = [alias for alias in site.aliases if alias.implied]
+    if implied:
+        names = ", ".join(sorted({alias.source.local for alias in implied}))
+        yield f"mail to {names} goes to {implied[0].targets[0]}, the first user"
     for allowance, reason in site.allow_insecure.items():
         yield f"allowed although unsafe: {allowance} ({reason})"

@@ -192,8 +192,6 @@ def _listeners(ports: frozenset[int], protocol: str, *, tls: bool) -> tuple[List
         wrapped = name.endswith("s")
         on = standard in ports and (tls or not wrapped)
         found.append(Listener(name, standard if on else 0, wrapped))
-    for port in sorted(ports - set(_STANDARD_LISTENERS.values())):
-        found.append(Listener(f"{protocol}-{port}", port, wrapped=False))
     return tuple(found)
 
 

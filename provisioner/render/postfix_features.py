@@ -38,12 +38,12 @@ def postfix_features(version: str) -> PostfixFeatures:
     """Return what a Postfix of this version (`3.7.11`) has."""
     number = _parse(version)
     normalize = _has(number, _NORMALIZE)
-    forbid = "normalize" if normalize else "yes" if _has(number, _FORBID_BARE_NEWLINE) else ""
+    forbid: Literal["", "yes", "normalize"] = "yes" if _has(number, _FORBID_BARE_NEWLINE) else ""
     modern = number >= (3, 6, 0)
     return PostfixFeatures(
         # 3.6 is fatal in 3.5; higher levels bring nothing that is not set here anyway.
         compatibility_level="3.6" if modern else "2",
-        forbid_bare_newline=forbid,
+        forbid_bare_newline="normalize" if normalize else forbid,
         forbid_unauth_pipelining=_has(number, _FORBID_PIPELINING),
         replace_stray_cr_lf=normalize,
         ffdhe_auto_groups=number >= (3, 8, 0),
@@ -52,7 +52,8 @@ def postfix_features(version: str) -> PostfixFeatures:
 
 
 def _parse(version: str) -> Version:
-    numbers = [int(part) for part in version.split("-")[0].split(".")[:3] if part.isdigit()]
+    release = version.partition("-")[0]
+    numbers = [int(part) for part in release.split(".")[:3] if part.isdigit()]
     major, minor, patch = (*numbers, 0, 0, 0)[:3]
     return major, minor, patch
 

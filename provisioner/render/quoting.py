@@ -32,20 +32,22 @@ def main_cf(value: str) -> Quoted:
     """Return value for the right side of `parameter = value` in main.cf (postconf(5)).
 
     `$` would expand; `$$` is a literal one. A line break would begin another parameter,
-    and white space at the ends is not kept.
+    white space at the ends is not kept, and a brace without its partner makes the tools
+    complain.
     """
     text = _printable(value, "main.cf")
     if text != text.strip(" "):
         raise _refusal(value, "main.cf", "white space at the start or the end")
+    if not _balanced(text):
+        raise _refusal(value, "main.cf", "a brace without its partner")
     return Quoted(text.replace("$", "$$"))
 
 
 def master_cf(value: str) -> Quoted:
     """Return value for the right side of `-o parameter=value` in master.cf (master(5)).
 
-    An argument is split at white space unless it stands in braces, which strip white
-    space at their ends and have to be balanced inside; a brace in the middle of an
-    argument means nothing. `$` is literal as `$$`.
+    As in main.cf, but white space ends an argument, and a brace at its start means
+    something else.
     """
     text = main_cf(value)
     if text.startswith("{"):
@@ -71,7 +73,7 @@ def texthash_key(value: str) -> Quoted:
 
 
 def texthash_value(value: str) -> Quoted:
-    """Return value as the result of a lookup: not empty, on one line, no white space at its ends."""
+    """Return value as the result of a lookup: not empty, one line, no blanks at its ends."""
     text = _printable(value, "a lookup table's value")
     if not text or text != text.strip(" "):
         raise _refusal(value, "a lookup table's value", "white space at an end, or nothing")
@@ -119,27 +121,29 @@ def passwd_field(value: str) -> Quoted:
 def unbound_string(value: str) -> Quoted:
     """Return value as a string of unbound.conf(5).
 
-    There are no escapes: a string ends at the quote that began it, so a value can hold
-    one kind of quote but not both.
+    A string ends at the quote that began it, unless a backslash stands before; the
+    backslash stays in the value. So a value can hold one kind of quote but not both.
     """
     text = _printable(value, "unbound.conf")
-    if '"' not in text:
-        return Quoted(f'"{text}"')
-    if "'" not in text:
-        return Quoted(f"'{text}'")
-    raise _refusal(value, "unbound.conf", "single and double quotes in one value")
+    for quote in "\"'":
+        if re.fullmatch(rf"(?:[^{quote}\\]|\\.)*", text):
+            return Quoted(f"{quote}{text}{quote}")
+    raise _refusal(value, "unbound.conf", "both kinds of quotes, or a backslash at the end")
 
 
 def zone_data(value: str) -> Quoted:
-    """Return the text of a resource record (RFC 1035 section 5.1) as a string of unbound.conf.
+    r"""Return the text of a resource record (RFC 1035 section 5.1) as a string of unbound.conf.
 
     Record data may hold both kinds of quotes; an apostrophe has a second spelling there,
-    `\\039`, so that single quotes can enclose all.
+    `\039`, so that single quotes can enclose all.
     """
     text = _printable(value, "a record")
-    if '"' in text:
-        return Quoted("'" + text.replace("\\'", "'").replace("'", "\\039") + "'")
-    return unbound_string(text)
+    if '"' not in text:
+        return unbound_string(text)
+    return unbound_string(re.sub(r"\\.|'", lambda found: _OCTET.get(found[0], found[0]), text))
+
+
+_OCTET = {"'": "\\039", "\\'": "\\039", '\\"': "\\034"}
 
 
 def comment(value: str) -> Quoted:
@@ -176,6 +180,15 @@ FILTERS: Mapping[str, Callable[[str], Quoted]] = {
     "comment": comment,
     "resolv_conf": resolv_conf,
 }
+
+
+def _balanced(text: str) -> bool:
+    depth = 0
+    for character in text:
+        depth += (character == "{") - (character == "}")
+        if depth < 0:
+            return False
+    return depth == 0
 
 
 def _printable(value: str, language: str) -> str:

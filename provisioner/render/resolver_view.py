@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from provisioner.model.site import Host, Role, Site
+from provisioner.platforms.record import Daemon
 from provisioner.render.artifact import Artifact
 from provisioner.render.environment import render_template
 
@@ -38,5 +39,5 @@ def render_resolver(site: Site, host: Host) -> Iterator[Artifact]:
     view = ResolverView(tuple(servers[:_MAX_NAMESERVERS]))
     content = render_template("resolv.conf", view)
     mail = bool(host.roles - {Role.DNS})
-    daemons = ("postfix",) if mail else ()
+    daemons: tuple[Daemon, ...] = ("postfix",) if mail else ()
     yield Artifact("/etc/resolv.conf", content, daemons=daemons, restart=mail, rank=99)

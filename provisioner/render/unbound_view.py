@@ -156,7 +156,7 @@ def _access(site: Site) -> Iterator[Access]:
 
 
 def _private_domains(site: Site) -> tuple[str, ...]:
-    names = [domain.name for domain in site.domains]
+    names: list[str] = [domain.name for domain in site.domains]
     names += [zone.zone for zone in site.dns.forward if zone.zone != "."]
     return tuple(dict.fromkeys(_absolute(name) for name in names))
 

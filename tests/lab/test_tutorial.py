@@ -161,7 +161,9 @@ def swaks(
     site: DeployedSite, options: str, key: str = "client"
 ) -> subprocess.CompletedProcess[str]:
     server = site.host("mail").address
-    return site.host(key).run(["sh", "-c", f"swaks --server {server} --ehlo {key}.outside.example {options}"])
+    return site.host(key).run(
+        ["sh", "-c", f"swaks --server {server} --ehlo {key}.outside.example {options}"]
+    )
 
 
 def login(site: DeployedSite) -> str:

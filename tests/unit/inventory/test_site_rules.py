@@ -185,8 +185,8 @@ def test_who_receives_mail_must_be_there_to_do_so(
             "",
             [
                 (
-                    "4:23: users.a.password: a weak password scheme: who gets the hash soon has the "
-                    "password"
+                    "4:23: users.a.password: a weak password scheme: who gets the hash soon has "
+                    "the password"
                 )
             ],
         ),
@@ -458,7 +458,7 @@ def test_unsafe_wishes_with_a_reason_are_granted(loaded: Loaded) -> None:
             "6:35: accounts.mailbox: not a mailbox",
         ),
         ("accounts: imaginary\n", "6:11: accounts: not a word that accounts knows"),
-        ("accounts: {}\n", "6:11: accounts: the key `kind` is missing"),
+        ("accounts: {}\n", "6:1: accounts: the key `kind` is missing"),
         ("directory: {kind: sql}\n", "6:19: directory.kind: not a word that directory.kind knows"),
         ("tls: acme\n", "6:6: tls: not a word that tls knows"),
         ("tls: {files: {key: a}}\n", "6:7: tls.files: the key `certificate` is missing"),

@@ -48,9 +48,9 @@ pytestmark = pytest.mark.skipif(bool(_missing()), reason=_missing() or "all is h
 @pytest.fixture(scope="module")
 def pem(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     folder = tmp_path_factory.mktemp("pem")
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
-    command += ["-nodes", "-subj", "/CN=mail", "-keyout", str(folder / "k"), "-out", str(folder / "c")]
-    subprocess.run(command, check=True, capture_output=True)
+    options = f"-nodes -subj /CN=mail -keyout {folder}/k -out {folder}/c"
+    command = f"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 {options}"
+    subprocess.run(command.split(), check=True, capture_output=True)
     return (folder / "k").read_bytes() + (folder / "c").read_bytes()
 
 
@@ -74,6 +74,8 @@ class Tree:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.unlink(missing_ok=True)
             path.write_bytes(content)
+            # Postfix waits until a file that was written just now has been still for a second.
+            os.utime(path, (0, 0))
 
     def has(self, daemon: str) -> bool:
         return any(name.startswith(f"etc/{daemon}/") for name in self.files)
@@ -148,5 +150,3 @@ def test_a_broken_tree_is_objected_to(
     assert not tree.complaints(*words)
     tree.append(file, text)
     assert tree.complaints(*words)
-
-
