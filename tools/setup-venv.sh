@@ -4,7 +4,7 @@
 set -eu
 
 stamp=.venv/.ready
-if [ -f "$stamp" ] && [ "$stamp" -nt requirements/dev.lock ] && [ "$stamp" -nt pyproject.toml ]; then
+if [ -f "$stamp" ] && [ -z "$(find requirements/dev.lock pyproject.toml -newer "$stamp")" ]; then
     exit 0
 fi
 

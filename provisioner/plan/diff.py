@@ -1,9 +1,10 @@
 """What has to change on a host: generation and facts in, plan out.
 
 The order of the result is the order of the transaction. Accounts come before the
-files they own. Files come daemon by daemon, Unbound first and Postfix last, each
-daemon's files before its reload: Postfix looks for Dovecot's sockets, and the host's
-resolver file names Unbound only once Unbound answers.
+files they own, and users' files, which no daemon has to be told of, before the daemons
+that will read them. Then come the daemons, Unbound first and Postfix last, each with
+its files before its reload: Postfix looks for Dovecot's sockets, and the host's resolver
+file names Unbound only once Unbound answers.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from provisioner.plan.facts import AccountState, Facts
 from provisioner.plan.file_diff import diff_directory, diff_file
 from provisioner.plan.generation import Account, Generation, Recipe, Unit
 from provisioner.platforms.record import Daemon
-from provisioner.render.artifact import Artifact
+from provisioner.render.artifact import Artifact, Plane
 from provisioner.render.postfix_restart import needs_restart
 
 # Who reads what a recipe makes: its keys and certificates are read at start and reload.
@@ -144,6 +145,9 @@ def _service_changes(generation: Generation, facts: Facts) -> Iterator[Change]:
     wanted = {artifact.path for artifact in remaining}
     stale = sorted(facts.introduction.managed_files - wanted)
     made = [recipe for recipe in generation.recipes if recipe.kind not in facts.recipes]
+    unread = [a for a in remaining if a.plane is Plane.DIRECTORY and not a.daemons]
+    remaining = [artifact for artifact in remaining if artifact not in unread]
+    yield from _file_changes(unread, facts)
     for unit in generation.units:
         mine = sorted(
             (artifact for artifact in remaining if _first_reader(artifact, generation) == unit),

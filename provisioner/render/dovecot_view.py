@@ -17,7 +17,7 @@ from provisioner.render.dovecot_users import mailbox_rows, password_rows
 from provisioner.render.environment import render_template
 from provisioner.render.postfix_maps import login_name, probe_address
 from provisioner.render.site_options import render_dovecot_site
-from provisioner.render.tls_chain import CHAIN_PATH
+from provisioner.render.tls_chain import CHAIN_PATH, cleartext_reason
 
 SIEVE_PORT = 4190
 MAIL_ROOT = "/srv/vmail"
@@ -130,7 +130,7 @@ def _directory(site: Site, view: DovecotView, secrets: SiteSecrets) -> Iterator[
             mode=0o640,
             secret=name == "users",
             plane=Plane.DIRECTORY,
-            daemons=("dovecot",),
+            # Dovecot looks at the file's date at each login: nothing to reload.
             rank=10,
         )
 
@@ -180,7 +180,7 @@ def _view(site: Site, host: Host, platform: Platform, *, has_options: bool) -> D
         cleartext=imap_cleartext or pop3_cleartext,
         imap_cleartext=imap_cleartext,
         pop3_cleartext=pop3_cleartext,
-        cleartext_reason=reasons.get(Allowance.CLEARTEXT_LOGIN, ""),
+        cleartext_reason=cleartext_reason(site),
     )
 
 

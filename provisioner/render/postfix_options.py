@@ -5,9 +5,10 @@ the same name makes Postfix warn; others are added at the end. Values are Postfi
 language: `$` expands.
 
 A service of master.cf is named `587/inet` as postconf(1) -M names it, or by its first
-column alone; ports may have their usual names (`submission/inet`, `smtp/inet`). Under it `private`, `unprivileged`, `chroot`, `wakeup`,
-`process_limit` and `command` are the columns of master(5); every other word is a
-parameter for `-o`. A new service needs a command.
+column alone; ports may have their usual names (`submission/inet`, `smtp/inet`). Under
+it `private`, `unprivileged`, `chroot`, `wakeup`, `process_limit` and `command` are the
+columns of master(5); every other word is a parameter for `-o`. A new service needs a
+command.
 """
 
 from __future__ import annotations

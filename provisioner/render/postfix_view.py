@@ -19,7 +19,7 @@ from provisioner.render.postfix_features import PostfixFeatures, postfix_feature
 from provisioner.render.postfix_maps import MapView, alias_rows, recipient_rows, sender_rows
 from provisioner.render.postfix_options import with_main_options, with_master_options
 from provisioner.render.quoting import Quoted
-from provisioner.render.tls_chain import CHAIN_PATH
+from provisioner.render.tls_chain import CHAIN_PATH, cleartext_reason
 
 # What a running master(8) does not take over at a reload (postconf(5), inet_interfaces).
 RESTART_PARAMETERS = frozenset({"inet_interfaces", "inet_protocols"})
@@ -142,7 +142,7 @@ def _view(
         dane=bool(site.hosts_with(Role.DNS)),
         submission_tls_level=_submission_tls_level(site),
         auth_only="yes" if _submission_tls_level(site) == "encrypt" else "no",
-        cleartext_reason=reasons.get(Allowance.CLEARTEXT_LOGIN, ""),
+        cleartext_reason=cleartext_reason(site),
         message_size=site.submission.message_size,
         logins_per_minute=site.submission.logins_per_minute,
         connections=site.submission.connections,

@@ -46,7 +46,8 @@ def dovecot(name: str, setting: str, *fails: str) -> Fault:
         name,
         "mail",
         "cp -p /etc/dovecot/dovecot.conf /root/dovecot.conf && "
-        f"printf '\\n%s\\n' '{setting}' >>/etc/dovecot/dovecot.conf; systemctl restart dovecot; true",
+        f"printf '\\n%s\\n' '{setting}' >>/etc/dovecot/dovecot.conf; "
+        "systemctl restart dovecot; true",
         "cp -p /root/dovecot.conf /etc/dovecot/dovecot.conf && systemctl restart dovecot",
         fails,
     )

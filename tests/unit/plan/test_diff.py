@@ -49,11 +49,11 @@ def test_a_bare_host_gets_everything_in_the_order_of_the_transaction() -> None:
         ("create", "account", "vmail"),
         ("create", "directory", "/srv/vmail"),
         ("create", "secret", "/etc/mailprov/tls/site.pem"),
+        ("create", "file", USERS.path),
         ("create", "file", MAP.path),
         ("create", "file", MAIN_CF.path),
         ("enable", "unit", "postfix.service"),
         ("start", "unit", "postfix.service"),
-        ("create", "file", USERS.path),
         ("update", "record", GENERATION.id),
     ]
 

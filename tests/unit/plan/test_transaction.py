@@ -45,11 +45,11 @@ def test_the_steps_are_in_order_and_everything_new_is_on_disk_before_the_first_n
         "directory /srv/vmail",
         "recipe self-signed",
         "prepare",
+        f"activate {USERS.path}",
         f"activate {MAP.path}",
         f"activate {MAIN_CF.path}",
         "enable postfix.service",
         "start postfix.service",
-        f"activate {USERS.path}",
         f"record {GENERATION.id}",
     ]
 

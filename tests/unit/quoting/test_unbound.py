@@ -61,7 +61,8 @@ def _answers(records: list[str], names: list[str]) -> list[bytes]:
         rows = "".join(f"    local-data: {record}\n" for record in records)
         file.write_text(
             f'server:\n    interface: 127.0.0.1@{port}\n    username: ""\n    chroot: ""\n'
-            f'    directory: "{folder}"\n    pidfile: ""\n    use-syslog: no\n    do-daemonize: no\n'
+            f'    directory: "{folder}"\n    pidfile: ""\n    use-syslog: no\n'
+            "    do-daemonize: no\n"
             f'    module-config: "iterator"\n    local-zone: "example." static\n{rows}'
             "remote-control:\n    control-enable: no\n",
             encoding="utf-8",

@@ -1,0 +1,69 @@
+"""The platform records, and how a host's own description leads to one."""
+
+from __future__ import annotations
+
+import pytest
+
+from provisioner.diagnostics import ExitCode, MailprovError
+from provisioner.platforms.record import Platform
+from provisioner.platforms.records import detect_platform, known_platforms, platform_named
+
+
+def test_the_known_platforms_are_named_in_order() -> None:
+    assert [platform.name for platform in known_platforms()] == ["debian-12", "el-9"]
+
+
+@pytest.mark.parametrize(
+    ("os_release", "want"),
+    [
+        ({"ID": "debian", "VERSION_ID": "12", "PRETTY_NAME": "Debian GNU/Linux 12"}, "debian-12"),
+        ({"ID": "centos", "VERSION_ID": "9", "ID_LIKE": "rhel fedora"}, "el-9"),
+        ({"ID": "rocky", "VERSION_ID": "9.4", "ID_LIKE": "rhel centos fedora"}, "el-9"),
+        ({"ID": "newel", "VERSION_ID": "9.1", "ID_LIKE": "fedora rhel"}, "el-9"),
+    ],
+)
+def test_a_host_is_recognised_by_its_own_description(os_release: dict[str, str], want: str) -> None:
+    assert detect_platform(os_release).name == want
+
+
+@pytest.mark.parametrize(
+    ("os_release", "nearest"),
+    [
+        ({"ID": "debian", "VERSION_ID": "13"}, "debian-12"),
+        ({"ID": "rhel", "VERSION_ID": "10.0", "ID_LIKE": "fedora"}, "el-9"),
+        ({}, ""),
+        ({"ID": "\x1b[2J", "VERSION_ID": "12\n"}, ""),
+    ],
+)
+def test_an_unknown_release_is_refused_with_the_nearest_known(
+    os_release: dict[str, str], nearest: str
+) -> None:
+    with pytest.raises(MailprovError) as caught:
+        detect_platform(os_release)
+    got = caught.value
+    assert got.exit_code is ExitCode.REFUSED
+    assert f"the nearest known platform is {nearest}" in got.diagnostics[0].fix
+    assert str(got).isprintable() or "\x1b" not in str(got)
+
+
+def test_a_derivative_of_debian_is_not_taken_for_debian() -> None:
+    # Its packages have other versions, and their defaults differ.
+    with pytest.raises(MailprovError):
+        detect_platform({"ID": "ubuntu", "ID_LIKE": "debian", "VERSION_ID": "12.04"})
+
+
+def test_a_misspelt_name_is_refused_with_the_nearest_known() -> None:
+    with pytest.raises(MailprovError, match="nearest known platform is debian-12") as caught:
+        platform_named("debain-12")
+    assert caught.value.exit_code is ExitCode.REFUSED
+
+
+@pytest.mark.parametrize("platform", known_platforms(), ids=lambda platform: platform.name)
+def test_every_record_is_complete(platform: Platform) -> None:
+    assert set(platform.daemons) == {"unbound", "postfix", "dovecot"}
+    for record in platform.daemons.values():
+        assert record.packages
+        assert record.unit.endswith(".service")
+        assert record.config_dir.startswith("/etc/")
+    assert platform.unbound.parts_dir.startswith(f"{platform.daemons['unbound'].config_dir}/")
+    assert 0 < platform.dovecot.first_valid_uid < platform.first_uid

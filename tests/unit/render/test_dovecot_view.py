@@ -1,0 +1,103 @@
+"""Dovecot's files: who may log in, where mail lies, which ports are open."""
+
+from __future__ import annotations
+
+from unit.render.sites import ONE_HOST, artifacts_of, lines_of, site_of
+
+from provisioner.model.names import MailAddress
+from provisioner.model.secrets import PasswordHash, SiteSecrets
+from provisioner.render.dovecot_users import password_rows
+
+_HASH = "{SHA512-CRYPT}$6$abcdefgh$" + "x" * 86
+_USERS = f"""
+domain: example.org
+hosts: {{mail: {{address: 192.0.2.10}}}}
+users:
+  alice: {{password: "{_HASH}"}}
+  bob: {{password: "{_HASH}", enabled: false}}
+  carol: {{password: {{command: [pass, "show:mail"]}}}}
+"""
+_SITE = site_of(_USERS)
+_CONF = "/etc/dovecot/conf.d"
+
+
+def test_a_disabled_user_has_a_mailbox_and_no_password() -> None:
+    users = lines_of(_SITE, "mail", "/etc/dovecot/mailprov/users")
+    mailboxes = lines_of(_SITE, "mail", "/etc/dovecot/mailprov/mailboxes")
+    assert f"alice@example.org:{_HASH}::::::" in users
+    assert not any(line.startswith("bob@") for line in users)
+    assert "bob@example.org:::::/srv/vmail/example.org/bob::" in mailboxes
+
+
+def test_an_unresolved_password_admits_nobody_and_names_its_reference() -> None:
+    users = lines_of(_SITE, "mail", "/etc/dovecot/mailprov/users")
+    assert "carol@example.org:{CRYPT}!command=pass::::::" in users
+
+
+def test_a_resolved_password_is_the_one_in_the_file() -> None:
+    carol = MailAddress.parse("carol@example.org")
+    secrets = SiteSecrets({carol: PasswordHash(_HASH)})
+    got = {row.name: row.hash for row in password_rows(_SITE, secrets)}
+    assert got[carol] == _HASH
+
+
+def test_hashes_are_secret_and_readable_by_dovecot_alone() -> None:
+    users = artifacts_of(_SITE, "mail")["/etc/dovecot/mailprov/users"]
+    assert users.secret
+    assert (users.owner, users.group, users.mode) == ("root", "dovecot", 0o640)
+    assert _HASH not in repr(users)
+
+
+def test_system_users_log_in_through_a_rule_of_their_own() -> None:
+    site = site_of(
+        _USERS.replace(_HASH, "{SHA512-CRYPT}$6$abcdefgh$" + "x" * 86), "accounts: system\n"
+    )
+    files = artifacts_of(site, "mail")
+    assert "/etc/dovecot/mailprov/users" not in files
+    rules = lines_of(site, "mail", "/etc/pam.d/mailprov")
+    assert rules[0].split()[:3] == ["auth", "requisite", "pam_succeed_if.so"]
+    assert rules[0].endswith("user ingroup mailusers")
+    assert not any("include" in rule for rule in rules)
+
+
+def test_a_port_that_is_off_has_a_listener_that_is_off() -> None:
+    site = site_of(ONE_HOST, "imap: {ports: 993}\npop3: {ports: [995]}\n")
+    lines = lines_of(site, "mail", f"{_CONF}/10-master.conf")
+    ports = [line for line in lines if line.startswith("port =")]
+    assert ports == ["port = 0", "port = 993", "port = 0", "port = 995"]
+
+
+def test_cleartext_login_is_refused_by_default_and_open_where_one_service_asks() -> None:
+    auth, imap = f"{_CONF}/10-auth.conf", f"{_CONF}/20-imap.conf"
+    assert "disable_plaintext_auth = yes" in lines_of(site_of(ONE_HOST), "mail", auth)
+    site = site_of(
+        ONE_HOST, "imap: {cleartext_login: true}\nallow_insecure: {cleartext-login: old client}\n"
+    )
+    assert "disable_plaintext_auth = yes" in lines_of(site, "mail", auth)
+    assert "disable_plaintext_auth = no" in lines_of(site, "mail", imap)
+    assert "ssl = yes" in lines_of(site, "mail", f"{_CONF}/10-ssl.conf")
+    assert "cleartext-login: old client" in artifacts_of(site, "mail")[auth].content.decode()
+
+
+def test_an_ipv4_host_does_not_listen_on_ipv6() -> None:
+    assert "listen = *" in lines_of(site_of(ONE_HOST), "mail", "/etc/dovecot/dovecot.conf")
+    both = site_of(ONE_HOST.replace("192.0.2.10", '[192.0.2.10, "2001:db8::10"]'))
+    assert "listen = *, ::" in lines_of(both, "mail", "/etc/dovecot/dovecot.conf")
+
+
+def test_settings_of_the_site_come_last() -> None:
+    site = site_of(ONE_HOST, 'dovecot: {"2.3": {mail_max_lock_timeout: 30s}}\n')
+    main = lines_of(site, "mail", "/etc/dovecot/dovecot.conf")
+    assert main[-1] == "!include conf.d/99-site.conf"
+    assert lines_of(site, "mail", f"{_CONF}/99-site.conf") == ["mail_max_lock_timeout = 30s"]
+
+
+def test_only_named_parts_are_included_and_all_of_them_are_rendered() -> None:
+    files = artifacts_of(site_of(ONE_HOST), "mail")
+    main = lines_of(site_of(ONE_HOST), "mail", "/etc/dovecot/dovecot.conf")
+    included = [line.split()[1] for line in main if line.startswith("!include")]
+    assert included
+    assert not any("*" in part for part in included)
+    assert {f"/etc/dovecot/{part}" for part in included} == {
+        path for path in files if path.startswith(_CONF)
+    }
