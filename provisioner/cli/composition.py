@@ -16,9 +16,13 @@ from pathlib import Path
 from provisioner.cli.terminal import LiveProgress, show_diagnostics
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, quoted
 from provisioner.inventory.load import LoadedSite, load_site
+from provisioner.model.secrets import SiteSecrets
 from provisioner.model.site import Host, Site
 from provisioner.workflow.compiling import Compiler
 from provisioner.workflow.run import Run
+
+# What is assumed of a host that nobody has asked yet.
+DEFAULT_PLATFORM = "debian-12"
 
 
 def load_and_warn(path: Path) -> LoadedSite:
@@ -26,6 +30,21 @@ def load_and_warn(path: Path) -> LoadedSite:
     loaded = load_site(path)
     show_diagnostics(loaded.warnings)
     return loaded
+
+
+def check_expressible(site: Site) -> None:
+    """Raise MailprovError (invalid site) for what no daemon's language can express.
+
+    The model's own values can all be written. Only the escape hatches hold text that is
+    a daemon's business, and it is judged here before any host is asked.
+    """
+    if not (site.postfix.main or site.postfix.master or site.dovecot or site.unbound):
+        return
+    from provisioner.platforms.records import platform_named  # noqa: PLC0415 not for --help
+    from provisioner.render.host_tree import render_host  # noqa: PLC0415 not for --help
+
+    for host in site.hosts:
+        render_host(site, host, platform_named(host.platform or DEFAULT_PLATFORM), SiteSecrets())
 
 
 def limited_hosts(site: Site, limit: Sequence[str]) -> tuple[Host, ...]:
@@ -60,6 +79,7 @@ def open_run(path: Path, limit: Sequence[str], *, accept_new: bool, quiet: bool)
     from provisioner.ssh.remote.program import remote_programs  # noqa: PLC0415 as Fleet
 
     site = load_and_warn(path).site
+    check_expressible(site)
     hosts = limited_hosts(site, limit)
     secrets = read_secrets(site, path)
     show_diagnostics(secrets.warnings)

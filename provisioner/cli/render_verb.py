@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from provisioner.cli.composition import limited_hosts, load_and_warn
+from provisioner.cli.composition import DEFAULT_PLATFORM, limited_hosts, load_and_warn
 from provisioner.cli.options import debug_option, limit_option, site_argument
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
 from provisioner.model.secrets import PasswordHash, SiteSecrets
@@ -17,7 +17,6 @@ from provisioner.render.artifact import Artifact
 from provisioner.render.host_tree import render_host
 
 _RECORD = ".mailprov-render"
-_DEFAULT_PLATFORM = "debian-12"
 
 
 @click.command("render")
@@ -32,7 +31,7 @@ _DEFAULT_PLATFORM = "debian-12"
 )
 @click.option(
     "--platform",
-    default=_DEFAULT_PLATFORM,
+    default=DEFAULT_PLATFORM,
     show_default=True,
     help="For hosts whose platform the site file leaves to detection.",
 )

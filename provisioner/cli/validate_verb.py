@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from provisioner.cli.composition import check_expressible
 from provisioner.cli.options import debug_option, json_option, site_argument
 from provisioner.cli.terminal import show_diagnostics
 from provisioner.diagnostics import ExitCode, MailprovError
@@ -26,6 +27,7 @@ def command(site_file: Path, *, as_json: bool) -> int:
     """
     try:
         loaded = load_site(site_file)
+        check_expressible(loaded.site)
     except MailprovError as error:
         if not as_json:
             raise

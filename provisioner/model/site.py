@@ -136,7 +136,7 @@ class ForwardServer(Frozen):
 
 
 class ForwardZone(Frozen):
-    """Names below `zone` (`.` for all) are asked of these servers, in order."""
+    """Names below `zone` (`.` for all) are asked of these servers."""
 
     zone: str
     servers: tuple[ForwardServer, ...]

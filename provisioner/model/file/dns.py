@@ -58,7 +58,7 @@ class WrittenDns(Written):
 
     forward: dict[ZoneName, OneOrMany[ForwardServerForm]] = Field(
         {},
-        description='Zone ("." for all names) to the resolvers to ask, in order.',
+        description='Zone ("." for all names) to the resolvers to ask.',
         examples=[{".": [{"address": "9.9.9.9", "tls_name": "dns.quad9.net"}]}],
     )
     insecure: OneOrMany[ZoneName] = Field(

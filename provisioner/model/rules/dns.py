@@ -36,6 +36,15 @@ def judge_forward(reading: Reading) -> Iterator[SiteProblem]:
                 want="addresses of resolvers",
                 fix="name a server, or remove the zone",
             )
+        encrypted = [server for server in servers if server.tls_name]
+        if encrypted and len(encrypted) < len(servers):
+            yield SiteProblem(
+                path,
+                "a zone with servers asked over TLS and servers asked in the clear",
+                got=f"{len(encrypted)} of {len(servers)} with `tls_name`",
+                want="all or none: Unbound switches TLS on for a whole zone",
+                fix="give every server its `tls_name`, or none",
+            )
 
 
 def judge_records(reading: Reading) -> Iterator[SiteProblem]:

@@ -141,6 +141,15 @@ def judge_alias_sources(reading: Reading) -> Iterator[SiteProblem]:
                 fix="remove the alias, or the user",
                 at_key=at_key,
             )
+        if source.local == PROBE_NAME:
+            yield SiteProblem(
+                alias.path,
+                "a name that `mailprov verify` uses for its own account",
+                got=source,
+                want="any other name",
+                fix="rename the alias",
+                at_key=at_key,
+            )
         if source in seen:
             first = ".".join(str(step) for step in seen[source].path)
             yield SiteProblem(

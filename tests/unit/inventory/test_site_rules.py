@@ -491,7 +491,9 @@ users:
   alice: {password: {env: A}, name: Alice Liddell, enabled: true, aliases: [al]}
   bob@example.net: {password: {env: B}, aliases: bobby}
 dns:
-  forward: {corp.example: ["192.0.2.53@5353", {address: 192.0.2.54, tls_name: dns.example.com}]}
+  forward:
+    corp.example: [192.0.2.53@5353]
+    safe.example: {address: 192.0.2.54, tls_name: dns.example.com}
   records: {www: {A: 192.0.2.80, TXT: [one, two]}}
 submission: {ports: 587, message_size: 10M, logins_per_minute: 5, connections: 3}
 imap: {ports: [993], connections: 9}
@@ -514,7 +516,9 @@ unbound: {server: {cache-max-ttl: 60, tls-cert-bundle: "", do-not-query-address:
     assert [user.address for user in site.users] == ["alice@example.org", "bob@example.net"]
     sources = {alias.source for alias in site.aliases if not alias.implied}
     assert sources == {"info@example.net", "al@example.org", "bobby@example.net"}
-    assert [(server.port, server.tls_name) for server in site.dns.forward[0].servers] == [
+    assert [
+        (server.port, server.tls_name) for zone in site.dns.forward for server in zone.servers
+    ] == [
         (5353, None),
         (853, "dns.example.com"),
     ]
@@ -578,3 +582,16 @@ def test_a_loopback_address_is_warned_of(loaded: Loaded) -> None:
         f"domain: example.org\nhosts: {{mail: {{address: 127.0.0.1}}}}\n{USERS}"
     ).warnings
     assert warning.where == "site.yaml:2:25"
+
+
+def test_an_alias_cannot_take_the_probers_name(refused: Refused) -> None:
+    got = refused(_site("  mail: {address: 192.0.2.2}\n", "aliases: {mailprov-probe: alice}\n"))
+    assert got == [
+        "5:11: aliases.mailprov-probe: a name that `mailprov verify` uses for its own account"
+    ]
+
+
+def test_a_zone_is_asked_over_tls_of_all_servers_or_of_none(refused: Refused) -> None:
+    forward = 'dns: {forward: {".": [192.0.2.9, {address: 192.0.2.8, tls_name: dns.example}]}}\n'
+    (got,) = refused(_site("  mail: {address: 192.0.2.2}\n", forward))
+    assert got.endswith("a zone with servers asked over TLS and servers asked in the clear")

@@ -1,0 +1,338 @@
+"""The reference says everything that the code knows, and nothing that it does not."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+import pytest
+import yaml
+
+from provisioner.cli.main import INTERRUPTED, mailprov, run
+from provisioner.cli.outcome import outcome_json
+from provisioner.diagnostics import Diagnostic, ExitCode
+from provisioner.inventory.load import parse_site
+from provisioner.model.hashes import SCHEMES
+from provisioner.model.names import HostKey
+from provisioner.model.records import RecordType
+from provisioner.model.scalars import render_size
+from provisioner.model.schema import site_schema
+from provisioner.model.secrets import SiteSecrets
+from provisioner.model.site import Allowance, Imap, Pop3, Submission
+from provisioner.plan.change import Action, Change, Kind
+from provisioner.platforms.records import known_platforms, platform_named
+from provisioner.probes.finding import Finding, Status, Verdict
+from provisioner.render.host_tree import render_host
+from provisioner.workflow.apply import HostOutcome, HostStatus
+
+ROOT = Path(__file__).parents[2]
+REFERENCE = ROOT / "docs/reference"
+BASE = {
+    "domain": "example.org",
+    "hosts": {"mail": {"address": "192.0.2.10"}},
+    "users": {"alice": {"password": {"env": "ALICE_PASSWORD"}}},
+}
+SCHEMA = site_schema()
+
+
+@cache
+def _page(name: str) -> str:
+    return (REFERENCE / f"{name}.md").read_text(encoding="utf-8")
+
+
+def _blocks(page: str, language: str) -> list[tuple[str, str]]:
+    """Return (word after the language, content) of each fenced block."""
+    return re.findall(
+        rf"^```{language}[ ]?(\w*)\n(.*?)^```$", _page(page), re.DOTALL | re.MULTILINE
+    )
+
+
+def _spans(text: str) -> set[str]:
+    """Return what stands in backticks, outside of fenced blocks."""
+    prose = re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
+    return set(re.findall(r"`([^`\n]+)`", prose))
+
+
+def _rows(text: str, head: str) -> list[list[str]]:
+    """Return the cells of every table whose first heading is `head`."""
+    rows: list[list[str]] = []
+    inside = False
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+        if not line.startswith("|"):
+            inside = False
+        elif cells[0] == head:
+            inside = True
+        elif inside and not set(cells[0]) <= set("-: "):
+            rows.append(cells)
+    return rows
+
+
+# The site file.
+
+
+def _schema_keys(node: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:  # noqa: ANN401 JSON is any of six types
+    """Yield the path of every named key; `*` stands for a key that the operator chooses."""
+    if "$ref" in node:
+        yield from _schema_keys(SCHEMA["$defs"][node["$ref"].rpartition("/")[2]], path)
+    for branch in (*node.get("anyOf", ()), *node.get("oneOf", ())):
+        yield from _schema_keys(branch, path)
+    if "items" in node:
+        yield from _schema_keys(node["items"], path)
+    for key, child in node.get("properties", {}).items():
+        yield (*path, key)
+        yield from _schema_keys(child, (*path, key))
+    if isinstance(node.get("additionalProperties"), dict):
+        names = node.get("propertyNames", {})
+        if "$ref" in names:
+            names = SCHEMA["$defs"][names["$ref"].rpartition("/")[2]]
+        for key in names.get("enum", ()):
+            yield (*path, key)
+        yield from _schema_keys(node["additionalProperties"], (*path, "*"))
+
+
+def _schema_words(node: Any) -> Iterator[str]:  # noqa: ANN401 JSON is any of six types
+    """Yield every word that the schema accepts at some key."""
+    if isinstance(node, list):
+        for item in node:
+            yield from _schema_words(item)
+    elif isinstance(node, dict):
+        for word in (*node.get("enum", ()), *([node["const"]] if "const" in node else ())):
+            yield str(word).lower() if isinstance(word, bool) else str(word)
+        for child in node.values():
+            yield from _schema_words(child)
+
+
+def _generic(key: str) -> str:
+    return ".".join("*" if step.isupper() and step.isalpha() else step for step in key.split("."))
+
+
+def _documented_keys() -> set[str]:
+    return {_generic(span) for span in _spans(_page("site-file"))}
+
+
+def test_every_key_of_the_schema_is_named_in_the_site_file_reference() -> None:
+    known = {".".join(path) for path in _schema_keys(SCHEMA)}
+    assert len(known) > 60
+    # The words of allow_insecure have a table of their own, where they stand alone.
+    wanted = {key.removeprefix("allow_insecure.") for key in known}
+    assert sorted(wanted - _documented_keys()) == []
+
+
+def test_every_key_in_a_table_of_the_site_file_reference_is_one_of_the_schema() -> None:
+    known = {".".join(path) for path in _schema_keys(SCHEMA)}
+    got = {_generic(row[0].strip("`")) for row in _rows(_page("site-file"), "key")}
+    assert len(got) > 60
+    assert sorted(got - known) == []
+
+
+def test_every_word_that_a_key_accepts_is_named() -> None:
+    assert sorted(set(_schema_words(SCHEMA)) - _spans(_page("site-file"))) == []
+
+
+def test_the_table_of_unsafe_wishes_has_each_of_them() -> None:
+    got = [row[0].strip("`") for row in _rows(_page("site-file"), "word")]
+    assert got == [*Allowance]
+
+
+@pytest.mark.parametrize("service", [Submission(), Imap(), Pop3()])
+def test_the_defaults_of_the_services_are_those_of_the_model(
+    service: Submission | Imap | Pop3,
+) -> None:
+    table = {
+        row[0].strip("`"): row[3].strip("`")
+        for row in _rows(_page("site-file"), "key")
+        if len(row) > 3
+    }
+    name = type(service).__name__.lower()
+    got = {key: table[f"{name}.{key}"] for key in type(service).model_fields}
+    want = {key: str(value).lower() for key, value in service}
+    want |= {"ports": "both"}
+    if isinstance(service, Submission):
+        want["message_size"] = render_size(service.message_size)
+    if isinstance(service, Pop3):
+        want["workarounds"] = "none"
+    assert got == want
+
+
+def test_every_password_scheme_is_named() -> None:
+    assert sorted(set(SCHEMES) - _spans(_page("site-file"))) == []
+
+
+def test_the_record_types_are_those_that_are_accepted() -> None:
+    listed = re.search(r"Types: ([A-Z, \n]+)\.", _page("site-file"))
+    assert listed
+    for name in listed[1].split(","):
+        RecordType.parse(name.strip())
+
+
+def test_every_yaml_example_says_what_it_is() -> None:
+    marks = [mark for mark, _ in _blocks("site-file", "yaml")]
+    assert set(marks) == {"whole", "part"}
+    assert marks.count("whole") >= 2
+
+
+@pytest.mark.parametrize(
+    "text", [text for mark, text in _blocks("site-file", "yaml") if mark == "whole"]
+)
+def test_an_example_of_a_whole_file_loads_without_a_warning(text: str) -> None:
+    assert parse_site(text.encode(), "example").warnings == ()
+
+
+@pytest.mark.parametrize(
+    "text", [text for mark, text in _blocks("site-file", "yaml") if mark == "part"]
+)
+def test_an_example_of_a_section_loads_once_the_required_sections_are_added(text: str) -> None:
+    written = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 the loader that makes texts only
+    missing = {key: value for key, value in BASE.items() if key not in written}
+    parse_site((text + yaml.safe_dump(missing)).encode(), "example")
+
+
+def test_every_section_has_an_example() -> None:
+    shown = {
+        key
+        for _, text in _blocks("site-file", "yaml")
+        for key in yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 as above
+    }
+    assert sorted(set(SCHEMA["properties"]) - shown) == []
+
+
+# The commands.
+
+
+def _commands(command: click.Command, name: str) -> Iterator[tuple[str, click.Command]]:
+    yield name, command
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for verb in command.list_commands(context):
+            below = command.get_command(context, verb)
+            assert below is not None
+            yield from _commands(below, f"{name} {verb}")
+
+
+COMMANDS = dict(_commands(mailprov, "mailprov"))
+
+
+def _section(command: str) -> str:
+    """Return what stands under the heading of a command, up to the next heading."""
+    if command == "mailprov":
+        return _page("commands").partition("\n## ")[0]
+    text = re.sub(r"^```.*?^```$", "", _page("commands"), flags=re.DOTALL | re.MULTILINE)
+    found = re.search(rf"^##+ `{command}`\n(.*?)(?=^##|\Z)", text, re.DOTALL | re.MULTILINE)
+    return found[1] if found else ""
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_a_section_that_names_its_options_and_no_others(name: str) -> None:
+    section = _section(name)
+    assert section
+    options = [one for one in COMMANDS[name].params if isinstance(one, click.Option)]
+    want = {text for option in options for text in option.opts}
+    if name == "mailprov":
+        want |= {"-h", "--help"}
+    got = {word for span in _spans(section) for word in re.findall(r"(?<!\S)--?[a-z][a-z-]*", span)}
+    assert got == want
+
+
+def test_every_section_of_a_command_is_of_one_that_exists() -> None:
+    named = re.findall(r"^##+ `(mailprov[^`]*)`$", _page("commands"), re.MULTILINE)
+    assert sorted(set(named) - set(COMMANDS)) == []
+
+
+def test_the_exit_codes_are_those_of_the_program() -> None:
+    got = [int(row[0]) for row in _rows(_page("commands"), "code")]
+    assert got == [*ExitCode, INTERRUPTED]
+
+
+def test_every_word_of_the_json_output_is_named() -> None:
+    words = {*get_args(Kind), *Action, *HostStatus, *Status}
+    assert sorted(words - _spans(_page("commands"))) == []
+
+
+def _example(verb: str) -> dict[str, Any]:
+    ((_, text),) = (block for block in _blocks("commands", "json") if block[0] == verb)
+    document: dict[str, Any] = json.loads(text)
+    return document
+
+
+CHANGE = Change("file", "/etc/x", Action.CREATE, "missing", diff="+x")
+FINDING = Finding("a@b", "b", "?", Status.FAILED, got="g", want="w", remedy="r", via="host")
+
+
+def test_the_example_of_validate_has_the_shape_of_its_output(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = tmp_path / "site.yaml"
+    site.write_text("domain: example\nhosts: {mail: {address: 192.0.2.1}}\nusers: {}\n")
+    run(["validate", str(site), "--json"])
+    got = json.loads(capsys.readouterr().out)
+    want = _example("validate")
+    assert got.keys() == want.keys()
+    assert got["errors"][0] == {**want["errors"][0], "where": f"{site}:1:9"}
+    assert set(want["errors"][0]) == set(Diagnostic("s", "w", "g", "w", "f").as_json())
+
+
+def test_the_examples_of_plan_and_apply_have_the_shape_of_an_outcome() -> None:
+    outcome = HostOutcome(HostKey("mail"), HostStatus.CHANGED, "id", (CHANGE,), ("n",))
+    want = outcome_json(outcome)
+    plan, applied = _example("plan")["hosts"]["mail"], _example("apply")["hosts"]["mail"]
+    assert plan.keys() == want.keys() - {"status"}
+    assert applied.keys() == want.keys()
+    assert plan["changes"][0].keys() == CHANGE.as_json().keys()
+
+
+@pytest.mark.parametrize("verdict", [_example("verify"), _example("apply")["verify"]])
+def test_the_examples_of_a_verdict_have_its_shape(verdict: dict[str, Any]) -> None:
+    want = Verdict((FINDING,)).as_json()
+    assert verdict.keys() - {"errors"} == want.keys()
+    assert verdict["counts"].keys() == Verdict((FINDING,)).as_json()["counts"].keys()  # type: ignore[attr-defined]
+    assert [set(finding) for finding in verdict["findings"]] in ([], [set(FINDING.as_json())])
+
+
+# On the host.
+
+SITES = ("tests/golden/everything/site.yaml", "inventories/tutorial/site.yaml")
+
+
+def _rendered_rows() -> set[tuple[str, str, str]]:
+    rows = set()
+    for name in SITES:
+        site = parse_site((ROOT / name).read_bytes(), name).site
+        for host in site.hosts:
+            for artifact in render_host(site, host, platform_named("debian-12"), SiteSecrets({})):
+                path = re.sub(r"-[0-9a-f]{12}\.", "-HASH.", artifact.path)
+                rows.add((path, f"{artifact.mode:04o}", f"{artifact.owner}:{artifact.group}"))
+    return rows
+
+
+def test_the_table_of_managed_files_is_what_is_rendered() -> None:
+    text = _page("on-the-host").partition("\n## Files")[2].partition("\nMade on the host")[0]
+    got = {(row[0].strip("`"), row[1], row[2]) for row in _rows(text, "path")}
+    assert got == _rendered_rows()
+
+
+@pytest.mark.parametrize("platform", known_platforms(), ids=lambda platform: platform.name)
+def test_packages_and_units_of_every_platform_are_named(platform: Any) -> None:  # noqa: ANN401 pytest hands it over
+    want = {platform.name, *platform.base_packages, platform.unbound.parts_dir}
+    for daemon in platform.daemons.values():
+        want |= {*daemon.packages, daemon.unit, daemon.running_unit}
+    want -= {"/etc/unbound/unbound.conf.d"}  # stands in the table of files
+    assert sorted(want - _spans(_page("on-the-host"))) == []
+    assert platform.name in _spans(_page("site-file"))
+
+
+@pytest.mark.parametrize("name", ["README", "site-file", "commands", "on-the-host"])
+def test_links_lead_to_pages_and_headings_that_exist(name: str) -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", _page(name)):
+        file, _, anchor = target.partition("#")
+        path = REFERENCE / (file or f"{name}.md")
+        assert path.exists(), target
+        if anchor:
+            heads = re.findall(r"^#+ (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+            slugs = {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads}
+            assert anchor in slugs, target
