@@ -67,6 +67,13 @@ def limited_hosts(site: Site, limit: Sequence[str]) -> tuple[Host, ...]:
     return tuple(host for host in site.hosts if not limit or host.key in limit)
 
 
+def _user_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())  # a container whose user has no passwd entry
+
+
 @contextmanager
 def open_run(path: Path, limit: Sequence[str], *, accept_new: bool, quiet: bool) -> Iterator[Run]:
     """Yield a run over the site of a file, with its connections closed afterwards.
@@ -91,5 +98,5 @@ def open_run(path: Path, limit: Sequence[str], *, accept_new: bool, quiet: bool)
             programs=remote_programs(),
             compiler=Compiler(site, secrets.settle, secrets.tls_chain),
             progress=LiveProgress([host.key for host in hosts], quiet=quiet),
-            owner=f"{getpass.getuser()}@{socket.gethostname()} (process {os.getpid()})",
+            owner=f"{_user_name()}@{socket.gethostname()} (process {os.getpid()})",
         )

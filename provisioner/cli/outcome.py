@@ -57,6 +57,7 @@ def outcome_json(outcome: HostOutcome) -> dict[str, object]:
         "generation": outcome.generation,
         "changes": [change.as_json() for change in outcome.changes],
         "notices": list(outcome.notices),
+        "errors": error_rows([outcome.error]) if outcome.error else [],
     }
 
 

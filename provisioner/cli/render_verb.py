@@ -9,7 +9,7 @@ import click
 
 from provisioner.cli.composition import DEFAULT_PLATFORM, limited_hosts, load_and_warn
 from provisioner.cli.options import debug_option, limit_option, site_argument
-from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
+from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, quoted
 from provisioner.model.secrets import PasswordHash, SiteSecrets
 from provisioner.model.site import Host, Site
 from provisioner.platforms.records import known_platforms, platform_named
@@ -70,6 +70,21 @@ def _rendered(
             yield f"{host.key}{artifact.path}", artifact
 
 
+def _refuse_outside(folder: Path, name: str) -> None:
+    """Raise MailprovError for a record or a link that leads out of the folder."""
+    parent = (folder / name).parent.resolve()
+    if not parent.is_relative_to(folder.resolve()):
+        raise MailprovError(
+            Diagnostic(
+                summary="the folder leads elsewhere",
+                where=str(folder),
+                got=quoted(name),
+                want="files below the folder only",
+                fix="name another folder with -o",
+            )
+        )
+
+
 def _write(folder: Path, files: dict[str, Artifact]) -> None:
     record = folder / _RECORD
     try:
@@ -83,14 +98,14 @@ def _write(folder: Path, files: dict[str, Artifact]) -> None:
                     fix="name another folder with -o",
                 )
             )
-        for name in sorted(set(earlier) - set(files)):
+        for name in (*sorted(set(earlier) - set(files)), *files):
+            _refuse_outside(folder, name)
             (folder / name).unlink(missing_ok=True)
         folder.mkdir(parents=True, exist_ok=True)
         for name, artifact in files.items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             # A secret must not be readable for an instant either.
-            path.unlink(missing_ok=True)
             path.touch(mode=0o600 if artifact.secret else 0o644)
             path.write_bytes(artifact.content)
         record.write_text("".join(f"{name}\n" for name in sorted(files)), encoding="utf-8")

@@ -78,7 +78,12 @@ def run_demo(inventory: Path, say: Say) -> None:
         demo.mailprov(verb)
     sender, reader = site.users[0], site.users[-1]
     say(f"a mail from {sender.address} to {reader.address}")
-    say(_send_and_read(demo, sender, reader))
+    try:
+        say(_send_and_read(demo, sender, reader))
+    except (OSError, smtplib.SMTPException, poplib.error_proto) as problem:
+        raise lab_error(
+            "the mail did not go through", got=str(problem), fix="`mailprov verify` says why"
+        ) from problem
     say(_summary(demo))
 
 
@@ -98,8 +103,7 @@ def _passwords(folder: Path, users: Sequence[User]) -> dict[str, str]:
 
 def _send_and_read(demo: Demo, sender: User, reader: User) -> str:
     store = demo.site.hosts_with(Role.STORE)[0]
-    pem = demo.lab.host(store.key).read_file(_CERTIFICATE)
-    certificate = pem[pem.index("-----BEGIN CERTIFICATE") :]
+    certificate = demo.lab.host(store.key).check_run(["openssl", "x509", "-in", _CERTIFICATE])
     context = ssl.create_default_context(cadata=certificate)
     address = str(store.addresses[0])
     message = _message(sender, reader)

@@ -25,6 +25,7 @@ class Action(StrEnum):
     START = "start"
     RELOAD = "reload"
     RESTART = "restart"
+    RETIRE = "retire"
 
 
 @dataclass(frozen=True)
@@ -54,10 +55,14 @@ class Change:
 
 @dataclass(frozen=True)
 class Plan:
-    """The changes from the facts to the generation, in the order of the transaction."""
+    """The changes from the facts to the generation, in the order of the transaction.
+
+    serial: the host's last transaction when it was observed; the plan holds after no other.
+    """
 
     generation: Generation
     changes: tuple[Change, ...]
+    serial: str = ""
 
     @property
     def missing_packages(self) -> tuple[str, ...]:

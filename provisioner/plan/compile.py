@@ -123,12 +123,13 @@ def _directories(site: Site) -> Iterator[Directory]:
 def _recipes(site: Site, host: Host, platform: Platform) -> Iterator[Recipe]:
     if Role.DNS in host.roles:
         command = " ".join(platform.unbound.anchor_command)
-        yield Recipe("trust-anchor", platform.unbound.anchor, command)
+        user = platform.unbound.user
+        yield Recipe("trust-anchor", platform.unbound.anchor, command, user, user, 0o644)
     if Role.STORE not in host.roles:
         return
     if site.tls == "self-signed":
         yield Recipe("self-signed", CHAIN_PATH, host.fqdn)
-    yield Recipe("probe", _PROBE_FILE, probe_login(site))
+    yield Recipe("probe", _PROBE_FILE, probe_login(site), group="dovecot", mode=0o640)
 
 
 def _unit(platform: Platform, daemon: Daemon) -> Unit:

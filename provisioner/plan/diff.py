@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
 from provisioner.plan.change import Action, Change, Plan
 from provisioner.plan.facts import AccountState, Facts
-from provisioner.plan.file_diff import diff_directory, diff_file
+from provisioner.plan.file_diff import access_differences, diff_directory, diff_file
 from provisioner.plan.generation import Account, Generation, Recipe, Unit
 from provisioner.platforms.record import Daemon
 from provisioner.render.artifact import Artifact, Plane
@@ -45,7 +45,7 @@ def diff_generation(generation: Generation, facts: Facts) -> Plan:
         changes.append(
             Change("record", generation.id, Action.UPDATE, _record_reason(generation, facts))
         )
-    return Plan(generation, tuple(changes))
+    return Plan(generation, tuple(changes), facts.introduction.serial)
 
 
 def _record_reason(generation: Generation, facts: Facts) -> str:
@@ -135,16 +135,25 @@ def _directory_changes(generation: Generation, facts: Facts) -> Iterator[Change]
 
 def _recipe_changes(recipes: Iterable[Recipe], facts: Facts) -> Iterator[Change]:
     for recipe in recipes:
-        if recipe.kind not in facts.recipes:
+        if _is_unmade(recipe, facts):
             reason = f"made on the host for {recipe.subject}"
             yield Change("secret", recipe.path, Action.CREATE, reason)
+        elif differences := ", ".join(access_differences(recipe, facts.files.get(recipe.path))):
+            yield Change("secret", recipe.path, Action.UPDATE, differences)
+
+
+def _is_unmade(recipe: Recipe, facts: Facts) -> bool:
+    # What lies there may be the operator's own certificate, of a site that had one.
+    given = recipe.path in facts.introduction.managed_files
+    return given or recipe.kind not in facts.recipes
 
 
 def _service_changes(generation: Generation, facts: Facts) -> Iterator[Change]:
     remaining = list(generation.artifacts)
     wanted = {artifact.path for artifact in remaining}
+    wanted |= {recipe.path for recipe in generation.recipes}
     stale = sorted(facts.introduction.managed_files - wanted)
-    made = [recipe for recipe in generation.recipes if recipe.kind not in facts.recipes]
+    made = [recipe for recipe in generation.recipes if _is_unmade(recipe, facts)]
     unread = [a for a in remaining if a.plane is Plane.DIRECTORY and not a.daemons]
     remaining = [artifact for artifact in remaining if artifact not in unread]
     yield from _file_changes(unread, facts)
@@ -159,6 +168,9 @@ def _service_changes(generation: Generation, facts: Facts) -> Iterator[Change]:
         recipes = [recipe for recipe in made if unit.daemon in _RECIPE_READERS[recipe.kind]]
         yield from _unit_changes(unit, touched, recipes, facts)
     yield from _file_changes(remaining, facts)
+    units = {unit.name for unit in generation.units}
+    for name in sorted(facts.introduction.managed_units - units):
+        yield Change("unit", name, Action.RETIRE, "no longer part of this host")
     for path in stale:
         yield Change("file", path, Action.REMOVE, "no longer part of the site")
 
@@ -190,6 +202,8 @@ def _unit_changes(
     names = [artifact.path for artifact in changed] + [recipe.path for recipe in recipes]
     if running is None or running.active not in {"active", "reloading"}:
         yield Change("unit", unit.name, Action.START, "not running")
+    elif unit.name in facts.introduction.unfinished:
+        yield Change("unit", unit.name, Action.RESTART, "an earlier apply broke off")
     elif causes := [artifact.path for artifact in changed if _needs_restart(artifact, facts)]:
         yield Change("unit", unit.name, Action.RESTART, _because(causes))
     elif names:
@@ -198,6 +212,8 @@ def _unit_changes(
 
 def _needs_restart(artifact: Artifact, facts: Facts) -> bool:
     state = facts.files.get(artifact.path)
+    if state and state.sha256 == artifact.sha256:
+        return False  # owner or mode only
     return needs_restart(artifact, state.content if state else None)
 
 

@@ -21,13 +21,20 @@ from provisioner.model.secrets import KnownCredential, PasswordHash
 
 @dataclass(frozen=True)
 class Introduction:
-    """The first flight. generation is None on a host that mailprov never changed."""
+    """The first flight.
+
+    generation: None on a host that mailprov never changed. serial: counts the host's
+    transactions. unfinished: units that a transaction which broke off owed a restart.
+    """
 
     os_release: Mapping[str, str]
     versions: Mapping[str, str] = field(default_factory=dict)
     generation: str | None = None
     managed_files: frozenset[str] = frozenset()
     managed_accounts: frozenset[str] = frozenset()
+    managed_units: frozenset[str] = frozenset()
+    serial: str = ""
+    unfinished: frozenset[str] = frozenset()
     credentials: Mapping[MailAddress, KnownCredential] = field(default_factory=dict, repr=False)
 
 
@@ -116,6 +123,9 @@ def parse_introduction(lines: Iterable[str]) -> Introduction:
         generation=next(iter(sections.get("generation", [])), None),
         managed_files=frozenset(row[1] for row in managed if row[0] == "file"),
         managed_accounts=frozenset(row[1] for row in managed if row[0] == "account"),
+        managed_units=frozenset(row[1] for row in managed if row[0] == "unit"),
+        serial=next(iter(sections.get("serial", [])), ""),
+        unfinished=frozenset(sections.get("unfinished", [])),
         credentials=parse_credentials(sections.get("credentials", [])),
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from provisioner.plan.change import Action, Change
 from provisioner.plan.facts import FileState
-from provisioner.plan.generation import Directory
+from provisioner.plan.generation import Directory, Recipe
 from provisioner.render.artifact import Artifact
 
 
@@ -30,10 +30,19 @@ def file_differences(artifact: Artifact, state: FileState) -> Iterator[str]:
         yield f"is a {state.kind}"
     if state.sha256 != artifact.sha256:
         yield "content differs" + (" (secret, not shown)" if artifact.secret else "")
-    if (state.owner, state.group) != (artifact.owner, artifact.group):
-        yield f"owner is {state.owner}:{state.group}, wanted {artifact.owner}:{artifact.group}"
-    if state.mode != artifact.mode:
-        yield f"mode is {state.mode:04o}, wanted {artifact.mode:04o}"
+    yield from access_differences(artifact, state)
+
+
+def access_differences(
+    wanted: Artifact | Directory | Recipe, state: FileState | None
+) -> Iterator[str]:
+    """Yield, in words, how owner and mode differ; nothing of a file that is not there."""
+    if state is None:
+        return
+    if (state.owner, state.group) != (wanted.owner, wanted.group):
+        yield f"owner is {state.owner}:{state.group}, wanted {wanted.owner}:{wanted.group}"
+    if state.mode != wanted.mode:
+        yield f"mode is {state.mode:04o}, wanted {wanted.mode:04o}"
 
 
 def diff_directory(directory: Directory, state: FileState | None) -> Iterator[Change]:
@@ -41,11 +50,8 @@ def diff_directory(directory: Directory, state: FileState | None) -> Iterator[Ch
     if state is None:
         yield Change("directory", directory.path, Action.CREATE, "missing")
         return
-    got = (state.owner, state.group, state.mode)
-    want = (directory.owner, directory.group, directory.mode)
-    if got != want:
-        reason = "is {}:{} {:04o}, wanted {}:{} {:04o}".format(*got, *want)
-        yield Change("directory", directory.path, Action.UPDATE, reason)
+    if differences := ", ".join(access_differences(directory, state)):
+        yield Change("directory", directory.path, Action.UPDATE, differences)
 
 
 def _unified(artifact: Artifact, before: bytes | None) -> str:

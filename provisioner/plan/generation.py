@@ -62,12 +62,16 @@ class Recipe:
     kind `self-signed`: path is a PEM file with key and certificate, subject the name
     it has to certify. kind `probe`: path is the passwd-file of the account that
     `verify` uses, subject its login. kind `trust-anchor`: path is where Unbound keeps the
-    root's key, subject the command that first puts it there.
+    root's key, subject the command that first puts it there. owner, group, mode: as the
+    file has to stay.
     """
 
     kind: Literal["self-signed", "probe", "trust-anchor"]
     path: str
     subject: str
+    owner: str = "root"
+    group: str = "root"
+    mode: int = 0o600
 
 
 @dataclass(frozen=True)

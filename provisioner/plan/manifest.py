@@ -42,6 +42,7 @@ def _resource_rows(generation: Generation, introduction: Introduction) -> Iterat
             yield ("unit", unit.running)
     for recipe in generation.recipes:
         yield ("recipe", recipe.kind, recipe.path, recipe.subject)
+        yield ("file", recipe.path, "-", "1")
     if generation.certificate_path:
         yield ("certificate", generation.certificate_path)
 

@@ -8,7 +8,8 @@ words are those of provisioner/ssh/remote/transact.sh:
     stage PATH N OWNER GROUP MODE           this content is to become PATH
     recipe KIND PATH SUBJECT                a secret to be made
     remove PATH                             a file to be removed
-    managed file|account NAME               what the new generation manages
+    managed file|account|unit NAME          what the new generation manages
+    expect SERIAL                           the transaction that the plan was made after
     act STEP ARGUMENT…                      do this, in this order
 """
 
@@ -21,7 +22,7 @@ from typing import TypeVar
 
 from provisioner.plan.change import Action, Change, Plan
 from provisioner.plan.diff import password_text
-from provisioner.plan.generation import Generation
+from provisioner.plan.generation import Generation, Recipe
 
 Row = tuple[str, ...]
 Item = TypeVar("Item")
@@ -30,7 +31,7 @@ Item = TypeVar("Item")
 def pack_transaction(plan: Plan) -> bytes:
     """Return the archive of a plan's changes, packages left out (they come before)."""
     contents: list[bytes] = []
-    rows = [*_check_rows(plan), *_managed_rows(plan.generation)]
+    rows = [("expect", plan.serial), *_check_rows(plan), *_managed_rows(plan.generation)]
     rows += _action_rows(plan, contents)
     text = "".join("\t".join(row) + "\n" for row in rows)
     buffer = io.BytesIO()
@@ -63,6 +64,8 @@ def _managed_rows(generation: Generation) -> Iterator[Row]:
     for account in generation.accounts:
         if not account.system:
             yield ("managed", "account", account.name)
+    for unit in generation.units:
+        yield ("managed", "unit", unit.name)
 
 
 def _action_rows(plan: Plan, contents: list[bytes]) -> list[Row]:
@@ -70,7 +73,7 @@ def _action_rows(plan: Plan, contents: list[bytes]) -> list[Row]:
     acts: list[Row] = []
     prepared = False
     for change in plan.transaction:
-        if change.kind in {"file", "unit"} and not prepared:
+        if change.kind in {"secret", "file", "unit"} and not prepared:
             acts.append(("act", "prepare"))
             prepared = True
         rows += _declaration_rows(plan.generation, change, contents)
@@ -82,7 +85,7 @@ def _declaration_rows(
     generation: Generation, change: Change, contents: list[bytes]
 ) -> Iterator[Row]:
     """Yield what the check has to know before anything is done."""
-    if change.kind == "secret":
+    if change.kind == "secret" and change.action is Action.CREATE:
         recipe = _named(generation.recipes, "path", change.name)
         yield ("recipe", recipe.kind, recipe.path, recipe.subject)
     elif change.kind == "file" and change.action is Action.REMOVE:
@@ -100,12 +103,8 @@ def _step_rows(generation: Generation, change: Change, contents: list[bytes]) ->
         case "group":
             group = _named(generation.groups, "name", change.name)
             yield ("act", "group", group.name, "system" if group.system else "regular")
-        case "account" if change.action is Action.LOCK:
-            yield ("act", "lock", change.name)
         case "account":
-            account = _named(generation.accounts, "name", change.name)
-            kind = "system" if account.system else "person"
-            yield ("act", "account", account.name, account.group, account.home, account.shell, kind)
+            yield _account_row(generation, change)
         case "password":
             account = _named(generation.accounts, "name", change.name)
             contents.append(f"{account.name}:{password_text(account)}\n".encode())
@@ -114,8 +113,7 @@ def _step_rows(generation: Generation, change: Change, contents: list[bytes]) ->
             entry = _named(generation.directories, "path", change.name)
             yield ("act", "directory", entry.path, entry.owner, entry.group, f"{entry.mode:04o}")
         case "secret":
-            recipe = _named(generation.recipes, "path", change.name)
-            yield ("act", "recipe", recipe.kind, recipe.path, recipe.subject)
+            yield _recipe_row(_named(generation.recipes, "path", change.name), change)
         case "file":
             yield ("act", "remove" if change.action is Action.REMOVE else "activate", change.name)
         case "unit":
@@ -124,7 +122,24 @@ def _step_rows(generation: Generation, change: Change, contents: list[bytes]) ->
             yield ("act", "record", generation.id)
 
 
+def _account_row(generation: Generation, change: Change) -> Row:
+    if change.action is Action.LOCK:
+        return ("act", "lock", change.name)
+    account = _named(generation.accounts, "name", change.name)
+    kind = "system" if account.system else "person"
+    return ("act", "account", account.name, account.group, account.home, account.shell, kind)
+
+
+def _recipe_row(recipe: Recipe, change: Change) -> Row:
+    if change.action is Action.CREATE:
+        return ("act", "recipe", recipe.kind, recipe.path, recipe.subject)
+    return ("act", "access", recipe.path, recipe.owner, recipe.group, f"{recipe.mode:04o}")
+
+
 def _unit_rows(generation: Generation, change: Change) -> Iterator[Row]:
+    if change.action is Action.RETIRE:
+        yield ("act", "retire", change.name)
+        return
     unit = _named(generation.units, "name", change.name)
     yield ("act", change.action.value, unit.name, unit.running)
     if unit.daemon == "unbound" and change.action is not Action.ENABLE:

@@ -139,7 +139,7 @@ def _view(
         chain=CHAIN_PATH,
         tls=tls,
         no_tls_reason=reasons.get(Allowance.NO_TLS, ""),
-        dane=bool(site.hosts_with(Role.DNS)),
+        dane=Role.DNS in host.roles,
         submission_tls_level=_submission_tls_level(site),
         auth_only="yes" if _submission_tls_level(site) == "encrypt" else "no",
         cleartext_reason=cleartext_reason(site),

@@ -36,6 +36,7 @@ class _Answer:
     failed: str = ""
     output: list[str] = field(default_factory=list)
     locked: list[str] = field(default_factory=list)
+    finished: bool = False
 
 
 class HostSession:
@@ -60,7 +61,10 @@ class HostSession:
         also what `verify` needs to know. Raises MailprovError.
         """
         with self._start("observe", OBSERVE_SECONDS, "observing the host") as conversation:
-            introduction = parse_introduction(_until_ready(conversation))
+            introduced = list(_until_ready(conversation))
+            if introduced[-1:] != ["@ready"]:
+                raise self._broken("introducing the host", conversation.result())
+            introduction = parse_introduction(introduced)
             generation = compile_for(introduction)
             conversation.send(observation_rows(generation, introduction, service=service))
             conversation.finish()
@@ -106,7 +110,7 @@ class HostSession:
             conversation.finish()
             answer = _read_answer(conversation.lines(), tell)
             completed = conversation.result()
-        if completed.status != 0:
+        if completed.status != 0 or not answer.finished:
             raise MailprovError(
                 self._transaction_diagnostic(answer, completed),
                 ExitCode.REFUSED if completed.status == _LOCKED else ExitCode.FAILED,
@@ -118,10 +122,10 @@ class HostSession:
     def _transaction_diagnostic(self, answer: _Answer, completed: Completed) -> Diagnostic:
         if completed.status == _LOCKED:
             return Diagnostic(
-                summary="another apply is at work on this host",
+                summary="another apply is at work on this host, or has just been",
                 where=self.where,
                 got="\n".join(answer.locked),
-                fix="wait until it has ended, then apply again",
+                fix="wait until it has ended, look at `mailprov plan`, then apply again",
             )
         if completed.status == _REFUSED_BY_CHECK:
             return Diagnostic(
@@ -132,6 +136,13 @@ class HostSession:
                 want="no word on standard error from any of them",
                 fix="correct the site file; the escape hatches (postfix, dovecot, unbound) "
                 "are the usual cause",
+            )
+        if answer.failed == "check":
+            return Diagnostic(
+                summary="the new configuration could not be checked; nothing live was changed",
+                where=self.where,
+                got="\n".join(answer.output),
+                fix="remove the cause that is shown, then apply again",
             )
         if answer.failed:
             return Diagnostic(
@@ -148,16 +159,16 @@ class HostSession:
                 summary=f"the remote program broke off while {doing}",
                 where=self.where,
                 got=f"exit status {completed.status}, {quoted(_stderr(completed), 400)}",
-                fix="run it again with --debug",
+                fix="look at the host: disk space, memory, and its journal; then try again",
             )
         )
 
 
 def _until_ready(conversation: Conversation) -> Iterator[str]:
     for line in conversation.lines():
+        yield line
         if line == "@ready":
             return
-        yield line
 
 
 def _read_answer(lines: Iterable[str], tell: Tell) -> _Answer:
@@ -170,6 +181,8 @@ def _read_answer(lines: Iterable[str], tell: Tell) -> _Answer:
                 tell(_in_words(argument))
             elif section == "failed":
                 answer.failed = argument
+            elif section == "finished":
+                answer.finished = True
             elif section == "check":
                 check = argument.rpartition(" ")[0]
         elif section == "check":
@@ -196,6 +209,7 @@ def _in_words(step: str) -> str:
         "activate": "activating files",
         "remove": "removing files",
         "await_resolver": "waiting for the resolver",
+        "access": "setting owners and modes",
         "record": "recording the generation",
     }
     return words.get(name) or f"{name} {argument.removesuffix('.service')}"

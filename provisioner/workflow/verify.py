@@ -14,8 +14,9 @@ from provisioner.diagnostics import MailprovError
 from provisioner.model.names import HostKey
 from provisioner.model.site import Host, Role, Site
 from provisioner.plan.compile import probe_address, probe_login
-from provisioner.plan.facts import Facts, FileState, UnitState
-from provisioner.plan.generation import Directory, Generation
+from provisioner.plan.facts import CheckRun, Facts, FileState, UnitState
+from provisioner.plan.generation import Directory, Generation, Recipe
+from provisioner.platforms.record import Daemon
 from provisioner.probes.catalogue import ProbeTargets, allowance_findings, questions_for
 from provisioner.probes.finding import Finding, Status, Verdict
 from provisioner.probes.hosts import FileProblem, judge_check, judge_file, judge_unit
@@ -25,6 +26,13 @@ from provisioner.render.artifact import Artifact
 from provisioner.workflow.asking import OpenAsker, ProbeAccount
 from provisioner.workflow.ports import Transport
 from provisioner.workflow.run import Run
+
+# The checkers that provisioner/ssh/remote/checks.sh runs of each daemon.
+CHECKS: Mapping[Daemon, tuple[str, ...]] = {
+    "unbound": ("unbound-checkconf",),
+    "dovecot": ("doveconf -n",),
+    "postfix": ("postfix check", "postconf -n", "postconf -M", "postmap -q"),
+}
 
 
 @dataclass(frozen=True)
@@ -113,19 +121,31 @@ def _account_finding(host: Host, account: ProbeAccount | None) -> Finding:
 
 def _host_findings(site: Site, host: Host, view: _Observed) -> Iterator[Finding]:
     generation, facts = view.generation, view.facts
-    for check in facts.checks:
+    ran = {check.tool: check for check in facts.checks}
+    for tool in _expected_checks(generation):
+        check = ran.get(tool, CheckRun(tool, 70, "it did not run"))
         yield judge_check(host.key, check.tool, check.exit_status, check.output)
+    for recipe in generation.recipes:
+        state = facts.files.get(recipe.path)
+        yield judge_file(host.key, recipe.path, access_problems(recipe, state))
     for artifact in generation.artifacts:
         problems = file_problems(artifact, facts.files.get(artifact.path))
         yield judge_file(host.key, artifact.path, problems)
     for directory in generation.directories:
         state = facts.files.get(directory.path)
-        yield judge_file(host.key, directory.path, directory_problems(directory, state))
+        yield judge_file(host.key, directory.path, access_problems(directory, state))
     for unit in generation.units:
         enable = facts.units.get(unit.name, _unknown(unit.name))
         running = facts.units.get(unit.running, _unknown(unit.running))
         yield judge_unit(host.key, enable, running)
     yield from judge_sockets(site, host, parse_sockets(facts.sockets))
+
+
+def _expected_checks(generation: Generation) -> Iterator[str]:
+    for unit in generation.units:
+        yield from CHECKS[unit.daemon]
+    if generation.certificate_path:
+        yield "openssl pkey"
 
 
 def _unknown(name: str) -> UnitState:
@@ -142,17 +162,15 @@ def file_problems(artifact: Artifact, state: FileState | None) -> tuple[FileProb
     if state.sha256 != artifact.sha256:
         got, want = (state.sha256 or "unreadable")[:12], artifact.sha256[:12]
         problems.append(FileProblem("content", f"sha256 {got}…", f"sha256 {want}…"))
-    return (*problems, *_ownership_problems(artifact, state))
+    return (*problems, *access_problems(artifact, state))
 
 
-def directory_problems(directory: Directory, state: FileState | None) -> tuple[FileProblem, ...]:
-    """Return every way in which a directory's owner and mode differ."""
+def access_problems(
+    wanted: Artifact | Directory | Recipe, state: FileState | None
+) -> tuple[FileProblem, ...]:
+    """Return every way in which owner and mode differ; content is not looked at."""
     if state is None:
-        return (FileProblem("missing", "", directory.path),)
-    return _ownership_problems(directory, state)
-
-
-def _ownership_problems(wanted: Artifact | Directory, state: FileState) -> tuple[FileProblem, ...]:
+        return (FileProblem("missing", "", wanted.path),)
     pairs = (
         ("owner", state.owner, wanted.owner),
         ("group", state.group, wanted.group),

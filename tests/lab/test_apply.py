@@ -18,6 +18,7 @@ from support.deployed import DeployedSite, failed_ids
 pytestmark = pytest.mark.lab
 
 USER = "users:"
+TEMPORARY = "/tmp"  # noqa: S108 the host's, which the test closes
 LIMITS = "logins_per_minute: 1000"
 BOB = "users:\n  bob: {password: {env: BOB_PASSWORD}}"
 
@@ -145,6 +146,79 @@ def test_ctrl_c_ends_quietly_and_the_next_apply_converges(beginner: DeployedSite
     assert process.returncode == 130
     assert "Traceback" not in errors
     beginner.apply()
+    assert beginner.mailprov("plan").returncode == 0
+
+
+def test_a_killed_controller_leaves_a_host_that_finishes_alone(beginner: DeployedSite) -> None:
+    changed = beginner.edited("changed.yaml", (LIMITS, LIMITS + ", message_size: 13M"))
+    command = [sys.executable, "-m", "provisioner", "apply", str(changed)]
+    environment = {**os.environ, **beginner.environment, "HOME": str(beginner.lab.home)}
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "checking" in line:
+                break
+        process.kill()
+    host = beginner.host("mail")
+    wait = (
+        "for try in $(seq 50); do [ -e /var/lib/mailprov/stage ] || exit 0; sleep 0.2; done; exit 1"
+    )
+    assert host.run(["sh", "-c", wait]).returncode == 0
+    assert host.check_run(["postconf", "-h", "message_size_limit"]).strip() == str(13 * 1024 * 1024)
+    assert beginner.mailprov("plan", site=changed).returncode == 0
+    beginner.apply()
+
+
+def test_a_reload_that_failed_is_made_up_for_by_the_next_apply(beginner: DeployedSite) -> None:
+    host = beginner.host("mail")
+    override = "/etc/systemd/system/dovecot.service.d/fault.conf"
+    changed = beginner.edited("changed.yaml", (USER, "imap: {connections: 39}\n" + USER))
+    host.check_run(["mkdir", "-p", override.rpartition("/")[0]])
+    host.write_file(override, "[Service]\nExecReload=\nExecReload=/bin/false\n")
+    host.check_run(["systemctl", "daemon-reload"])
+    try:
+        done = beginner.mailprov("apply", site=changed)
+        assert done.returncode == 1
+        assert "`reload dovecot.service` failed" in done.stderr
+    finally:
+        host.check_run(["rm", override])
+        host.check_run(["systemctl", "daemon-reload"])
+    again = beginner.apply(site=changed)["hosts"]["mail"]["changes"]
+    assert ("dovecot.service", "restart") in [(c["name"], c["action"]) for c in again]
+    assert beginner.mailprov("plan", site=changed).returncode == 0
+    beginner.apply()
+
+
+def test_a_folder_that_is_a_link_is_refused_and_nothing_live_changes(
+    beginner: DeployedSite,
+) -> None:
+    host = beginner.host("mail")
+    changed = beginner.edited("changed.yaml", (USER, "imap: {connections: 38}\n" + USER))
+    host.check_run(["sh", "-c", "mv /etc/dovecot /srv/dovecot && ln -s /srv/dovecot /etc/dovecot"])
+    before = host.check_run(["sh", "-c", "cat /srv/dovecot/conf.d/*.conf | sha256sum"])
+    try:
+        done = beginner.mailprov("apply", site=changed)
+        after = host.check_run(["sh", "-c", "cat /srv/dovecot/conf.d/*.conf | sha256sum"])
+    finally:
+        host.check_run(["sh", "-c", "rm /etc/dovecot && mv /srv/dovecot /etc/dovecot"])
+    assert done.returncode == 1
+    assert "symbolic link" in done.stderr
+    assert after == before
+
+
+def test_checks_that_cannot_run_let_nothing_pass(beginner: DeployedSite) -> None:
+    host = beginner.host("mail")
+    changed = beginner.edited("changed.yaml", (USER, "imap: {connections: 37}\n" + USER))
+    host.check_run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", TEMPORARY])
+    try:
+        done = beginner.mailprov("apply", site=changed)
+        code, report = beginner.verify()
+    finally:
+        host.check_run(["umount", TEMPORARY])
+    assert done.returncode == 1
+    assert "nothing on the host was changed" in done.stderr
+    assert code == 1
+    assert "check.doveconf--n@mail" in failed_ids(report)
     assert beginner.mailprov("plan").returncode == 0
 
 

@@ -238,6 +238,13 @@ FAULTS = (
         ("login.imaps@mail", "login.pop3@mail", "login.sieve@mail", "login.submission@mail"),
     ),
     Fault(
+        "a private key that others can read",
+        "mail",
+        "chmod 644 /etc/mailprov/tls/site.pem",
+        "chmod 600 /etc/mailprov/tls/site.pem",
+        ("file./etc/mailprov/tls/site.pem@mail",),
+    ),
+    Fault(
         "a mailbox nobody can write",
         "mail",
         "chown root:root /var/lib/mailprov-probe",

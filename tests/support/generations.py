@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from provisioner.platforms.records import platform_named
-
 from provisioner.model.names import HostKey
 from provisioner.plan.facts import AccountState, Facts, FileState, Introduction, UnitState
 from provisioner.plan.generation import Account, Directory, Generation, Group, Recipe, Unit
+from provisioner.platforms.records import platform_named
 from provisioner.render.artifact import Artifact, Plane
 
 MAIN_CF = Artifact("/etc/postfix/main.cf", b"a = 1\nb = 2\n", daemons=("postfix",), rank=90)
@@ -46,6 +45,8 @@ def fulfilled(generation: Generation = GENERATION) -> Facts:
     files = {artifact.path: state_of(artifact) for artifact in generation.artifacts}
     for entry in generation.directories:
         files[entry.path] = FileState("directory", entry.owner, entry.group, entry.mode)
+    for recipe in generation.recipes:
+        files[recipe.path] = FileState("regular file", recipe.owner, recipe.group, recipe.mode)
     names = {unit.name for unit in generation.units} | {unit.running for unit in generation.units}
     return Facts(
         introduction=Introduction(

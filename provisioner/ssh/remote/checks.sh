@@ -8,23 +8,33 @@
 run_check() {
     check_name=$1
     shift
-    check_file=$(mktemp) || return 1
-    "$@" >"$check_file.out" 2>"$check_file" </dev/null
+    # A check that could not run has failed: nothing may pass for want of disk.
+    check_folder=$(mktemp -d) || {
+        section check "$check_name" 70
+        checks_failed=1
+        return
+    }
+    "$@" >"$check_folder/out" 2>"$check_folder/err" </dev/null
     check_status=$?
     section check "$check_name" "$check_status"
-    [ "$check_status" -eq 0 ] || cat "$check_file.out" >>"$check_file"
+    [ "$check_status" -eq 0 ] || cat "$check_folder/out" >>"$check_folder/err"
     # postfix check calls postconf many times; each complaint is told once.
-    awk '!told[$0]++ { print "|" $0 }' "$check_file"
-    if [ "$check_status" -ne 0 ] || [ -s "$check_file" ]; then checks_failed=1; fi
-    rm -f "$check_file" "$check_file.out"
+    awk '!told[$0]++ { print "|" $0 }' "$check_folder/err"
+    if [ "$check_status" -ne 0 ] || [ -s "$check_folder/err" ]; then checks_failed=1; fi
+    rm -rf "$check_folder"
 }
 
-# Every texthash map that main.cf names is opened as the daemons will open it.
+# Every map that main.cf or master.cf names by its path is opened as the daemons will.
 check_maps() {
-    for map in $(postconf -n | grep -o 'texthash:[^ ,]*' | sort -u); do
-        postmap -q mailprov-check "$map" 2>&1 | sed 's/^/|/' >&2
-        [ -r "${map#texthash:}" ] || echo "$map: no such file" >&2
-    done
+    { postconf -n; postconf -P; } 2>/dev/null | grep -oE '[a-z]+:/[^ ,]*' | sort -u |
+        while IFS= read -r map; do
+            case $map in
+                texthash:* | hash:* | btree:* | lmdb:* | cdb:* | regexp:* | pcre:* | cidr:*)
+                    postmap -q mailprov-check "$map" >&2
+                    ;;
+            esac
+        done
+    return 0
 }
 
 # The key and the certificate that the daemons will offer belong together.

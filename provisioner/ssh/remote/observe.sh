@@ -17,6 +17,10 @@ introduce() {
         section managed
         cat "$state/generations/$generation/manifest" 2>/dev/null
     fi
+    section serial
+    cat "$state/serial" 2>/dev/null
+    section unfinished
+    cat "$state/unfinished" 2>/dev/null
     section credentials
     cat "$state/directory/credentials" 2>/dev/null
     section ready
@@ -99,7 +103,7 @@ observe_recipes() {
                 ;;
             trust-anchor) [ ! -s "$path" ] || printf '%s\n' "$kind" ;;
             probe)
-                if [ -s "$state/probe-secret" ] && [ "$(cut -d : -f 1 "$path" 2>/dev/null)" = "$subject" ]; then
+                if [ -s "$state/probe-secret" ] && grep -q "^$subject:" "$path" 2>/dev/null; then
                     printf '%s\n' "$kind"
                 fi
                 ;;

@@ -6,8 +6,9 @@
 policy=/usr/sbin/policy-rc.d
 
 hold_daemons() {
-    # An operator's own policy stays as it is; ours goes away however this ends.
-    [ -e "$policy" ] && return 0
+    # An operator's own policy stays as it is; ours goes away however this ends, one that
+    # a power loss left behind included.
+    if [ -e "$policy" ] && ! grep -q '^# mailprov:' "$policy"; then return 0; fi
     trap 'rm -f "$policy"' EXIT
     trap 'exit 130' HUP INT TERM
     printf '#!/bin/sh\n# mailprov: no daemon starts while packages install\nexit 101\n' >"$policy"
@@ -19,12 +20,20 @@ install_apt() {
     hold_daemons
     # Without an answer Debian's Postfix has no main.cf and says so at length.
     printf 'postfix postfix/main_mailer_type select No configuration\n' | debconf-set-selections
-    if ! apt-cache show -- "$@" >/dev/null 2>&1; then
-        section progress "reading package lists"
-        apt-get -q -o DPkg::Lock::Timeout=60 update || return 1
-    fi
+    # An installation that was interrupted is finished first.
+    dpkg --configure -a || return 1
     section progress "installing $# packages"
-    apt-get -q -y --no-install-recommends -o DPkg::Lock::Timeout=60 \
+    apt_install "$@" && return 0
+    # The lists may be older than what the archive still has.
+    section progress "reading package lists"
+    apt-get -q -o DPkg::Lock::Timeout=60 update || return 1
+    section progress "installing $# packages"
+    apt_install "$@"
+}
+
+# Nothing is removed to make room: another mail server and its queue are the operator's.
+apt_install() {
+    apt-get -q -y --no-remove --no-install-recommends -o DPkg::Lock::Timeout=60 \
         -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold install "$@"
 }
 
@@ -33,6 +42,8 @@ install_dnf() {
     dnf -q -y --setopt=install_weak_deps=False install "$@"
 }
 
+# Whoever started this may be gone; what has begun is finished.
+trap '' PIPE
 manager=$1
 shift
 log=$(mktemp) || exit 70

@@ -3,6 +3,9 @@
 # what to do in order, and `files/N`, the new content of what it names. The order is:
 # lock, unpack, check the staged tree as if it were live, and only then act.
 #
+# What is live is changed only after the checks, and what has begun goes on when the
+# connection is lost: nobody hears it then, and the next apply finds the result.
+#
 # Exit status: 0 done, 65 the daemons refuse the staged tree (nothing live was touched),
 # 70 a step failed (named in the answer), 75 another transaction holds the lock.
 
@@ -19,9 +22,13 @@ lock_host() {
 }
 
 unpack() {
-    stage=$state/stage
     rm -rf "$stage"
-    mkdir -p "$stage/tree" && tar -x -f - -C "$stage"
+    mkdir -p "$stage/tree" && tar -x -f - -C "$stage" && [ -s "$stage/steps" ]
+}
+
+# The plan was made from what was observed; somebody may have applied in between.
+unchanged_since() {
+    [ "$(staged_rows expect)" = "$(cat "$state/serial" 2>/dev/null)" ]
 }
 
 staged_rows() { rows "$1" <"$stage/steps"; }
@@ -31,6 +38,9 @@ staged_rows() { rows "$1" <"$stage/steps"; }
 # live ones beside it (docs/decisions).
 build_staged_tree() {
     cp -a /etc "$stage/tree/etc" || return 1
+    for path in $(staged_rows stage | cut -f 1) $(staged_rows remove) $(staged_rows recipe | cut -f 2); do
+        stays_inside "${path%/*}" || return 1
+    done
     staged_rows stage | while IFS="$tab" read -r path index _ _ mode; do
         case $path in /etc/*) ;; *) continue ;; esac
         (umask 022 && mkdir -p "$stage/tree${path%/*}")
@@ -41,7 +51,11 @@ build_staged_tree() {
     staged_rows remove | while IFS= read -r path; do rm -f "$stage/tree$path"; done
     staged_rows recipe | while IFS="$tab" read -r kind path subject; do
         case $kind in
-            self-signed) make_certificate "$stage/tree$path" "$subject" || exit 1 ;;
+            self-signed)
+                make_certificate "$stage/made" "$subject" || exit 1
+                (umask 022 && mkdir -p "$stage/tree${path%/*}")
+                cp -p "$stage/made" "$stage/tree$path" || exit 1
+                ;;
             # Outside /etc, and what the daemon's own unit would do at its first start:
             # the checker wants the file.
             trust-anchor) [ -s "$path" ] || $subject >/dev/null || exit 1 ;;
@@ -58,16 +72,24 @@ build_staged_tree() {
     return 0
 }
 
+# A folder that is a link to elsewhere would lead the staging into the live tree.
+stays_inside() {
+    [ "$(realpath -m "$stage/tree$1")" = "$stage/tree$1" ] && return 0
+    echo "$1 is or lies below a symbolic link; make it a folder of its own" >&2
+    return 1
+}
+
 make_certificate() {
-    (umask 022 && mkdir -p "${1%/*}")
     name=$2
     # A common name holds 64 characters (RFC 5280 appendix A); clients read the other one.
     [ "${#name}" -le 64 ] || name=mailprov
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 \
         -subj "/CN=$name" -addext "subjectAltName=DNS:$2" -keyout "$1.key" -out "$1.crt" >"$stage/openssl" 2>&1 ||
         { cat "$stage/openssl" >&2; return 1; }
-    [ -s "$1.key" ] && [ -s "$1.crt" ] && cat "$1.key" "$1.crt" >"$1" &&
-        rm -f "$1.key" "$1.crt" && chmod 600 "$1"
+    {
+        echo "# Managed by mailprov: made on this host, where the key stays."
+        cat "$1.key" "$1.crt"
+    } >"$1" && rm -f "$1.key" "$1.crt" && chmod 600 "$1"
 }
 
 check_staged_tree() {
@@ -75,16 +97,20 @@ check_staged_tree() {
     set -- $(staged_rows check)
     [ $# -gt 0 ] || return 0
     section step check
-    build_staged_tree || return 1
+    if ! build_staged_tree >"$stage/output" 2>&1; then
+        section failed check
+        sed 's/^/|/' "$stage/output"
+        exit 70
+    fi
     # shellcheck disable=SC2016,SC2154
     # The quoted text is for the inner shell; program_checks is set by program.py.
     unshare -m sh -c "$program_checks"'
         tree=$1
         shift
-        mount --bind "$tree/etc" /etc || exit 1
-        [ ! -d "$tree/chroot-etc" ] || mount --bind "$tree/chroot-etc" /var/spool/postfix/etc || exit 1
+        mount --bind "$tree/etc" /etc || exit 70
+        [ ! -d "$tree/chroot-etc" ] || mount --bind "$tree/chroot-etc" /var/spool/postfix/etc || exit 70
         check_daemons "$@"
-        exit "$checks_failed"
+        [ "$checks_failed" -eq 0 ] || exit 65
     ' mailprov "$stage/tree" "$@"
 }
 
@@ -118,8 +144,7 @@ do_recipe() {
     case $1 in
         self-signed)
             (umask 022 && mkdir -p "${2%/*}")
-            cp -p "$stage/tree$2" "$2.mailprov-new" && sync "$2.mailprov-new" && keep_as_found "$2" &&
-                mv -f "$2.mailprov-new" "$2" && sync "${2%/*}"
+            cp -p "$stage/made" "$2.mailprov-new" && sync "$2.mailprov-new" && do_activate "$2"
             ;;
         trust-anchor) [ -s "$2" ] ;;
         probe)
@@ -127,8 +152,11 @@ do_recipe() {
             hash=$(printf '%s\n' "$secret" | openssl passwd -6 -stdin) || return 1
             (umask 022 && mkdir -p "${2%/*}")
             ids=$(getent passwd mailprov-probe | cut -d : -f 3,4)
-            printf '%s:{SHA512-CRYPT}%s:%s::/var/lib/mailprov-probe::\n' "$3" "$hash" "$ids" >"$2.mailprov-new"
-            printf '%s\n' "$secret" >"$state/probe-secret.new"
+            {
+                echo "# Managed by mailprov: the account that verify uses, made on this host."
+                printf '%s:{SHA512-CRYPT}%s:%s::/var/lib/mailprov-probe::\n' "$3" "$hash" "$ids"
+            } >"$2.mailprov-new" || return 1
+            printf '%s\n' "$secret" >"$state/probe-secret.new" || return 1
             chown root:dovecot "$2.mailprov-new" && chmod 640 "$2.mailprov-new" &&
                 sync "$2.mailprov-new" "$state/probe-secret.new" &&
                 mv -f "$state/probe-secret.new" "$state/probe-secret" && mv -f "$2.mailprov-new" "$2"
@@ -152,22 +180,35 @@ do_prepare() {
 # The first time a path is written, what was found there becomes part of generation 0.
 keep_as_found() {
     zero=$state/generations/0
-    mkdir -p "$zero/tree"
+    mkdir -p "$zero/tree" || return 1
     grep -qxF "$1" "$zero/paths" 2>/dev/null && return 0
     if [ -e "$1" ] || [ -L "$1" ]; then
         mkdir -p "$zero/tree${1%/*}"
         cp -a "$1" "$zero/tree$1" || return 1
         [ -L "$1" ] || sync "$zero/tree$1"
     fi
-    printf '%s\n' "$1" >>"$zero/paths"
-    sync "$zero/paths"
+    printf '%s\n' "$1" >>"$zero/paths" && sync "$zero/paths"
 }
 
 do_activate() {
     keep_as_found "$1" && mv -fT "$1.mailprov-new" "$1" && sync "${1%/*}"
 }
 
-do_remove() { rm -f "$1" && sync "${1%/*}"; }
+# What was there before mailprov comes back.
+do_remove() {
+    found=$state/generations/0/tree$1
+    if [ -e "$found" ] || [ -L "$found" ]; then
+        cp -a "$found" "$1.mailprov-new" && mv -fT "$1.mailprov-new" "$1"
+    else
+        rm -f "$1"
+    fi && sync "${1%/*}"
+}
+
+# do_access PATH OWNER GROUP MODE: content that is the host's own affair.
+do_access() { chown "$2:$3" "$1" && chmod "$4" "$1"; }
+
+# A service that the site no longer has here.
+do_retire() { systemctl disable --now "$1" 2>&1; }
 
 do_enable() { systemctl enable "$1" 2>&1; }
 
@@ -198,16 +239,28 @@ do_await_resolver() {
 
 # do_record GENERATION: from now on this is what the host is meant to be.
 do_record() {
-    mkdir -p "$state/generations/$1"
-    staged_rows managed >"$state/generations/$1/manifest.new"
-    printf '%s\n' "$1" >"$state/current.new"
-    sync "$state/generations/$1/manifest.new" "$state/current.new" &&
+    serial=$(($(cat "$state/serial" 2>/dev/null || echo 0) + 1))
+    mkdir -p "$state/generations/$1" &&
+        staged_rows managed >"$state/generations/$1/manifest.new" &&
+        printf '%s\n' "$1" >"$state/current.new" && printf '%s\n' "$serial" >"$state/serial.new" &&
+        sync "$state/generations/$1/manifest.new" "$state/current.new" "$state/serial.new" &&
         mv -f "$state/generations/$1/manifest.new" "$state/generations/$1/manifest" &&
-        mv -f "$state/current.new" "$state/current" && sync "$state"
+        mv -f "$state/current.new" "$state/current" && mv -f "$state/serial.new" "$state/serial" &&
+        rm -f "$state/unfinished" && sync "$state"
+}
+
+# Which services are owed a restart if this breaks off: a file that is in place says
+# nothing of whether its daemon has read it.
+note_unfinished() {
+    {
+        cat "$state/unfinished" 2>/dev/null
+        staged_rows act | awk -F '\t' '$1 ~ /^(start|reload|restart)$/ { print $2 }'
+    } | sort -u >"$state/unfinished.new" && sync "$state/unfinished.new" &&
+        mv -f "$state/unfinished.new" "$state/unfinished" && sync "$state"
 }
 
 act() {
-    staged_rows act >"$stage/journal" && sync "$stage/journal"
+    staged_rows act >"$stage/journal" && sync "$stage/journal" && note_unfinished || return 1
     while IFS="$tab" read -r step first second third fourth fifth <&4; do
         section step "$step $first"
         if ! "do_$step" "$first" "$second" "$third" "$fourth" "$fifth" >"$stage/output" 2>&1 4<&-; then
@@ -218,13 +271,32 @@ act() {
     done 4<"$stage/journal"
 }
 
+clean_up() {
+    while IFS= read -r path; do rm -f "$path"; done <"$stage/prepared"
+    rm -rf "$stage" "$state/holder"
+} 2>/dev/null
+
+trap '' PIPE
+stage=$state/stage
 lock_host "$1"
-trap 'rm -rf "$state/stage" "$state/holder"' EXIT
+trap clean_up EXIT
 trap 'exit 130' HUP INT TERM
 unpack || exit 70
-if ! check_staged_tree; then
-    section refused
-    exit 65
+if ! unchanged_since; then
+    section locked
+    echo "applied by somebody else since it was observed"
+    exit 75
 fi
+check_staged_tree
+case $? in
+    0) ;;
+    65)
+        section refused
+        exit 65
+        ;;
+    *) exit 70 ;;
+esac
+# A copy of /etc is full of secrets: it goes as soon as it has served.
+rm -rf "$stage/tree"
 act || exit 70
 section finished

@@ -169,3 +169,51 @@ def test_an_account_that_left_the_site_is_locked_and_kept() -> None:
     locked = replace(bob, password="!$2b$12$x")
     facts = replace(facts, accounts={**facts.accounts, "bob": locked})
     assert ("lock", "account", "bob") not in steps(GENERATION, facts)
+
+
+def test_a_service_that_a_broken_off_apply_owed_a_restart_gets_it() -> None:
+    facts = fulfilled()
+    introduction = replace(facts.introduction, unfinished=frozenset({"postfix.service"}))
+    got = steps(GENERATION, replace(facts, introduction=introduction))
+    assert got == [("restart", "unit", "postfix.service"), ("update", "record", GENERATION.id)]
+
+
+def test_a_service_that_left_the_host_is_retired_before_its_files_go() -> None:
+    facts = fulfilled()
+    introduction = replace(
+        facts.introduction,
+        managed_units=frozenset({"unbound.service", "postfix.service"}),
+        managed_files=facts.introduction.managed_files | {"/etc/unbound/unbound.conf"},
+    )
+    got = steps(GENERATION, replace(facts, introduction=introduction))
+    assert got[:2] == [
+        ("retire", "unit", "unbound.service"),
+        ("remove", "file", "/etc/unbound/unbound.conf"),
+    ]
+
+
+def test_a_secret_of_the_host_keeps_its_owner_and_mode() -> None:
+    (recipe,) = GENERATION.recipes
+    readable = FileState("regular file", "root", "root", 0o644)
+    plan = diff_generation(GENERATION, with_file(fulfilled(), recipe.path, readable))
+    change = plan.changes[0]
+    assert (change.kind, change.action, change.name) == ("secret", Action.UPDATE, recipe.path)
+    assert change.reason == "mode is 0644, wanted 0600"
+
+
+def test_the_operators_certificate_gives_way_to_one_of_the_hosts_own() -> None:
+    (recipe,) = GENERATION.recipes
+    facts = fulfilled()
+    managed = facts.introduction.managed_files | {recipe.path}
+    facts = replace(facts, introduction=replace(facts.introduction, managed_files=managed))
+    got = steps(GENERATION, facts)
+    assert ("create", "secret", recipe.path) in got
+    assert ("remove", "file", recipe.path) not in got
+
+
+def test_a_mode_alone_restarts_nothing() -> None:
+    resolver = replace(MAP, path="/etc/resolv.conf", restart=True)
+    generation = replace(GENERATION, artifacts=(MAIN_CF, resolver))
+    state = replace(state_of(resolver), mode=0o600)
+    got = steps(generation, with_file(fulfilled(generation), resolver.path, state))
+    assert ("restart", "unit", "postfix.service") not in got

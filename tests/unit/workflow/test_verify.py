@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from support.generations import GENERATION, USERS, state_of
 
-from provisioner.workflow.verify import directory_problems, file_problems
+from provisioner.workflow.verify import access_problems, file_problems
 
 
 def aspects(**changed: object) -> list[str]:
@@ -37,4 +37,4 @@ def test_no_content_is_quoted() -> None:
 
 def test_a_missing_directory_is_one_problem() -> None:
     (directory,) = GENERATION.directories
-    assert [problem.aspect for problem in directory_problems(directory, None)] == ["missing"]
+    assert [problem.aspect for problem in access_problems(directory, None)] == ["missing"]
