@@ -67,6 +67,10 @@ def test_plan_of_an_applied_site_is_empty(tutorial: DeployedSite) -> None:
 
 
 def test_verify_passes_and_leaves_no_message_behind(tutorial: DeployedSite) -> None:
+    mail = tutorial.host("mail")
+    # What verify could not fetch from a broken host waits for a later run to clean up.
+    mail.check_run(["postsuper", "-d", "ALL"])
+    mail.check_run(["rm", "-rf", "/var/lib/mailprov-probe/Maildir"])
     code, report = tutorial.verify()
     assert (code, report["counts"]["failed"]) == (0, 0), report
     for wanted in (
@@ -76,7 +80,7 @@ def test_verify_passes_and_leaves_no_message_behind(tutorial: DeployedSite) -> N
         "check.postfix-check@mail",
     ):
         assert wanted in passed_ids(report)
-    left = tutorial.host("mail").check_run(
+    left = mail.check_run(
         ["find", "/var/lib/mailprov-probe", "-path", "*/cur/*", "-o", "-path", "*/new/*"]
     )
     assert left == ""

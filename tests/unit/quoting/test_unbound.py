@@ -53,9 +53,7 @@ def test_what_unbound_conf_cannot_say_is_refused(value: str) -> None:
 
 def _answers(records: list[str], names: list[str]) -> list[bytes]:
     """Return the text of each name's TXT record, as an Unbound with these records gives it."""
-    with socket.socket(type=socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    port = _free_port()
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "unbound.conf")
         rows = "".join(f"    local-data: {record}\n" for record in records)
@@ -71,15 +69,35 @@ def _answers(records: list[str], names: list[str]) -> list[bytes]:
             ["unbound", "-c", str(file)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
         ) as process:
             try:
-                return [_ask(name, port) for name in names]
+                return [_ask(name, port, process) for name in names]
             finally:
                 process.terminate()
 
 
-def _ask(name: str, port: int) -> bytes:
+def _free_port() -> int:
+    """Return a port of loopback that is free for UDP and TCP, and that no client is given.
+
+    Ports that the kernel hands out to clients could be taken again before Unbound starts.
+    """
+    for port in range(20000, 30000):
+        with (
+            socket.socket(type=socket.SOCK_DGRAM) as datagram,
+            socket.socket(type=socket.SOCK_STREAM) as stream,
+        ):
+            try:
+                datagram.bind(("127.0.0.1", port))
+                stream.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    pytest.fail("no free port on loopback")
+
+
+def _ask(name: str, port: int, process: subprocess.Popen[bytes]) -> bytes:
     query = dns.message.make_query(name, "TXT")
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60  # for a machine with much else to do
     while True:
+        assert process.poll() is None, process.communicate()
         try:
             answer = dns.query.udp(query, "127.0.0.1", port=port, timeout=0.1)
         except (dns.exception.Timeout, OSError):
