@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from provisioner.model.names import DomainName, MailAddress
+from provisioner.model.logins import PROBE_NAME
+from provisioner.model.names import MailAddress
+from provisioner.model.prober import PROBE_HOME, probe_login
 from provisioner.model.secrets import KnownCredential, SiteSecrets
 from provisioner.model.site import AccountKind, Host, Role, Site, User
 from provisioner.plan.generation import Account, Directory, Generation, Group, Recipe, Unit
 from provisioner.platforms.record import Daemon, Platform
 from provisioner.render.artifact import Artifact, Plane
+from provisioner.render.dovecot_view import MAIL_ROOT
 from provisioner.render.host_tree import render_host
 from provisioner.render.tls_chain import CHAIN_PATH
 
-PROBE_ACCOUNT = "mailprov-probe"
-_PROBE_HOME = "/var/lib/mailprov-probe"
-_PROBE_FILE = "/etc/dovecot/mailprov/probe"
 _CREDENTIALS = "/var/lib/mailprov/directory/credentials"
-_MAIL_ROOT = "/srv/vmail"
 
 
 def compile_generation(
@@ -63,18 +62,6 @@ def daemons_of(host: Host) -> tuple[Daemon, ...]:
     return tuple(daemons)
 
 
-def probe_login(site: Site) -> str:
-    """Return the login name of the account that `verify` uses."""
-    if site.accounts.kind is AccountKind.SYSTEM:
-        return PROBE_ACCOUNT
-    return probe_address(site.domain)
-
-
-def probe_address(domain: DomainName) -> str:
-    """Return the mail address of the account that `verify` uses."""
-    return f"{PROBE_ACCOUNT}@{domain}"
-
-
 def _packages(platform: Platform, daemons: tuple[Daemon, ...]) -> tuple[str, ...]:
     names = list(platform.base_packages)
     for daemon in daemons:
@@ -83,7 +70,7 @@ def _packages(platform: Platform, daemons: tuple[Daemon, ...]) -> tuple[str, ...
 
 
 def _groups(site: Site) -> Iterator[Group]:
-    yield Group(PROBE_ACCOUNT)
+    yield Group(PROBE_NAME)
     if site.accounts.kind is AccountKind.SYSTEM:
         yield Group(site.accounts.group, system=False)
     else:
@@ -91,10 +78,10 @@ def _groups(site: Site) -> Iterator[Group]:
 
 
 def _accounts(site: Site, platform: Platform, secrets: SiteSecrets) -> Iterator[Account]:
-    yield Account(PROBE_ACCOUNT, PROBE_ACCOUNT, _PROBE_HOME, platform.nologin, system=True)
+    yield Account(PROBE_NAME, PROBE_NAME, PROBE_HOME, platform.nologin, system=True)
     if site.accounts.kind is AccountKind.VIRTUAL:
         group = site.accounts.group
-        yield Account(group, group, _MAIL_ROOT, platform.nologin, system=True)
+        yield Account(group, group, MAIL_ROOT, platform.nologin, system=True)
         return
     for user in site.users:
         yield _person(site, user, secrets)
@@ -114,10 +101,10 @@ def _person(site: Site, user: User, secrets: SiteSecrets) -> Account:
 
 
 def _directories(site: Site) -> Iterator[Directory]:
-    yield Directory(_PROBE_HOME, PROBE_ACCOUNT, PROBE_ACCOUNT, 0o700)
+    yield Directory(PROBE_HOME, PROBE_NAME, PROBE_NAME, 0o700)
     if site.accounts.kind is AccountKind.VIRTUAL:
         owner = site.accounts.group
-        yield Directory(_MAIL_ROOT, owner, owner, 0o700)
+        yield Directory(MAIL_ROOT, owner, owner, 0o700)
 
 
 def _recipes(site: Site, host: Host, platform: Platform) -> Iterator[Recipe]:
@@ -129,7 +116,8 @@ def _recipes(site: Site, host: Host, platform: Platform) -> Iterator[Recipe]:
         return
     if site.tls == "self-signed":
         yield Recipe("self-signed", CHAIN_PATH, host.fqdn)
-    yield Recipe("probe", _PROBE_FILE, probe_login(site), group="dovecot", mode=0o640)
+    path = f"{platform.daemons['dovecot'].config_dir}/mailprov/probe"
+    yield Recipe("probe", path, probe_login(site), group="dovecot", mode=0o640)
 
 
 def _unit(platform: Platform, daemon: Daemon) -> Unit:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
 from provisioner.plan.change import Action, Change, Plan
 from provisioner.plan.facts import AccountState, Facts
-from provisioner.plan.file_diff import access_differences, diff_directory, diff_file
+from provisioner.plan.file_diff import access_problems, diff_directory, diff_file, in_words
 from provisioner.plan.generation import Account, Generation, Recipe, Unit
 from provisioner.platforms.record import Daemon
 from provisioner.render.artifact import Artifact, Plane
@@ -138,8 +138,8 @@ def _recipe_changes(recipes: Iterable[Recipe], facts: Facts) -> Iterator[Change]
         if _is_unmade(recipe, facts):
             reason = f"made on the host for {recipe.subject}"
             yield Change("secret", recipe.path, Action.CREATE, reason)
-        elif differences := ", ".join(access_differences(recipe, facts.files.get(recipe.path))):
-            yield Change("secret", recipe.path, Action.UPDATE, differences)
+        elif problems := access_problems(recipe, facts.files.get(recipe.path)):
+            yield Change("secret", recipe.path, Action.UPDATE, in_words(problems))
 
 
 def _is_unmade(recipe: Recipe, facts: Facts) -> bool:

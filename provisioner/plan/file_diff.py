@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from provisioner.plan.change import Action, Change
 from provisioner.plan.facts import FileState
 from provisioner.plan.generation import Directory, Recipe
+from provisioner.probes.hosts import FileProblem
 from provisioner.render.artifact import Artifact
 
 
@@ -17,32 +18,48 @@ def diff_file(artifact: Artifact, state: FileState | None) -> Iterator[Change]:
         diff = _unified(artifact, None)
         yield Change("file", artifact.path, Action.CREATE, "missing", diff)
         return
-    differences = list(file_differences(artifact, state))
-    if differences:
+    if problems := file_problems(artifact, state):
         content_differs = state.sha256 != artifact.sha256
         diff = _unified(artifact, state.content) if content_differs else ""
-        yield Change("file", artifact.path, Action.UPDATE, ", ".join(differences), diff)
+        hidden = " (secret, not shown)" if content_differs and artifact.secret else ""
+        yield Change("file", artifact.path, Action.UPDATE, in_words(problems) + hidden, diff)
 
 
-def file_differences(artifact: Artifact, state: FileState) -> Iterator[str]:
-    """Yield, in words, each aspect in which a file that is there differs."""
-    if not state.is_regular:
-        yield f"is a {state.kind}"
-    if state.sha256 != artifact.sha256:
-        yield "content differs" + (" (secret, not shown)" if artifact.secret else "")
-    yield from access_differences(artifact, state)
-
-
-def access_differences(
-    wanted: Artifact | Directory | Recipe, state: FileState | None
-) -> Iterator[str]:
-    """Yield, in words, how owner and mode differ; nothing of a file that is not there."""
+def file_problems(artifact: Artifact, state: FileState | None) -> tuple[FileProblem, ...]:
+    """Return every way in which a file differs from its artifact; no content is quoted."""
     if state is None:
-        return
-    if (state.owner, state.group) != (wanted.owner, wanted.group):
-        yield f"owner is {state.owner}:{state.group}, wanted {wanted.owner}:{wanted.group}"
-    if state.mode != wanted.mode:
-        yield f"mode is {state.mode:04o}, wanted {wanted.mode:04o}"
+        return (FileProblem("missing", "", artifact.path),)
+    problems = []
+    if not state.is_regular:
+        problems.append(FileProblem("kind", state.kind, "regular file"))
+    if state.sha256 != artifact.sha256:
+        got, want = (state.sha256 or "unreadable")[:12], artifact.sha256[:12]
+        problems.append(FileProblem("content", f"sha256 {got}…", f"sha256 {want}…"))
+    return (*problems, *access_problems(artifact, state))
+
+
+def access_problems(
+    wanted: Artifact | Directory | Recipe, state: FileState | None
+) -> tuple[FileProblem, ...]:
+    """Return every way in which owner and mode differ; content is not looked at."""
+    if state is None:
+        return (FileProblem("missing", "", wanted.path),)
+    pairs = (
+        ("owner", state.owner, wanted.owner),
+        ("group", state.group, wanted.group),
+        ("mode", f"{state.mode:04o}", f"{wanted.mode:04o}"),
+    )
+    return tuple(FileProblem(aspect, got, want) for aspect, got, want in pairs if got != want)
+
+
+def in_words(problems: Iterable[FileProblem]) -> str:
+    """Return problems as a change's reason."""
+    return ", ".join(
+        "content differs"
+        if problem.aspect == "content"
+        else f"{problem.aspect} is {problem.got}, wanted {problem.want}"
+        for problem in problems
+    )
 
 
 def diff_directory(directory: Directory, state: FileState | None) -> Iterator[Change]:
@@ -50,8 +67,8 @@ def diff_directory(directory: Directory, state: FileState | None) -> Iterator[Ch
     if state is None:
         yield Change("directory", directory.path, Action.CREATE, "missing")
         return
-    if differences := ", ".join(access_differences(directory, state)):
-        yield Change("directory", directory.path, Action.UPDATE, differences)
+    if problems := access_problems(directory, state):
+        yield Change("directory", directory.path, Action.UPDATE, in_words(problems))
 
 
 def _unified(artifact: Artifact, before: bytes | None) -> str:

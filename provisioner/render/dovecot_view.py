@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from provisioner.model.prober import probe_login
 from provisioner.model.secrets import SiteSecrets
 from provisioner.model.site import AccountKind, Allowance, Host, Role, Site
 from provisioner.platforms.record import Platform
 from provisioner.render.artifact import Artifact, Plane
 from provisioner.render.dovecot_users import mailbox_rows, password_rows
 from provisioner.render.environment import render_template
-from provisioner.render.postfix_maps import login_name, probe_address
 from provisioner.render.site_options import render_dovecot_site
 from provisioner.render.tls_chain import CHAIN_PATH, cleartext_reason
 
@@ -160,7 +160,7 @@ def _view(site: Site, host: Host, platform: Platform, *, has_options: bool) -> D
         group=site.accounts.group,
         pam_service=PAM_SERVICE,
         folder=f"{platform.daemons['dovecot'].config_dir}/mailprov",
-        probe_login=login_name(site, probe_address(site)),
+        probe_login=probe_login(site),
         mailbox_format=site.accounts.mailbox_format,
         mailbox=site.accounts.mailbox,
         first_valid_uid=platform.dovecot.first_valid_uid,

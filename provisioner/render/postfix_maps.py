@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from provisioner.model.names import MailAddress
+from provisioner.model.prober import login_name, probe_address
 from provisioner.model.site import AccountKind, Site
 
-PROBE_ACCOUNT = "mailprov-probe"
 # Mail to these names of the machine itself (from cron, say) reaches a person too.
 _MACHINE_NAMES = ("root", "postmaster", "mailer-daemon", "abuse", "hostmaster")
 
@@ -80,16 +80,6 @@ def sender_rows(site: Site) -> Iterator[MapRow]:
     for address, logins in owners.items():
         if logins:
             yield MapRow(address, ", ".join(login_name(site, login) for login in logins))
-
-
-def login_name(site: Site, address: MailAddress) -> str:
-    """Return the name that Dovecot reports for a user who logged in."""
-    return address.local if site.accounts.kind is AccountKind.SYSTEM else address
-
-
-def probe_address(site: Site) -> MailAddress:
-    """Return the address of the account that `verify` uses; the host makes its secret."""
-    return MailAddress(f"{PROBE_ACCOUNT}@{site.domain}")
 
 
 def _leads_to(

@@ -12,17 +12,17 @@ from dataclasses import dataclass
 
 from provisioner.diagnostics import MailprovError
 from provisioner.model.names import HostKey
+from provisioner.model.prober import probe_address, probe_login
 from provisioner.model.site import Host, Role, Site
-from provisioner.plan.compile import probe_address, probe_login
-from provisioner.plan.facts import CheckRun, Facts, FileState, UnitState
-from provisioner.plan.generation import Directory, Generation, Recipe
+from provisioner.plan.facts import CheckRun, Facts, UnitState
+from provisioner.plan.file_diff import access_problems, file_problems
+from provisioner.plan.generation import Generation
 from provisioner.platforms.record import Daemon
 from provisioner.probes.catalogue import ProbeTargets, allowance_findings, questions_for
 from provisioner.probes.finding import Finding, Status, Verdict
-from provisioner.probes.hosts import FileProblem, judge_check, judge_file, judge_unit
+from provisioner.probes.hosts import judge_check, judge_file, judge_unit
 from provisioner.probes.question import judge
 from provisioner.probes.sockets import judge_sockets, parse_sockets
-from provisioner.render.artifact import Artifact
 from provisioner.workflow.asking import OpenAsker, ProbeAccount
 from provisioner.workflow.ports import Transport
 from provisioner.workflow.run import Run
@@ -89,7 +89,7 @@ def _asked(
         account=account,
         fingerprints=fingerprints,
     )
-    targets = ProbeTargets(account=probe_address(run.site.domain), fingerprints=fingerprints)
+    targets = ProbeTargets(account=probe_address(run.site), fingerprints=fingerprints)
     for answered in asker.ask(questions_for(run.site, targets, hosts=frozenset(observed))):
         yield from judge(answered)
     for host in run.site.hosts_with(Role.STORE):
@@ -101,8 +101,8 @@ def _probe_account(site: Site, observed: Mapping[HostKey, _Observed]) -> ProbeAc
     for host in site.hosts_with(Role.STORE):
         view = observed.get(host.key)
         if view and view.facts.probe_secret:
-            address = probe_address(site.domain)
-            return ProbeAccount(probe_login(site), address, view.facts.probe_secret)
+            secret = view.facts.probe_secret
+            return ProbeAccount(probe_login(site), probe_address(site), secret)
     return None
 
 
@@ -150,30 +150,3 @@ def _expected_checks(generation: Generation) -> Iterator[str]:
 
 def _unknown(name: str) -> UnitState:
     return UnitState(name, "not-found", "inactive", "dead", "", 0, "")
-
-
-def file_problems(artifact: Artifact, state: FileState | None) -> tuple[FileProblem, ...]:
-    """Return every way in which a file differs from its artifact; contents are not quoted."""
-    if state is None:
-        return (FileProblem("missing", "", artifact.path),)
-    problems = []
-    if not state.is_regular:
-        problems.append(FileProblem("kind", state.kind, "regular file"))
-    if state.sha256 != artifact.sha256:
-        got, want = (state.sha256 or "unreadable")[:12], artifact.sha256[:12]
-        problems.append(FileProblem("content", f"sha256 {got}…", f"sha256 {want}…"))
-    return (*problems, *access_problems(artifact, state))
-
-
-def access_problems(
-    wanted: Artifact | Directory | Recipe, state: FileState | None
-) -> tuple[FileProblem, ...]:
-    """Return every way in which owner and mode differ; content is not looked at."""
-    if state is None:
-        return (FileProblem("missing", "", wanted.path),)
-    pairs = (
-        ("owner", state.owner, wanted.owner),
-        ("group", state.group, wanted.group),
-        ("mode", f"{state.mode:04o}", f"{wanted.mode:04o}"),
-    )
-    return tuple(FileProblem(aspect, got, want) for aspect, got, want in pairs if got != want)

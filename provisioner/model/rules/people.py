@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from provisioner.diagnostics import quoted
 from provisioner.model.logins import PROBE_NAME, SYSTEM_NAMES, check_login
 from provisioner.model.names import MailAddress
-from provisioner.model.problems import SiteProblem
+from provisioner.model.problems import KeyPath, SiteProblem
 from provisioner.model.reading import ReadAlias, Reading
 from provisioner.model.secrets import PasswordHash
 from provisioner.model.values import InvalidValueError
@@ -72,14 +72,7 @@ def judge_users(reading: Reading) -> Iterator[SiteProblem]:
                 at_key=True,
             )
         if address.local == PROBE_NAME:
-            yield SiteProblem(
-                path,
-                "a name that `mailprov verify` uses for its own account",
-                got=quoted(key),
-                want="any other name",
-                fix="rename the user",
-                at_key=True,
-            )
+            yield _probers_name(path, quoted(key), "rename the user", at_key=True)
 
 
 def judge_system_accounts(reading: Reading) -> Iterator[SiteProblem]:
@@ -142,14 +135,7 @@ def judge_alias_sources(reading: Reading) -> Iterator[SiteProblem]:
                 at_key=at_key,
             )
         if source.local == PROBE_NAME:
-            yield SiteProblem(
-                alias.path,
-                "a name that `mailprov verify` uses for its own account",
-                got=source,
-                want="any other name",
-                fix="rename the alias",
-                at_key=at_key,
-            )
+            yield _probers_name(alias.path, source, "rename the alias", at_key=at_key)
         if source in seen:
             first = ".".join(str(step) for step in seen[source].path)
             yield SiteProblem(
@@ -232,3 +218,8 @@ def _next_sources(
     source: MailAddress, by_source: dict[MailAddress, ReadAlias]
 ) -> Iterator[MailAddress]:
     return (target for _, target in by_source[source].targets if target in by_source)
+
+
+def _probers_name(path: KeyPath, got: str, fix: str, *, at_key: bool) -> SiteProblem:
+    what = "a name that `mailprov verify` uses for its own account"
+    return SiteProblem(path, what, got, "any other name", fix, at_key=at_key)

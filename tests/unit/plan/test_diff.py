@@ -92,8 +92,11 @@ def test_a_change_of_users_alone_touches_no_daemon() -> None:
     ("state", "reason"),
     [
         (replace(state_of(MAIN_CF), mode=0o666), "mode is 0666, wanted 0644"),
-        (replace(state_of(MAIN_CF), owner="alice"), "owner is alice:root, wanted root:root"),
-        (FileState("symbolic link", "root", "root", 0o644, MAIN_CF.sha256), "is a symbolic link"),
+        (replace(state_of(MAIN_CF), owner="alice"), "owner is alice, wanted root"),
+        (
+            FileState("symbolic link", "root", "root", 0o644, MAIN_CF.sha256),
+            "kind is symbolic link, wanted regular file",
+        ),
     ],
 )
 def test_owner_mode_and_kind_count_like_content(state: FileState, reason: str) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from support.generations import GENERATION, USERS, state_of
 
-from provisioner.workflow.verify import access_problems, file_problems
+from provisioner.plan.file_diff import access_problems, file_problems
 
 
 def aspects(**changed: object) -> list[str]:
