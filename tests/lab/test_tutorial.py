@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shlex
 import subprocess
+from urllib.parse import quote
 
 import pytest
 import testinfra
@@ -185,6 +186,20 @@ def test_swaks_submits_and_a_real_client_reads_it_back(tutorial: DeployedSite, w
     )
     assert done.returncode == 0, done.stdout
     assert subject in fetched_by_pop3(tutorial)
+
+
+def test_s_nail_submits_as_a_person_at_a_terminal_would(tutorial: DeployedSite) -> None:
+    password = quote(tutorial.environment["WANGSHENG_PASSWORD"], safe="")
+    server = tutorial.host("mail").address
+    client_run(
+        tutorial,
+        f"s-nail -:/ -S v15-compat -S tls-verify=ignore -S smtp-auth=plain "
+        f"-S mta=submissions://wangsheng:{password}@{server}:465 "
+        "-S hostname=client.outside.example -r wangsheng@wangsheng.com "
+        "-s 'from s-nail' xhyhuiying@wangsheng.com",
+        stdin="hello\n",
+    )
+    assert "from s-nail" in fetched_by_pop3(tutorial)
 
 
 def fetched_by_pop3(site: DeployedSite) -> str:
