@@ -8,7 +8,7 @@ help:
 	@echo "make demo       boot the lab, apply the tutorial's site, verify it, send a mail"
 	@echo "make demo-down  remove every trace of the demo"
 	@echo "make test       all tests, real hosts included (says which cannot run here, and why)"
-	@echo "make test-all   the full matrices as well"
+	@echo "make test-all   the full matrices, and a wider search for property failures"
 	@echo "make check      the gates: ruff, mypy, import-linter, shellcheck, unit tests"
 	@echo "make golden     rewrite the golden trees from today's templates"
 	@echo "make lock       resolve the dependencies anew"
@@ -29,7 +29,7 @@ test: venv
 
 test-all: venv
 	@tools/setup-tests.sh
-	$(PYTEST)
+	MAILPROV_TEST_SEARCH=1 $(PYTEST)
 
 check: venv
 	@tools/setup-tests.sh --tools-only

@@ -60,13 +60,16 @@ def master_cf(value: str) -> Quoted:
 def texthash_key(value: str) -> Quoted:
     """Return value as the key of a texthash table (postmap(1)): it is looked up folded.
 
-    Blanks end a key, a leading `#` begins a comment, a leading quote a quoted key.
+    Blanks end a key unless a backslash stands before them, a leading `#` begins a comment,
+    a leading quote a quoted key.
     """
     text = _printable(value, "a lookup table's key")
     if not text or " " in text:
         raise _refusal(value, "a lookup table's key", "white space or nothing")
     if text[0] in '#"':
         raise _refusal(value, "a lookup table's key", "a leading # or quote")
+    if text.endswith("\\"):
+        raise _refusal(value, "a lookup table's key", "a backslash at the end")
     if text != text.lower():
         raise _refusal(value, "a lookup table's key", "upper-case letters")
     return Quoted(text)

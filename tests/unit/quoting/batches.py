@@ -16,7 +16,8 @@ from provisioner.render.quoting import Quoted
 
 Filter = Callable[[str], Quoted]
 
-with_tools = settings(max_examples=15, deadline=None)
+# A search (tests/conftest.py) looks at ten times as many.
+with_tools = settings(max_examples=15 if settings().derandomize else 150, deadline=None)
 
 # What means something in one of the languages, more often than chance would bring it.
 _SIGNIFICANT = "$#%\"'\\{}<>:;=,| \t\n\r\x00\x7f@[]()`!&~^*?+-/._é\u00a0\u2028\u202e\U0001f4ec"

@@ -1,0 +1,15 @@
+"""Property tests give the same examples each time, so that a test that fails fails again.
+
+`make test-all` looks further: other examples each time, and more of them; what it finds
+becomes an `@example`, which everybody then runs.
+"""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import settings
+
+settings.register_profile("steady", derandomize=True, database=None)
+settings.register_profile("search", max_examples=1000, print_blob=True)
+settings.load_profile("search" if os.environ.get("MAILPROV_TEST_SEARCH") else "steady")
