@@ -137,6 +137,9 @@ class Dialogue:
         self._enter()
         with self._changed:
             self._await(lambda: self._status is not None)
+            # A program that was ended for a failure may be gone before anybody looked.
+            if self._failure is not None:
+                raise self._failure
             if self._status is None:  # pragma: no cover - _await returns on it or raises
                 raise AssertionError
             return Completed(self._status, bytes(self._stdout), self._stderr.read())

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -41,9 +42,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     missing = [name for name in ("ssh-keygen", "ssh-agent", "ssh-add") if not shutil.which(name)]
     if SSHD is None:
         missing.append("sshd")
-    if not missing:
+    reason = f"not installed: {', '.join(missing)}" if missing else ""
+    if Path(pwd.getpwuid(os.getuid()).pw_shell).name in {"nologin", "false"}:
+        reason = "the user who runs the tests has no login shell"
+    if not reason:
         return
-    skip = pytest.mark.skip(reason=f"not installed: {', '.join(missing)}")
+    skip = pytest.mark.skip(reason=reason)
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(skip)
