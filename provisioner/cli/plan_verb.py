@@ -56,6 +56,8 @@ def _lines(survey: SitePlan) -> Iterator[str]:
         yield f"note: {notice}"
     for host, plan in survey.plans.items():
         yield from _host_lines(host, plan)
+    if not survey.plans:
+        return
     total = sum(len(plan.changes) for plan in survey.plans.values())
     hosts = len(survey.plans)
     yield f"{total} change{'' if total == 1 else 's'} on {hosts} host{'' if hosts == 1 else 's'}"
