@@ -2,7 +2,7 @@
 
 Protections were ported back to several branches at once, so a version number alone does
 not order them: each feature has one first release on every branch that got it (release
-notes of Postfix 3.5 to 3.10; FACTS of this project's own trials).
+notes of Postfix 3.5 to 3.10 and trials of our own).
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ OK, NO, LATER = Reply(250, "2.1.0 Ok"), Reply(550, "5.1.1 unknown"), Reply(451, 
         ((OK, NO), Status.PASSED),
         ((NO,), Status.PASSED),
         ((OK, OK), Status.FAILED),
-        # FACTS: a bad map or network answers 451 on every RCPT; that is no refusal.
+        # A bad map or network answers 451 on every RCPT; that is no refusal.
         ((OK, LATER), Status.FAILED),
         ((LATER,), Status.FAILED),
     ],
