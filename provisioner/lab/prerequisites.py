@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from provisioner.diagnostics import MailprovError
 from provisioner.lab.cgroups import cgroup2_mount
 from provisioner.lab.failures import lab_error
 from provisioner.lab.places import state_root
@@ -86,12 +87,21 @@ def install_requirements() -> list[str]:
             fix="install by hand what brings: " + " ".join(PACKAGES[name] for name in missing),
         )
     with _services_kept_from_starting():
-        run_program(
-            ["apt-get", "install", "--yes", "--no-install-recommends", *missing],
-            environment={"DEBIAN_FRONTEND": "noninteractive"},
-            timeout=_INSTALL_SECONDS,
-        )
+        try:
+            _apt_get("install", "--yes", "--no-install-recommends", *missing)
+        except MailprovError:
+            # A new machine has no package lists yet, or old ones.
+            _apt_get("update")
+            _apt_get("install", "--yes", "--no-install-recommends", *missing)
     return missing
+
+
+def _apt_get(*arguments: str) -> None:
+    run_program(
+        ["apt-get", *arguments],
+        environment={"DEBIAN_FRONTEND": "noninteractive"},
+        timeout=_INSTALL_SECONDS,
+    )
 
 
 def require_all() -> None:
