@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import paramiko
 
@@ -63,11 +64,13 @@ class ChannelProcess:
         """Write data in slices: paramiko copies all that is left at every packet."""
         view = memoryview(data)
         for start in range(0, len(view), _SLICE):
-            self._opened.sendall(view[start : start + _SLICE].tobytes())
+            with _lost_where_paramiko_ends():
+                self._opened.sendall(view[start : start + _SLICE].tobytes())
 
     def close_stdin(self) -> None:
         """Send EOF."""
-        self._opened.shutdown_write()
+        with _lost_where_paramiko_ends():
+            self._opened.shutdown_write()
 
     def wait(self) -> int:
         """Return the exit status; -1 for a signal, whose name paramiko does not keep."""
@@ -100,6 +103,15 @@ class ChannelProcess:
             reason = self._transport.get_exception()
             text = str(reason) if reason and str(reason) else "the connection ended"
             raise ConnectionLostError(text)
+
+
+@contextmanager
+def _lost_where_paramiko_ends() -> Iterator[None]:
+    """Raise ConnectionLostError for what paramiko says of a dead connection in a write."""
+    try:
+        yield
+    except (EOFError, paramiko.SSHException) as broken:
+        raise ConnectionLostError(str(broken) or "the connection ended") from broken
 
 
 def _done_in_time(work: Callable[[], object]) -> bool:
