@@ -7,8 +7,11 @@ verifies, and mends it. What is wanted is the id of a probe that has to fail.
 from __future__ import annotations
 
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from support.deployed import DeployedSite, failed_ids
@@ -252,6 +255,17 @@ FAULTS = (
         ("file./var/lib/mailprov-probe@mail",),
     ),
     Fault(
+        "mail that nobody may delete",
+        "mail",
+        "cp -p /etc/dovecot/dovecot.conf /root/dovecot.conf && "
+        "echo 'INBOX owner lrwsi' >/etc/dovecot/rights && "
+        "printf '\\nmail_plugins = acl\\nplugin {\\n acl = vfile:/etc/dovecot/rights\\n}\\n' "
+        ">>/etc/dovecot/dovecot.conf && systemctl restart dovecot",
+        "rm /etc/dovecot/rights; cp -p /root/dovecot.conf /etc/dovecot/dovecot.conf && "
+        "systemctl restart dovecot",
+        ("mail.cleaned@mail",),
+    ),
+    Fault(
         "a stray mail port",
         "mail",
         "systemd-run --unit=stray-port sh -c 'exec smtp-sink -u nobody 0.0.0.0:2525 10'; sleep 0.5",
@@ -302,8 +316,24 @@ def test_the_probe_notices(tutorial: DeployedSite, broken: Fault) -> None:
             assert row["remedy"]
 
 
-# What no setting of these daemons can provoke; unit tests judge the answers.
-UNPROVOKED = {"tls.injection", "mail.cleaned"}
+def test_starttls_injection_is_noticed(tutorial: DeployedSite, tmp_path: Path) -> None:
+    host = tutorial.host("mail")
+    pem = tmp_path / "site.pem"
+    pem.write_text(host.read_file("/etc/mailprov/tls/site.pem"), encoding="ascii")
+    program = Path(__file__).parent / "faults/injectable_imap.py"
+    arguments = [sys.executable, str(program), str(host.address), "143", str(pem)]
+    host.check_run(["systemctl", "stop", "dovecot"])
+    with subprocess.Popen(["ip", "netns", "exec", host.namespace, *arguments]) as flawed:
+        try:
+            _, report = tutorial.verify()
+        finally:
+            flawed.terminate()
+            host.check_run(["systemctl", "start", "dovecot"])
+    assert "tls.injection.imap@mail" in failed_ids(report)
+    assert "tls.imap@mail" not in failed_ids(report)
+
+
+SHOWN_ELSEWHERE = {"tls.injection"}
 SERVICES = {"smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s", "sieve"}
 DETAILED = ("smtp", "login", "tls", "mail", "listening")
 
@@ -326,4 +356,4 @@ def test_every_kind_of_probe_has_its_broken_host(tutorial: DeployedSite) -> None
     _, report = tutorial.verify()
     kinds = {kind_of(row["id"]) for row in report["findings"]}
     shown = {kind_of(wanted) for fault in FAULTS for wanted in fault.fails}
-    assert kinds - shown == UNPROVOKED
+    assert kinds - shown == SHOWN_ELSEWHERE
