@@ -218,6 +218,8 @@ do_restart() { change_unit restart "$@"; }
 
 # change_unit VERB UNIT RUNNING: RUNNING is the unit whose state counts.
 change_unit() {
+    # systemd refuses what was started too often just now; this start has a reason.
+    systemctl reset-failed "$2" "$3" 2>/dev/null
     if systemctl "$1" "$2" && systemctl is-active --quiet "$3"; then return 0; fi
     echo "$3 is $(systemctl is-active "$3"); its last lines:" >&2
     journalctl -u "$3" -n 12 --no-pager -o cat >&2
