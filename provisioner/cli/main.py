@@ -93,8 +93,7 @@ def _tell(error: Exception, arguments: list[str]) -> int:
     if "--debug" in arguments:
         traceback.print_exception(error)
     if isinstance(error, MailprovError):
-        for diagnostic in error.diagnostics:
-            click.echo(diagnostic.render(), err=True)
+        click.echo(str(error), err=True)
         return error.exit_code
     click.echo(f"mailprov: internal error: {type(error).__name__}: {error}", err=True)
     click.echo("  fix:  run it again with --debug and report what it shows", err=True)

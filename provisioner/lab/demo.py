@@ -27,9 +27,9 @@ from provisioner.lab.lab import Lab
 from provisioner.lab.state import HostSpec
 from provisioner.model.secrets import SecretReference
 from provisioner.model.site import Role, Site, User
+from provisioner.render.tls_chain import CHAIN_PATH
 
 DEMO_LAB = "demo"
-_CERTIFICATE = "/etc/mailprov/tls/site.pem"
 _SECONDS = 30.0
 
 Say = Callable[[str], None]
@@ -103,7 +103,7 @@ def _passwords(folder: Path, users: Sequence[User]) -> dict[str, str]:
 
 def _send_and_read(demo: Demo, sender: User, reader: User) -> str:
     store = demo.site.hosts_with(Role.STORE)[0]
-    certificate = demo.lab.host(store.key).check_run(["openssl", "x509", "-in", _CERTIFICATE])
+    certificate = demo.lab.host(store.key).check_run(["openssl", "x509", "-in", CHAIN_PATH])
     context = ssl.create_default_context(cadata=certificate)
     address = str(store.addresses[0])
     message = _message(sender, reader)

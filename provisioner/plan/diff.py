@@ -14,7 +14,13 @@ from collections.abc import Iterable, Iterator
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
 from provisioner.plan.change import Action, Change, Plan
 from provisioner.plan.facts import AccountState, Facts
-from provisioner.plan.file_diff import access_problems, diff_directory, diff_file, in_words
+from provisioner.plan.file_diff import (
+    access_problems,
+    diff_directory,
+    diff_file,
+    file_problems,
+    in_words,
+)
 from provisioner.plan.generation import Account, Generation, Recipe, Unit
 from provisioner.platforms.record import Daemon
 from provisioner.render.artifact import Artifact, Plane
@@ -197,7 +203,7 @@ def _unit_changes(
     changed = [
         artifact
         for artifact in artifacts
-        if any(diff_file(artifact, facts.files.get(artifact.path)))
+        if file_problems(artifact, facts.files.get(artifact.path))
     ]
     names = [artifact.path for artifact in changed] + [recipe.path for recipe in recipes]
     if running is None or running.active not in {"active", "reloading"}:
