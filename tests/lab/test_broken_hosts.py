@@ -32,17 +32,27 @@ class Fault:
     fails: tuple[str, ...]
 
 
-def main_cf(name: str, settings: str | tuple[str, ...], *fails: str) -> Fault:
-    """Return a fault of parameters in main.cf, put right again afterwards."""
-    setting = shlex.join([settings] if isinstance(settings, str) else settings)
+def postfix(name: str, file: str, postconf: str, fails: tuple[str, ...]) -> Fault:
+    """Return a fault that postconf(1) makes in one of Postfix's files, put right afterwards."""
     return Fault(
         name,
         "mail",
-        f"cp -p /etc/postfix/main.cf /root/main.cf && postconf -e {setting} && "
+        f"cp -p /etc/postfix/{file} /root/{file} && postconf {postconf} && "
         "systemctl restart postfix",
-        "cp -p /root/main.cf /etc/postfix/main.cf && systemctl restart postfix",
+        f"cp -p /root/{file} /etc/postfix/{file} && systemctl restart postfix",
         fails,
     )
+
+
+def main_cf(name: str, settings: str | tuple[str, ...], *fails: str) -> Fault:
+    """Return a fault of parameters in main.cf."""
+    setting = shlex.join([settings] if isinstance(settings, str) else settings)
+    return postfix(name, "main.cf", f"-e {setting}", fails)
+
+
+def master_cf(name: str, entry: str, *fails: str) -> Fault:
+    """Return a fault of one option of a service in master.cf."""
+    return postfix(name, "master.cf", f"-P {entry}", fails)
 
 
 def dovecot(name: str, setting: str, *fails: str) -> Fault:
@@ -54,18 +64,6 @@ def dovecot(name: str, setting: str, *fails: str) -> Fault:
         f"printf '\\n%s\\n' '{setting}' >>/etc/dovecot/dovecot.conf; "
         "systemctl restart dovecot; true",
         "cp -p /root/dovecot.conf /etc/dovecot/dovecot.conf && systemctl restart dovecot",
-        fails,
-    )
-
-
-def master_cf(name: str, entry: str, *fails: str) -> Fault:
-    """Return a fault of one option of a service in master.cf."""
-    return Fault(
-        name,
-        "mail",
-        f"cp -p /etc/postfix/master.cf /root/master.cf && postconf -P {entry} && "
-        "systemctl restart postfix",
-        "cp -p /root/master.cf /etc/postfix/master.cf && systemctl restart postfix",
         fails,
     )
 
