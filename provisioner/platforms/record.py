@@ -86,7 +86,11 @@ class DovecotHabits(Frozen):
 
 
 class Platform(Frozen):
-    """A release: packages, package manager, paths, units, dialects, chroot habit, log source."""
+    """A release: packages, package manager, paths, units, dialects, chroot habit, log file.
+
+    mail_log: where a syslog daemon of the release writes what mail daemons say. It may be
+    absent: the journal is read first.
+    """
 
     name: str
     title: str

@@ -12,12 +12,13 @@ from importlib.resources import files
 
 
 def remote_programs() -> Mapping[str, str]:
-    """Return the program text of each verb: observe, packages, transact."""
+    """Return the program text of each verb: observe, packages, transact, log."""
     prelude = _text("prelude")
     checks = prelude + _text("checks")
     return {
         "observe": checks + _text("observe"),
         "packages": prelude + _text("packages"),
+        "log": prelude + _text("log"),
         # The staged tree is checked by a shell of its own, in a mount namespace of its own.
         "transact": f"{prelude}program_checks={shlex.quote(checks)}\n{_text('transact')}",
     }

@@ -14,6 +14,7 @@ from provisioner.ssh.remote.program import remote_programs
 PARTS = {
     "observe": ("prelude", "checks", "observe"),
     "packages": ("prelude", "packages"),
+    "log": ("prelude", "log"),
     "transact": ("prelude", "checks", "transact"),
 }
 # Not used by every program that they are part of.
@@ -25,7 +26,13 @@ UNUSED_PRELUDE = "--exclude=SC2034,SC2317"
 def test_shellcheck_has_no_complaint(verb: str) -> None:
     folder = Path(program.__file__).parent
     text = "".join((folder / f"{part}.sh").read_text() for part in PARTS[verb])
-    options = ["shellcheck", "-s", "sh", *([UNUSED_PRELUDE] if verb == "packages" else []), "-"]
+    options = [
+        "shellcheck",
+        "-s",
+        "sh",
+        *([UNUSED_PRELUDE] if verb in {"packages", "log"} else []),
+        "-",
+    ]
     done = subprocess.run(options, input=text, capture_output=True, text=True, check=False)
     assert done.stdout == ""
 

@@ -1,0 +1,144 @@
+"""The lines of a host's mail log, from the journal or from a syslog daemon's files.
+
+The reading program (provisioner/ssh/remote/log.sh) answers in sections: `@now` with the
+host's clock and its zone, then one `@source` after the other with the lines it had, each
+behind a `|`. Three ways of writing the time occur: the journal's (journalctl(1),
+`short-iso-precise`, without host name), RFC 3339 in files, and in older files that of
+RFC 3164, which knows neither year nor zone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+
+JOURNAL = "journal"
+
+_SENDER = r"(?P<program>[^\s:\[\]]+)(?:\[(?P<pid>\d+)\])?: ?(?P<text>.*)"
+_ISO = r"(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d))"
+_OF_JOURNAL = re.compile(rf"{_ISO} {_SENDER}", re.DOTALL)
+_OF_FILE = re.compile(rf"{_ISO} \S+ {_SENDER}", re.DOTALL)
+_OF_OLD_FILE = re.compile(
+    rf"(?P<time>[A-Z][a-z]{{2}} [ \d]\d \d\d:\d\d:\d\d) \S+ {_SENDER}", re.DOTALL
+)
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One message of a daemon.
+
+    time: aware, UTC. program: as it calls itself, like `postfix/smtpd` or `dovecot`.
+    pid: None where the line has none. text: the message itself.
+    """
+
+    time: datetime
+    program: str
+    pid: int | None
+    text: str
+
+    def __str__(self) -> str:
+        process = self.program if self.pid is None else f"{self.program}[{self.pid}]"
+        return f"{self.time:%Y-%m-%d %H:%M:%S} {process}: {self.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class MailLog:
+    """What one host's log holds, in the order of time.
+
+    now: the host's clock when it was read. cut: there were more lines than were asked
+    for, and the oldest are missing. sources: where lines came from. unread: lines that
+    have no form that is known here.
+    """
+
+    now: datetime
+    lines: tuple[LogLine, ...]
+    sources: tuple[str, ...] = ()
+    cut: bool = False
+    unread: tuple[str, ...] = ()
+
+
+def parse_mail_log(answer: Iterable[str], limit: int) -> MailLog:
+    """Return the log from the reading program's answer (without line ends).
+
+    limit: how many lines of each source were asked for. Raises ValueError for an answer
+    that does not begin with the host's clock.
+    """
+    rows = iter(answer)
+    now = _parse_now(next(rows, ""))
+    lines: list[LogLine] = []
+    unread: list[str] = []
+    sources: list[str] = []
+    cut = False
+    for source, texts in _sources(rows):
+        sources.append(source)
+        if len(texts) > limit:
+            cut = True
+            texts = texts[-limit:] if limit else []  # noqa: PLW2901 the rest shows only that there were more
+        for text in texts:
+            line = parse_line(text, now, journal=source == JOURNAL)
+            if line:
+                lines.append(line)
+            elif text.strip():
+                unread.append(text)
+    lines.sort(key=lambda line: line.time)
+    return MailLog(now.astimezone(UTC), tuple(lines), tuple(sources), cut, tuple(unread))
+
+
+def parse_line(text: str, now: datetime, *, journal: bool) -> LogLine | None:
+    """Return the line that a text stands for, None if it has no known form.
+
+    now: the host's clock, aware and in the host's zone: what old files leave out is
+    taken from it. A time in the future by more than a day is one of the year before.
+    """
+    match = (_OF_JOURNAL if journal else _OF_FILE).fullmatch(text)
+    if match:
+        time = datetime.fromisoformat(match["time"])
+    else:
+        match = None if journal else _OF_OLD_FILE.fullmatch(text)
+        moment = _old_time(match["time"], now) if match else None
+        if match is None or moment is None:
+            return None
+        time = moment
+    pid = match["pid"]
+    program = match["program"]
+    return LogLine(time.astimezone(UTC), program, int(pid) if pid else None, match["text"])
+
+
+def _parse_now(row: str) -> datetime:
+    mark, seconds, zone = (*row.split(" "), "", "")[:3]
+    if mark != "@now":
+        raise ValueError(f"no clock in {row!r}")
+    minutes = int(f"{zone[0]}1") * (int(zone[1:3]) * 60 + int(zone[3:5]))
+    return datetime.fromtimestamp(int(seconds), timezone(timedelta(minutes=minutes)))
+
+
+def _sources(rows: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
+    current: tuple[str, list[str]] | None = None
+    for row in rows:
+        if row.startswith("@"):
+            if current:
+                yield current
+            name, _, argument = row[1:].partition(" ")
+            current = (argument, []) if name == "source" else None
+        elif current:
+            current[1].append(row.removeprefix("|"))
+    if current:
+        yield current
+
+
+def _old_time(text: str, now: datetime) -> datetime | None:
+    month, day, clock = text.split()
+    hour, minute, second = map(int, clock.split(":"))
+    for year in (now.year, now.year - 1):
+        try:
+            time = datetime(
+                year, _MONTHS.index(month) + 1, int(day), hour, minute, second, tzinfo=now.tzinfo
+            )
+        except ValueError:  # no such month, or 29 February of another year
+            continue
+        if time <= now + timedelta(days=1):
+            return time
+    return None

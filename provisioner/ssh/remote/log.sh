@@ -1,0 +1,59 @@
+# shellcheck shell=sh
+# Read the mail log: what Postfix, Dovecot and Unbound said, and what systemd said of
+# them. Nothing is written, no lock is taken.
+#
+# Standard input brings rows: `since` (seconds since 1970, or negative: seconds ago),
+# `limit` (lines at most, the newest count), `pattern` (an extended regular expression
+# that lines have to match; without one, all), `unit` and `file` (where to look).
+#
+# The journal has it all where a syslog daemon reads from it. Where Postfix writes a file
+# of its own (maillog_file), or the journal forgot what the syslog daemon's files still
+# hold, these are read as well.
+
+read_journal() {
+    set -- SYSLOG_FACILITY=2
+    for unit in $units; do
+        set -- "$@" + "_SYSTEMD_UNIT=$unit" + _PID=1 "UNIT=$unit"
+    done
+    journalctl -q --no-pager --no-hostname --utc -o short-iso-precise --since "@$since" "$@" 2>/dev/null
+}
+
+# Rotated parts have names that begin with the file's; oldest first.
+read_file() {
+    find "${1%/*}" -maxdepth 1 -type f -name "${1##*/}*" -newermt "@$since" -printf '%T@ %p\n' 2>/dev/null |
+        sort -n | cut -d ' ' -f 2- | while IFS= read -r part; do
+        case $part in
+            *.gz) gzip -dc "$part" ;;
+            *) cat "$part" ;;
+        esac
+    done
+}
+
+selected() { if [ -n "$pattern" ]; then grep -aE -e "$pattern"; else cat; fi; }
+
+# One line more than the limit shows that there were more.
+told() { selected | tail -n "$((limit + 1))" | sed 's/^/|/'; }
+
+manifest=$(cat)
+one() { printf '%s\n' "$manifest" | rows "$1" | head -n 1; }
+since=$(one since)
+limit=$(one limit)
+pattern=$(one pattern)
+units=$(printf '%s\n' "$manifest" | rows unit)
+case $since in -*) since=$(($(date +%s) + since)) ;; esac
+
+section now "$(date +%s)" "$(date +%z)"
+section source journal
+read_journal | told
+own=$(have postconf && postconf -h maillog_file 2>/dev/null)
+if [ -n "$own" ]; then
+    section source "$own"
+    read_file "$own" | told
+elif ! journalctl -q -n 1 --since "@$since" SYSLOG_FACILITY=2 2>/dev/null | grep -q .; then
+    printf '%s\n' "$manifest" | rows file | while IFS= read -r path; do
+        [ -s "$path" ] || continue
+        section source "$path"
+        read_file "$path" | told
+    done
+fi
+section end

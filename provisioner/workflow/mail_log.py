@@ -1,0 +1,55 @@
+"""Reading a host's mail log: one program, one round trip, nothing written."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from provisioner.diagnosis.mail_log import MailLog, parse_mail_log
+from provisioner.diagnostics import Diagnostic, MailprovError, quoted
+from provisioner.platforms.records import known_platforms
+from provisioner.workflow.ports import Transport
+from provisioner.workflow.run import Run
+
+READ_SECONDS = 120.0
+LINE_LIMIT = 50_000
+
+
+def read_mail_log(
+    run: Run, transport: Transport, since: datetime | float, *, pattern: str = ""
+) -> MailLog:
+    """Return what a host's mail daemons said since a moment.
+
+    since: by the host's own clock, or a number of seconds before now. pattern: an
+    extended regular expression (grep(1)) that a line has to match; it is not on any
+    command line. Raises MailprovError.
+    """
+    doing = "reading the mail log"
+    with transport.start(run.programs["log"], timeout=READ_SECONDS, doing=doing) as conversation:
+        conversation.send(_request(since, pattern))
+        conversation.finish()
+        answer = list(conversation.lines())
+        completed = conversation.result()
+    if completed.status != 0 or answer[-1:] != ["@end"]:
+        said = completed.stderr.decode(errors="replace").strip()
+        raise MailprovError(
+            Diagnostic(
+                summary="the mail log could not be read",
+                where=str(transport.host),
+                got=f"exit status {completed.status}, {quoted(said, 400)}",
+                fix="look at the host: does `journalctl -n 1` answer?",
+            )
+        )
+    return parse_mail_log(answer, LINE_LIMIT)
+
+
+def _request(since: datetime | float, pattern: str) -> bytes:
+    moment = int(since.timestamp()) if isinstance(since, datetime) else -int(since)
+    platforms = known_platforms()
+    daemons = [daemon for platform in platforms for daemon in platform.daemons.values()]
+    units = {unit for daemon in daemons for unit in (daemon.unit, daemon.running_unit)}
+    rows = [("since", str(moment)), ("limit", str(LINE_LIMIT))]
+    if pattern:
+        rows.append(("pattern", pattern))
+    rows += [("unit", unit) for unit in sorted(units)]
+    rows += [("file", path) for path in sorted({platform.mail_log for platform in platforms})]
+    return "".join("\t".join(row) + "\n" for row in rows).encode()
