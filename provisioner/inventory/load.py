@@ -25,6 +25,7 @@ from provisioner.model.resolve import resolve_site
 from provisioner.model.rules import judge_site
 from provisioner.model.site import Site
 from provisioner.model.site_file import SiteFile
+from provisioner.model.tutorial_habits import note_habits
 from provisioner.model.warnings import warn_site
 
 # Where a required section is not well-formed, rules that do not read it are still asked.
@@ -37,7 +38,7 @@ _STAND_INS = {
 
 @dataclass(frozen=True)
 class LoadedSite:
-    """A valid site, and what is worth a warning in its file."""
+    """A valid site, and what is worth a warning or a note in its file."""
 
     site: Site
     warnings: tuple[Diagnostic, ...]
@@ -83,8 +84,11 @@ def parse_site(octets: bytes, name: str) -> LoadedSite:
         placed = [told_by_model(problem, top) for problem in problems]
         found += [(mark, told) for mark, told in placed if mark not in taken]
         raise MailprovError(in_order(found, name), ExitCode.INVALID_SITE)
-    warnings = [told_by_model(warning, top) for warning in warn_site(Reading(file))]
-    return LoadedSite(site, in_order(warnings, name, "warning: "), Path(name))
+    reading = Reading(file)
+    warnings = [told_by_model(warning, top) for warning in warn_site(reading)]
+    notes = [told_by_model(note, top) for note in note_habits(reading, site)]
+    told = (*in_order(warnings, name, "warning: "), *in_order(notes, name, "note: "))
+    return LoadedSite(site, told, Path(name))
 
 
 def _validated(top: YamlMap, spoilt: set[str]) -> tuple[SiteFile | None, list[SiteProblem]]:

@@ -22,7 +22,9 @@ from provisioner.inventory.password_memory import (
 )
 from provisioner.inventory.places import place_problems
 from provisioner.inventory.references import place, read_reference
+from provisioner.inventory.weak_passwords import hints_about, reason_weak
 from provisioner.model.hashes import looks_hashed
+from provisioner.model.insecurities import INSECURITIES
 from provisioner.model.names import MailAddress
 from provisioner.model.problems import KeyPath, SiteProblem
 from provisioner.model.secrets import KnownCredential, PasswordHash, SecretReference
@@ -74,6 +76,8 @@ def read_secrets(site: Site, path: Path, environment: Mapping[str, str] | None =
                 passwords[user.address] = _checked(values[user.password], site)
             except InvalidValueError as error:
                 problems.append(SiteProblem.of(_path_of(site, user), error, ""))
+            else:
+                warnings += _warn_password(site, user, passwords[user.address])
     chain = None
     if isinstance(site.tls, TlsFiles):
         chain, found, doubts = _read_tls(site, site.tls, base)
@@ -170,6 +174,26 @@ def _checked(value: str, site: Site) -> str:
             fix="make a hash with `doveadm pw -s BLF-CRYPT`",
         )
     return hashed
+
+
+def _warn_password(site: Site, user: User, password: str) -> Iterable[SiteProblem]:
+    """Return what is worth a warning about a password that was read; none of it is shown."""
+    path = _path_of(site, user)
+    if isinstance(password, PasswordHash):
+        told = INSECURITIES[Allowance.WEAK_HASH]
+        if password.weak:
+            fix = f"make a new hash, and drop `{Allowance.WEAK_HASH}` from `allow_insecure`"
+            got = f"a reference to {{{password.scheme}}}"
+            yield SiteProblem(path, told.summary, got=got, want=told.safe, fix=fix)
+    elif reason := reason_weak(password, hints_about(user.address, user.name)):
+        yield SiteProblem(
+            path,
+            f"a weak password: {reason}",
+            got=f"the password of {user.address}",
+            want="four words or more that have nothing to do with each other, or 12 random "
+            "characters",
+            fix="choose another, set it where the reference points, and apply again",
+        )
 
 
 def _read_tls(

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 import idna
 
+from provisioner.model.insecurities import is_used, warn_insecurities
 from provisioner.model.names import DomainName
-from provisioner.model.networks import covers_public
+from provisioner.model.postfix_slips import warn_postfix_slips
 from provisioner.model.problems import KeyPath, SiteProblem
 from provisioner.model.reading import Reading
-from provisioner.model.secrets import PasswordHash
-from provisioner.model.site import AccountKind, Allowance
+from provisioner.model.site import AccountKind
 
 # UTS 39 section 5.1: these combinations are how the languages are written.
 _TOGETHER = (
@@ -26,7 +26,15 @@ def warn_site(reading: Reading) -> tuple[SiteProblem, ...]:
     """Return the warnings about a valid site."""
     return tuple(
         warning
-        for warn in (_warn_names, _warn_addresses, _warn_allowances, _warn_dns, _warn_accounts)
+        for warn in (
+            _warn_names,
+            _warn_addresses,
+            _warn_allowances,
+            warn_insecurities,
+            _warn_dns,
+            _warn_accounts,
+            warn_postfix_slips,
+        )
         for warning in warn(reading)
     )
 
@@ -94,7 +102,7 @@ def _warn_addresses(reading: Reading) -> Iterator[SiteProblem]:
 
 def _warn_allowances(reading: Reading) -> Iterator[SiteProblem]:
     for allowance in reading.file.allow_insecure:
-        if not _used(reading, allowance):
+        if not is_used(reading, allowance):
             yield SiteProblem(
                 ("allow_insecure", allowance.value),
                 "an allowance that nothing uses",
@@ -103,25 +111,6 @@ def _warn_allowances(reading: Reading) -> Iterator[SiteProblem]:
                 fix="remove it, so that the wish cannot come in unnoticed later",
                 at_key=True,
             )
-
-
-def _used(reading: Reading, allowance: Allowance) -> bool:
-    file = reading.file
-    if allowance is Allowance.OPEN_RELAY:
-        return covers_public(reading.trusted)
-    if allowance is Allowance.OPEN_RESOLVER:
-        return covers_public(reading.resolver)
-    if allowance is Allowance.NO_TLS:
-        return file.tls == "none"
-    if allowance is Allowance.CLEARTEXT_LOGIN:
-        services = (file.submission, file.imap, file.pop3)
-        return any(service is not None and service.cleartext_login for service in services)
-    passwords = (user.password for user in file.users.values())
-    return any(
-        # What a reference leads to is not known yet: it may be a weak hash.
-        password.weak if isinstance(password, PasswordHash) else True
-        for password in passwords
-    )
 
 
 def _warn_dns(reading: Reading) -> Iterator[SiteProblem]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from provisioner.model.insecurities import INSECURITIES
 from provisioner.model.site import Allowance, Host, IPAddress, Role, Site
 from provisioner.probes.dialogue import (
     DialogueQuestion,
@@ -72,8 +73,9 @@ def allowance_findings(site: Site) -> tuple[Finding, ...]:
             question=f"Does the site allow {allowance.value}?",
             status=Status.WARNING,
             got=f"yes, because: {reason}",
-            want="no",
-            remedy=f"drop {allowance.value} from allow_insecure and what needs it",
+            want=f"no: {INSECURITIES[allowance].summary}",
+            remedy=f"{INSECURITIES[allowance].safe}, and drop {allowance.value} from "
+            "allow_insecure; then apply again",
             via="site",
         )
         for allowance, reason in site.allow_insecure.items()

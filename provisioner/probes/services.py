@@ -11,15 +11,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from provisioner.model.ports import (
+    DNS_PORT,
+    IMPLICIT_TLS_PORTS,
+    SIEVE_PORT,
+    SMTP_PORT,
+    opened_ports,
+)
 from provisioner.model.site import Host, Role, Site
 
-Speaks = Literal["smtp", "imap", "pop3", "sieve"]
+__all__ = ["DNS_PORT", "MAIL_PORTS", "SMTP_PORT", "Service", "services_of"]
 
-SMTP_PORT = 25
-SUBMISSION_PORT = 587
-SIEVE_PORT = 4190
-DNS_PORT = 53
-IMPLICIT_TLS_PORTS = frozenset({465, 993, 995})
+Speaks = Literal["smtp", "imap", "pop3", "sieve"]
 
 # Where mail daemons listen by habit. One of these open without the model naming it is
 # a service that nobody has secured.
@@ -63,21 +66,16 @@ def _services(site: Site, host: Host) -> Iterator[Service]:
     if Role.MX in host.roles:
         yield _service(site, "smtp", SMTP_PORT, login=False)
     if Role.SUBMISSION in host.roles:
-        for port in _open_ports(site, site.submission.ports):
+        for port in opened_ports(site, site.submission.ports):
             yield _service(site, "smtp", port, cleartext=site.submission.cleartext_login)
     if Role.STORE in host.roles:
         imap, pop3 = site.imap.cleartext_login, site.pop3.cleartext_login
-        for port in _open_ports(site, site.imap.ports):
+        for port in opened_ports(site, site.imap.ports):
             yield _service(site, "imap", port, cleartext=imap)
-        for port in _open_ports(site, site.pop3.ports):
+        for port in opened_ports(site, site.pop3.ports):
             yield _service(site, "pop3", port, cleartext=pop3)
         # ManageSieve has no setting of its own: it follows where both of the others go.
         yield _service(site, "sieve", SIEVE_PORT, cleartext=imap and pop3)
-
-
-def _open_ports(site: Site, ports: frozenset[int]) -> frozenset[int]:
-    """Return the ports that are opened: without TLS, none that begin with it."""
-    return ports - IMPLICIT_TLS_PORTS if site.tls == "none" else ports
 
 
 def _service(

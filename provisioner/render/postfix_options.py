@@ -16,11 +16,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, quoted
+from provisioner.model.postfix_slips import absent_parameters
+from provisioner.model.site import PostfixExtra
 
 # Names of /etc/services for the ports that master.cf gives as numbers.
 _PORTS = {"smtp/inet": "25", "submission": "587", "submissions": "465", "smtps": "465"}
 _COLUMNS = ("private", "unprivileged", "chroot", "wakeup", "process_limit", "command")
 _NOTE = "# From site.yaml (postfix.{part}):\n"
+
+
+def without_absent(extra: PostfixExtra) -> PostfixExtra:
+    """Return the site's own options without the parameters that no Postfix has."""
+    absent = absent_parameters(extra.main, extra.master)
+    return PostfixExtra(
+        main={name: value for name, value in extra.main.items() if name not in absent},
+        master={
+            service: {name: value for name, value in options.items() if name not in absent}
+            for service, options in extra.master.items()
+        },
+    )
 
 
 def with_main_options(text: str, options: Mapping[str, str]) -> str:

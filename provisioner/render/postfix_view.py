@@ -17,7 +17,11 @@ from provisioner.render.artifact import Artifact, Plane
 from provisioner.render.environment import render_template
 from provisioner.render.postfix_features import PostfixFeatures, postfix_features
 from provisioner.render.postfix_maps import MapView, alias_rows, recipient_rows, sender_rows
-from provisioner.render.postfix_options import with_main_options, with_master_options
+from provisioner.render.postfix_options import (
+    with_main_options,
+    with_master_options,
+    without_absent,
+)
 from provisioner.render.quoting import Quoted
 from provisioner.render.tls_chain import CHAIN_PATH, cleartext_reason
 
@@ -82,11 +86,10 @@ def render_postfix(site: Site, host: Host, platform: Platform) -> Iterator[Artif
         # master.cf and table.
         yield Artifact(checks_path, checks, daemons=("postfix",), rank=40)
     config = platform.daemons["postfix"].config_dir
-    master = with_master_options(
-        render_template("postfix/master.cf", view).decode(), site.postfix.master
-    )
+    extra = without_absent(site.postfix)
+    master = with_master_options(render_template("postfix/master.cf", view).decode(), extra.master)
     yield Artifact(f"{config}/master.cf", master.encode(), daemons=("postfix",), rank=80)
-    main = with_main_options(render_template("postfix/main.cf", view).decode(), site.postfix.main)
+    main = with_main_options(render_template("postfix/main.cf", view).decode(), extra.main)
     yield Artifact(f"{config}/main.cf", main.encode(), daemons=("postfix",), rank=90)
 
 

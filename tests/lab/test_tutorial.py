@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import json
 import shlex
+import smtplib
 import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import replace
 from urllib.parse import quote
 
 import pytest
@@ -357,4 +361,63 @@ def test_the_open_variant_deploys_and_says_what_it_allows(tutorial_open: Deploye
         "allowed.open-resolver",
         "allowed.cleartext-login",
         "allowed.no-tls",
+        "allowed.weak-hash",
     } <= warned
+
+
+def test_apply_and_plan_tell_what_the_tutorial_gets_wrong(tutorial_open: DeployedSite) -> None:
+    weak = replace(
+        tutorial_open, environment={**tutorial_open.environment, "WANGSHENG_PASSWORD": "letmein"}
+    )
+    for done in (tutorial_open.mailprov("apply"), weak.mailprov("plan")):
+        for told in (
+            "an open relay",
+            "an open resolver",
+            "login in cleartext",
+            "no TLS",
+            "weak password schemes",
+            "relay_domains repeats mydestination",
+            "no such parameter",
+            "SELinux",
+            "firewall",
+            "587",
+        ):
+            assert told in done.stderr, told
+    # The second environment's password is weak: the last one to have been run.
+    assert "a weak password: it has fewer than 8 characters" in done.stderr
+    assert "letmein" not in done.stdout + done.stderr
+
+
+def test_relay_domains_that_repeat_mydestination_take_mail_for_names_that_do_not_exist(
+    tutorial_open: DeployedSite,
+) -> None:
+    mail = tutorial_open.host("mail")
+    main = "/etc/postfix/main.cf"
+    before = mail.read_file(main)
+
+    def code(recipient: str) -> int:
+        with smtplib.SMTP(str(mail.address), 25, "client.outside.example", timeout=30) as session:
+            session.ehlo()
+            session.mail("someone@outside.example")
+            return session.rcpt(recipient)[0]
+
+    try:
+        # The open relay would hide it: this one trusts nobody.
+        mail.check_run(["postconf", "-e", "mynetworks=127.0.0.0/8"])
+        mail.check_run(["postfix", "reload"])
+        wait_until(lambda: code("someone@outside.example") == 554)
+        assert code("x@no-such-name.wangsheng.com") == 250
+        mail.check_run(["postconf", "-e", "relay_domains="])
+        mail.check_run(["postfix", "reload"])
+        wait_until(lambda: code("x@no-such-name.wangsheng.com") == 554)
+    finally:
+        mail.check_run(["tee", main], stdin=before)
+        mail.check_run(["postfix", "reload"])
+    assert tutorial_open.mailprov("plan").returncode == 0
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)

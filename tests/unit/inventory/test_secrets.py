@@ -19,6 +19,7 @@ from provisioner.inventory.secrets import Secrets, read_secrets
 from provisioner.model.names import MailAddress
 from provisioner.model.secrets import SecretReference
 
+STRONG = "xK7dQ0bW3_vT"
 HEAD = "domain: example.org\nhosts:\n  mail: {address: 192.0.2.10}\n"
 Read = Callable[..., Secrets]
 
@@ -121,6 +122,47 @@ def test_a_system_account_needs_a_scheme_of_crypt(read: Read) -> None:
     assert told == ["5:17: users.a.password: a password scheme that a system account cannot have"]
 
 
+def test_weak_passwords_are_warned_of_where_they_are_referred_to(read: Read) -> None:
+    text = (
+        f"{HEAD}users:\n"
+        "  alice: {password: {env: A}}\n"
+        "  bob@example.org: {password: {env: B}, name: Robert Paulson}\n"
+        "  carol: {password: {env: C}}\n"
+        "  dave: {password: {env: D}, enabled: false}\n"
+    )
+    got = read(text, A="hunter2", B="Paulson#83kd91", C=STRONG, D="x").warnings
+    told = [f"{one.where.rpartition('site.yaml:')[2]}: {one.summary}" for one in got]
+    assert told == [
+        "5:21: warning: users.alice.password: a weak password: it has fewer than 8 characters",
+        (
+            '6:31: warning: users."bob@example.org".password: a weak password: '
+            "it contains a name that is tried first, the user's or the domain's"
+        ),
+    ]
+    shown = "".join(one.render() for one in got)
+    assert "hunter2" not in shown
+    assert "Paulson" not in shown
+    for one in got:
+        assert "12 random characters" in one.want
+        assert one.fix
+
+
+def test_a_weak_hash_that_is_allowed_is_warned_of_when_it_is_read(read: Read) -> None:
+    digest = "$1$saltsalt$" + "a" * 22
+    text = (
+        f"{HEAD}users:\n  alice: {{password: {{env: A}}}}\n  bob: {{password: {{env: B}}}}\n"
+        "accounts: system\nallow_insecure: {weak-hash: lab}\n"
+    )
+    secrets = read(text, A=f"{{MD5-CRYPT}}{digest}", B=f"{{SHA512-CRYPT}}$6$salt${'a' * 86}")
+    (warning,) = secrets.warnings
+    assert warning.where.endswith("site.yaml:5:21")
+    assert "weak password schemes" in warning.summary
+    assert warning.got == "a reference to {MD5-CRYPT}"
+    assert digest not in warning.render()
+    alice = MailAddress.parse("alice@example.org")
+    assert secrets.settle({})[alice].hash == f"{{MD5-CRYPT}}{digest}"
+
+
 def _certificate(
     key: CertificateIssuerPrivateKeyTypes, *names: str, days: int = 90
 ) -> x509.Certificate:
@@ -180,7 +222,7 @@ def test_a_pair_becomes_one_chain_with_the_key_first(
     read: Read, tls_site: Callable[[bytes, bytes], str], name: str
 ) -> None:
     certificate = _certificate(KEY, name)
-    secrets = read(tls_site(b"# note\n" + _pem(certificate), _key_pem(KEY)), A="a")
+    secrets = read(tls_site(b"# note\n" + _pem(certificate), _key_pem(KEY)), A=STRONG)
     assert secrets.warnings == ()
     assert secrets.tls_chain == _key_pem(KEY) + _pem(certificate)
     assert "PRIVATE" not in repr(secrets)
@@ -228,7 +270,7 @@ def test_what_a_client_may_stumble_over_is_warned_of(
         _key_pem(KEY),
     )
     (tmp_path / "key.pem").chmod(0o644)
-    told = {warning.summary.rpartition(": ")[2] for warning in read(text, A="a").warnings}
+    told = {warning.summary.rpartition(": ")[2] for warning in read(text, A=STRONG).warnings}
     assert told == {
         "the certificate does not name every host that speaks TLS",
         "the certificate expires soon",

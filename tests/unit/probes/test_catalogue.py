@@ -7,6 +7,7 @@ from ipaddress import ip_address, ip_network
 import pytest
 from support.probe_site import ACCOUNT, DOMAIN, two_host_site
 
+from provisioner.model.insecurities import INSECURITIES
 from provisioner.model.names import DomainName, HostKey
 from provisioner.model.site import Allowance, Host, Imap, Networks, Role, Site
 from provisioner.probes.catalogue import ProbeTargets, allowance_findings, questions_for
@@ -174,6 +175,15 @@ def test_every_allowance_is_a_warning_with_its_reason() -> None:
     (got,) = allowance_findings(two_host_site(allow_insecure={Allowance.NO_TLS: "an island"}))
     assert (got.id, got.status) == ("allowed.no-tls", Status.WARNING)
     assert "an island" in got.got
+
+
+def test_an_allowance_is_told_as_the_warnings_about_the_file_tell_it() -> None:
+    reasons = dict.fromkeys(Allowance, "an island")
+    for got, allowance in zip(
+        allowance_findings(two_host_site(allow_insecure=reasons)), Allowance, strict=True
+    ):
+        assert INSECURITIES[allowance].summary in got.want
+        assert INSECURITIES[allowance].safe in got.remedy
 
 
 def test_a_host_without_mail_roles_is_asked_nothing_about_mail() -> None:

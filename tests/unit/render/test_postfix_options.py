@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 
 from provisioner.diagnostics import ExitCode, MailprovError
-from provisioner.render.postfix_options import with_main_options, with_master_options
+from provisioner.model.site import PostfixExtra
+from provisioner.render.postfix_options import (
+    with_main_options,
+    with_master_options,
+    without_absent,
+)
 
 _MAIN = """\
 # head
@@ -91,3 +96,14 @@ def test_a_new_service_without_type_or_command_is_an_error_of_the_site(
         with_master_options(_MASTER, {name: options})
     assert caught.value.exit_code is ExitCode.INVALID_SITE
     assert caught.value.diagnostics[0].where == f"postfix.master.{name}"
+
+
+def test_what_no_postfix_has_is_not_handed_on() -> None:
+    name = "smtpd_sasl_security_restrictions"
+    extra = PostfixExtra(
+        main={name: "noanonymous", "biff": "yes"},
+        master={"587/inet": {name: "noanonymous", "smtpd_recipient_limit": "50"}},
+    )
+    assert without_absent(extra) == PostfixExtra(
+        main={"biff": "yes"}, master={"587/inet": {"smtpd_recipient_limit": "50"}}
+    )
