@@ -33,19 +33,27 @@ def install() -> None:
 
 @command.command("up")
 @click.argument("name")
-@click.argument("site_file", metavar="SITE", type=click.Path(path_type=Path))
+@click.argument(
+    "site_files", metavar="SITE...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
 @debug_option
-def up(name: str, site_file: Path) -> None:
-    """Boot hosts with the names and addresses of a site file, written for the lab."""
-    from provisioner.cli.composition import load_and_warn  # noqa: PLC0415 not for --help
-    from provisioner.lab import Lab  # noqa: PLC0415 not for --help
-    from provisioner.lab.demo import specs_for  # noqa: PLC0415 not for --help
+def up(name: str, site_files: tuple[Path, ...]) -> None:
+    """Boot hosts with the names and addresses of site files, written for the lab.
 
-    lab = Lab.up(name, specs_for(load_and_warn(site_file).site))
-    copy = lab.home / "site.yaml"
-    copy.write_text(lab.site(site_file.read_text(encoding="utf-8")), encoding="utf-8")
-    click.echo(f"lab {name} is up; apply the site to it with")
-    click.echo(f"  HOME={lab.home} mailprov apply {copy}")
+    Several sites share one lab and its internet, which knows the public records of each.
+    """
+    from provisioner.cli.composition import load_and_warn  # noqa: PLC0415 not for --help
+    from provisioner.lab.sites import LabSite, bring_up_sites  # noqa: PLC0415 not for --help
+
+    sites = [
+        LabSite(path, load_and_warn(path).site, path.read_text(encoding="utf-8"))
+        for path in site_files
+    ]
+    lab, copies = bring_up_sites(name, sites)
+    what = "the site" if len(copies) == 1 else "the sites"
+    click.echo(f"lab {name} is up; apply {what} to it with")
+    for copy in copies:
+        click.echo(f"  HOME={lab.home} mailprov apply {copy}")
 
 
 @command.command("down")

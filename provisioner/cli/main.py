@@ -27,6 +27,7 @@ _VERBS = {
     "plan": "Show what apply would change.",
     "apply": "Bring the hosts to what the site file says, then verify.",
     "verify": "Prove from outside that the site does what the file says.",
+    "status": "Show how the hosts are, and the mail that waits there.",
     "lab": "Real hosts on this machine, to try things on.",
 }
 

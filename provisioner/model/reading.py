@@ -20,6 +20,9 @@ from provisioner.model.site_file import SiteFile
 ROLE_ADDRESSES = ("postmaster", "abuse", "hostmaster", "root")
 """RFC 2142 and RFC 5321 section 4.5.1; `root` is where the hosts' own mail goes."""
 
+BOUNCER = "mailer-daemon"
+"""The name that bounces come from. Who answers one reaches whoever is postmaster there."""
+
 
 @dataclass(frozen=True, slots=True)
 class ReadAlias:
@@ -97,10 +100,16 @@ class Reading:
         return tuple(
             address
             for domain in self.domains
-            for local in ROLE_ADDRESSES
+            for local in (*ROLE_ADDRESSES, BOUNCER)
             if (address := MailAddress(f"{local}@{domain}")) not in self.alias_sources
             and address not in self.users
         )
+
+    def implied_target(self, source: MailAddress) -> MailAddress:
+        """Return where a role address leads that nobody wrote; the site has to have users."""
+        if source.local == BOUNCER:
+            return MailAddress(f"postmaster@{source.domain}")
+        return self.first_user
 
     @cached_property
     def first_user(self) -> MailAddress:

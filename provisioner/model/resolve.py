@@ -122,7 +122,7 @@ def _aliases(reading: Reading) -> tuple[Alias, ...]:
         for alias in reading.aliases
     )
     implied = tuple(
-        Alias(source=source, targets=(reading.first_user,), implied=True)
+        Alias(source=source, targets=(reading.implied_target(source),), implied=True)
         for source in reading.implied_aliases
     )
     return written + implied

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from provisioner.model.logins import PROBE_NAME
 from provisioner.model.names import MailAddress
 from provisioner.model.prober import PROBE_HOME, probe_login
+from provisioner.model.reading import BOUNCER
 from provisioner.model.secrets import KnownCredential, SiteSecrets
 from provisioner.model.site import AccountKind, Host, Role, Site, User
 from provisioner.plan.generation import Account, Directory, Generation, Group, Recipe, Unit
@@ -16,6 +17,7 @@ from provisioner.render.dovecot_view import MAIL_ROOT
 from provisioner.render.host_tree import render_host
 from provisioner.render.tls_chain import CHAIN_PATH
 
+_HOMES = "/home"
 _CREDENTIALS = "/var/lib/mailprov/directory/credentials"
 
 
@@ -48,6 +50,7 @@ def compile_generation(
         artifacts=artifacts,
         units=tuple(_unit(platform, daemon) for daemon in daemons),
         certificate_path=CHAIN_PATH if stores and site.tls != "none" else None,
+        mail_root=_mail_root(site) if stores else None,
         notices=tuple(_notices(site)),
     )
 
@@ -92,12 +95,16 @@ def _person(site: Site, user: User, secrets: SiteSecrets) -> Account:
     return Account(
         name=name,
         group=site.accounts.group,
-        home=f"/home/{name}",
+        home=f"{_HOMES}/{name}",
         shell=site.accounts.shell,
         system=False,
         password=secrets.passwords.get(user.address),
         locked=not user.enabled,
     )
+
+
+def _mail_root(site: Site) -> str:
+    return _HOMES if site.accounts.kind is AccountKind.SYSTEM else MAIL_ROOT
 
 
 def _directories(site: Site) -> Iterator[Directory]:
@@ -136,9 +143,15 @@ def _remembered(credentials: Mapping[MailAddress, KnownCredential]) -> Artifact:
 
 
 def _notices(site: Site) -> Iterator[str]:
-    implied = [alias for alias in site.aliases if alias.implied]
-    if implied:
-        names = ", ".join(sorted({alias.source.local for alias in implied}))
-        yield f"mail to {names} goes to {implied[0].targets[0]}, the first user"
+    implied = {alias.source: alias.targets[0] for alias in site.aliases if alias.implied}
+    defaults = {target for source, target in implied.items() if source.local != BOUNCER}
+    # MAILER-DAEMON follows postmaster, who may have been written down.
+    led = {
+        source.local
+        for source, target in implied.items()
+        if implied.get(target, target) in defaults
+    }
+    for person in defaults:
+        yield f"mail to {', '.join(sorted(led))} goes to {person}, the first user"
     for allowance, reason in site.allow_insecure.items():
         yield f"allowed although unsafe: {allowance} ({reason})"

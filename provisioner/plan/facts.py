@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 
 from provisioner.model.names import MailAddress
 from provisioner.model.secrets import KnownCredential, PasswordHash
+from provisioner.plan.status_facts import StatusFacts, parse_status
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,7 @@ class Facts:
     checks: tuple[CheckRun, ...] = ()
     sockets: Mapping[str, str] = field(default_factory=dict)
     probe_secret: str | None = field(default=None, repr=False)
+    status: StatusFacts | None = None
 
 
 Section = tuple[str, str, list[str]]
@@ -161,6 +163,7 @@ def parse_facts(introduction: Introduction, lines: Iterable[str]) -> Facts:
             argument: "\n".join(body) for name, argument, body in sections if name == "sockets"
         },
         probe_secret=next(iter(single.get("probe-secret", [])), None),
+        status=parse_status(single),
     )
 
 

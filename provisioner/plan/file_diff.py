@@ -54,10 +54,9 @@ def access_problems(
 
 def in_words(problems: Iterable[FileProblem]) -> str:
     """Return problems as a change's reason."""
+    plain = {"content": "content differs", "missing": "missing"}
     return ", ".join(
-        "content differs"
-        if problem.aspect == "content"
-        else f"{problem.aspect} is {problem.got}, wanted {problem.want}"
+        plain.get(problem.aspect) or f"{problem.aspect} is {problem.got}, wanted {problem.want}"
         for problem in problems
     )
 

@@ -89,7 +89,10 @@ class Unit:
 
 @dataclass(frozen=True)
 class Generation:
-    """Packages, accounts, files, host-made secrets and services of one host."""
+    """Packages, accounts, files, host-made secrets and services of one host.
+
+    mail_root: the folder below which mailboxes lie, None where there are none.
+    """
 
     host: HostKey
     platform: Platform
@@ -101,6 +104,7 @@ class Generation:
     artifacts: tuple[Artifact, ...]
     units: tuple[Unit, ...]
     certificate_path: str | None = None
+    mail_root: str | None = None
     notices: tuple[str, ...] = ()
 
     @cached_property

@@ -9,18 +9,27 @@ from provisioner.plan.generation import Generation
 
 Row = tuple[str, ...]
 
+QUEUE_SHOWN = 20
+"""How many of a queue's messages a status shows, the oldest ones."""
+
 
 def observation_rows(
-    generation: Generation, introduction: Introduction, *, service: bool = False
+    generation: Generation,
+    introduction: Introduction,
+    *,
+    service: bool = False,
+    status: bool = False,
 ) -> bytes:
     """Return the manifest of everything the plan compares.
 
     service: also run the daemons' checkers, list sockets and read the secret of the
-    account that `verify` uses.
+    account that `verify` uses. status: also look at the queue, the disk and the clock.
     """
     rows = [*_resource_rows(generation, introduction)]
     if service:
         rows += _service_rows(generation)
+    if status:
+        rows += _status_rows(generation)
     return "".join("\t".join(row) + "\n" for row in rows).encode()
 
 
@@ -54,3 +63,14 @@ def _service_rows(generation: Generation) -> Iterator[Row]:
         yield ("check", "certificate")
     yield ("sockets", "all")
     yield ("secret", "probe")
+
+
+def _status_rows(generation: Generation) -> Iterator[Row]:
+    yield ("status", "clock")
+    yield ("status", "units")
+    if generation.certificate_path:
+        yield ("status", "certificate", generation.certificate_path)
+    if generation.mail_root:
+        yield ("status", "disk", generation.mail_root)
+    if any(unit.daemon == "postfix" for unit in generation.units):
+        yield ("status", "queue", str(QUEUE_SHOWN))

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from ipaddress import ip_network
 from typing import Any, Literal
 
+from provisioner.model.service_records import service_records
 from provisioner.model.site import Allowance, Host, IPNetwork, Role, Site
 from provisioner.probes.dns import ForwardQuestion, RecordQuestion, StrangerQuestion
 from provisioner.probes.question import ANYWHERE, Endpoint, Question, Vantage
@@ -35,7 +36,7 @@ def record_sets(site: Site) -> RecordSets:
             sets[host.fqdn, kind].add(str(address))
             if address.is_private:  # for public ones the provider answers
                 sets[address.reverse_pointer, "PTR"].add(f"{host.fqdn}.")
-    for record in site.dns.records:
+    for record in (*service_records(site), *site.dns.records):
         sets[record.owner, record.type.upper()].add(record.data)
     return {key: frozenset(data) for key, data in sets.items()}
 

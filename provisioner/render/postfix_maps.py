@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 from provisioner.model.names import MailAddress
 from provisioner.model.prober import login_name, probe_address
+from provisioner.model.reading import BOUNCER
 from provisioner.model.site import AccountKind, Site
 
 # Mail to these names of the machine itself (from cron, say) reaches a person too.
-_MACHINE_NAMES = ("root", "postmaster", "mailer-daemon", "abuse", "hostmaster")
+_MACHINE_NAMES = ("root", "postmaster", BOUNCER, "abuse", "hostmaster")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,7 @@ def alias_rows(site: Site) -> Iterator[MapRow]:
             if user.address.domain != site.domain and user.address not in table:
                 yield MapRow(user.address, f"{user.address.local}@{site.domain}")
     for name in _MACHINE_NAMES:
-        wanted = "postmaster" if name == "mailer-daemon" else name
-        address = MailAddress(f"{wanted}@{site.domain}")
+        address = MailAddress(f"{name}@{site.domain}")
         if address in table:
             yield MapRow(name, ", ".join(table[address]))
         elif any(user.address == address for user in site.users):

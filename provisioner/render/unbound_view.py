@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, ip_network
 
 from provisioner.model.names import DomainName
+from provisioner.model.service_records import service_records
 from provisioner.model.site import Allowance, ForwardZone, Host, IPAddress, IPNetwork, Role, Site
 from provisioner.platforms.record import Platform
 from provisioner.render.artifact import Artifact
@@ -196,7 +197,7 @@ def _records(site: Site) -> Iterator[str]:
         for address in host.addresses:
             kind = "A" if isinstance(address, IPv4Address) else "AAAA"
             yield _record(host.fqdn, kind, str(address))
-    for record in site.dns.records:
+    for record in (*service_records(site), *site.dns.records):
         yield _record(record.owner, record.type.upper(), record.data)
 
 

@@ -75,10 +75,12 @@ class Run:
         return HostSession(transport, self.programs)
 
     def observe(
-        self, host: Host, transport: Transport, *, service: bool = False
+        self, host: Host, transport: Transport, *, service: bool = False, status: bool = False
     ) -> tuple[Generation, Facts]:
-        """Return what a host should be and what it is."""
+        """Return what a host should be and what it is; see `HostSession.observe`."""
         self.progress.tell(host.key, "observing")
         return self.session(transport).observe(
-            lambda introduction: self.compiler.generation_for(host, introduction), service=service
+            lambda introduction: self.compiler.generation_for(host, introduction),
+            service=service,
+            status=status,
         )

@@ -54,11 +54,14 @@ class HostSession:
         """The host in a diagnostic's words."""
         return str(self.transport.host)
 
-    def observe(self, compile_for: Compile, *, service: bool = False) -> tuple[Generation, Facts]:
+    def observe(
+        self, compile_for: Compile, *, service: bool = False, status: bool = False
+    ) -> tuple[Generation, Facts]:
         """Return what the host should be and what it is; one program, nothing written.
 
         compile_for: makes the generation once the host has said what it is. service:
-        also what `verify` needs to know. Raises MailprovError.
+        also what `verify` needs to know. status: also what `status` shows. Raises
+        MailprovError.
         """
         with self._start("observe", OBSERVE_SECONDS, "observing the host") as conversation:
             introduced = list(_until_ready(conversation))
@@ -66,7 +69,8 @@ class HostSession:
                 raise self._broken("introducing the host", conversation.result())
             introduction = parse_introduction(introduced)
             generation = compile_for(introduction)
-            conversation.send(observation_rows(generation, introduction, service=service))
+            rows = observation_rows(generation, introduction, service=service, status=status)
+            conversation.send(rows)
             conversation.finish()
             lines = list(conversation.lines())
             completed = conversation.result()

@@ -14,8 +14,8 @@ from provisioner.diagnostics import MailprovError
 from provisioner.model.names import HostKey
 from provisioner.model.prober import probe_address, probe_login
 from provisioner.model.site import Host, Role, Site
+from provisioner.plan.comparison import compare_paths
 from provisioner.plan.facts import CheckRun, Facts, UnitState
-from provisioner.plan.file_diff import access_problems, file_problems
 from provisioner.plan.generation import Generation
 from provisioner.platforms.record import Daemon
 from provisioner.probes.catalogue import ProbeTargets, allowance_findings, questions_for
@@ -125,15 +125,8 @@ def _host_findings(site: Site, host: Host, view: _Observed) -> Iterator[Finding]
     for tool in _expected_checks(generation):
         check = ran.get(tool, CheckRun(tool, 70, "it did not run"))
         yield judge_check(host.key, check.tool, check.exit_status, check.output)
-    for recipe in generation.recipes:
-        state = facts.files.get(recipe.path)
-        yield judge_file(host.key, recipe.path, access_problems(recipe, state))
-    for artifact in generation.artifacts:
-        problems = file_problems(artifact, facts.files.get(artifact.path))
-        yield judge_file(host.key, artifact.path, problems)
-    for directory in generation.directories:
-        state = facts.files.get(directory.path)
-        yield judge_file(host.key, directory.path, access_problems(directory, state))
+    for path, problems in compare_paths(generation, facts):
+        yield judge_file(host.key, path, problems)
     for unit in generation.units:
         enable = facts.units.get(unit.name, _unknown(unit.name))
         running = facts.units.get(unit.running, _unknown(unit.running))

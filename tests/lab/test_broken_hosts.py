@@ -164,6 +164,11 @@ FAULTS = (
     unbound("a wrong MX", "s/IN MX 0 mail/IN MX 0 male/", "dns.mx.wangsheng.com.tcp@ns"),
     unbound("a lost address", "/mail.wangsheng.com. .*IN A /d", "dns.a.mail.wangsheng.com.tcp@ns"),
     unbound(
+        "clients sent to a wrong port",
+        "s/IN SRV 0 1 993/IN SRV 0 1 994/",
+        "dns.srv._imaps._tcp.wangsheng.com.tcp@ns",
+    ),
+    unbound(
         "a dead forwarder", "s/forward-addr: .*/forward-addr: 10.89.0.99/", "dns.forward.root@ns"
     ),
     unbound(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, get_args
@@ -15,6 +16,7 @@ import yaml
 
 from provisioner.cli.main import INTERRUPTED, mailprov, run
 from provisioner.cli.outcome import outcome_json
+from provisioner.cli.status_view import condition_json, status_json
 from provisioner.diagnostics import Diagnostic, ExitCode
 from provisioner.inventory.load import parse_site
 from provisioner.model.hashes import SCHEMES
@@ -25,10 +27,14 @@ from provisioner.model.schema import site_schema
 from provisioner.model.secrets import SiteSecrets
 from provisioner.model.site import Allowance, Imap, Pop3, Submission
 from provisioner.plan.change import Action, Change, Kind
+from provisioner.plan.condition import Condition, Difference, UnitCondition
+from provisioner.plan.queue import Queue, QueuedMessage, Waiting
+from provisioner.plan.status_facts import DiskSpace, Validity
 from provisioner.platforms.records import known_platforms, platform_named
 from provisioner.probes.finding import Finding, Status, Verdict
 from provisioner.render.host_tree import render_host
 from provisioner.workflow.apply import HostOutcome, HostStatus
+from provisioner.workflow.status import SiteStatus
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs/reference"
@@ -292,6 +298,39 @@ def test_the_examples_of_a_verdict_have_its_shape(verdict: dict[str, Any]) -> No
     assert verdict.keys() - {"errors"} == want.keys()
     assert verdict["counts"].keys() == Verdict((FINDING,)).as_json()["counts"].keys()  # type: ignore[attr-defined]
     assert [set(finding) for finding in verdict["findings"]] in ([], [set(FINDING.as_json())])
+
+
+def test_the_example_of_status_has_the_shape_of_its_output() -> None:
+    document = _example("status")
+    assert document.keys() == status_json(SiteStatus()).keys()
+    waiting = QueuedMessage("x", "deferred", 0, 1, "a@b.example", (Waiting("c@d.example", "why"),))
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    got = condition_json(
+        Condition(
+            host=HostKey("mail"),
+            recorded="0",
+            wanted="0",
+            now=moment,
+            applied=moment,
+            units=(UnitCondition("postfix.service", "active", moment, 0),),
+            differences=(Difference("/etc/x", "missing"),),
+            has_certificate=True,
+            certificate=Validity("CN=x", moment),
+            has_queue=True,
+            queue=Queue(1, (waiting,)),
+            disk=DiskSpace("/", 2, 1),
+        )
+    )
+    assert _shape(document["hosts"]["mail"]) == _shape(got)
+
+
+def _shape(node: Any) -> Any:  # noqa: ANN401 JSON is any of six types
+    """Return a JSON document with its values' types in place of the values."""
+    if isinstance(node, dict):
+        return {key: _shape(child) for key, child in node.items()}
+    if isinstance(node, list):
+        return [_shape(node[0])] if node else []
+    return type(node).__name__
 
 
 # On the host.

@@ -8,7 +8,7 @@ from provisioner.diagnostics import quoted
 from provisioner.model.logins import PROBE_NAME, SYSTEM_NAMES, check_login
 from provisioner.model.names import MailAddress
 from provisioner.model.problems import KeyPath, SiteProblem
-from provisioner.model.reading import ReadAlias, Reading
+from provisioner.model.reading import BOUNCER, ReadAlias, Reading
 from provisioner.model.secrets import PasswordHash
 from provisioner.model.values import InvalidValueError
 
@@ -152,7 +152,9 @@ def judge_alias_sources(reading: Reading) -> Iterator[SiteProblem]:
 def judge_alias_targets(reading: Reading) -> Iterator[SiteProblem]:
     """Require every alias to lead to somebody."""
     domains = set(reading.domains)
-    known = {*reading.users, *reading.alias_sources, *reading.implied_aliases}
+    # What follows postmaster by itself is no target: postmaster could lead back to it.
+    roles = {address for address in reading.implied_aliases if address.local != BOUNCER}
+    known = {*reading.users, *reading.alias_sources, *roles}
     for alias in reading.aliases:
         if not alias.targets:
             yield SiteProblem(

@@ -1,7 +1,8 @@
 # shellcheck shell=sh
 # Observe: two flights, no lock, nothing written. The first introduces the host. Then
 # standard input brings rows that name what to look at (package, file, account, group,
-# unit, recipe, check, sockets, secret), and the second flight answers them.
+# unit, recipe, certificate, check, sockets, secret, status), and the second flight
+# answers them.
 
 introduce() {
     section platform
@@ -131,6 +132,53 @@ observe_service() {
     fi
 }
 
+# What `mailprov status` asks beyond the plan; nothing of it runs without a status row.
+observe_status() {
+    printf '%s\n' "$manifest" | rows status | while IFS="$tab" read -r subject argument; do
+        case $subject in
+            clock)
+                section clock
+                date +%s
+                section applied
+                stat -c %Y "$state/current" 2>/dev/null
+                ;;
+            units)
+                section since
+                # shellcheck disable=SC2046
+                # Unit names have no white space.
+                systemctl show --timestamp=unix -p Id -p ActiveEnterTimestamp \
+                    $(printf '%s\n' "$manifest" | rows unit) 2>/dev/null
+                ;;
+            certificate)
+                section validity
+                openssl x509 -in "$argument" -noout -subject -nameopt RFC2253,utf8 -enddate 2>/dev/null
+                ;;
+            disk)
+                # Before the first mail the folder may not be there; its disk is.
+                while [ -n "$argument" ] && [ ! -e "$argument" ]; do argument=${argument%/*}; done
+                section disk
+                df -P -k "${argument:-/}" 2>/dev/null | tail -n 1
+                ;;
+            queue) observe_queue "$argument" ;;
+        esac
+    done
+}
+
+# observe_queue LIMIT: how many messages wait, and the LIMIT oldest of them as postqueue(1)
+# tells them, a JSON object a line. A queue may hold any number; the answer stays small.
+observe_queue() {
+    section queue
+    { postqueue -j 2>/dev/null; printf 'ended\t%s\n' "$?"; } | awk -F '\t' -v oldest="sort -n | head -n $1 | cut -f 2-" '
+        /^ended\t/ { status = $2; next }
+        match($0, /"arrival_time": *[0-9]+/) {
+            arrival = substr($0, RSTART, RLENGTH)
+            sub(/.*: */, "", arrival)
+            total++
+            print arrival "\t" $0 | oldest
+        }
+        END { close(oldest); print "total\t" total + 0; print "ended\t" status }'
+}
+
 introduce
 manifest=$(cat)
 observe_packages
@@ -139,4 +187,5 @@ observe_accounts
 observe_units
 observe_recipes
 observe_service
+observe_status
 section end

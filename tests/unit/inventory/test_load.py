@@ -59,8 +59,12 @@ def test_the_beginners_file_is_a_whole_site(loaded: Loaded, beginner: str) -> No
         "abuse",
         "hostmaster",
         "root",
+        "mailer-daemon",
     }
-    assert all(alias.implied and alias.targets == ("alice@example.org",) for alias in site.aliases)
+    assert all(alias.implied for alias in site.aliases)
+    assert {alias.targets for alias in site.aliases if alias.source.local != "mailer-daemon"} == {
+        ("alice@example.org",)
+    }
 
 
 def test_the_tutorials_file_loads_as_it_stands(loaded: Loaded) -> None:

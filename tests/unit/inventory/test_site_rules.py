@@ -307,6 +307,9 @@ def test_role_addresses_go_to_the_first_user_that_may_log_in(loaded: Loaded) -> 
             ("abuse", "example.net"),
             ("hostmaster", "example.net"),
         ]
+    } | {
+        f"mailer-daemon@{domain}": (MailAddress(f"postmaster@{domain}"),)
+        for domain in ("example.org", "example.net")
     }
     written = {alias.source: alias.targets for alias in site.aliases if not alias.implied}
     assert written == {
@@ -314,6 +317,18 @@ def test_role_addresses_go_to_the_first_user_that_may_log_in(loaded: Loaded) -> 
         "root@example.net": alice,
         "abuse@example.org": alice,
     }
+
+
+def test_the_sender_of_bounces_follows_postmaster_unless_somebody_wrote_it(
+    loaded: Loaded,
+) -> None:
+    site = loaded(_site(TWO, "aliases: {mailer-daemon: bob}\n")).site
+    assert not [a for a in site.aliases if a.implied and a.source.local == "mailer-daemon"]
+
+
+def test_postmaster_cannot_lead_to_what_follows_postmaster(refused: Refused) -> None:
+    (told,) = refused(_site(TWO, "aliases: {postmaster: mailer-daemon}\n"))
+    assert told.endswith("an alias that leads nowhere")
 
 
 def test_a_bare_target_means_the_own_domain_first(loaded: Loaded) -> None:

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from provisioner.inventory.load import load_site
+from provisioner.lab.sites import LabSite, check_collisions
 from provisioner.model.site import Site
 
 _FOLDER = Path(__file__).parents[3] / "inventories"
 _FILES = sorted(_FOLDER.glob("*/*.yaml"))
-_LAB = ip_network("10.89.0.0/24")
+_LAB = (ip_network("10.89.0.0/24"), ip_network("198.18.0.0/24"))
 # Where things are, and what the lab's own root zone needs.
 _PLACE = {"hosts", "networks", "dns", "unbound"}
 
@@ -75,15 +76,27 @@ def test_a_lab_variant_means_the_same_elsewhere(name: str, variant: str) -> None
 
 
 @pytest.mark.parametrize(
-    "name", ["tutorial/lab.yaml", "tutorial/open-lab.yaml", "beginner/lab.yaml"]
+    "name",
+    [
+        "tutorial/lab.yaml",
+        "tutorial/open-lab.yaml",
+        "beginner/lab.yaml",
+        "lab/north.yaml",
+        "lab/south.yaml",
+    ],
 )
 def test_a_lab_variant_stays_in_the_lab(name: str) -> None:
     site = _site(name)
     servers = [server.address for zone in site.dns.forward for server in zone.servers]
     addresses = [address for host in site.hosts for address in host.addresses]
     assert servers
-    assert all(address in _LAB for address in servers + addresses)
+    assert all(any(address in one for one in _LAB) for address in servers + addresses)
     assert site.unbound["server"]["trust-anchor"] == ("@LAB_TRUST_ANCHOR@",)
+
+
+def test_the_two_providers_can_share_a_lab() -> None:
+    names = [_FOLDER / f"lab/{name}.yaml" for name in ("north", "south")]
+    check_collisions([LabSite(path, load_site(path).site, "") for path in names])
 
 
 def test_the_controller_of_the_lab_can_play_a_stranger() -> None:

@@ -49,9 +49,17 @@ def test_every_alias_of_every_domain_is_listed() -> None:
 
 
 def test_mail_of_the_machine_itself_reaches_a_person() -> None:
+    for site in (_VIRTUAL, _SYSTEM):
+        got = _table(alias_rows(site))
+        for name in ("root", "postmaster", "abuse", "hostmaster"):
+            assert got[name] == "alice@example.org"
+        assert got["mailer-daemon"] == "postmaster@example.org"
+
+
+def test_answers_to_a_bounce_reach_the_postmaster_of_its_domain() -> None:
     got = _table(alias_rows(_VIRTUAL))
-    for name in ("root", "postmaster", "mailer-daemon", "abuse", "hostmaster"):
-        assert got[name] == "alice@example.org"
+    assert got["mailer-daemon@example.org"] == "postmaster@example.org"
+    assert got["mailer-daemon@example.com"] == "postmaster@example.com"
 
 
 def test_a_role_that_is_a_user_takes_the_mail_of_the_machine() -> None:

@@ -1,0 +1,48 @@
+"""`mailprov status`: how the hosts are right now."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import click
+
+from provisioner.cli.composition import open_run
+from provisioner.cli.options import host_options
+from provisioner.cli.outcome import exit_code_of
+from provisioner.cli.status_view import condition_lines, status_json
+from provisioner.cli.terminal import show_diagnostics
+from provisioner.diagnostics import ExitCode
+from provisioner.workflow.status import SiteStatus, status_site
+
+
+@click.command("status")
+@host_options
+def command(site_file: Path, limit: Sequence[str], *, as_json: bool, accept_new: bool) -> int:
+    """Show each host's generation, services, files, certificate, disk and waiting mail.
+
+    Nothing is written and nothing is probed; `verify` does that. Exit code 0 if every
+    service is up, every file as it should be and every certificate good for 14 days, 1 if
+    not. Waiting mail alone is no failure.
+    """
+    with open_run(site_file, limit, accept_new=accept_new, quiet=as_json) as run:
+        status = status_site(run)
+    if as_json:
+        # Only ASCII: a stranger's text cannot reach a terminal as anything but an escape.
+        click.echo(json.dumps(status_json(status), indent=2))
+    else:
+        for line in _lines(status):
+            click.echo(line)
+        for error in status.errors.values():
+            show_diagnostics(error.diagnostics)
+    if status.errors:
+        return exit_code_of(status.errors.values())
+    return ExitCode.OK if status.is_healthy else ExitCode.FAILED
+
+
+def _lines(status: SiteStatus) -> Iterator[str]:
+    for position, condition in enumerate(status.conditions.values()):
+        if position:
+            yield ""
+        yield from condition_lines(condition)

@@ -1,0 +1,143 @@
+"""How a host is right now, judged from its generation and facts: what `status` shows.
+
+Waiting mail is no fault of the host: the receiver may be down for the night. What is a
+fault is named in `Condition.problems`, and those alone decide the exit code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from provisioner.model.names import HostKey
+from provisioner.plan.comparison import compare_paths
+from provisioner.plan.facts import Facts, UnitState
+from provisioner.plan.file_diff import in_words
+from provisioner.plan.generation import Generation, Unit
+from provisioner.plan.queue import Queue
+from provisioner.plan.status_facts import DiskSpace, Validity
+from provisioner.probes.finding import Status
+from provisioner.probes.hosts import judge_unit
+
+FEWEST_DAYS = 14
+"""With fewer days left a certificate is a problem, as `tls.files` warns of."""
+
+
+@dataclass(frozen=True)
+class UnitCondition:
+    """A service. state: systemd's words. since: when it came up. restarts: made by systemd.
+
+    problem: why it is not as it should be, empty if it is.
+    """
+
+    name: str
+    state: str
+    since: datetime | None
+    restarts: int
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A managed path that is not as the site file has it, and how it differs."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One host.
+
+    recorded: the generation of its last apply, None before the first. wanted: the one that
+    the site file asks for now. now: by the host's clock. has_certificate, has_queue: whether
+    the host's roles bring one; `certificate` and `queue` are None where it cannot be read.
+    """
+
+    host: HostKey
+    recorded: str | None
+    wanted: str
+    now: datetime
+    applied: datetime | None
+    units: tuple[UnitCondition, ...]
+    differences: tuple[Difference, ...]
+    has_certificate: bool
+    certificate: Validity | None
+    has_queue: bool
+    queue: Queue | None
+    disk: DiskSpace | None
+
+    @property
+    def days_left(self) -> int | None:
+        """Whole days until the certificate ends, below zero after that."""
+        return (self.certificate.expires - self.now).days if self.certificate else None
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What makes `status` fail, each in a few words."""
+        return tuple(self._problems())
+
+    def _problems(self) -> Iterator[str]:
+        if self.recorded is None:
+            yield "never applied"
+            return  # all else follows from it
+        if self.recorded != self.wanted:
+            yield "the site file asks for another generation"
+        for unit in self.units:
+            if unit.problem:
+                yield unit.problem
+        if count := len(self.differences):
+            yield f"{count} {'file differs' if count == 1 else 'files differ'} from the site file"
+        if self.has_certificate and self.days_left is None:
+            yield "the certificate cannot be read"
+        elif self.days_left is not None and self.days_left < FEWEST_DAYS:
+            ended = self.days_left < 0
+            yield (
+                "the certificate has expired"
+                if ended
+                else f"the certificate ends in {self.days_left} days"
+            )
+
+
+def judge_condition(generation: Generation, facts: Facts) -> Condition:
+    """Return how a host is; the facts have to hold `status`, or ValueError is raised."""
+    status = facts.status
+    if status is None:
+        message = "observed without its status"
+        raise ValueError(message)
+    return Condition(
+        host=generation.host,
+        recorded=facts.introduction.generation,
+        wanted=generation.id,
+        now=status.now,
+        applied=status.applied,
+        units=tuple(_unit_condition(unit, facts) for unit in generation.units),
+        differences=tuple(
+            Difference(path, in_words(problems))
+            for path, problems in compare_paths(generation, facts)
+            if problems
+        ),
+        has_certificate=generation.certificate_path is not None,
+        certificate=status.validity,
+        has_queue=any(unit.daemon == "postfix" for unit in generation.units),
+        queue=status.queue,
+        disk=status.disk,
+    )
+
+
+def _unit_condition(unit: Unit, facts: Facts) -> UnitCondition:
+    running = facts.units.get(unit.running) or _unknown(unit.running)
+    finding = judge_unit("", facts.units.get(unit.name) or _unknown(unit.name), running)
+    up = (running.active, running.sub) == ("active", "running")
+    return UnitCondition(
+        name=unit.name,
+        state=running.active if up else f"{running.active} ({running.sub})",
+        since=facts.status.since.get(unit.running) if facts.status and up else None,
+        restarts=running.restarts,
+        problem=finding.got if finding.status is Status.FAILED else "",
+    )
+
+
+def _unknown(name: str) -> UnitState:
+    return UnitState(name, "not-found", "inactive", "dead", "", 0, "")

@@ -1,0 +1,102 @@
+"""What `mailprov status` observes beyond the plan: clock, units, certificate, disk, queue.
+
+Times are of the host's own clock, so that ages are right where the controller's differs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from provisioner.plan.queue import Queue, parse_queue
+
+_KIBIBYTE = 1024
+
+
+@dataclass(frozen=True)
+class Validity:
+    """Whom a certificate names (RFC 4514), and when it ends."""
+
+    subject: str
+    expires: datetime
+
+
+@dataclass(frozen=True)
+class DiskSpace:
+    """A file system by its mount point; sizes in octets. free: as unprivileged users see it."""
+
+    mount: str
+    size: int
+    free: int
+
+
+@dataclass(frozen=True)
+class StatusFacts:
+    """now: the host's time. applied: of its last transaction. since: by unit, when it came up.
+
+    What could not be read, or is not there, is None or left out.
+    """
+
+    now: datetime
+    applied: datetime | None = None
+    since: Mapping[str, datetime] = field(default_factory=dict)
+    validity: Validity | None = None
+    disk: DiskSpace | None = None
+    queue: Queue | None = None
+
+
+def parse_status(sections: Mapping[str, Sequence[str]]) -> StatusFacts | None:
+    """Return the facts from sections of the remote program's answer; None if not asked for."""
+    now = _moment(sections.get("clock", ()))
+    if now is None:
+        return None
+    return StatusFacts(
+        now=now,
+        applied=_moment(sections.get("applied", ())),
+        since=_parse_since(sections.get("since", ())),
+        validity=_parse_validity(sections.get("validity", ())),
+        disk=_parse_disk(sections.get("disk", ())),
+        queue=parse_queue(sections["queue"]) if "queue" in sections else None,
+    )
+
+
+def _moment(lines: Iterable[str]) -> datetime | None:
+    text = next(iter(lines), "")
+    return datetime.fromtimestamp(int(text), UTC) if text.isdecimal() else None
+
+
+def _parse_since(lines: Iterable[str]) -> Mapping[str, datetime]:
+    """Return the start of each active unit; `systemctl show --timestamp=unix` says `@SECONDS`."""
+    since: dict[str, datetime] = {}
+    unit = ""
+    stamp = ""
+    for line in [*lines, ""]:
+        key, _, text = line.partition("=")
+        if key == "Id":
+            unit = text
+        elif key == "ActiveEnterTimestamp":
+            stamp = text.removeprefix("@")
+        elif not line:
+            if unit and stamp.isdecimal() and int(stamp):
+                since[unit] = datetime.fromtimestamp(int(stamp), UTC)
+            unit = stamp = ""
+    return since
+
+
+def _parse_validity(lines: Iterable[str]) -> Validity | None:
+    told = {key: text.strip() for key, _, text in (line.partition("=") for line in lines)}
+    try:
+        # Three-letter month names are English here: openssl(1) knows no others.
+        expires = datetime.strptime(told["notAfter"], "%b %d %H:%M:%S %Y %Z").replace(tzinfo=UTC)
+    except (KeyError, ValueError):
+        return None
+    return Validity(told.get("subject", ""), expires)
+
+
+def _parse_disk(lines: Iterable[str]) -> DiskSpace | None:
+    """Return the row of df(1) `-P -k`: device, size, used, free, percent, mount point."""
+    fields = next(iter(lines), "").split(maxsplit=5)
+    if len(fields) != 6 or not (fields[1] + fields[3]).isdecimal():  # noqa: PLR2004 the six columns
+        return None
+    return DiskSpace(fields[5], int(fields[1]) * _KIBIBYTE, int(fields[3]) * _KIBIBYTE)

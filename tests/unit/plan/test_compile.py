@@ -1,0 +1,43 @@
+"""What a generation says besides its files."""
+
+from __future__ import annotations
+
+import pytest
+from unit.render.sites import ONE_HOST, TWO_HOSTS, site_of
+
+from provisioner.model.secrets import SiteSecrets
+from provisioner.plan.compile import compile_generation
+from provisioner.plan.generation import Generation
+from provisioner.platforms.records import platform_named
+
+
+def generation_of(text: str, host: str = "mail") -> Generation:
+    site = site_of(text)
+    return compile_generation(site, site.host(host), platform_named("debian-12"), SiteSecrets(), {})
+
+
+@pytest.mark.parametrize(
+    ("more", "want"),
+    [
+        ("", ("mail to abuse, hostmaster, mailer-daemon, postmaster, root goes to alice",)),
+        (
+            "aliases: {postmaster: x@elsewhere.example}\n",
+            ("mail to abuse, hostmaster, root goes to alice",),
+        ),
+        (
+            "aliases: {postmaster: alice, abuse: alice, hostmaster: alice, root: alice}\n",
+            (),
+        ),
+    ],
+)
+def test_what_nobody_wrote_down_about_role_addresses_is_said(
+    more: str, want: tuple[str, ...]
+) -> None:
+    notices = generation_of(ONE_HOST + more).notices
+    assert notices == tuple(f"{text}@example.org, the first user" for text in want)
+
+
+def test_the_mail_lies_where_the_accounts_have_it_and_only_on_the_store() -> None:
+    assert generation_of(TWO_HOSTS).mail_root == "/srv/vmail"
+    assert generation_of(TWO_HOSTS + "accounts: system\n").mail_root == "/home"
+    assert generation_of(TWO_HOSTS, "ns").mail_root is None

@@ -1,0 +1,134 @@
+"""What is wrong with a host, and what is not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from support.generations import GENERATION, MAIN_CF, fulfilled, state_of, with_file
+
+from provisioner.plan.condition import judge_condition
+from provisioner.plan.facts import Facts
+from provisioner.plan.queue import Queue
+from provisioner.plan.status_facts import StatusFacts, Validity, parse_status
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+
+
+def observed(facts: Facts | None = None, *, days: int = 100) -> Facts:
+    validity = Validity("CN=mail.example.org", NOW + timedelta(days=days))
+    status = StatusFacts(now=NOW, validity=validity, queue=Queue(3))
+    return replace(facts or fulfilled(), status=status)
+
+
+def problems(facts: Facts) -> tuple[str, ...]:
+    return judge_condition(GENERATION, facts).problems
+
+
+def test_a_host_that_is_as_it_should_be_has_no_problem_however_much_mail_waits() -> None:
+    assert problems(observed()) == ()
+
+
+def test_a_file_that_was_changed_by_hand_is_one() -> None:
+    drifted = with_file(fulfilled(), MAIN_CF.path, replace(state_of(MAIN_CF), mode=0o666))
+    condition = judge_condition(GENERATION, observed(drifted))
+    (difference,) = condition.differences
+    assert (difference.path, difference.reason) == (MAIN_CF.path, "mode is 0666, wanted 0644")
+    assert condition.problems == ("1 file differs from the site file",)
+
+
+def test_a_file_that_is_gone_is_one() -> None:
+    gone = with_file(fulfilled(), MAIN_CF.path, None)
+    (difference,) = judge_condition(GENERATION, observed(gone)).differences
+    assert difference.reason == "missing"
+
+
+def test_a_service_that_is_down_is_one() -> None:
+    facts = fulfilled()
+    name = "postfix@-.service"
+    down = {**facts.units, name: replace(facts.units[name], active="failed", sub="failed")}
+    (told,) = problems(observed(replace(facts, units=down)))
+    assert told.startswith("postfix@-.service is failed")
+
+
+def test_a_service_that_nobody_knows_of_is_one() -> None:
+    assert problems(observed(replace(fulfilled(), units={})))
+
+
+@pytest.mark.parametrize(
+    ("days", "want"),
+    [
+        (14, ()),
+        (13, ("the certificate ends in 13 days",)),
+        (-1, ("the certificate has expired",)),
+    ],
+)
+def test_a_certificate_is_one_when_less_than_two_weeks_are_left(
+    days: int, want: tuple[str, ...]
+) -> None:
+    assert problems(observed(days=days)) == want
+
+
+def test_a_certificate_that_cannot_be_read_is_one() -> None:
+    facts = replace(fulfilled(), status=StatusFacts(now=NOW))
+    assert problems(facts) == ("the certificate cannot be read",)
+
+
+def test_another_generation_than_the_site_files_is_one() -> None:
+    facts = fulfilled()
+    other = replace(facts, introduction=replace(facts.introduction, generation="0" * 16))
+    assert problems(observed(other)) == ("the site file asks for another generation",)
+
+
+def test_of_a_host_that_was_never_applied_nothing_else_is_said() -> None:
+    facts = fulfilled()
+    never = replace(facts, introduction=replace(facts.introduction, generation=None), units={})
+    assert problems(observed(never)) == ("never applied",)
+
+
+SECTIONS = {
+    "clock": ["1795516142"],
+    "applied": ["1795516000"],
+    "since": [
+        "Id=postfix.service",
+        "ActiveEnterTimestamp=@1795516001",
+        "",
+        "ActiveEnterTimestamp=@0",
+        "Id=dovecot.service",
+        "",
+        "Id=unbound.service",
+        "ActiveEnterTimestamp=",
+    ],
+    "validity": ["subject=CN=mail.example.org", "notAfter=Nov  2 10:26:20 2036 GMT"],
+    "disk": ["/dev/sda1  1000 400 600  40% /srv/my mail"],
+    "queue": ["total\t0", "ended\t0"],
+}
+
+
+def test_the_status_is_read_from_its_sections() -> None:
+    got = parse_status(SECTIONS)
+    assert got is not None
+    assert (got.now.timestamp(), got.applied and got.applied.timestamp()) == (
+        1795516142,
+        1795516000,
+    )
+    assert {name: since.timestamp() for name, since in got.since.items()} == {
+        "postfix.service": 1795516001
+    }
+    assert got.validity == Validity(
+        "CN=mail.example.org", datetime(2036, 11, 2, 10, 26, 20, tzinfo=UTC)
+    )
+    assert got.disk is not None
+    assert (got.disk.mount, got.disk.size, got.disk.free) == ("/srv/my mail", 1024000, 614400)
+    assert got.queue == Queue(0)
+
+
+def test_what_the_host_could_not_say_is_left_out() -> None:
+    got = parse_status({"clock": ["1795516142"], "validity": [], "disk": ["df: no"], "applied": []})
+    assert got is not None
+    assert (got.applied, got.validity, got.disk, got.queue) == (None, None, None, None)
+
+
+def test_without_a_clock_nobody_asked_for_the_status() -> None:
+    assert parse_status({"queue": ["total\t0", "ended\t0"]}) is None
