@@ -23,24 +23,38 @@ from provisioner.clients.asking import SiteAsker
 from provisioner.diagnostics import ExitCode, MailprovError
 from provisioner.probes.finding import Verdict
 from provisioner.workflow.apply import HostOutcome, apply_site
+from provisioner.workflow.plan import DriftDecision
 from provisioner.workflow.verify import verify_site
 
 
 @click.command("apply")
 @host_options
-def command(site_file: Path, limit: Sequence[str], *, as_json: bool, accept_new: bool) -> int:
+@click.option("--overwrite-drift", is_flag=True, help="Undo what was edited on the hosts.")
+@click.option("--keep-drift", is_flag=True, help="Leave files alone that were edited there.")
+def command(  # noqa: PLR0913 click hands over every option
+    site_file: Path,
+    limit: Sequence[str],
+    *,
+    as_json: bool,
+    accept_new: bool,
+    overwrite_drift: bool,
+    keep_drift: bool,
+) -> int:
     """Bring every host to what the site file says, then verify it.
 
     Nothing live is touched before the new configuration has passed the daemons' own
-    checks. With nothing to change, nothing is written and nothing is probed.
+    checks. With nothing to change, nothing is written and nothing is probed. Files that
+    were edited on a host since the last apply are not overwritten unless you say so.
     """
+    decision = _decision(overwrite=overwrite_drift, keep=keep_drift)
     verdict: Verdict | None = None
     unverified: tuple[MailprovError, ...] = ()
     with open_run(site_file, limit, accept_new=accept_new, quiet=as_json) as run:
-        outcomes = apply_site(run)
+        outcomes = apply_site(run, decision)
         errors = tuple(outcome.error for outcome in outcomes if outcome.error)
         if not errors and anything_changed(outcomes):
-            report = verify_site(run, SiteAsker)
+            kept = {outcome.host: outcome.kept for outcome in outcomes}
+            report = verify_site(run, SiteAsker, kept)
             verdict, unverified = report.verdict, tuple(report.errors.values())
     errors += unverified
     if as_json:
@@ -50,6 +64,14 @@ def command(site_file: Path, limit: Sequence[str], *, as_json: bool, accept_new:
     if errors:
         return exit_code_of(errors)
     return ExitCode.FAILED if verdict and not verdict.passed else ExitCode.OK
+
+
+def _decision(*, overwrite: bool, keep: bool) -> DriftDecision:
+    if overwrite and keep:
+        raise click.UsageError("--overwrite-drift and --keep-drift exclude each other")
+    if overwrite:
+        return DriftDecision.OVERWRITE
+    return DriftDecision.KEEP if keep else DriftDecision.REFUSE
 
 
 def _as_json(

@@ -56,6 +56,7 @@ def outcome_json(outcome: HostOutcome) -> dict[str, object]:
         "status": outcome.status.value,
         "generation": outcome.generation,
         "changes": [change.as_json() for change in outcome.changes],
+        "kept": list(outcome.kept),
         "notices": list(outcome.notices),
         "errors": error_rows([outcome.error]) if outcome.error else [],
     }

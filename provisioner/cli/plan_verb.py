@@ -61,6 +61,11 @@ def _lines(survey: SitePlan) -> Iterator[str]:
     total = sum(len(plan.changes) for plan in survey.plans.values())
     hosts = len(survey.plans)
     yield f"{total} change{'' if total == 1 else 's'} on {hosts} host{'' if hosts == 1 else 's'}"
+    if any(plan.drift for plan in survey.plans.values()):
+        yield (
+            "files were edited on the host since the last apply: apply refuses to undo that "
+            "without --overwrite-drift, and leaves them alone with --keep-drift"
+        )
 
 
 def _host_lines(host: str, plan: Plan) -> Iterator[str]:
@@ -72,9 +77,17 @@ def _host_lines(host: str, plan: Plan) -> Iterator[str]:
     if packages:
         yield f"  {coloured('install', 'create')} {' '.join(packages)}"
     for change in plan.transaction:
+        if change.drift:
+            what = f"{change.name} was edited on the host: {change.drift.what}"
+            yield f"  {coloured('drift', 'warning')} {what}"
+            yield from _diff_lines(change.drift.diff)
         yield f"  {coloured(change.action.value, change.action.value)} {_named(change)}"
-        for row in change.diff.splitlines():
-            yield "    " + _coloured_row(row)
+        yield from _diff_lines(change.diff)
+
+
+def _diff_lines(diff: str) -> Iterator[str]:
+    for row in diff.splitlines():
+        yield "    " + _coloured_row(row)
 
 
 def _named(change: Change) -> str:

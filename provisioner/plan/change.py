@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
+from provisioner.plan.facts import LeftFile
 from provisioner.plan.generation import Generation
 
 Kind = Literal[
@@ -29,11 +31,25 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True)
+class Drift:
+    """A file that was changed on the host.
+
+    what: in words. diff: from what was left to what is there, empty where there is
+    none to show; a secret's content never gets here.
+    """
+
+    path: str
+    what: str
+    diff: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
 class Change:
     """One resource and one action.
 
     reason: why, in words for an operator. diff: unified diff of a file's content,
-    empty where there is none to show; a secret's content never gets here.
+    empty where there is none to show; a secret's content never gets here. drift: what
+    somebody else did to the file, which the change would undo.
     """
 
     kind: Kind
@@ -41,16 +57,21 @@ class Change:
     action: Action
     reason: str
     diff: str = field(default="", repr=False)
+    drift: Drift | None = None
 
-    def as_json(self) -> dict[str, str]:
-        """Return the change as a JSON object."""
-        row = {
+    def as_json(self) -> dict[str, object]:
+        """Return the change as a JSON object; what is empty is left out."""
+        row: dict[str, object] = {
             "kind": self.kind,
             "name": self.name,
             "action": self.action.value,
             "reason": self.reason,
         }
-        return row | ({"diff": self.diff} if self.diff else {})
+        if self.diff:
+            row["diff"] = self.diff
+        if self.drift:
+            row["drift"] = {"what": self.drift.what, "diff": self.drift.diff}
+        return row
 
 
 @dataclass(frozen=True)
@@ -58,11 +79,19 @@ class Plan:
     """The changes from the facts to the generation, in the order of the transaction.
 
     serial: the host's last transaction when it was observed; the plan holds after no other.
+    kept: files that drifted and stay as somebody made them, with how the last transaction
+    had left them: compared with that, they will still be drift.
     """
 
     generation: Generation
     changes: tuple[Change, ...]
     serial: str = ""
+    kept: Mapping[str, LeftFile] = field(default_factory=dict)
+
+    @property
+    def drift(self) -> tuple[Drift, ...]:
+        """What carrying out the plan would undo."""
+        return tuple(change.drift for change in self.changes if change.drift)
 
     @property
     def missing_packages(self) -> tuple[str, ...]:

@@ -10,10 +10,12 @@ file names Unbound only once Unbound answers.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
 from provisioner.plan.change import Action, Change, Plan
-from provisioner.plan.facts import AccountState, Facts
+from provisioner.plan.drift import find_drift, without_drift
+from provisioner.plan.facts import AccountState, Facts, LeftFile
 from provisioner.plan.file_diff import (
     access_problems,
     diff_directory,
@@ -34,12 +36,29 @@ _RECIPE_READERS: dict[str, tuple[Daemon, ...]] = {
 }
 
 
-def diff_generation(generation: Generation, facts: Facts) -> Plan:
+def diff_generation(generation: Generation, facts: Facts, *, keep_drift: bool = False) -> Plan:
     """Return the plan that turns a host with these facts into the generation.
 
-    Raises MailprovError (refused) where an account of somebody else's is in the way.
+    keep_drift: leave files alone that somebody else changed. Raises MailprovError (refused)
+    where an account of somebody else's is in the way.
     """
-    changes = [
+    drift = find_drift(generation, facts)
+    kept = {path: facts.introduction.left[path] for path in drift} if keep_drift else {}
+    changes = _changes(generation, without_drift(generation, facts, frozenset(kept)))
+    if not keep_drift:
+        changes = [
+            replace(change, drift=drift.get(change.name)) if change.kind == "file" else change
+            for change in changes
+        ]
+    if changes or not _is_recorded(generation, facts, frozenset(kept)):
+        changes.append(
+            Change("record", generation.id, Action.UPDATE, _record_reason(generation, facts))
+        )
+    return Plan(generation, tuple(changes), facts.introduction.serial, kept)
+
+
+def _changes(generation: Generation, facts: Facts) -> list[Change]:
+    return [
         *_package_changes(generation, facts),
         *_group_changes(generation, facts),
         *_account_changes(generation, facts),
@@ -47,17 +66,26 @@ def diff_generation(generation: Generation, facts: Facts) -> Plan:
         *_recipe_changes(generation.recipes, facts),
         *_service_changes(generation, facts),
     ]
-    if changes or facts.introduction.generation != generation.id:
-        changes.append(
-            Change("record", generation.id, Action.UPDATE, _record_reason(generation, facts))
-        )
-    return Plan(generation, tuple(changes), facts.introduction.serial)
+
+
+def _is_recorded(generation: Generation, facts: Facts, kept: frozenset[str]) -> bool:
+    """Tell whether the host remembers just this: what it has may also have come by hand."""
+    if facts.introduction.generation != generation.id:
+        return False
+    left = {path: file for path, file in facts.introduction.left.items() if path not in kept}
+    wanted = {a.path: left_by(a) for a in generation.artifacts if a.path not in kept}
+    return left == wanted
+
+
+def left_by(artifact: Artifact) -> LeftFile:
+    """Return the state in which a transaction leaves the artifact's file."""
+    return LeftFile(artifact.sha256, artifact.owner, artifact.group, artifact.mode, artifact.secret)
 
 
 def _record_reason(generation: Generation, facts: Facts) -> str:
     before = facts.introduction.generation
     if before == generation.id:
-        return "users or aliases changed, configuration stays"
+        return "users, aliases or files changed, configuration stays"
     return f"was generation {before}" if before else "first generation of this host"
 
 

@@ -21,22 +21,41 @@ from provisioner.plan.status_facts import StatusFacts, parse_status
 
 
 @dataclass(frozen=True)
+class LeftFile:
+    """A managed file as the last transaction left it; mode: permission bits."""
+
+    sha256: str
+    owner: str
+    group: str
+    mode: int
+    secret: bool
+
+
+@dataclass(frozen=True)
 class Introduction:
     """The first flight.
 
-    generation: None on a host that mailprov never changed. serial: counts the host's
-    transactions. unfinished: units that a transaction which broke off owed a restart.
+    generation: None on a host that mailprov never changed. left: the managed files as
+    the last transaction left them. serial: counts the host's transactions. unfinished:
+    units that a transaction which broke off owed a restart. activating: what such a
+    transaction was about to leave.
     """
 
     os_release: Mapping[str, str]
     versions: Mapping[str, str] = field(default_factory=dict)
     generation: str | None = None
-    managed_files: frozenset[str] = frozenset()
+    left: Mapping[str, LeftFile] = field(default_factory=dict)
     managed_accounts: frozenset[str] = frozenset()
     managed_units: frozenset[str] = frozenset()
     serial: str = ""
     unfinished: frozenset[str] = frozenset()
+    activating: Mapping[str, LeftFile] = field(default_factory=dict)
     credentials: Mapping[MailAddress, KnownCredential] = field(default_factory=dict, repr=False)
+
+    @property
+    def managed_files(self) -> frozenset[str]:
+        """The paths that the last transaction left."""
+        return frozenset(self.left)
 
 
 @dataclass(frozen=True)
@@ -96,11 +115,16 @@ class CheckRun:
 
 @dataclass(frozen=True)
 class Facts:
-    """The second flight."""
+    """The second flight.
+
+    left_contents: what the last transaction wrote, for files that are something else now;
+    where it is known, no secret, and not what the site wants again.
+    """
 
     introduction: Introduction
     packages: frozenset[str] = frozenset()
     files: Mapping[str, FileState] = field(default_factory=dict)
+    left_contents: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     accounts: Mapping[str, AccountState] = field(default_factory=dict)
     groups: Mapping[str, int] = field(default_factory=dict)
     units: Mapping[str, UnitState] = field(default_factory=dict)
@@ -123,11 +147,12 @@ def parse_introduction(lines: Iterable[str]) -> Introduction:
         os_release=parse_os_release(sections.get("platform", [])),
         versions=dict(_pairs(sections.get("daemons", []))),
         generation=next(iter(sections.get("generation", [])), None),
-        managed_files=frozenset(row[1] for row in managed if row[0] == "file"),
+        left=_left_files(managed),
         managed_accounts=frozenset(row[1] for row in managed if row[0] == "account"),
         managed_units=frozenset(row[1] for row in managed if row[0] == "unit"),
         serial=next(iter(sections.get("serial", [])), ""),
         unfinished=frozenset(sections.get("unfinished", [])),
+        activating=_left_files(row.split("\t") for row in sections.get("activating", [])),
         credentials=parse_credentials(sections.get("credentials", [])),
     )
 
@@ -136,15 +161,13 @@ def parse_facts(introduction: Introduction, lines: Iterable[str]) -> Facts:
     """Return the second flight's facts from its lines (without line ends)."""
     sections = list(_sections(lines))
     single = {name: body for name, argument, body in sections if not argument}
-    contents = {
-        argument: base64.b64decode("".join(body))
-        for name, argument, body in sections
-        if name == "content"
-    }
     return Facts(
         introduction=introduction,
         packages=frozenset(row.split("\t")[0] for row in single.get("packages", [])),
-        files=_file_states(single.get("files", []), single.get("digests", []), contents),
+        files=_file_states(
+            single.get("files", []), single.get("digests", []), _contents(sections, "content")
+        ),
+        left_contents=_contents(sections, "left"),
         accounts=_account_states(single.get("accounts", []), single.get("shadow", [])),
         groups={row.split(":")[0]: int(row.split(":")[2]) for row in single.get("groups", [])},
         units=parse_units(single.get("units", [])),
@@ -222,6 +245,22 @@ def _pairs(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
     for line in lines:
         key, _, text = line.partition("\t")
         yield key, text
+
+
+def _contents(sections: Iterable[Section], kind: str) -> Mapping[str, bytes]:
+    return {
+        argument: base64.b64decode("".join(body))
+        for name, argument, body in sections
+        if name == kind
+    }
+
+
+def _left_files(rows: Iterable[list[str]]) -> Mapping[str, LeftFile]:
+    files = (row for row in rows if row[0] == "file")
+    return {
+        path: LeftFile(sha256, owner, group, int(mode, 8), flag == "1")
+        for _, path, sha256, owner, group, mode, flag in files
+    }
 
 
 def _file_states(

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable, Iterator
 
 from provisioner.plan.change import Action, Change
-from provisioner.plan.facts import FileState
+from provisioner.plan.facts import FileState, LeftFile
 from provisioner.plan.generation import Directory, Recipe
 from provisioner.probes.hosts import FileProblem
 from provisioner.render.artifact import Artifact
@@ -44,6 +44,13 @@ def access_problems(
     """Return every way in which owner and mode differ; content is not looked at."""
     if state is None:
         return (FileProblem("missing", "", wanted.path),)
+    return ownership_problems(wanted, state)
+
+
+def ownership_problems(
+    wanted: Artifact | Directory | Recipe | LeftFile, state: FileState
+) -> tuple[FileProblem, ...]:
+    """Return every way in which owner and mode of a file that is there differ."""
     pairs = (
         ("owner", state.owner, wanted.owner),
         ("group", state.group, wanted.group),
@@ -73,8 +80,13 @@ def diff_directory(directory: Directory, state: FileState | None) -> Iterator[Ch
 def _unified(artifact: Artifact, before: bytes | None) -> str:
     if artifact.secret:
         return ""
-    old = [] if before is None else before.decode(errors="replace").splitlines(keepends=True)
-    new = artifact.content.decode(errors="replace").splitlines(keepends=True)
     source = artifact.path if before is not None else "/dev/null"
-    lines = difflib.unified_diff(old, new, source, artifact.path)
+    return unified_diff(before or b"", artifact.content, source, artifact.path)
+
+
+def unified_diff(before: bytes, after: bytes, source: str, target: str) -> str:
+    """Return the unified diff of two contents under these names, each line ended."""
+    old = before.decode(errors="replace").splitlines(keepends=True)
+    new = after.decode(errors="replace").splitlines(keepends=True)
+    lines = difflib.unified_diff(old, new, source, target)
     return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)

@@ -36,10 +36,7 @@ def observation_rows(
 def _resource_rows(generation: Generation, introduction: Introduction) -> Iterator[Row]:
     for package in generation.packages:
         yield ("package", package)
-    for artifact in generation.artifacts:
-        yield ("file", artifact.path, artifact.sha256, "1" if artifact.secret else "0")
-    for directory in generation.directories:
-        yield ("file", directory.path, "-", "1")
+    yield from _file_rows(generation, introduction)
     names = {account.name for account in generation.accounts}
     for name in sorted(names | introduction.managed_accounts):
         yield ("account", name)
@@ -51,9 +48,24 @@ def _resource_rows(generation: Generation, introduction: Introduction) -> Iterat
             yield ("unit", unit.running)
     for recipe in generation.recipes:
         yield ("recipe", recipe.kind, recipe.path, recipe.subject)
-        yield ("file", recipe.path, "-", "1")
+        yield ("file", recipe.path, "-", "1", "-")
     if generation.certificate_path:
         yield ("certificate", generation.certificate_path)
+
+
+def _file_rows(generation: Generation, introduction: Introduction) -> Iterator[Row]:
+    """Yield path, wanted digest, secrecy and the digest that was left; `-` where there is none."""
+    left = introduction.left
+    wanted = {artifact.path: artifact for artifact in generation.artifacts}
+    for path, artifact in wanted.items():
+        before = left[path].sha256 if path in left else "-"
+        yield ("file", path, artifact.sha256, "1" if artifact.secret else "0", before)
+    recipes = {recipe.path for recipe in generation.recipes}
+    for path, file in left.items():
+        if path not in wanted and path not in recipes:
+            yield ("file", path, "-", "1" if file.secret else "0", file.sha256)
+    for directory in generation.directories:
+        yield ("file", directory.path, "-", "1", "-")
 
 
 def _service_rows(generation: Generation) -> Iterator[Row]:

@@ -8,7 +8,9 @@ words are those of provisioner/ssh/remote/transact.sh:
     stage PATH N OWNER GROUP MODE           this content is to become PATH
     recipe KIND PATH SUBJECT                a secret to be made
     remove PATH                             a file to be removed
-    managed file|account|unit NAME          what the new generation manages
+    managed file PATH SHA256 OWNER GROUP MODE SECRET
+    managed account|unit NAME               what the new generation manages, as it is left
+    store PATH N                            what the generation wants at PATH, to remember
     expect SERIAL                           the transaction that the plan was made after
     act STEP ARGUMENT…                      do this, in this order
 """
@@ -21,8 +23,9 @@ from collections.abc import Iterator
 from typing import TypeVar
 
 from provisioner.plan.change import Action, Change, Plan
-from provisioner.plan.diff import password_text
+from provisioner.plan.diff import left_by, password_text
 from provisioner.plan.generation import Generation, Recipe
+from provisioner.render.artifact import Plane
 
 Row = tuple[str, ...]
 Item = TypeVar("Item")
@@ -31,7 +34,8 @@ Item = TypeVar("Item")
 def pack_transaction(plan: Plan) -> bytes:
     """Return the archive of a plan's changes, packages left out (they come before)."""
     contents: list[bytes] = []
-    rows = [("expect", plan.serial), *_check_rows(plan), *_managed_rows(plan.generation)]
+    rows = [("expect", plan.serial), *_check_rows(plan), *_managed_rows(plan)]
+    rows += _store_rows(plan.generation, contents)
     rows += _action_rows(plan, contents)
     text = "".join("\t".join(row) + "\n" for row in rows)
     buffer = io.BytesIO()
@@ -58,14 +62,27 @@ def _check_rows(plan: Plan) -> Iterator[Row]:
         yield ("check", "certificate")
 
 
-def _managed_rows(generation: Generation) -> Iterator[Row]:
-    for artifact in generation.artifacts:
-        yield ("managed", "file", artifact.path)
+def _managed_rows(plan: Plan) -> Iterator[Row]:
+    generation = plan.generation
+    left = {artifact.path: left_by(artifact) for artifact in generation.artifacts}
+    left.update(plan.kept)
+    for path, file in left.items():
+        secret = "1" if file.secret else "0"
+        mode = f"{file.mode:04o}"
+        yield ("managed", "file", path, file.sha256, file.owner, file.group, mode, secret)
     for account in generation.accounts:
         if not account.system:
             yield ("managed", "account", account.name)
     for unit in generation.units:
         yield ("managed", "unit", unit.name)
+
+
+def _store_rows(generation: Generation, contents: list[bytes]) -> Iterator[Row]:
+    """Yield the configuration's files. No secret is kept twice, and no user's data."""
+    for artifact in generation.in_plane(Plane.CONFIGURATION):
+        if not artifact.secret:
+            contents.append(artifact.content)
+            yield ("store", artifact.path, str(len(contents) - 1))
 
 
 def _action_rows(plan: Plan, contents: list[bytes]) -> list[Row]:

@@ -132,7 +132,8 @@ def judge_file(host: str, path: str, problems: tuple[FileProblem, ...]) -> Findi
         or "content, owner and mode are as written",
         want="; ".join(f"{problem.aspect} {problem.want}".rstrip() for problem in problems)
         or "content, owner and mode as written",
-        remedy="see the difference with `mailprov plan`; `mailprov apply` puts the file back"
+        remedy="see the difference with `mailprov plan`; `mailprov apply --overwrite-drift` puts "
+        "the file back"
         if problems
         else "",
     )

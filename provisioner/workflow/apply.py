@@ -17,8 +17,7 @@ from provisioner.diagnostics import MailprovError
 from provisioner.model.names import HostKey
 from provisioner.model.site import Host, Role
 from provisioner.plan.change import Change, Plan
-from provisioner.plan.diff import diff_generation
-from provisioner.workflow.plan import plan_site
+from provisioner.workflow.plan import DriftDecision, plan_host, plan_site
 from provisioner.workflow.ports import Transport
 from provisioner.workflow.run import Run
 
@@ -34,25 +33,26 @@ class HostStatus(StrEnum):
 
 @dataclass(frozen=True)
 class HostOutcome:
-    """What an apply did to one host."""
+    """What an apply did to one host. kept: files that drifted and were left alone."""
 
     host: HostKey
     status: HostStatus
     generation: str = ""
     changes: tuple[Change, ...] = ()
+    kept: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
     error: MailprovError | None = None
 
 
-def apply_site(run: Run) -> tuple[HostOutcome, ...]:
+def apply_site(run: Run, drift: DriftDecision = DriftDecision.REFUSE) -> tuple[HostOutcome, ...]:
     """Apply the site to the run's hosts and say what became of each, in the site's order."""
-    survey = plan_site(run)
+    survey = plan_site(run, drift)
     outcomes = {key: _failed(key, error) for key, error in survey.errors.items()}
     plans = dict(survey.plans)
     waves = _waves(run.hosts)
     if not outcomes:
         lacking = [host for host in run.hosts if plans[host.key].missing_packages]
-        for host, plan, error in _install(run, lacking, plans):
+        for host, plan, error in _install(run, lacking, plans, drift):
             if error:
                 outcomes[host] = _failed(host, error)
             elif plan:
@@ -71,7 +71,7 @@ def _waves(hosts: Sequence[Host]) -> tuple[tuple[Host, ...], ...]:
 
 
 def _install(
-    run: Run, hosts: Sequence[Host], plans: dict[HostKey, Plan]
+    run: Run, hosts: Sequence[Host], plans: dict[HostKey, Plan], drift: DriftDecision
 ) -> Iterator[tuple[HostKey, Plan | None, MailprovError | None]]:
     def work(host: Host, transport: Transport) -> Plan:
         def tell(text: str) -> None:
@@ -79,7 +79,7 @@ def _install(
 
         run.session(transport).install(plans[host.key], tell)
         # The packages brought files, accounts and versions of their own.
-        return diff_generation(*run.observe(host, transport))
+        return plan_host(run, host, transport, drift)
 
     for answer in run.fleet.each(hosts, work):
         yield answer.host.key, answer.value, answer.error
@@ -99,7 +99,9 @@ def _transact(
         status = HostStatus.CHANGED if changes else HostStatus.UNCHANGED
         run.progress.tell(host.key, _summary(changes))
         generation = plan.generation
-        return HostOutcome(host.key, status, generation.id, changes, generation.notices)
+        return HostOutcome(
+            host.key, status, generation.id, changes, tuple(plan.kept), generation.notices
+        )
 
     # Each answer has either a value or an error.
     answers = run.fleet.each(hosts, work)

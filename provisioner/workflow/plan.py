@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 
-from provisioner.diagnostics import MailprovError
+from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
 from provisioner.model.names import HostKey
 from provisioner.model.site import Host
-from provisioner.plan.change import Plan
+from provisioner.plan.change import Drift, Plan
 from provisioner.plan.diff import diff_generation
 from provisioner.workflow.ports import Transport
 from provisioner.workflow.run import Run
+
+
+class DriftDecision(StrEnum):
+    """What becomes of files that somebody else changed on a host."""
+
+    REFUSE = "refuse"
+    OVERWRITE = "overwrite"
+    KEEP = "keep"
 
 
 @dataclass(frozen=True)
@@ -26,11 +35,30 @@ class SitePlan:
         return not self.errors and not any(plan.changes for plan in self.plans.values())
 
 
-def plan_site(run: Run) -> SitePlan:
+def plan_host(run: Run, host: Host, transport: Transport, drift: DriftDecision) -> Plan:
+    """Observe one host and return its plan; MailprovError (refused) for drift, if so decided."""
+    plan = diff_generation(*run.observe(host, transport), keep_drift=drift is DriftDecision.KEEP)
+    if plan.drift and drift is DriftDecision.REFUSE:
+        raise MailprovError([_undecided(host, each) for each in plan.drift], ExitCode.REFUSED)
+    return plan
+
+
+def _undecided(host: Host, drift: Drift) -> Diagnostic:
+    return Diagnostic(
+        summary="a file was changed on the host since the last apply; nothing was changed there",
+        where=f"{host.key}:{drift.path}",
+        got=drift.diff.rstrip() or drift.what,
+        want="the file as the last apply left it",
+        fix="take the edit over into the site file; or apply with --overwrite-drift to undo "
+        "it, with --keep-drift to leave the file as it is",
+    )
+
+
+def plan_site(run: Run, drift: DriftDecision = DriftDecision.OVERWRITE) -> SitePlan:
     """Observe all hosts side by side and return their plans; raises nothing for a host."""
 
     def work(host: Host, transport: Transport) -> Plan:
-        plan = diff_generation(*run.observe(host, transport))
+        plan = plan_host(run, host, transport, drift)
         run.progress.tell(host.key, "nothing to change" if not plan.changes else "compared")
         return plan
 

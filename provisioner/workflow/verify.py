@@ -7,8 +7,8 @@ and whose secret only the hosts' root can read.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from provisioner.diagnostics import MailprovError
 from provisioner.model.names import HostKey
@@ -50,10 +50,13 @@ class _Observed:
     transport: Transport
 
 
-def verify_site(run: Run, open_asker: OpenAsker) -> VerifyReport:
+def verify_site(
+    run: Run, open_asker: OpenAsker, kept: Mapping[HostKey, Collection[str]] | None = None
+) -> VerifyReport:
     """Verify the run's hosts. Raises nothing for a host: its error is in the report.
 
-    open_asker: makes the asker that has sockets, once the hosts have been observed.
+    open_asker: makes the asker that has sockets, once the hosts have been observed. kept:
+    files that somebody decided to leave as they are on the host; they get a warning.
     """
 
     def work(host: Host, transport: Transport) -> _Observed:
@@ -66,7 +69,9 @@ def verify_site(run: Run, open_asker: OpenAsker) -> VerifyReport:
     findings: list[Finding] = [*allowance_findings(run.site)]
     for host in run.hosts:
         if host.key in observed:
-            findings += _host_findings(run.site, host, observed[host.key])
+            found = _host_findings(run.site, host, observed[host.key])
+            spared = {f"file.{path}@{host.key}" for path in (kept or {}).get(host.key, ())}
+            findings += [_only_warned(each) if each.id in spared else each for each in found]
     findings += _asked(run, observed, open_asker)
     errors = {key: answer.error for key, answer in answers.items() if answer.error is not None}
     for host in run.hosts:
@@ -132,6 +137,13 @@ def _host_findings(site: Site, host: Host, view: _Observed) -> Iterator[Finding]
         running = facts.units.get(unit.running, _unknown(unit.running))
         yield judge_unit(host.key, enable, running)
     yield from judge_sockets(site, host, parse_sockets(facts.sockets))
+
+
+def _only_warned(finding: Finding) -> Finding:
+    if finding.status is not Status.FAILED:
+        return finding
+    remedy = "it was left alone as you said (--keep-drift); take the edit over into the site file"
+    return replace(finding, status=Status.WARNING, remedy=remedy)
 
 
 def _expected_checks(generation: Generation) -> Iterator[str]:

@@ -15,6 +15,8 @@ import time
 import pytest
 from support.deployed import DeployedSite, failed_ids
 
+from provisioner.lab import Host
+
 pytestmark = pytest.mark.lab
 
 USER = "users:"
@@ -74,21 +76,59 @@ def test_plan_shows_a_diff_and_no_secret(beginner: DeployedSite) -> None:
     assert beginner.environment["BOB_PASSWORD"] not in done.stdout + done.stderr
 
 
-def test_drift_of_mode_and_content_is_found_and_mended(beginner: DeployedSite) -> None:
-    host = beginner.host("mail")
-    host.check_run(["sh", "-c", "echo '# by hand' >>/etc/postfix/main.cf"])
+MAIN_CF = "/etc/postfix/main.cf"
+
+
+def edit_by_hand(host: Host) -> None:
+    host.check_run(["sh", "-c", f"echo '# by hand' >>{MAIN_CF}"])
     host.check_run(["chmod", "644", "/etc/dovecot/mailprov/users"])
-    code, report = beginner.verify()
+
+
+def test_drift_is_shown_and_not_undone_until_somebody_says_so(beginner: DeployedSite) -> None:
+    host = beginner.host("mail")
+    edit_by_hand(host)
+    try:
+        code, report = beginner.verify()
+        found = failed_ids(report)
+        plan = beginner.mailprov("plan")
+        applied = beginner.mailprov("apply")
+        still = host.check_run(["tail", "-n", "1", MAIN_CF])
+    finally:
+        beginner.apply("--overwrite-drift")
     assert code == 1
-    assert {
-        "file./etc/postfix/main.cf@mail",
-        "file./etc/dovecot/mailprov/users@mail",
-    } <= failed_ids(report)
-    plan = beginner.mailprov("plan")
+    assert {f"file.{MAIN_CF}@mail", "file./etc/dovecot/mailprov/users@mail"} <= found
     assert plan.returncode == 2
-    assert "-# by hand" in plan.stdout
-    beginner.apply()
+    assert "+# by hand" in plan.stdout
+    assert (applied.returncode, still) == (5, "# by hand\n"), applied.stderr
+    assert "+# by hand" in applied.stderr
+    assert "mode is 0644, wanted 0640" in applied.stderr
+    assert "--keep-drift" in applied.stderr
+    assert host.check_run(["tail", "-n", "1", MAIN_CF]) != still
     assert beginner.verify()[0] == 0
+
+
+def test_drift_that_is_kept_stays_and_stays_drift(beginner: DeployedSite) -> None:
+    host = beginner.host("mail")
+    edit_by_hand(host)
+    changed = beginner.edited("changed.yaml", (LIMITS, LIMITS + ", message_size: 10M"), (USER, BOB))
+    try:
+        report = beginner.apply("--keep-drift", site=changed)
+        still = host.check_run(["tail", "-n", "1", MAIN_CF])
+        bob = host.check_run(["doveadm", "user", "bob"])
+        # Site and host have both left what the last apply wrote: the two are told apart.
+        plan = json.loads(beginner.mailprov("plan", "--json", site=changed).stdout)
+        again = beginner.mailprov("apply", site=changed)
+    finally:
+        beginner.apply("--overwrite-drift")
+    assert (still, "/srv/vmail/example.org/bob" in bob) == ("# by hand\n", True)
+    kept = report["hosts"]["mail"]["kept"]
+    assert set(kept) == {MAIN_CF, "/etc/dovecot/mailprov/users"}
+    warned = {row["id"] for row in report["verify"]["findings"] if row["status"] == "warning"}
+    assert f"file.{MAIN_CF}@mail" in warned
+    rows = {row["name"]: row for row in plan["hosts"]["mail"]["changes"]}
+    assert "message_size_limit" not in rows[MAIN_CF]["drift"]["diff"]
+    assert "+message_size_limit = 10485760" in rows[MAIN_CF]["diff"]
+    assert again.returncode == 5
 
 
 def test_a_host_that_cannot_be_reached_stops_the_run_with_exit_code_4(

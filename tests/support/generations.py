@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from provisioner.model.names import HostKey
+from provisioner.plan.diff import left_by
 from provisioner.plan.facts import AccountState, Facts, FileState, Introduction, UnitState
 from provisioner.plan.generation import Account, Directory, Generation, Group, Recipe, Unit
 from provisioner.platforms.records import platform_named
@@ -52,7 +53,7 @@ def fulfilled(generation: Generation = GENERATION) -> Facts:
         introduction=Introduction(
             os_release={"ID": "debian", "VERSION_ID": "12"},
             generation=generation.id,
-            managed_files=frozenset(artifact.path for artifact in generation.artifacts),
+            left={artifact.path: left_by(artifact) for artifact in generation.artifacts},
         ),
         packages=frozenset(generation.packages),
         files=files,

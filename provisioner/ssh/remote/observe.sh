@@ -11,6 +11,7 @@ introduce() {
     if have postconf; then printf 'postfix\t%s\n' "$(postconf -d -h mail_version 2>/dev/null)"; fi
     if have dovecot; then printf 'dovecot\t%s\n' "$(dovecot --version 2>/dev/null | cut -d ' ' -f 1)"; fi
     if have unbound; then unbound -V 2>/dev/null | sed -n "1s/^Version /unbound$tab/p"; fi
+    generation=
     if [ -f "$state/current" ]; then
         generation=$(cat "$state/current")
         section generation
@@ -22,6 +23,8 @@ introduce() {
     cat "$state/serial" 2>/dev/null
     section unfinished
     cat "$state/unfinished" 2>/dev/null
+    section activating
+    cat "$state/activating" 2>/dev/null
     section credentials
     cat "$state/directory/credentials" 2>/dev/null
     section ready
@@ -51,16 +54,26 @@ observe_files() {
     # shellcheck disable=SC2086
     digests=$(sha256sum -- $paths 2>/dev/null)
     printf '%s\n' "$digests" | grep .
-    # What differs, is no secret and is small is sent along, for the diff.
-    printf '%s\n%s\n' "$manifest" "$digests" | awk -F '\t' '
-        $1 == "file" { wanted[$2] = $3; secret[$2] = $4; next }
+    # What differs, is no secret and is small is sent along, for the diff; and what the
+    # last transaction wrote there, where that is neither on the host nor wanted now.
+    printf '%s\n%s\n' "$manifest" "$digests" | awk -F '\t' -v OFS='\t' '
+        $1 == "file" { wanted[$2] = $3; secret[$2] = $4; left[$2] = $5; next }
         /^[0-9a-f]+  \// {
             path = substr($0, 67)
-            if (wanted[path] != "-" && wanted[path] != substr($0, 1, 64) && secret[path] == "0") print path
-        }' | while IFS= read -r path; do
+            now = substr($0, 1, 64)
+            if (secret[path] != "0" || now == wanted[path]) next
+            edited = left[path] != "-" && left[path] != now
+            if (wanted[path] == "-" && !edited) next
+            print path, edited && left[path] != wanted[path] ? left[path] : "-"
+        }' | while IFS="$tab" read -r path left; do
         [ "$(stat -c %s "$path")" -le 262144 ] || continue
         section content "$path"
         base64 "$path"
+        [ "$left" != - ] || continue
+        kept=$state/generations/$generation/tree$path
+        printf '%s  %s\n' "$left" "$kept" | sha256sum -c --status 2>/dev/null || continue
+        section left "$path"
+        base64 "$kept"
     done
 }
 

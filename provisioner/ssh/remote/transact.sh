@@ -239,16 +239,28 @@ do_await_resolver() {
     done
 }
 
+# What the generation wants at each path, for a later comparison with what is there.
+# A generation is named by its content: what is stored once stays right.
+store_tree() {
+    [ ! -d "$1/tree" ] || return 0
+    rm -rf "$1/tree.new"
+    mkdir -p "$1/tree.new" || return 1
+    staged_rows store | while IFS="$tab" read -r path index; do
+        mkdir -p "$1/tree.new${path%/*}" && cp "$stage/files/$index" "$1/tree.new$path" || exit 1
+    done || return 1
+    sync -f "$1" && mv -T "$1/tree.new" "$1/tree"
+}
+
 # do_record GENERATION: from now on this is what the host is meant to be.
 do_record() {
     serial=$(($(cat "$state/serial" 2>/dev/null || echo 0) + 1))
-    mkdir -p "$state/generations/$1" &&
+    mkdir -p "$state/generations/$1" && store_tree "$state/generations/$1" &&
         staged_rows managed >"$state/generations/$1/manifest.new" &&
         printf '%s\n' "$1" >"$state/current.new" && printf '%s\n' "$serial" >"$state/serial.new" &&
         sync "$state/generations/$1/manifest.new" "$state/current.new" "$state/serial.new" &&
         mv -f "$state/generations/$1/manifest.new" "$state/generations/$1/manifest" &&
         mv -f "$state/current.new" "$state/current" && mv -f "$state/serial.new" "$state/serial" &&
-        rm -f "$state/unfinished" && sync "$state"
+        rm -f "$state/unfinished" "$state/activating" && sync "$state"
 }
 
 # Which services are owed a restart if this breaks off: a file that is in place says
@@ -261,8 +273,16 @@ note_unfinished() {
         mv -f "$state/unfinished.new" "$state/unfinished" && sync "$state"
 }
 
+# What this transaction is about to leave: should it break off, its own files are not
+# taken for somebody else's.
+note_activating() {
+    staged_rows managed >"$state/activating.new" && sync "$state/activating.new" &&
+        mv -f "$state/activating.new" "$state/activating" && sync "$state"
+}
+
 act() {
-    staged_rows act >"$stage/journal" && sync "$stage/journal" && note_unfinished || return 1
+    staged_rows act >"$stage/journal" && sync "$stage/journal" && note_unfinished &&
+        note_activating || return 1
     while IFS="$tab" read -r step first second third fourth fifth <&4; do
         section step "$step $first"
         if ! "do_$step" "$first" "$second" "$third" "$fourth" "$fifth" >"$stage/output" 2>&1 4<&-; then

@@ -10,7 +10,7 @@ from support.generations import GENERATION, MAIN_CF, MAP, USERS, fulfilled, stat
 from provisioner.diagnostics import ExitCode, MailprovError
 from provisioner.model.secrets import PasswordHash
 from provisioner.plan.change import Action
-from provisioner.plan.diff import diff_generation
+from provisioner.plan.diff import diff_generation, left_by
 from provisioner.plan.facts import AccountState, Facts, FileState, Introduction, UnitState
 from provisioner.plan.generation import Account, Generation, Group
 
@@ -117,7 +117,7 @@ def test_a_file_that_left_the_site_is_removed_only_if_mailprov_wrote_it() -> Non
     facts = fulfilled()
     introduction = replace(
         facts.introduction,
-        managed_files=facts.introduction.managed_files | {"/etc/postfix/mailprov/old"},
+        left={**facts.introduction.left, "/etc/postfix/mailprov/old": left_by(MAP)},
     )
     got = steps(GENERATION, replace(facts, introduction=introduction))
     assert ("remove", "file", "/etc/postfix/mailprov/old") in got
@@ -186,7 +186,7 @@ def test_a_service_that_left_the_host_is_retired_before_its_files_go() -> None:
     introduction = replace(
         facts.introduction,
         managed_units=frozenset({"unbound.service", "postfix.service"}),
-        managed_files=facts.introduction.managed_files | {"/etc/unbound/unbound.conf"},
+        left={**facts.introduction.left, "/etc/unbound/unbound.conf": left_by(MAIN_CF)},
     )
     got = steps(GENERATION, replace(facts, introduction=introduction))
     assert got[:2] == [
@@ -207,8 +207,8 @@ def test_a_secret_of_the_host_keeps_its_owner_and_mode() -> None:
 def test_the_operators_certificate_gives_way_to_one_of_the_hosts_own() -> None:
     (recipe,) = GENERATION.recipes
     facts = fulfilled()
-    managed = facts.introduction.managed_files | {recipe.path}
-    facts = replace(facts, introduction=replace(facts.introduction, managed_files=managed))
+    left = {**facts.introduction.left, recipe.path: left_by(MAIN_CF)}
+    facts = replace(facts, introduction=replace(facts.introduction, left=left))
     got = steps(GENERATION, facts)
     assert ("create", "secret", recipe.path) in got
     assert ("remove", "file", recipe.path) not in got

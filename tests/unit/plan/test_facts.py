@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from provisioner.model.names import MailAddress
-from provisioner.plan.facts import parse_facts, parse_introduction, parse_units
+from provisioner.plan.facts import LeftFile, parse_facts, parse_introduction, parse_units
 
 INTRODUCTION = """\
 @platform
@@ -16,8 +16,10 @@ dovecot\t2.3.19.1
 @generation
 0123456789abcdef
 @managed
-file\t/etc/postfix/main.cf
+file\t/etc/postfix/main.cf\t0a1b\troot\tpostfix\t0640\t0
 account\talice
+@activating
+file\t/etc/postfix/main.cf\t2c3d\troot\troot\t0644\t1
 @credentials
 # Managed by mailprov
 alice@example.org\ttag\t{BLF-CRYPT}$2b$12$x
@@ -60,7 +62,10 @@ def test_the_introduction_tells_platform_versions_and_what_was_left() -> None:
     assert (got.os_release["ID"], got.os_release["VERSION_ID"]) == ("debian", "12")
     assert got.versions == {"postfix": "3.7.11", "dovecot": "2.3.19.1"}
     assert got.generation == "0123456789abcdef"
-    assert got.managed_files == {"/etc/postfix/main.cf"}
+    path = "/etc/postfix/main.cf"
+    assert got.managed_files == {path}
+    assert got.left == {path: LeftFile("0a1b", "root", "postfix", 0o640, secret=False)}
+    assert got.activating == {path: LeftFile("2c3d", "root", "root", 0o644, secret=True)}
     assert got.managed_accounts == {"alice"}
     assert got.credentials[MailAddress("alice@example.org")].tag == "tag"
 

@@ -1,0 +1,82 @@
+"""Drift: what somebody else did to the files of mailprov since the last transaction.
+
+Three states of a file meet here: what the last transaction left, what is on the host
+now, and what the site wants. A file that is not as it was left has drifted, unless it
+is what the site wants anyway: then there is nothing to decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from provisioner.plan.change import Drift
+from provisioner.plan.facts import Facts, FileState, LeftFile
+from provisioner.plan.file_diff import file_problems, in_words, ownership_problems, unified_diff
+from provisioner.plan.generation import Generation
+from provisioner.probes.hosts import FileProblem
+from provisioner.render.artifact import Artifact
+
+
+def find_drift(generation: Generation, facts: Facts) -> dict[str, Drift]:
+    """Return the files that drifted, by path."""
+    return {drift.path: drift for drift in _drifts(generation, facts)}
+
+
+def without_drift(generation: Generation, facts: Facts, drifted: frozenset[str]) -> Facts:
+    """Return the facts as if the files that drifted were what the site wants.
+
+    A plan made of these leaves the files alone.
+    """
+    files = dict(facts.files)
+    wanted = {artifact.path: artifact for artifact in generation.artifacts}
+    for path in drifted & wanted.keys():
+        artifact = wanted[path]
+        files[path] = FileState(
+            "regular file", artifact.owner, artifact.group, artifact.mode, artifact.sha256
+        )
+    stale = drifted - wanted.keys()
+    left = {path: file for path, file in facts.introduction.left.items() if path not in stale}
+    return replace(facts, files=files, introduction=replace(facts.introduction, left=left))
+
+
+def _drifts(generation: Generation, facts: Facts) -> Iterator[Drift]:
+    wanted = {artifact.path: artifact for artifact in generation.artifacts}
+    recipes = {recipe.path for recipe in generation.recipes}
+    for path, left in facts.introduction.left.items():
+        if path in recipes:
+            continue  # made anew by the host: nothing of what is there is kept
+        state, artifact = facts.files.get(path), wanted.get(path)
+        if artifact is None and state is None:
+            continue  # no longer wanted, and no longer there
+        if artifact is not None and not file_problems(artifact, state):
+            continue
+        begun = facts.introduction.activating.get(path)
+        if begun and not _left_problems(path, begun, state):
+            continue  # a transaction that broke off came as far as this
+        if problems := _left_problems(path, left, state):
+            diff = "" if left.secret else _diff(path, state, _left_content(path, artifact, facts))
+            yield Drift(path, in_words(problems), diff)
+
+
+def _left_problems(path: str, left: LeftFile, state: FileState | None) -> tuple[FileProblem, ...]:
+    if state is None:
+        return (FileProblem("missing", "", path),)
+    problems = []
+    if not state.is_regular:
+        problems.append(FileProblem("kind", state.kind, "regular file"))
+    if state.sha256 != left.sha256:
+        problems.append(FileProblem("content", "", ""))
+    return (*problems, *ownership_problems(left, state))
+
+
+def _left_content(path: str, artifact: Artifact | None, facts: Facts) -> bytes | None:
+    if artifact is not None and artifact.sha256 == facts.introduction.left[path].sha256:
+        return artifact.content
+    return facts.left_contents.get(path)
+
+
+def _diff(path: str, state: FileState | None, left: bytes | None) -> str:
+    if state is None or state.content is None or left is None:
+        return ""
+    return unified_diff(left, state.content, f"{path} (as applied)", f"{path} (on the host)")

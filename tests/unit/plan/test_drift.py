@@ -1,0 +1,125 @@
+"""What was left, what is there and what is wanted: each of the ways the three can differ."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from support.generations import GENERATION, MAIN_CF, USERS, fulfilled, state_of, with_file
+
+from provisioner.plan.change import Action, Plan
+from provisioner.plan.diff import diff_generation, left_by
+from provisioner.plan.facts import Facts, FileState, LeftFile
+from provisioner.render.artifact import Artifact
+
+EDITED = b"a = 1\nb = 2\nmynetworks = 0.0.0.0/0\n"
+OLD = replace(MAIN_CF, content=b"a = 1\nb = 1\n")
+GONE = replace(MAIN_CF, path="/etc/postfix/mailprov/old")
+
+
+def edited(artifact: Artifact = MAIN_CF, content: bytes = EDITED) -> FileState:
+    """Return the state of a file into which somebody wrote."""
+    state = state_of(replace(artifact, content=content))
+    return replace(state, content=None if artifact.secret else content)
+
+
+def left(facts: Facts, path: str, file: LeftFile) -> Facts:
+    """Return the facts of a host whose last transaction left the file so."""
+    introduction = facts.introduction
+    return replace(
+        facts, introduction=replace(introduction, left={**introduction.left, path: file})
+    )
+
+
+def file_steps(plan: Plan) -> list[tuple[str, str]]:
+    return [(change.action.value, change.name) for change in plan.changes if change.kind == "file"]
+
+
+def test_an_edit_is_drift_and_is_shown_from_what_was_left_to_what_is_there() -> None:
+    plan = diff_generation(GENERATION, with_file(fulfilled(), MAIN_CF.path, edited()))
+    (drift,) = plan.drift
+    assert (drift.path, drift.what) == (MAIN_CF.path, "content differs")
+    assert "+mynetworks = 0.0.0.0/0\n" in drift.diff
+    assert "(as applied)" in drift.diff
+
+
+def test_an_edit_and_a_change_of_the_site_are_told_apart() -> None:
+    facts = with_file(fulfilled(), MAIN_CF.path, edited())
+    facts = replace(left(facts, MAIN_CF.path, left_by(OLD)), left_contents={OLD.path: OLD.content})
+    (change,) = (change for change in diff_generation(GENERATION, facts).changes if change.drift)
+    assert change.drift is not None
+    assert "-b = 1\n+b = 2\n+mynetworks" in change.drift.diff
+    assert "-mynetworks = 0.0.0.0/0\n" in change.diff
+
+
+def test_a_change_of_the_site_alone_is_no_drift() -> None:
+    facts = with_file(fulfilled(), MAIN_CF.path, replace(state_of(OLD), content=OLD.content))
+    plan = diff_generation(GENERATION, left(facts, MAIN_CF.path, left_by(OLD)))
+    assert (plan.drift, file_steps(plan)) == ((), [("update", MAIN_CF.path)])
+
+
+def test_an_edit_that_the_site_took_over_is_noted_and_undoes_nothing() -> None:
+    plan = diff_generation(GENERATION, left(fulfilled(), MAIN_CF.path, left_by(OLD)))
+    assert plan.drift == ()
+    assert [change.kind for change in plan.changes] == ["record"]
+
+
+def test_what_a_broken_off_transaction_wrote_itself_is_no_drift() -> None:
+    facts = with_file(fulfilled(), MAIN_CF.path, edited())
+    begun = {MAIN_CF.path: left_by(replace(MAIN_CF, content=EDITED))}
+    facts = replace(facts, introduction=replace(facts.introduction, activating=begun))
+    plan = diff_generation(GENERATION, facts)
+    assert (plan.drift, file_steps(plan)) == ((), [("update", MAIN_CF.path)])
+
+
+@pytest.mark.parametrize(
+    ("state", "what"),
+    [
+        (replace(state_of(MAIN_CF), mode=0o666), "mode is 0666, wanted 0644"),
+        (replace(state_of(MAIN_CF), group="alice"), "group is alice, wanted root"),
+        (None, "missing"),
+        (
+            FileState("symbolic link", "root", "root", 0o644, MAIN_CF.sha256),
+            "kind is symbolic link, wanted regular file",
+        ),
+    ],
+)
+def test_owner_mode_kind_and_absence_count_like_content(state: FileState | None, what: str) -> None:
+    plan = diff_generation(GENERATION, with_file(fulfilled(), MAIN_CF.path, state))
+    assert [drift.what for drift in plan.drift] == [what]
+
+
+def test_a_secret_file_drifts_without_showing_its_content() -> None:
+    facts = with_file(fulfilled(), USERS.path, edited(USERS, b"eve:{X}other-hash\n"))
+    plan = diff_generation(GENERATION, facts)
+    assert [(drift.path, drift.diff) for drift in plan.drift] == [(USERS.path, "")]
+    assert "other-hash" not in repr(plan)
+    assert "secret-hash" not in repr(plan)
+
+
+def test_an_edited_file_that_left_the_site_is_drift_too() -> None:
+    facts = left(with_file(fulfilled(), GONE.path, edited(GONE)), GONE.path, left_by(GONE))
+    facts = replace(facts, left_contents={GONE.path: GONE.content})
+    plan = diff_generation(GENERATION, facts)
+    assert file_steps(plan) == [("remove", GONE.path)]
+    assert "+mynetworks" in plan.drift[0].diff
+
+
+def test_keeping_drift_leaves_the_file_alone_and_remembers_how_it_was_left() -> None:
+    facts = with_file(fulfilled(), MAIN_CF.path, edited())
+    facts = with_file(facts, USERS.path, None)
+    facts = left(with_file(facts, GONE.path, edited(GONE)), GONE.path, left_by(GONE))
+    facts = left(facts, USERS.path, left_by(USERS))
+    plan = diff_generation(GENERATION, facts, keep_drift=True)
+    assert (plan.drift, file_steps(plan)) == ((), [])
+    assert plan.kept == {
+        MAIN_CF.path: left_by(MAIN_CF),
+        USERS.path: left_by(USERS),
+        GONE.path: left_by(GONE),
+    }
+    assert not any(change.action is Action.RELOAD for change in plan.changes)
+
+
+def test_keeping_drift_where_nothing_else_is_to_do_changes_nothing() -> None:
+    facts = with_file(fulfilled(), MAIN_CF.path, edited())
+    assert diff_generation(GENERATION, facts, keep_drift=True).changes == ()
