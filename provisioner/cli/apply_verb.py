@@ -22,7 +22,7 @@ from provisioner.cli.terminal import show_diagnostics
 from provisioner.clients.asking import SiteAsker
 from provisioner.diagnostics import ExitCode, MailprovError
 from provisioner.probes.finding import Verdict
-from provisioner.workflow.apply import HostOutcome, apply_site
+from provisioner.workflow.apply import CONFIRM_WITHIN, ApplyOptions, HostOutcome, apply_site
 from provisioner.workflow.plan import DriftDecision
 from provisioner.workflow.verify import verify_site
 
@@ -30,6 +30,15 @@ from provisioner.workflow.verify import verify_site
 @click.command("apply")
 @host_options
 @click.option("--overwrite-drift", is_flag=True, help="Undo what was edited on the hosts.")
+@click.option(
+    "--confirm-within",
+    "within",
+    type=click.IntRange(10, 3600),
+    default=CONFIRM_WITHIN,
+    show_default=True,
+    metavar="SECONDS",
+    help="A configuration that is not confirmed by then is taken back by the host itself.",
+)
 @click.option("--keep-drift", is_flag=True, help="Leave files alone that were edited there.")
 def command(  # noqa: PLR0913 click hands over every option
     site_file: Path,
@@ -39,18 +48,20 @@ def command(  # noqa: PLR0913 click hands over every option
     accept_new: bool,
     overwrite_drift: bool,
     keep_drift: bool,
+    within: int,
 ) -> int:
     """Bring every host to what the site file says, then verify it.
 
     Nothing live is touched before the new configuration has passed the daemons' own
     checks. With nothing to change, nothing is written and nothing is probed. Files that
-    were edited on a host since the last apply are not overwritten unless you say so.
+    were edited on a host since the last apply are not overwritten unless you say so. A new
+    configuration has to prove itself with real mail; else each host returns to the old one.
     """
-    decision = _decision(overwrite=overwrite_drift, keep=keep_drift)
+    options = ApplyOptions(_decision(overwrite=overwrite_drift, keep=keep_drift), within)
     verdict: Verdict | None = None
     unverified: tuple[MailprovError, ...] = ()
     with open_run(site_file, limit, accept_new=accept_new, quiet=as_json) as run:
-        outcomes = apply_site(run, decision)
+        outcomes = apply_site(run, SiteAsker, options)
         errors = tuple(outcome.error for outcome in outcomes if outcome.error)
         if not errors and anything_changed(outcomes):
             kept = {outcome.host: outcome.kept for outcome in outcomes}

@@ -55,6 +55,8 @@ def _lines(survey: SitePlan) -> Iterator[str]:
     for notice in dict.fromkeys(notices):
         yield f"note: {notice}"
     for host, plan in survey.plans.items():
+        if plan.pending:
+            yield f"note: {host}: what {plan.pending.owner} applied is not confirmed yet"
         yield from _host_lines(host, plan)
     if not survey.plans:
         return

@@ -25,6 +25,7 @@ _COLOURS = {
     "failed": "red",
     "remove": "red",
     "not started": "red",
+    "returned": "red",
     "warning": "yellow",
     "update": "yellow",
 }

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
-from provisioner.plan.facts import LeftFile
+from provisioner.plan.facts import LeftFile, Pending
 from provisioner.plan.generation import Generation
+from provisioner.render.artifact import Plane
 
 Kind = Literal[
     "package", "group", "account", "password", "directory", "secret", "file", "unit", "record"
@@ -49,7 +50,8 @@ class Change:
 
     reason: why, in words for an operator. diff: unified diff of a file's content,
     empty where there is none to show; a secret's content never gets here. drift: what
-    somebody else did to the file, which the change would undo.
+    somebody else did to the file, which the change would undo. plane: a change of the
+    directory is in force at once, one of the configuration has to be confirmed.
     """
 
     kind: Kind
@@ -58,6 +60,7 @@ class Change:
     reason: str
     diff: str = field(default="", repr=False)
     drift: Drift | None = None
+    plane: Plane = Plane.CONFIGURATION
 
     def as_json(self) -> dict[str, object]:
         """Return the change as a JSON object; what is empty is left out."""
@@ -79,6 +82,7 @@ class Plan:
     """The changes from the facts to the generation, in the order of the transaction.
 
     serial: the host's last transaction when it was observed; the plan holds after no other.
+    pending: a configuration that is in force there and not confirmed.
     kept: files that drifted and stay as somebody made them, with how the last transaction
     had left them: compared with that, they will still be drift.
     """
@@ -87,6 +91,7 @@ class Plan:
     changes: tuple[Change, ...]
     serial: str = ""
     kept: Mapping[str, LeftFile] = field(default_factory=dict)
+    pending: Pending | None = None
 
     @property
     def drift(self) -> tuple[Drift, ...]:

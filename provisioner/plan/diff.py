@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
-from provisioner.plan.change import Action, Change, Plan
+from provisioner.plan.change import Action, Change, Kind, Plan
 from provisioner.plan.drift import find_drift, without_drift
 from provisioner.plan.facts import AccountState, Facts, LeftFile
 from provisioner.plan.file_diff import (
@@ -27,6 +27,9 @@ from provisioner.plan.generation import Account, Generation, Recipe, Unit
 from provisioner.platforms.record import Daemon
 from provisioner.render.artifact import Artifact, Plane
 from provisioner.render.postfix_restart import needs_restart
+
+DIRECTORY = "directory"
+"""The name under which a plan has the host remember its users."""
 
 # Who reads what a recipe makes: its keys and certificates are read at start and reload.
 _RECIPE_READERS: dict[str, tuple[Daemon, ...]] = {
@@ -50,11 +53,12 @@ def diff_generation(generation: Generation, facts: Facts, *, keep_drift: bool = 
             replace(change, drift=drift.get(change.name)) if change.kind == "file" else change
             for change in changes
         ]
-    if changes or not _is_recorded(generation, facts, frozenset(kept)):
-        changes.append(
-            Change("record", generation.id, Action.UPDATE, _record_reason(generation, facts))
-        )
-    return Plan(generation, tuple(changes), facts.introduction.serial, kept)
+    changes += _record_changes(generation, facts, frozenset(kept), changes)
+    if _is_reshaped(generation, facts):
+        changes = [_with_configuration(change) for change in changes]
+    return Plan(
+        generation, tuple(changes), facts.introduction.serial, kept, facts.introduction.pending
+    )
 
 
 def _changes(generation: Generation, facts: Facts) -> list[Change]:
@@ -68,24 +72,68 @@ def _changes(generation: Generation, facts: Facts) -> list[Change]:
     ]
 
 
-def _is_recorded(generation: Generation, facts: Facts, kept: frozenset[str]) -> bool:
-    """Tell whether the host remembers just this: what it has may also have come by hand."""
-    if facts.introduction.generation != generation.id:
+def _is_reshaped(generation: Generation, facts: Facts) -> bool:
+    """Tell whether users' files change their kind, so that old main.cf cannot read new ones."""
+    left = facts.introduction.left
+    before = {path for path, file in left.items() if file.plane is Plane.DIRECTORY}
+    now = {artifact.path for artifact in generation.in_plane(Plane.DIRECTORY)}
+    # What a host remembers for itself, below its own state folder, no daemon reads.
+    return bool(before) and any(path.startswith("/etc/") for path in before ^ now)
+
+
+def _with_configuration(change: Change) -> Change:
+    with_it = change.kind in {"file", "record"}
+    return replace(change, plane=Plane.CONFIGURATION) if with_it else change
+
+
+def _record_changes(
+    generation: Generation, facts: Facts, kept: frozenset[str], changes: list[Change]
+) -> list[Change]:
+    """Return what the host has to remember anew: what it has may also have come by hand."""
+    records = []
+    planes = {change.plane for change in changes if change.kind != "package"}
+    if Plane.DIRECTORY in planes or not _remembers(Plane.DIRECTORY, generation, facts, kept):
+        reason = "users, aliases or passwords"
+        records.append(_of_directory("record", DIRECTORY, Action.UPDATE, reason))
+    if Plane.CONFIGURATION in planes or not _remembers(
+        Plane.CONFIGURATION, generation, facts, kept
+    ):
+        reason = _record_reason(generation, facts)
+        records.append(Change("record", generation.id, Action.UPDATE, reason))
+    return records
+
+
+def _remembers(plane: Plane, generation: Generation, facts: Facts, kept: frozenset[str]) -> bool:
+    introduction = facts.introduction
+    left = {
+        path: file
+        for path, file in introduction.left.items()
+        if path not in kept and file.plane is plane
+    }
+    if left != {a.path: left_by(a) for a in generation.in_plane(plane) if a.path not in kept}:
         return False
-    left = {path: file for path, file in facts.introduction.left.items() if path not in kept}
-    wanted = {a.path: left_by(a) for a in generation.artifacts if a.path not in kept}
-    return left == wanted
+    if plane is Plane.CONFIGURATION:
+        return introduction.generation == generation.id
+    people = {account.name for account in generation.accounts if not account.system}
+    return introduction.managed_accounts == people
 
 
 def left_by(artifact: Artifact) -> LeftFile:
     """Return the state in which a transaction leaves the artifact's file."""
-    return LeftFile(artifact.sha256, artifact.owner, artifact.group, artifact.mode, artifact.secret)
+    return LeftFile(
+        artifact.plane,
+        artifact.sha256,
+        artifact.owner,
+        artifact.group,
+        artifact.mode,
+        artifact.secret,
+    )
 
 
 def _record_reason(generation: Generation, facts: Facts) -> str:
     before = facts.introduction.generation
     if before == generation.id:
-        return "users, aliases or files changed, configuration stays"
+        return "the generation stays"
     return f"was generation {before}" if before else "first generation of this host"
 
 
@@ -98,7 +146,7 @@ def _package_changes(generation: Generation, facts: Facts) -> Iterator[Change]:
 def _group_changes(generation: Generation, facts: Facts) -> Iterator[Change]:
     for group in generation.groups:
         if group.name not in facts.groups:
-            yield Change("group", group.name, Action.CREATE, "missing")
+            yield _of_directory("group", group.name, Action.CREATE, "missing")
 
 
 def _account_changes(generation: Generation, facts: Facts) -> Iterator[Change]:
@@ -106,13 +154,13 @@ def _account_changes(generation: Generation, facts: Facts) -> Iterator[Change]:
     for account in generation.accounts:
         state = facts.accounts.get(account.name)
         if state is None:
-            yield Change("account", account.name, Action.CREATE, "missing")
+            yield _of_directory("account", account.name, Action.CREATE, "missing")
         elif account.system:
             continue
         elif not _is_ours(account, state, facts):
             strangers.append(_stranger(generation, account, state))
         elif reason := _account_difference(account, state, facts):
-            yield Change("account", account.name, Action.UPDATE, reason)
+            yield _of_directory("account", account.name, Action.UPDATE, reason)
         yield from _password_change(account, state)
     if strangers:
         raise MailprovError(strangers, ExitCode.REFUSED)
@@ -120,7 +168,12 @@ def _account_changes(generation: Generation, facts: Facts) -> Iterator[Change]:
     for name in sorted(facts.introduction.managed_accounts - wanted):
         state = facts.accounts.get(name)
         if state and not (state.password or "").startswith("!"):
-            yield Change("account", name, Action.LOCK, "no longer in the site; its mail is kept")
+            reason = "no longer in the site; its mail is kept"
+            yield _of_directory("account", name, Action.LOCK, reason)
+
+
+def _of_directory(kind: Kind, name: str, action: Action, reason: str) -> Change:
+    return Change(kind, name, action, reason, plane=Plane.DIRECTORY)
 
 
 def _is_ours(account: Account, state: AccountState, facts: Facts) -> bool:
@@ -159,7 +212,7 @@ def _password_change(account: Account, state: AccountState | None) -> Iterator[C
         return
     if state is None or state.password != password_text(account):
         reason = "locked" if account.locked else "new" if state is None else "differs"
-        yield Change("password", account.name, Action.UPDATE, reason)
+        yield _of_directory("password", account.name, Action.UPDATE, reason)
 
 
 def _directory_changes(generation: Generation, facts: Facts) -> Iterator[Change]:
@@ -206,7 +259,8 @@ def _service_changes(generation: Generation, facts: Facts) -> Iterator[Change]:
     for name in sorted(facts.introduction.managed_units - units):
         yield Change("unit", name, Action.RETIRE, "no longer part of this host")
     for path in stale:
-        yield Change("file", path, Action.REMOVE, "no longer part of the site")
+        plane = facts.introduction.left[path].plane
+        yield Change("file", path, Action.REMOVE, "no longer part of the site", plane=plane)
 
 
 def _first_reader(artifact: Artifact, generation: Generation) -> Unit | None:
@@ -241,7 +295,9 @@ def _unit_changes(
     elif causes := [artifact.path for artifact in changed if _needs_restart(artifact, facts)]:
         yield Change("unit", unit.name, Action.RESTART, _because(causes))
     elif names:
-        yield Change("unit", unit.name, Action.RELOAD, _because(names))
+        by_users = not recipes and all(a.plane is Plane.DIRECTORY for a in changed)
+        plane = Plane.DIRECTORY if by_users else Plane.CONFIGURATION
+        yield Change("unit", unit.name, Action.RELOAD, _because(names), plane=plane)
 
 
 def _needs_restart(artifact: Artifact, facts: Facts) -> bool:

@@ -18,17 +18,32 @@ from dataclasses import dataclass, field
 from provisioner.model.names import MailAddress
 from provisioner.model.secrets import KnownCredential, PasswordHash
 from provisioner.plan.status_facts import StatusFacts, parse_status
+from provisioner.render.artifact import Plane
 
 
 @dataclass(frozen=True)
 class LeftFile:
     """A managed file as the last transaction left it; mode: permission bits."""
 
+    plane: Plane
     sha256: str
     owner: str
     group: str
     mode: int
     secret: bool
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A transaction that is in force and not confirmed.
+
+    armed: the host will return by itself, so somebody may still confirm it.
+    """
+
+    serial: str
+    generation: str
+    owner: str
+    armed: bool
 
 
 @dataclass(frozen=True)
@@ -48,6 +63,7 @@ class Introduction:
     managed_accounts: frozenset[str] = frozenset()
     managed_units: frozenset[str] = frozenset()
     serial: str = ""
+    pending: Pending | None = None
     unfinished: frozenset[str] = frozenset()
     activating: Mapping[str, LeftFile] = field(default_factory=dict)
     credentials: Mapping[MailAddress, KnownCredential] = field(default_factory=dict, repr=False)
@@ -143,16 +159,23 @@ def parse_introduction(lines: Iterable[str]) -> Introduction:
     """Return the first flight's facts from its lines (without line ends)."""
     sections = {name: body for name, _, body in _sections(lines)}
     managed = [row.split("\t") for row in sections.get("managed", [])]
+    directory = [row.split("\t") for row in sections.get("directory", [])]
+    activating = [row.split("\t") for row in sections.get("activating", [])]
+    serial, _, generation = next(iter(sections.get("head", [])), "").partition("\t")
     return Introduction(
         os_release=parse_os_release(sections.get("platform", [])),
         versions=dict(_pairs(sections.get("daemons", []))),
-        generation=next(iter(sections.get("generation", [])), None),
-        left=_left_files(managed),
-        managed_accounts=frozenset(row[1] for row in managed if row[0] == "account"),
+        generation=generation or None,
+        left={
+            **_left_files(managed, Plane.CONFIGURATION),
+            **_left_files(directory, Plane.DIRECTORY),
+        },
+        managed_accounts=frozenset(row[1] for row in directory if row[0] == "account"),
         managed_units=frozenset(row[1] for row in managed if row[0] == "unit"),
-        serial=next(iter(sections.get("serial", [])), ""),
+        serial=serial,
+        pending=_pending(sections.get("pending", [])),
         unfinished=frozenset(sections.get("unfinished", [])),
-        activating=_left_files(row.split("\t") for row in sections.get("activating", [])),
+        activating=_left_files(activating, Plane.DIRECTORY),
         credentials=parse_credentials(sections.get("credentials", [])),
     )
 
@@ -255,10 +278,18 @@ def _contents(sections: Iterable[Section], kind: str) -> Mapping[str, bytes]:
     }
 
 
-def _left_files(rows: Iterable[list[str]]) -> Mapping[str, LeftFile]:
+def _pending(rows: list[str]) -> Pending | None:
+    if not rows:
+        return None
+    about = dict(_pairs(rows))
+    serial, generation, owner = (about.get(key, "") for key in ("serial", "generation", "owner"))
+    return Pending(serial, generation, owner, armed="armed" in about)
+
+
+def _left_files(rows: Iterable[list[str]], plane: Plane) -> Mapping[str, LeftFile]:
     files = (row for row in rows if row[0] == "file")
     return {
-        path: LeftFile(sha256, owner, group, int(mode, 8), flag == "1")
+        path: LeftFile(plane, sha256, owner, group, int(mode, 8), flag == "1")
         for _, path, sha256, owner, group, mode, flag in files
     }
 

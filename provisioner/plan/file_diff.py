@@ -9,20 +9,21 @@ from provisioner.plan.change import Action, Change
 from provisioner.plan.facts import FileState, LeftFile
 from provisioner.plan.generation import Directory, Recipe
 from provisioner.probes.hosts import FileProblem
-from provisioner.render.artifact import Artifact
+from provisioner.render.artifact import Artifact, Plane
 
 
 def diff_file(artifact: Artifact, state: FileState | None) -> Iterator[Change]:
     """Yield the change that the file needs, if any."""
     if state is None:
         diff = _unified(artifact, None)
-        yield Change("file", artifact.path, Action.CREATE, "missing", diff)
+        yield Change("file", artifact.path, Action.CREATE, "missing", diff, plane=artifact.plane)
         return
     if problems := file_problems(artifact, state):
         content_differs = state.sha256 != artifact.sha256
         diff = _unified(artifact, state.content) if content_differs else ""
         hidden = " (secret, not shown)" if content_differs and artifact.secret else ""
-        yield Change("file", artifact.path, Action.UPDATE, in_words(problems) + hidden, diff)
+        reason = in_words(problems) + hidden
+        yield Change("file", artifact.path, Action.UPDATE, reason, diff, plane=artifact.plane)
 
 
 def file_problems(artifact: Artifact, state: FileState | None) -> tuple[FileProblem, ...]:
@@ -70,11 +71,10 @@ def in_words(problems: Iterable[FileProblem]) -> str:
 
 def diff_directory(directory: Directory, state: FileState | None) -> Iterator[Change]:
     """Yield the change that the directory needs, if any."""
-    if state is None:
-        yield Change("directory", directory.path, Action.CREATE, "missing")
-        return
     if problems := access_problems(directory, state):
-        yield Change("directory", directory.path, Action.UPDATE, in_words(problems))
+        action = Action.CREATE if state is None else Action.UPDATE
+        reason = in_words(problems)
+        yield Change("directory", directory.path, action, reason, plane=Plane.DIRECTORY)
 
 
 def _unified(artifact: Artifact, before: bytes | None) -> str:

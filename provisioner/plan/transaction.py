@@ -9,10 +9,16 @@ words are those of provisioner/ssh/remote/transact.sh:
     recipe KIND PATH SUBJECT                a secret to be made
     remove PATH                             a file to be removed
     managed file PATH SHA256 OWNER GROUP MODE SECRET
-    managed account|unit NAME               what the new generation manages, as it is left
+    managed unit NAME                       the configuration, as it is to be left
+    directory file … | directory account NAME
+                                            the directory, likewise
     store PATH N                            what the generation wants at PATH, to remember
+    undo PATH                               what is there now comes back unless confirmed
+    adopt                                   remember the directory when it is confirmed
+    soften PATH                             main.cf, where Postfix is to bounce nothing meanwhile
     expect SERIAL                           the transaction that the plan was made after
-    act STEP ARGUMENT…                      do this, in this order
+    act-directory STEP ARGUMENT…            do this, in this order; it is in force at once
+    act-configuration STEP ARGUMENT…        then this, which is pending until it is confirmed
 """
 
 from __future__ import annotations
@@ -23,7 +29,7 @@ from collections.abc import Iterator
 from typing import TypeVar
 
 from provisioner.plan.change import Action, Change, Plan
-from provisioner.plan.diff import left_by, password_text
+from provisioner.plan.diff import DIRECTORY, left_by, password_text
 from provisioner.plan.generation import Generation, Recipe
 from provisioner.render.artifact import Plane
 
@@ -35,7 +41,9 @@ def pack_transaction(plan: Plan) -> bytes:
     """Return the archive of a plan's changes, packages left out (they come before)."""
     contents: list[bytes] = []
     rows = [("expect", plan.serial), *_check_rows(plan), *_managed_rows(plan)]
+    rows += _directory_rows(plan)
     rows += _store_rows(plan.generation, contents)
+    rows += _undo_rows(plan)
     rows += _action_rows(plan, contents)
     text = "".join("\t".join(row) + "\n" for row in rows)
     buffer = io.BytesIO()
@@ -63,18 +71,42 @@ def _check_rows(plan: Plan) -> Iterator[Row]:
 
 
 def _managed_rows(plan: Plan) -> Iterator[Row]:
-    generation = plan.generation
-    left = {artifact.path: left_by(artifact) for artifact in generation.artifacts}
+    for row in _left_rows(plan, Plane.CONFIGURATION):
+        yield ("managed", *row)
+    for unit in plan.generation.units:
+        yield ("managed", "unit", unit.name)
+
+
+def _directory_rows(plan: Plan) -> Iterator[Row]:
+    for row in _left_rows(plan, Plane.DIRECTORY):
+        yield ("directory", *row)
+    for account in plan.generation.accounts:
+        if not account.system:
+            yield ("directory", "account", account.name)
+
+
+def _left_rows(plan: Plan, plane: Plane) -> Iterator[Row]:
+    left = {artifact.path: left_by(artifact) for artifact in plan.generation.artifacts}
     left.update(plan.kept)
     for path, file in left.items():
-        secret = "1" if file.secret else "0"
-        mode = f"{file.mode:04o}"
-        yield ("managed", "file", path, file.sha256, file.owner, file.group, mode, secret)
-    for account in generation.accounts:
-        if not account.system:
-            yield ("managed", "account", account.name)
-    for unit in generation.units:
-        yield ("managed", "unit", unit.name)
+        if file.plane is plane:
+            secret = "1" if file.secret else "0"
+            mode = f"{file.mode:04o}"
+            yield ("file", path, file.sha256, file.owner, file.group, mode, secret)
+
+
+def _undo_rows(plan: Plan) -> Iterator[Row]:
+    changes = [change for change in plan.transaction if change.plane is Plane.CONFIGURATION]
+    paths = [change.name for change in changes if change.kind == "file"]
+    postfix = any(unit.daemon == "postfix" for unit in plan.generation.units)
+    if postfix and any(change.kind != "record" for change in changes):
+        config = plan.generation.platform.daemons["postfix"].config_dir
+        yield ("soften", f"{config}/main.cf")
+        paths.append(f"{config}/main.cf")
+    if any(change.name == DIRECTORY for change in changes if change.kind == "record"):
+        yield ("adopt",)
+    for path in dict.fromkeys(paths):
+        yield ("undo", path)
 
 
 def _store_rows(generation: Generation, contents: list[bytes]) -> Iterator[Row]:
@@ -87,15 +119,32 @@ def _store_rows(generation: Generation, contents: list[bytes]) -> Iterator[Row]:
 
 def _action_rows(plan: Plan, contents: list[bytes]) -> list[Row]:
     rows: list[Row] = []
-    acts: list[Row] = []
     prepared = False
-    for change in plan.transaction:
-        if change.kind in {"secret", "file", "unit"} and not prepared:
-            acts.append(("act", "prepare"))
-            prepared = True
-        rows += _declaration_rows(plan.generation, change, contents)
-        acts += _step_rows(plan.generation, change, contents)
-    return rows + acts
+    for plane in (Plane.DIRECTORY, Plane.CONFIGURATION):
+        acts: list[Row] = []
+        for change in plan.transaction:
+            if change.plane is not plane:
+                continue
+            if change.kind in {"secret", "file", "unit"} and not prepared:
+                acts.append(("prepare",))
+                prepared = True
+            rows += _declaration_rows(plan.generation, change, contents)
+            acts += _step_rows(plan.generation, change, contents)
+        rows += [(f"act-{plane}", *act) for act in _begun(plan, plane, acts)]
+    return rows
+
+
+def _begun(plan: Plan, plane: Plane, acts: list[Row]) -> list[Row]:
+    """Return the steps of the configuration behind those that make it pending.
+
+    What has to fail for want of room fails before.
+    """
+    if plane is Plane.DIRECTORY or not any(c.plane is plane for c in plan.transaction):
+        return acts
+    begin: list[Row] = [("begin", plan.generation.id)]
+    begin += [row for row in _undo_rows(plan) if row[0] == "soften"]
+    first = acts[:1] if acts[:1] == [("prepare",)] else []
+    return [*first, *begin, *acts[len(first) :]]
 
 
 def _declaration_rows(
@@ -119,48 +168,48 @@ def _step_rows(generation: Generation, change: Change, contents: list[bytes]) ->
     match change.kind:
         case "group":
             group = _named(generation.groups, "name", change.name)
-            yield ("act", "group", group.name, "system" if group.system else "regular")
+            yield ("group", group.name, "system" if group.system else "regular")
         case "account":
             yield _account_row(generation, change)
         case "password":
             account = _named(generation.accounts, "name", change.name)
             contents.append(f"{account.name}:{password_text(account)}\n".encode())
-            yield ("act", "password", account.name, str(len(contents) - 1))
+            yield ("password", account.name, str(len(contents) - 1))
         case "directory":
             entry = _named(generation.directories, "path", change.name)
-            yield ("act", "directory", entry.path, entry.owner, entry.group, f"{entry.mode:04o}")
+            yield ("directory", entry.path, entry.owner, entry.group, f"{entry.mode:04o}")
         case "secret":
             yield _recipe_row(_named(generation.recipes, "path", change.name), change)
         case "file":
-            yield ("act", "remove" if change.action is Action.REMOVE else "activate", change.name)
+            yield ("remove" if change.action is Action.REMOVE else "activate", change.name)
         case "unit":
             yield from _unit_rows(generation, change)
-        case "record":
-            yield ("act", "record", generation.id)
+        case "record" if change.plane is Plane.DIRECTORY:
+            yield ("record_directory",)
 
 
 def _account_row(generation: Generation, change: Change) -> Row:
     if change.action is Action.LOCK:
-        return ("act", "lock", change.name)
+        return ("lock", change.name)
     account = _named(generation.accounts, "name", change.name)
     kind = "system" if account.system else "person"
-    return ("act", "account", account.name, account.group, account.home, account.shell, kind)
+    return ("account", account.name, account.group, account.home, account.shell, kind)
 
 
 def _recipe_row(recipe: Recipe, change: Change) -> Row:
     if change.action is Action.CREATE:
-        return ("act", "recipe", recipe.kind, recipe.path, recipe.subject)
-    return ("act", "access", recipe.path, recipe.owner, recipe.group, f"{recipe.mode:04o}")
+        return ("recipe", recipe.kind, recipe.path, recipe.subject)
+    return ("access", recipe.path, recipe.owner, recipe.group, f"{recipe.mode:04o}")
 
 
 def _unit_rows(generation: Generation, change: Change) -> Iterator[Row]:
     if change.action is Action.RETIRE:
-        yield ("act", "retire", change.name)
+        yield ("retire", change.name)
         return
     unit = _named(generation.units, "name", change.name)
-    yield ("act", change.action.value, unit.name, unit.running)
+    yield (change.action.value, unit.name, unit.running)
     if unit.daemon == "unbound" and change.action is not Action.ENABLE:
-        yield ("act", "await_resolver")
+        yield ("await_resolver",)
 
 
 def _named(items: tuple[Item, ...], attribute: str, name: str) -> Item:

@@ -70,6 +70,25 @@ class Fleet:
         transport.close()
         raise unreachable(str(host.key), "the run was ended before the host was reached")
 
+    def reopen(self, host: Host) -> Transport:
+        """Return a fresh connection in place of the host's; MailprovError if there is none.
+
+        It proves that the host still lets us in: the one before may only have stayed open.
+        """
+        with self._turn(host):
+            fresh = open_transport(host, self._options, self._reveal)
+        with self._lock:
+            before = self._open.pop(host.key, None)
+            closed = self._closed
+            if not closed:
+                self._open[host.key] = fresh
+        if before:
+            before.close()
+        if closed:
+            fresh.close()
+            raise unreachable(str(host.key), "the run was ended before the host was reached")
+        return fresh
+
     def each(
         self, hosts: Iterable[Host], work: Callable[[Host, Transport], T]
     ) -> Iterator[Answer[T]]:

@@ -3,30 +3,38 @@
 All hosts are observed before any of them is changed, so that a host which cannot be
 reached stops the run while nothing has happened. Packages come next, on all hosts at
 once. Then the transactions: the resolvers first, because the other hosts will ask
-them, and whoever fails stops those that have not begun. A run with nothing to do
-ends after the observation: no lock, nothing written.
+them, and whoever fails stops those that have not begun. A new configuration is pending
+until it has proven itself and is confirmed, over a fresh connection; else the host puts
+the old one back, whether it hears of us or not. A run with nothing to do ends after the
+observation: no lock, nothing written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from provisioner.diagnostics import MailprovError
+from provisioner.diagnostics import Diagnostic, MailprovError
 from provisioner.model.names import HostKey
 from provisioner.model.site import Host, Role
 from provisioner.plan.change import Change, Plan
+from provisioner.workflow.asking import OpenAsker
+from provisioner.workflow.health import check_health
 from provisioner.workflow.plan import DriftDecision, plan_host, plan_site
 from provisioner.workflow.ports import Transport
 from provisioner.workflow.run import Run
 
+CONFIRM_WITHIN = 60
+"""Seconds; see --confirm-within."""
+
 
 class HostStatus(StrEnum):
-    """Where a host stands after an apply."""
+    """Where a host stands after an apply. Returned: the configuration before is in force."""
 
     UNCHANGED = "unchanged"
     CHANGED = "changed"
+    RETURNED = "returned"
     FAILED = "failed"
     NOT_STARTED = "not started"
 
@@ -44,23 +52,38 @@ class HostOutcome:
     error: MailprovError | None = None
 
 
-def apply_site(run: Run, drift: DriftDecision = DriftDecision.REFUSE) -> tuple[HostOutcome, ...]:
-    """Apply the site to the run's hosts and say what became of each, in the site's order."""
-    survey = plan_site(run, drift)
+@dataclass(frozen=True)
+class ApplyOptions:
+    """How an apply is to go about it.
+
+    drift: what becomes of files that somebody edited. within: seconds that a host waits
+    for its new configuration to be confirmed before it returns.
+    """
+
+    drift: DriftDecision = DriftDecision.REFUSE
+    within: int = CONFIRM_WITHIN
+
+
+def apply_site(run: Run, open_asker: OpenAsker, options: ApplyOptions) -> tuple[HostOutcome, ...]:
+    """Apply the site to the run's hosts and say what became of each, in the site's order.
+
+    open_asker: makes the asker by which each host has to prove its new configuration.
+    """
+    survey = plan_site(run, options.drift, settle=True)
     outcomes = {key: _failed(key, error) for key, error in survey.errors.items()}
     plans = dict(survey.plans)
-    waves = _waves(run.hosts)
     if not outcomes:
         lacking = [host for host in run.hosts if plans[host.key].missing_packages]
-        for host, plan, error in _install(run, lacking, plans, drift):
+        for host, plan, error in _install(run, lacking, plans, options.drift):
             if error:
                 outcomes[host] = _failed(host, error)
             elif plan:
                 plans[host] = plan
-    for wave in waves:
+    for wave in _waves(run.hosts):
         if any(outcome.error for outcome in outcomes.values()):
             break
-        outcomes.update(_transact(run, wave, plans, survey.plans))
+        transaction = _Transaction(run, open_asker, options, plans, survey.plans)
+        outcomes.update(transaction.carry_out(wave))
     return tuple(outcomes.get(host.key) or _not_started(host.key) for host in run.hosts)
 
 
@@ -85,30 +108,76 @@ def _install(
         yield answer.host.key, answer.value, answer.error
 
 
-def _transact(
-    run: Run, hosts: Sequence[Host], plans: dict[HostKey, Plan], survey: dict[HostKey, Plan]
-) -> dict[HostKey, HostOutcome]:
-    def work(host: Host, transport: Transport) -> HostOutcome:
-        plan = plans[host.key]
-        packages = tuple(c for c in survey[host.key].changes if c.kind == "package")
-        if plan.changes:
-            run.session(transport).transact(
-                plan, run.owner, lambda text: run.progress.tell(host.key, text)
-            )
+@dataclass(frozen=True)
+class _Transaction:
+    """The transactions of one wave. survey: the plans before packages were installed."""
+
+    run: Run
+    open_asker: OpenAsker
+    options: ApplyOptions
+    plans: Mapping[HostKey, Plan]
+    survey: Mapping[HostKey, Plan]
+
+    def carry_out(self, hosts: Sequence[Host]) -> dict[HostKey, HostOutcome]:
+        # Each answer has either a value or an error.
+        answers = self.run.fleet.each(hosts, self._transact)
+        return {
+            answer.host.key: answer.value or _failed(answer.host.key, answer.error)
+            for answer in answers
+        }
+
+    def _transact(self, host: Host, transport: Transport) -> HostOutcome:
+        plan = self.plans[host.key]
+        packages = tuple(c for c in self.survey[host.key].changes if c.kind == "package")
         changes = (*packages, *plan.changes)
+        error = None
+        if plan.changes:
+            serial = self.run.session(transport).transact(
+                plan,
+                self.run.owner,
+                self.options.within,
+                lambda text: self.run.progress.tell(host.key, text),
+            )
+            error = self._prove(host, serial) if serial else None
         status = HostStatus.CHANGED if changes else HostStatus.UNCHANGED
-        run.progress.tell(host.key, _summary(changes))
-        generation = plan.generation
+        if error:
+            status = HostStatus.RETURNED
+        self.run.progress.tell(host.key, "returned" if error else _summary(changes))
         return HostOutcome(
-            host.key, status, generation.id, changes, tuple(plan.kept), generation.notices
+            host=host.key,
+            status=status,
+            generation=plan.generation.id,
+            changes=changes,
+            kept=tuple(plan.kept),
+            notices=plan.generation.notices,
+            error=error,
         )
 
-    # Each answer has either a value or an error.
-    answers = run.fleet.each(hosts, work)
-    return {
-        answer.host.key: answer.value or _failed(answer.host.key, answer.error)
-        for answer in answers
-    }
+    def _prove(self, host: Host, serial: str) -> MailprovError | None:
+        """Confirm the host's new configuration, or have it return and say why."""
+        try:
+            session = self.run.session(self.run.fleet.reopen(host))
+        except MailprovError as error:
+            raise self._left_alone(host, error) from error
+        try:
+            check_health(self.run, host, session.transport, self.open_asker)
+        except MailprovError as error:
+            session.take_back(serial, error.diagnostics[0].summary)
+            return error
+        session.confirm(serial)
+        return None
+
+    def _left_alone(self, host: Host, error: MailprovError) -> MailprovError:
+        """Return the error with what becomes of a host that nobody reaches any more."""
+        returns = Diagnostic(
+            summary="the new configuration could not be confirmed",
+            where=str(host.key),
+            got="no fresh connection to the host",
+            want="one, to prove that the host can still be reached",
+            fix=f"the host puts the old configuration back by itself within "
+            f"{self.options.within} s; then apply again",
+        )
+        return MailprovError([*error.diagnostics, returns], error.exit_code)
 
 
 def _summary(changes: Sequence[Change]) -> str:

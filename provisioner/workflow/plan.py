@@ -10,6 +10,7 @@ from provisioner.model.names import HostKey
 from provisioner.model.site import Host
 from provisioner.plan.change import Drift, Plan
 from provisioner.plan.diff import diff_generation
+from provisioner.plan.facts import Pending
 from provisioner.workflow.ports import Transport
 from provisioner.workflow.run import Run
 
@@ -35,12 +36,37 @@ class SitePlan:
         return not self.errors and not any(plan.changes for plan in self.plans.values())
 
 
-def plan_host(run: Run, host: Host, transport: Transport, drift: DriftDecision) -> Plan:
-    """Observe one host and return its plan; MailprovError (refused) for drift, if so decided."""
-    plan = diff_generation(*run.observe(host, transport), keep_drift=drift is DriftDecision.KEEP)
+def plan_host(
+    run: Run, host: Host, transport: Transport, drift: DriftDecision, *, settle: bool = False
+) -> Plan:
+    """Observe one host and return its plan.
+
+    settle: first have the host settle what a transaction that broke off left pending.
+    Raises MailprovError, for drift (refused) if so decided.
+    """
+    generation, facts = run.observe(host, transport)
+    if facts.introduction.pending and settle:
+        _settle(run, host, transport, facts.introduction.pending)
+        generation, facts = run.observe(host, transport)
+    plan = diff_generation(generation, facts, keep_drift=drift is DriftDecision.KEEP)
     if plan.drift and drift is DriftDecision.REFUSE:
         raise MailprovError([_undecided(host, each) for each in plan.drift], ExitCode.REFUSED)
     return plan
+
+
+def _settle(run: Run, host: Host, transport: Transport, pending: Pending) -> None:
+    if pending.armed:
+        raise MailprovError(
+            Diagnostic(
+                summary="another apply has changed this host and waits to confirm it",
+                where=str(host.key),
+                got=f"{pending.owner}, generation {pending.generation}",
+                fix="wait: it is confirmed or taken back within about a minute; then apply again",
+            ),
+            ExitCode.REFUSED,
+        )
+    run.progress.tell(host.key, "settling what an earlier apply left")
+    run.session(transport).settle_abandoned()
 
 
 def _undecided(host: Host, drift: Drift) -> Diagnostic:
@@ -54,11 +80,16 @@ def _undecided(host: Host, drift: Drift) -> Diagnostic:
     )
 
 
-def plan_site(run: Run, drift: DriftDecision = DriftDecision.OVERWRITE) -> SitePlan:
-    """Observe all hosts side by side and return their plans; raises nothing for a host."""
+def plan_site(
+    run: Run, drift: DriftDecision = DriftDecision.OVERWRITE, *, settle: bool = False
+) -> SitePlan:
+    """Observe all hosts side by side and return their plans; raises nothing for a host.
+
+    settle: first have a host settle what a transaction that broke off left pending.
+    """
 
     def work(host: Host, transport: Transport) -> Plan:
-        plan = plan_host(run, host, transport, drift)
+        plan = plan_host(run, host, transport, drift, settle=settle)
         run.progress.tell(host.key, "nothing to change" if not plan.changes else "compared")
         return plan
 

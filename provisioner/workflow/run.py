@@ -45,6 +45,10 @@ class Fleet(Protocol):
         """Return the open way to a host, or open it; MailprovError if that fails."""
         ...
 
+    def reopen(self, host: Host) -> Transport:
+        """Return a fresh connection in place of the host's; MailprovError if that fails."""
+        ...
+
 
 class Progress(Protocol):
     """Who tells a person what is going on."""

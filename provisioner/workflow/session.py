@@ -20,8 +20,11 @@ from provisioner.workflow.ports import Completed, Conversation, Transport
 OBSERVE_SECONDS = 120.0
 INSTALL_SECONDS = 1800.0
 TRANSACT_SECONDS = 300.0
+SETTLE_SECONDS = 60.0
 
 _REFUSED_BY_CHECK = 65
+_NOT_PENDING = 66
+_RETURNED = 71
 _LOCKED = 75
 
 Compile = Callable[[Introduction], Generation]
@@ -36,7 +39,31 @@ class _Answer:
     failed: str = ""
     output: list[str] = field(default_factory=list)
     locked: list[str] = field(default_factory=list)
+    pending: str = ""
     finished: bool = False
+    _check: str = ""
+
+    def head(self, section: str, argument: str) -> None:
+        """Take the head of a section."""
+        match section:
+            case "failed":
+                self.failed = argument
+            case "pending":
+                self.pending = argument
+            case "finished":
+                self.finished = True
+            case "check":
+                self._check = argument.rpartition(" ")[0]
+
+    def take(self, section: str, line: str) -> None:
+        """Take a line of a section."""
+        match section:
+            case "check":
+                self.checks.append(f"{self._check}: {line.removeprefix('|')}")
+            case "failed":
+                self.output.append(line.removeprefix("|"))
+            case "locked":
+                self.locked.append(line)
 
 
 class HostSession:
@@ -102,14 +129,17 @@ class HostSession:
                 )
             )
 
-    def transact(self, plan: Plan, owner: str, tell: Tell) -> None:
+    def transact(self, plan: Plan, owner: str, within: int, tell: Tell) -> str | None:
         """Carry out the plan's transaction; MailprovError if it was refused or failed.
 
-        owner: who holds the host's lock meanwhile, for whoever finds it taken.
+        owner: who holds the host's lock meanwhile, for whoever finds it taken. within:
+        seconds after which a configuration that nobody confirmed returns. Returns the serial
+        to confirm, None where only the directory changed, which is in force.
         """
         archive = pack_transaction(plan)
         doing = "carrying out the transaction"
-        with self._start("transact", TRANSACT_SECONDS, doing, owner) as conversation:
+        arguments = (owner, str(within))
+        with self._start("transact", TRANSACT_SECONDS, doing, *arguments) as conversation:
             conversation.send(archive)
             conversation.finish()
             answer = _read_answer(conversation.lines(), tell)
@@ -119,6 +149,39 @@ class HostSession:
                 self._transaction_diagnostic(answer, completed),
                 ExitCode.REFUSED if completed.status == _LOCKED else ExitCode.FAILED,
             )
+        return answer.pending or None
+
+    def confirm(self, serial: str) -> None:
+        """Keep the pending configuration; MailprovError if it has returned meanwhile."""
+        self._settle("confirm", serial)
+
+    def take_back(self, serial: str, reason: str) -> None:
+        """Have the host put back the configuration before; MailprovError if it did so already."""
+        self._settle("return", serial, reason)
+
+    def settle_abandoned(self) -> None:
+        """Settle what a broken-off transaction left pending; MailprovError if that fails."""
+        self._settle("abandoned")
+
+    def _settle(self, *arguments: str) -> None:
+        with self._start("settle", SETTLE_SECONDS, "settling the transaction", *arguments) as talk:
+            talk.finish()
+            said = list(talk.lines())
+            completed = talk.result()
+        if completed.status == 0 and said[-1:] == ["@finished"]:
+            return
+        if completed.status == _NOT_PENDING:
+            last = said[-1].replace("\t", " ") if len(said) > 1 else "no transaction is pending"
+            raise MailprovError(
+                Diagnostic(
+                    summary="the host is no longer waiting: it has put the old configuration back",
+                    where=self.where,
+                    got=last,
+                    want="a confirmation in time (--confirm-within)",
+                    fix="remove what kept the confirmation from coming, then apply again",
+                )
+            )
+        raise self._broken("settling the transaction", completed)
 
     def _start(self, verb: str, seconds: float, doing: str, *arguments: str) -> Conversation:
         return self.transport.start(self._programs[verb], *arguments, timeout=seconds, doing=doing)
@@ -149,11 +212,16 @@ class HostSession:
                 fix="remove the cause that is shown, then apply again",
             )
         if answer.failed:
+            state = (
+                "the configuration before is back in force"
+                if completed.status == _RETURNED
+                else "the steps before it are in force"
+            )
             return Diagnostic(
-                summary=f"the step `{answer.failed}` failed; the steps before it are in force",
+                summary=f"the step `{answer.failed.strip()}` failed; {state}",
                 where=self.where,
                 got="\n".join(answer.output),
-                fix="remove the cause that is shown, then apply again: it goes on where it stopped",
+                fix="remove the cause that is shown, then apply again",
             )
         return self._broken("carrying out the transaction", completed).diagnostics[0]
 
@@ -183,18 +251,9 @@ def _read_answer(lines: Iterable[str], tell: Tell) -> _Answer:
             section, _, argument = line[1:].partition(" ")
             if section == "step":
                 tell(_in_words(argument))
-            elif section == "failed":
-                answer.failed = argument
-            elif section == "finished":
-                answer.finished = True
-            elif section == "check":
-                check = argument.rpartition(" ")[0]
-        elif section == "check":
-            answer.checks.append(f"{check}: {line.removeprefix('|')}")
-        elif section == "failed":
-            answer.output.append(line.removeprefix("|"))
-        elif section == "locked":
-            answer.locked.append(line)
+            answer.head(section, argument)
+        else:
+            answer.take(section, line)
     return answer
 
 
@@ -214,7 +273,9 @@ def _in_words(step: str) -> str:
         "remove": "removing files",
         "await_resolver": "waiting for the resolver",
         "access": "setting owners and modes",
-        "record": "recording the generation",
+        "record_directory": "recording the users",
+        "begin": "keeping what is there now",
+        "soften": "having Postfix keep what it cannot deliver",
     }
     return words.get(name) or f"{name} {argument.removesuffix('.service')}"
 

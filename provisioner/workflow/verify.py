@@ -12,19 +12,18 @@ from dataclasses import dataclass, replace
 
 from provisioner.diagnostics import MailprovError
 from provisioner.model.names import HostKey
-from provisioner.model.prober import probe_address, probe_login
-from provisioner.model.site import Host, Role, Site
+from provisioner.model.site import Host, Site
 from provisioner.plan.comparison import compare_paths
-from provisioner.plan.facts import CheckRun, Facts, UnitState
+from provisioner.plan.facts import CheckRun
 from provisioner.plan.generation import Generation
 from provisioner.platforms.record import Daemon
-from provisioner.probes.catalogue import ProbeTargets, allowance_findings, questions_for
+from provisioner.probes.catalogue import allowance_findings
 from provisioner.probes.finding import Finding, Status, Verdict
-from provisioner.probes.hosts import judge_check, judge_file, judge_unit
-from provisioner.probes.question import judge
+from provisioner.probes.hosts import judge_check, judge_file
 from provisioner.probes.sockets import judge_sockets, parse_sockets
-from provisioner.workflow.asking import OpenAsker, ProbeAccount
+from provisioner.workflow.asking import OpenAsker
 from provisioner.workflow.ports import Transport
+from provisioner.workflow.probing import Observed, ask_hosts, observe_service, unit_findings
 from provisioner.workflow.run import Run
 
 # The checkers that provisioner/ssh/remote/checks.sh runs of each daemon.
@@ -43,13 +42,6 @@ class VerifyReport:
     errors: Mapping[HostKey, MailprovError]
 
 
-@dataclass(frozen=True)
-class _Observed:
-    generation: Generation
-    facts: Facts
-    transport: Transport
-
-
 def verify_site(
     run: Run, open_asker: OpenAsker, kept: Mapping[HostKey, Collection[str]] | None = None
 ) -> VerifyReport:
@@ -59,10 +51,10 @@ def verify_site(
     files that somebody decided to leave as they are on the host; they get a warning.
     """
 
-    def work(host: Host, transport: Transport) -> _Observed:
-        generation, facts = run.observe(host, transport, service=True)
+    def work(host: Host, transport: Transport) -> Observed:
+        observed = observe_service(run, host, transport)
         run.progress.tell(host.key, "probing")
-        return _Observed(generation, facts, transport)
+        return observed
 
     answers = {answer.host.key: answer for answer in run.fleet.each(run.hosts, work)}
     observed = {key: answer.value for key, answer in answers.items() if answer.value is not None}
@@ -72,59 +64,14 @@ def verify_site(
             found = _host_findings(run.site, host, observed[host.key])
             spared = {f"file.{path}@{host.key}" for path in (kept or {}).get(host.key, ())}
             findings += [_only_warned(each) if each.id in spared else each for each in found]
-    findings += _asked(run, observed, open_asker)
+    findings += ask_hosts(run, observed, open_asker)
     errors = {key: answer.error for key, answer in answers.items() if answer.error is not None}
     for host in run.hosts:
         run.progress.tell(host.key, "not reached" if host.key in errors else "verified")
     return VerifyReport(Verdict(tuple(findings)), errors)
 
 
-def _asked(
-    run: Run, observed: Mapping[HostKey, _Observed], open_asker: OpenAsker
-) -> Iterator[Finding]:
-    if not observed:
-        return
-    fingerprints = {
-        str(key): view.facts.fingerprint for key, view in observed.items() if view.facts.fingerprint
-    }
-    account = _probe_account(run.site, observed)
-    asker = open_asker(
-        hosts=run.site.hosts,
-        transports={str(key): view.transport for key, view in observed.items()},
-        account=account,
-        fingerprints=fingerprints,
-    )
-    targets = ProbeTargets(account=probe_address(run.site), fingerprints=fingerprints)
-    for answered in asker.ask(questions_for(run.site, targets, hosts=frozenset(observed))):
-        yield from judge(answered)
-    for host in run.site.hosts_with(Role.STORE):
-        if host.key in observed:
-            yield _account_finding(host, account)
-
-
-def _probe_account(site: Site, observed: Mapping[HostKey, _Observed]) -> ProbeAccount | None:
-    for host in site.hosts_with(Role.STORE):
-        view = observed.get(host.key)
-        if view and view.facts.probe_secret:
-            secret = view.facts.probe_secret
-            return ProbeAccount(probe_login(site), probe_address(site), secret)
-    return None
-
-
-def _account_finding(host: Host, account: ProbeAccount | None) -> Finding:
-    """Without its account the prober proves nothing about logins and mailboxes."""
-    return Finding(
-        id=f"account.probe@{host.key}",
-        host=host.key,
-        question="Does the host hold the account that verify uses?",
-        status=Status.PASSED if account else Status.FAILED,
-        got="its secret is there" if account else "no secret",
-        want="/var/lib/mailprov/probe-secret, made by apply",
-        remedy="" if account else "apply the site; it makes the account anew",
-    )
-
-
-def _host_findings(site: Site, host: Host, view: _Observed) -> Iterator[Finding]:
+def _host_findings(site: Site, host: Host, view: Observed) -> Iterator[Finding]:
     generation, facts = view.generation, view.facts
     ran = {check.tool: check for check in facts.checks}
     for tool in _expected_checks(generation):
@@ -132,10 +79,7 @@ def _host_findings(site: Site, host: Host, view: _Observed) -> Iterator[Finding]
         yield judge_check(host.key, check.tool, check.exit_status, check.output)
     for path, problems in compare_paths(generation, facts):
         yield judge_file(host.key, path, problems)
-    for unit in generation.units:
-        enable = facts.units.get(unit.name, _unknown(unit.name))
-        running = facts.units.get(unit.running, _unknown(unit.running))
-        yield judge_unit(host.key, enable, running)
+    yield from unit_findings(host, view)
     yield from judge_sockets(site, host, parse_sockets(facts.sockets))
 
 
@@ -151,7 +95,3 @@ def _expected_checks(generation: Generation) -> Iterator[str]:
         yield from CHECKS[unit.daemon]
     if generation.certificate_path:
         yield "openssl pkey"
-
-
-def _unknown(name: str) -> UnitState:
-    return UnitState(name, "not-found", "inactive", "dead", "", 0, "")

@@ -189,46 +189,6 @@ def test_ctrl_c_ends_quietly_and_the_next_apply_converges(beginner: DeployedSite
     assert beginner.mailprov("plan").returncode == 0
 
 
-def test_a_killed_controller_leaves_a_host_that_finishes_alone(beginner: DeployedSite) -> None:
-    changed = beginner.edited("changed.yaml", (LIMITS, LIMITS + ", message_size: 13M"))
-    command = [sys.executable, "-m", "provisioner", "apply", str(changed)]
-    environment = {**os.environ, **beginner.environment, "HOME": str(beginner.lab.home)}
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        for line in process.stderr:
-            if "checking" in line:
-                break
-        process.kill()
-    host = beginner.host("mail")
-    wait = (
-        "for try in $(seq 50); do [ -e /var/lib/mailprov/stage ] || exit 0; sleep 0.2; done; exit 1"
-    )
-    assert host.run(["sh", "-c", wait]).returncode == 0
-    assert host.check_run(["postconf", "-h", "message_size_limit"]).strip() == str(13 * 1024 * 1024)
-    assert beginner.mailprov("plan", site=changed).returncode == 0
-    beginner.apply()
-
-
-def test_a_reload_that_failed_is_made_up_for_by_the_next_apply(beginner: DeployedSite) -> None:
-    host = beginner.host("mail")
-    override = "/etc/systemd/system/dovecot.service.d/fault.conf"
-    changed = beginner.edited("changed.yaml", (USER, "imap: {connections: 39}\n" + USER))
-    host.check_run(["mkdir", "-p", override.rpartition("/")[0]])
-    host.write_file(override, "[Service]\nExecReload=\nExecReload=/bin/false\n")
-    host.check_run(["systemctl", "daemon-reload"])
-    try:
-        done = beginner.mailprov("apply", site=changed)
-        assert done.returncode == 1
-        assert "`reload dovecot.service` failed" in done.stderr
-    finally:
-        host.check_run(["rm", override])
-        host.check_run(["systemctl", "daemon-reload"])
-    again = beginner.apply(site=changed)["hosts"]["mail"]["changes"]
-    assert ("dovecot.service", "restart") in [(c["name"], c["action"]) for c in again]
-    assert beginner.mailprov("plan", site=changed).returncode == 0
-    beginner.apply()
-
-
 def test_a_folder_that_is_a_link_is_refused_and_nothing_live_changes(
     beginner: DeployedSite,
 ) -> None:

@@ -11,16 +11,18 @@ introduce() {
     if have postconf; then printf 'postfix\t%s\n' "$(postconf -d -h mail_version 2>/dev/null)"; fi
     if have dovecot; then printf 'dovecot\t%s\n' "$(dovecot --version 2>/dev/null | cut -d ' ' -f 1)"; fi
     if have unbound; then unbound -V 2>/dev/null | sed -n "1s/^Version /unbound$tab/p"; fi
-    generation=
-    if [ -f "$state/current" ]; then
-        generation=$(cat "$state/current")
-        section generation
-        printf '%s\n' "$generation"
-        section managed
-        cat "$state/generations/$generation/manifest" 2>/dev/null
+    generation=$(head_generation)
+    section head
+    cat "$state/head" 2>/dev/null
+    section managed
+    [ -z "$generation" ] || cat "$state/generations/$generation/manifest" 2>/dev/null
+    section directory
+    cat "$state/directory/left" 2>/dev/null
+    section pending
+    if [ -d "$pending" ]; then
+        cat "$pending/about"
+        ! is_armed || echo armed
     fi
-    section serial
-    cat "$state/serial" 2>/dev/null
     section unfinished
     cat "$state/unfinished" 2>/dev/null
     section activating

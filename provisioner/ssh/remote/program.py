@@ -12,15 +12,24 @@ from importlib.resources import files
 
 
 def remote_programs() -> Mapping[str, str]:
-    """Return the program text of each verb: observe, packages, transact, log."""
+    """Return the program text of each verb: observe, packages, transact, settle, log.
+
+    `recover` is what a transaction leaves on the host.
+    """
     prelude = _text("prelude")
     checks = prelude + _text("checks")
+    pending = _text("pending")
+    recover = prelude + pending + _text("recover")
     return {
-        "observe": checks + _text("observe"),
+        "observe": checks + pending + _text("observe"),
+        "recover": recover,
+        "settle": prelude + pending + _text("settle"),
         "packages": prelude + _text("packages"),
         "log": prelude + _text("log"),
-        # The staged tree is checked by a shell of its own, in a mount namespace of its own.
-        "transact": f"{prelude}program_checks={shlex.quote(checks)}\n{_text('transact')}",
+        # The staged tree is checked by a shell of its own, in a mount namespace of its own;
+        # what returns without us is left on the host.
+        "transact": f"{prelude}program_checks={shlex.quote(checks)}\n"
+        f"program_recover={shlex.quote(recover)}\n{pending}{_text('transact')}",
     }
 
 

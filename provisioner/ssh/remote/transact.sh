@@ -1,13 +1,17 @@
 # shellcheck shell=sh
-# Carry out one transaction. Standard input is a tar archive: `steps`, a tabbed list of
-# what to do in order, and `files/N`, the new content of what it names. The order is:
-# lock, unpack, check the staged tree as if it were live, and only then act.
+# Carry out one transaction: `mailprov OWNER SECONDS`. Standard input is a tar archive:
+# `steps`, a tabbed list of what to do in order, and `files/N`, the new content of what it
+# names. The order is: lock, unpack, check the staged tree as if it were live; then the
+# directory plane, which is in force at once; then the configuration, which is pending
+# until it is confirmed (settle.sh) and returns by itself where that does not happen
+# within SECONDS.
 #
 # What is live is changed only after the checks, and what has begun goes on when the
-# connection is lost: nobody hears it then, and the next apply finds the result.
+# connection is lost: nobody hears it then, and nobody will confirm it.
 #
 # Exit status: 0 done, 65 the daemons refuse the staged tree (nothing live was touched),
-# 70 a step failed (named in the answer), 75 another transaction holds the lock.
+# 70 a step failed (named in the answer), 71 likewise, and the old configuration is back,
+# 75 another transaction holds the lock or waits to be confirmed.
 
 lock_host() {
     mkdir -p "$state" && chmod 700 "$state" || exit 70
@@ -27,8 +31,17 @@ unpack() {
 }
 
 # The plan was made from what was observed; somebody may have applied in between.
-unchanged_since() {
-    [ "$(staged_rows expect)" = "$(cat "$state/serial" 2>/dev/null)" ]
+refuse_if_changed() {
+    if [ -d "$pending" ]; then
+        section locked
+        echo "the configuration that $(pending_row owner) applied waits to be confirmed"
+        exit 75
+    fi
+    if [ "$(staged_rows expect)" != "$(head_serial)" ]; then
+        section locked
+        echo "applied by somebody else since it was observed"
+        exit 75
+    fi
 }
 
 staged_rows() { rows "$1" <"$stage/steps"; }
@@ -194,6 +207,28 @@ do_activate() {
     keep_as_found "$1" && mv -fT "$1.mailprov-new" "$1" && sync "${1%/*}"
 }
 
+# do_soften MAIN_CF: until the configuration is confirmed, Postfix keeps in its queue what
+# it cannot deliver: the fault may be ours. The file that comes later is softened too; its
+# final form waits beside it.
+do_soften() {
+    if [ -e "$1.mailprov-new" ]; then
+        cp -p "$1.mailprov-new" "$1.mailprov-final" && soften "$1.mailprov-new" || return 1
+    else
+        ln -f "$1" "$1.mailprov-final" || return 1
+    fi
+    sync "$1.mailprov-final" || return 1
+    [ -e "$1" ] || return 0
+    cp -p "$1" "$1.mailprov-soft" && soften "$1.mailprov-soft" &&
+        mv -fT "$1.mailprov-soft" "$1" && sync "${1%/*}" || return 1
+    # It is down, or not ours yet: what is there now reads main.cf when it starts.
+    postfix reload >/dev/null 2>&1 || true
+}
+
+soften() {
+    printf '\n# Until this configuration is confirmed, mail that cannot be delivered waits.\n%s\n' \
+        'soft_bounce = yes' >>"$1" && sync "$1"
+}
+
 # What was there before mailprov comes back.
 do_remove() {
     found=$state/generations/0/tree$1
@@ -251,38 +286,99 @@ store_tree() {
     sync -f "$1" && mv -T "$1/tree.new" "$1/tree"
 }
 
-# do_record GENERATION: from now on this is what the host is meant to be.
-do_record() {
-    serial=$(($(cat "$state/serial" 2>/dev/null || echo 0) + 1))
-    mkdir -p "$state/generations/$1" && store_tree "$state/generations/$1" &&
-        staged_rows managed >"$state/generations/$1/manifest.new" &&
-        printf '%s\n' "$1" >"$state/current.new" && printf '%s\n' "$serial" >"$state/serial.new" &&
-        sync "$state/generations/$1/manifest.new" "$state/current.new" "$state/serial.new" &&
-        mv -f "$state/generations/$1/manifest.new" "$state/generations/$1/manifest" &&
-        mv -f "$state/current.new" "$state/current" && mv -f "$state/serial.new" "$state/serial" &&
-        rm -f "$state/unfinished" "$state/activating" && sync "$state"
+# From now on these are the host's users, whatever becomes of the configuration.
+do_record_directory() {
+    serial=$(($(head_serial) + 1))
+    mkdir -p "$state/directory" && staged_rows directory >"$state/directory/left.new" &&
+        sync "$state/directory/left.new" &&
+        mv -f "$state/directory/left.new" "$state/directory/left" && sync "$state/directory" &&
+        rm -f "$state/unfinished" "$state/activating" &&
+        note_history "$serial" directory "$(head_generation)" "$applied_by" "in force" &&
+        set_head "$serial" "$(head_generation)"
 }
 
-# Which services are owed a restart if this breaks off: a file that is in place says
-# nothing of whether its daemon has read it.
+# Which services are owed a reload if this breaks off: a file that is in place says
+# nothing of whether its daemon has read it. And what is about to be left: should it break
+# off, its own files are not taken for somebody else's.
 note_unfinished() {
     {
         cat "$state/unfinished" 2>/dev/null
-        staged_rows act | awk -F '\t' '$1 ~ /^(start|reload|restart)$/ { print $2 }'
-    } | sort -u >"$state/unfinished.new" && sync "$state/unfinished.new" &&
-        mv -f "$state/unfinished.new" "$state/unfinished" && sync "$state"
-}
-
-# What this transaction is about to leave: should it break off, its own files are not
-# taken for somebody else's.
-note_activating() {
-    staged_rows managed >"$state/activating.new" && sync "$state/activating.new" &&
+        staged_rows act-directory | awk -F '\t' '$1 ~ /^(start|reload|restart)$/ { print $2 }'
+    } | sort -u >"$state/unfinished.new" && staged_rows directory >"$state/activating.new" &&
+        sync "$state/unfinished.new" "$state/activating.new" &&
+        mv -f "$state/unfinished.new" "$state/unfinished" &&
         mv -f "$state/activating.new" "$state/activating" && sync "$state"
 }
 
+# The program that returns when nobody else does, and the unit that calls it at boot.
+# The link is what `systemctl enable` makes; the running systemd need not know it.
+install_recovery() {
+    unit=/etc/systemd/system/mailprov-recover.service
+    # shellcheck disable=SC2154
+    # Set by program.py.
+    printf '%s\n' "$program_recover" >"$state/recover.new" && cat >"$unit.new" <<'UNIT' || return 1
+# Managed by mailprov.
+[Unit]
+Description=Settle a mail configuration that was pending when the host went down
+ConditionPathIsDirectory=/var/lib/mailprov/pending
+After=local-fs.target
+Before=unbound.service dovecot.service postfix.service postfix@-.service
+
+[Service]
+Type=oneshot
+ExecStart=/bin/sh /var/lib/mailprov/recover boot
+
+[Install]
+WantedBy=multi-user.target
+UNIT
+    chmod 644 "$unit.new" && sync "$state/recover.new" "$unit.new" &&
+        mv -f "$state/recover.new" "$state/recover" && mv -f "$unit.new" "$unit" &&
+        (umask 022 && mkdir -p "${unit%/*}/multi-user.target.wants") &&
+        ln -sf "$unit" "${unit%/*}/multi-user.target.wants/" &&
+        sync "${unit%/*}" "${unit%/*}/multi-user.target.wants" "$state"
+}
+
+# keep_old PATH: it stays beside the new one; says whether there is one.
+keep_old() {
+    rm -f "$1.mailprov-old"
+    if [ -L "$1" ]; then
+        cp -P "$1" "$1.mailprov-old" || return 1
+    elif [ -e "$1" ]; then
+        ln "$1" "$1.mailprov-old" || return 1
+    else
+        printf '%s\tabsent\n' "$1"
+        return 0
+    fi
+    sync_folder "$1" && printf '%s\twas\n' "$1"
+}
+
+unit_as_it_is() {
+    printf '%s\t%s\t%s\t%s\n' "$1" "$2" "$(systemctl is-enabled "$1" 2>/dev/null)" \
+        "$(systemctl is-active "$2" 2>/dev/null)"
+}
+
+# From here on the host returns by itself, whatever happens.
+do_begin() {
+    install_recovery && store_tree "$state/generations/$1" || return 1
+    rm -rf "$pending.new"
+    mkdir "$pending.new" && staged_rows managed >"$pending.new/manifest" || return 1
+    {
+        printf 'serial\t%s\ngeneration\t%s\nowner\t%s\n' "$(($(head_serial) + 1))" "$1" "$applied_by"
+        staged_rows soften | sed "s/^/main$tab/"
+    } >"$pending.new/about" || return 1
+    if grep -qx adopt "$stage/steps"; then staged_rows directory >"$pending.new/directory" || return 1; fi
+    staged_rows undo | while IFS= read -r path; do
+        keep_as_found "$path" && keep_old "$path" || exit 1
+    done >"$pending.new/paths" || return 1
+    staged_rows act-configuration | awk -F '\t' '$1 ~ /^(start|reload|restart|enable|retire)$/ && !seen[$2]++' |
+        while IFS="$tab" read -r _ unit running; do unit_as_it_is "$unit" "${running:-$unit}"; done >"$pending.new/units"
+    sync "$pending.new"/* "$pending.new" && mv -T "$pending.new" "$pending" && sync "$state" &&
+        arm_return "$((within + 240))"
+}
+
+# act PLANE: carry out the plane's steps in order.
 act() {
-    staged_rows act >"$stage/journal" && sync "$stage/journal" && note_unfinished &&
-        note_activating || return 1
+    staged_rows "act-$1" >"$stage/journal"
     while IFS="$tab" read -r step first second third fourth fifth <&4; do
         section step "$step $first"
         if ! "do_$step" "$first" "$second" "$third" "$fourth" "$fifth" >"$stage/output" 2>&1 4<&-; then
@@ -299,16 +395,14 @@ clean_up() {
 } 2>/dev/null
 
 trap '' PIPE
+applied_by=$1
+within=$2
 stage=$state/stage
-lock_host "$1"
+lock_host "$applied_by"
 trap clean_up EXIT
 trap 'exit 130' HUP INT TERM
 unpack || exit 70
-if ! unchanged_since; then
-    section locked
-    echo "applied by somebody else since it was observed"
-    exit 75
-fi
+refuse_if_changed
 check_staged_tree
 case $? in
     0) ;;
@@ -320,5 +414,14 @@ case $? in
 esac
 # A copy of /etc is full of secrets: it goes as soon as it has served.
 rm -rf "$stage/tree"
-act || exit 70
+if [ -n "$(staged_rows act-directory)" ]; then note_unfinished && act directory || exit 70; fi
+if [ -n "$(staged_rows act-configuration)" ]; then
+    if ! act configuration; then
+        disarm_return
+        settle_pending now "returned: a step failed" || exit 70
+        exit 71
+    fi
+    arm_return "$within" || exit 70
+    section pending "$(pending_row serial)"
+fi
 section finished

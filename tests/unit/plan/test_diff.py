@@ -33,7 +33,9 @@ def with_alice(**changed: object) -> tuple[Generation, Facts]:
     generation = replace(GENERATION, accounts=(ALICE,), groups=(Group("mailusers", system=False),))
     facts = fulfilled(generation)
     state = AccountState("alice", 1001, 990, "/home/alice", "/sbin/nologin", "$2b$12$new")
-    return generation, replace(facts, accounts={"alice": replace(state, **changed)})  # type: ignore[arg-type]
+    facts = replace(facts, accounts={"alice": replace(state, **changed)})  # type: ignore[arg-type]
+    introduction = replace(facts.introduction, managed_accounts=frozenset({"alice"}))
+    return generation, replace(facts, introduction=introduction)
 
 
 def test_a_host_that_is_as_it_should_be_needs_nothing() -> None:
@@ -54,6 +56,7 @@ def test_a_bare_host_gets_everything_in_the_order_of_the_transaction() -> None:
         ("create", "file", MAIN_CF.path),
         ("enable", "unit", "postfix.service"),
         ("start", "unit", "postfix.service"),
+        ("update", "record", "directory"),
         ("update", "record", GENERATION.id),
     ]
 
@@ -85,7 +88,7 @@ def test_a_secret_file_never_shows_its_content() -> None:
 def test_a_change_of_users_alone_touches_no_daemon() -> None:
     found = replace(state_of(USERS), sha256="0" * 64)
     got = steps(GENERATION, with_file(fulfilled(), USERS.path, found))
-    assert got == [("update", "file", USERS.path), ("update", "record", GENERATION.id)]
+    assert got == [("update", "file", USERS.path), ("update", "record", "directory")]
 
 
 @pytest.mark.parametrize(
@@ -157,6 +160,8 @@ def test_a_system_account_gets_what_differs(
 
 def test_somebody_elses_account_is_refused_with_a_way_out() -> None:
     generation, facts = with_alice(gid=100)
+    unknown = replace(facts.introduction, managed_accounts=frozenset())
+    facts = replace(facts, introduction=unknown)
     with pytest.raises(MailprovError) as caught:
         diff_generation(generation, facts)
     assert caught.value.exit_code is ExitCode.REFUSED

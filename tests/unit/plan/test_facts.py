@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from provisioner.model.names import MailAddress
-from provisioner.plan.facts import LeftFile, parse_facts, parse_introduction, parse_units
+from provisioner.plan.facts import LeftFile, Pending, parse_facts, parse_introduction, parse_units
+from provisioner.render.artifact import Plane
 
 INTRODUCTION = """\
 @platform
@@ -13,11 +14,19 @@ VERSION_ID="12"
 @daemons
 postfix\t3.7.11
 dovecot\t2.3.19.1
-@generation
-0123456789abcdef
+@head
+7\t0123456789abcdef
 @managed
 file\t/etc/postfix/main.cf\t0a1b\troot\tpostfix\t0640\t0
+unit\tpostfix.service
+@directory
+file\t/etc/dovecot/mailprov/users\t4e5f\troot\tdovecot\t0640\t1
 account\talice
+@pending
+serial\t8
+generation\tfedcba9876543210
+owner\tsomebody@elsewhere (process 1)
+armed
 @activating
 file\t/etc/postfix/main.cf\t2c3d\troot\troot\t0644\t1
 @credentials
@@ -62,10 +71,17 @@ def test_the_introduction_tells_platform_versions_and_what_was_left() -> None:
     assert (got.os_release["ID"], got.os_release["VERSION_ID"]) == ("debian", "12")
     assert got.versions == {"postfix": "3.7.11", "dovecot": "2.3.19.1"}
     assert got.generation == "0123456789abcdef"
-    path = "/etc/postfix/main.cf"
-    assert got.managed_files == {path}
-    assert got.left == {path: LeftFile("0a1b", "root", "postfix", 0o640, secret=False)}
-    assert got.activating == {path: LeftFile("2c3d", "root", "root", 0o644, secret=True)}
+    main, users = "/etc/postfix/main.cf", "/etc/dovecot/mailprov/users"
+    assert got.serial == "7"
+    assert got.managed_files == {main, users}
+    assert got.left == {
+        main: LeftFile(Plane.CONFIGURATION, "0a1b", "root", "postfix", 0o640, secret=False),
+        users: LeftFile(Plane.DIRECTORY, "4e5f", "root", "dovecot", 0o640, secret=True),
+    }
+    begun = LeftFile(Plane.DIRECTORY, "2c3d", "root", "root", 0o644, secret=True)
+    assert got.activating == {main: begun}
+    owner = "somebody@elsewhere (process 1)"
+    assert got.pending == Pending("8", "fedcba9876543210", owner, armed=True)
     assert got.managed_accounts == {"alice"}
     assert got.credentials[MailAddress("alice@example.org")].tag == "tag"
 

@@ -6,7 +6,7 @@ import io
 import tarfile
 from dataclasses import replace
 
-from support.generations import GENERATION, MAIN_CF, MAP, USERS, fulfilled
+from support.generations import GENERATION, MAIN_CF, MAP, USERS, fulfilled, with_file
 
 from provisioner.model.secrets import PasswordHash
 from provisioner.plan.diff import diff_generation
@@ -38,20 +38,55 @@ def test_the_steps_are_in_order_and_everything_new_is_on_disk_before_the_first_n
     None
 ):
     rows, _ = unpack(pack_transaction(diff_generation(GENERATION, BARE)))
-    acts = [" ".join(row[1:3]) for row in rows if row[0] == "act"]
+    acts = [" ".join(row[:3]) for row in rows if row[0].startswith("act-")]
     assert acts == [
-        "group vmail",
-        "account vmail",
-        "directory /srv/vmail",
-        "prepare",
-        "recipe self-signed",
-        f"activate {USERS.path}",
-        f"activate {MAP.path}",
-        f"activate {MAIN_CF.path}",
-        "enable postfix.service",
-        "start postfix.service",
-        f"record {GENERATION.id}",
+        "act-directory group vmail",
+        "act-directory account vmail",
+        "act-directory directory /srv/vmail",
+        "act-directory prepare",
+        f"act-directory activate {USERS.path}",
+        "act-directory record_directory",
+        f"act-configuration begin {GENERATION.id}",
+        f"act-configuration soften {MAIN_CF.path}",
+        "act-configuration recipe self-signed",
+        f"act-configuration activate {MAP.path}",
+        f"act-configuration activate {MAIN_CF.path}",
+        "act-configuration enable postfix.service",
+        "act-configuration start postfix.service",
     ]
+
+
+def test_what_is_pending_can_be_undone_and_users_never_are() -> None:
+    rows, _ = unpack(pack_transaction(diff_generation(GENERATION, BARE)))
+    assert [row[1] for row in rows if row[0] == "undo"] == [MAP.path, MAIN_CF.path]
+
+
+def test_users_alone_make_nothing_pending() -> None:
+    facts = with_file(fulfilled(), USERS.path, None)
+    rows, _ = unpack(pack_transaction(diff_generation(GENERATION, facts)))
+    acts = [" ".join(row) for row in rows if row[0].startswith("act-")]
+    assert acts == [
+        "act-directory prepare",
+        f"act-directory activate {USERS.path}",
+        "act-directory record_directory",
+    ]
+    assert not [row for row in rows if row[0] in {"undo", "soften"}]
+
+
+def test_users_of_another_kind_come_and_go_with_the_configuration() -> None:
+    other = replace(USERS, path="/etc/dovecot/mailprov/others")
+    before = replace(GENERATION, artifacts=(MAIN_CF, MAP, other))
+    rows, _ = unpack(pack_transaction(diff_generation(GENERATION, fulfilled(before))))
+    assert ["adopt"] in rows
+    assert {USERS.path, other.path} <= {row[1] for row in rows if row[0] == "undo"}
+    assert not [row for row in rows if row[0] == "act-directory"]
+
+
+def test_room_is_made_before_anything_is_pending() -> None:
+    facts = with_file(fulfilled(), MAIN_CF.path, None)
+    rows, _ = unpack(pack_transaction(diff_generation(GENERATION, facts)))
+    acts = [row[1] for row in rows if row[0].startswith("act-")]
+    assert acts[:3] == ["prepare", "begin", "soften"]
 
 
 def test_no_hash_stands_in_a_row() -> None:

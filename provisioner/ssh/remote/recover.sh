@@ -1,0 +1,13 @@
+# shellcheck shell=sh
+# Kept on the host as /var/lib/mailprov/recover: it settles a pending transaction when
+# nobody else will. `recover late`: the confirmation did not come in time (the timer).
+# `recover boot`: the host went down meanwhile; runs before the mail services start.
+
+[ -d "$pending" ] || exit 0
+exec 9>>"$state/lock"
+# Who carries out or confirms a transaction just now comes first; at boot there is nobody.
+flock -w 600 9 || exit 75
+case $1 in
+    boot) settle_pending boot "returned at boot" ;;
+    *) settle_pending now "returned: not confirmed in time" ;;
+esac

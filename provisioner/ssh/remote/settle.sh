@@ -1,0 +1,41 @@
+# shellcheck shell=sh
+# Settle a pending transaction: `confirm SERIAL` keeps the new configuration, `return
+# SERIAL REASON` puts the old one back, `abandoned` settles one that nobody waits for.
+#
+# Exit status: 0 done, 66 no such transaction is pending (it has returned already, and
+# the answer says why), 70 a step failed, 75 another program is at work.
+
+# Users' files of another kind came, and would have gone, with the configuration.
+adopt_directory() {
+    [ -e "$pending/directory" ] || return 0
+    cp "$pending/directory" "$state/directory/left.new" && sync "$state/directory/left.new" &&
+        mv -f "$state/directory/left.new" "$state/directory/left" && sync "$state/directory" &&
+        rm -f "$state/unfinished" "$state/activating"
+}
+
+# The generation is remembered in full before the head names it.
+confirm() {
+    folder=$state/generations/$(pending_row generation)
+    cp "$pending/manifest" "$folder/manifest.new" && sync "$folder/manifest.new" &&
+        mv -f "$folder/manifest.new" "$folder/manifest" && sync "$folder" && adopt_directory &&
+        set_head "$(pending_row serial)" "$(pending_row generation)"
+}
+
+trap '' PIPE
+exec 9>>"$state/lock" || exit 70
+flock -w 20 9 || exit 75
+if [ "$1" = abandoned ]; then
+    if [ -d "$pending" ] && is_armed; then exit 75; fi
+    settle_pending now "returned: broken off" || exit 70
+    section finished
+    exit 0
+fi
+if [ ! -d "$pending" ] || [ "$(pending_row serial)" != "$2" ]; then
+    section history
+    tail -n 1 "$state/history" 2>/dev/null
+    exit 66
+fi
+disarm_return
+if [ "$1" = confirm ]; then confirm || exit 70; fi
+settle_pending now "returned: ${3-}" || exit 70
+section finished

@@ -1,0 +1,97 @@
+"""Putting questions to the live services of hosts that were just observed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from provisioner.model.names import HostKey
+from provisioner.model.prober import probe_address, probe_login
+from provisioner.model.site import Host, Role, Site
+from provisioner.plan.facts import Facts, UnitState
+from provisioner.plan.generation import Generation
+from provisioner.probes.catalogue import ProbeTargets, questions_for
+from provisioner.probes.finding import Finding, Status
+from provisioner.probes.hosts import judge_unit
+from provisioner.probes.question import Question, judge
+from provisioner.workflow.asking import OpenAsker, ProbeAccount
+from provisioner.workflow.ports import Transport
+from provisioner.workflow.run import Run
+
+
+@dataclass(frozen=True)
+class Observed:
+    """A host as it should be and as it is, and the way to it."""
+
+    generation: Generation
+    facts: Facts
+    transport: Transport
+
+
+def observe_service(run: Run, host: Host, transport: Transport) -> Observed:
+    """Observe a host with its checkers, its sockets and the prober's secret; MailprovError."""
+    generation, facts = run.observe(host, transport, service=True)
+    return Observed(generation, facts, transport)
+
+
+def unit_findings(host: Host, view: Observed) -> Iterator[Finding]:
+    """Yield whether each of the host's services is enabled, up and staying up."""
+    for unit in view.generation.units:
+        enable = view.facts.units.get(unit.name, _unknown(unit.name))
+        running = view.facts.units.get(unit.running, _unknown(unit.running))
+        yield judge_unit(host.key, enable, running)
+
+
+def ask_hosts(
+    run: Run,
+    observed: Mapping[HostKey, Observed],
+    open_asker: OpenAsker,
+    chosen: Callable[[Question[Any]], bool] = lambda _: True,
+) -> Iterator[Finding]:
+    """Yield what the live services answer to the questions that are chosen, all by default."""
+    if not observed:
+        return
+    fingerprints = {
+        str(key): view.facts.fingerprint for key, view in observed.items() if view.facts.fingerprint
+    }
+    account = _probe_account(run.site, observed)
+    asker = open_asker(
+        hosts=run.site.hosts,
+        transports={str(key): view.transport for key, view in observed.items()},
+        account=account,
+        fingerprints=fingerprints,
+    )
+    targets = ProbeTargets(account=probe_address(run.site), fingerprints=fingerprints)
+    questions = questions_for(run.site, targets, hosts=frozenset(observed))
+    for answered in asker.ask([question for question in questions if chosen(question)]):
+        yield from judge(answered)
+    for host in run.site.hosts_with(Role.STORE):
+        if host.key in observed:
+            yield _account_finding(host, account)
+
+
+def _probe_account(site: Site, observed: Mapping[HostKey, Observed]) -> ProbeAccount | None:
+    for host in site.hosts_with(Role.STORE):
+        view = observed.get(host.key)
+        if view and view.facts.probe_secret:
+            secret = view.facts.probe_secret
+            return ProbeAccount(probe_login(site), probe_address(site), secret)
+    return None
+
+
+def _account_finding(host: Host, account: ProbeAccount | None) -> Finding:
+    """Without its account the prober proves nothing about logins and mailboxes."""
+    return Finding(
+        id=f"account.probe@{host.key}",
+        host=host.key,
+        question="Does the host hold the account that verify uses?",
+        status=Status.PASSED if account else Status.FAILED,
+        got="its secret is there" if account else "no secret",
+        want="/var/lib/mailprov/probe-secret, made by apply",
+        remedy="" if account else "apply the site; it makes the account anew",
+    )
+
+
+def _unknown(name: str) -> UnitState:
+    return UnitState(name, "not-found", "inactive", "dead", "", 0, "")

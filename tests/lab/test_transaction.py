@@ -1,0 +1,185 @@
+"""What becomes of a host whose new configuration is not confirmed: it returns by itself.
+
+Each test breaks the way from the first live change to the confirmation at another place.
+Afterwards the host runs the old configuration in whole, mail works, the history says
+what happened, and the next apply converges.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from support.deployed import DeployedSite
+
+from provisioner.lab import Host
+
+pytestmark = pytest.mark.lab
+
+LIMITS = "logins_per_minute: 1000"
+PENDING = "/var/lib/mailprov/pending"
+SECONDS = 10
+
+
+def sized(beginner: DeployedSite, megabytes: int) -> Path:
+    """Return a site with another limit, by which the two configurations can be told apart."""
+    return beginner.edited("changed.yaml", (LIMITS, f"{LIMITS}, message_size: {megabytes}M"))
+
+
+def size_on(host: Host) -> int:
+    return int(host.check_run(["postconf", "-h", "message_size_limit"])) // 1024**2
+
+
+def last_outcome(host: Host) -> str:
+    line = host.check_run(["tail", "-n", "1", "/var/lib/mailprov/history"])
+    return line.rstrip("\n").split("\t")[-1]
+
+
+def wait_until(host: Host, condition: str, seconds: int = 60) -> None:
+    script = f"for try in $(seq {seconds * 5}); do {condition} && exit 0; sleep 0.2; done; exit 1"
+    host.check_run(["sh", "-c", script], timeout=seconds + 30)
+
+
+@contextmanager
+def applying(site: DeployedSite, path: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
+    """Yield an apply under way; it is killed at the end."""
+    command = [sys.executable, "-m", "provisioner", "apply", str(path), *options]
+    environment = {**os.environ, **site.environment, "HOME": str(site.lab.home)}
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def follow(process: subprocess.Popen[str], word: str) -> None:
+    """Return when the apply says the word; fail where it never does."""
+    assert process.stderr is not None
+    seen = []
+    for line in process.stderr:
+        seen.append(line)
+        if word in line:
+            return
+    pytest.fail(f"no {word!r} in {''.join(seen)}")
+
+
+def assert_returned(site: DeployedSite, host: Host) -> None:
+    """Fail unless the old configuration is in force in whole, and mail works."""
+    assert host.run(["test", "-e", PENDING]).returncode == 1
+    assert host.check_run(["find", "/etc", "-name", "*.mailprov-*"]) == ""
+    assert size_on(host) == 50
+    assert "soft_bounce" not in host.check_run(["cat", "/etc/postfix/main.cf"])
+    assert site.mailprov("plan").returncode == 0
+    code, report = site.verify()
+    assert code == 0, [row for row in report["findings"] if row["status"] == "failed"]
+
+
+def test_a_configuration_that_passes_every_check_and_breaks_mail_is_taken_back(
+    beginner: DeployedSite,
+) -> None:
+    host = beginner.host("mail")
+    # The connection is taken, and no banner ever comes.
+    broken = "postfix: {main: {smtpd_tls_auth_only: maybe}}\n"
+    changed = beginner.edited("changed.yaml", ("domain:", f"{broken}domain:"))
+    done = beginner.mailprov("apply", site=changed)
+    assert done.returncode == 1
+    assert "returned" in done.stdout
+    assert "the new configuration does not work" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert last_outcome(host).startswith("returned: the new configuration does not work")
+    assert_returned(beginner, host)
+
+
+def test_until_it_is_confirmed_postfix_bounces_nothing_and_another_apply_waits(
+    beginner: DeployedSite,
+) -> None:
+    host = beginner.host("mail")
+    with applying(beginner, sized(beginner, 13)) as process:
+        follow(process, "proving")
+        process.send_signal(signal.SIGSTOP)
+        soft = host.check_run(["postconf", "-h", "soft_bounce"])
+        second = beginner.mailprov("apply", site=sized(beginner, 14))
+        process.send_signal(signal.SIGCONT)
+        assert process.wait(timeout=60) == 0
+    assert soft == "yes\n"
+    assert second.returncode == 5
+    assert "waits to confirm" in second.stderr
+    assert (size_on(host), last_outcome(host)) == (13, "confirmed")
+    assert host.check_run(["postconf", "-h", "soft_bounce"]) == "no\n"
+    beginner.apply()
+    assert_returned(beginner, host)
+
+
+def test_a_killed_controller_leaves_a_host_that_returns_in_time(beginner: DeployedSite) -> None:
+    host = beginner.host("mail")
+    changed = sized(beginner, 15)
+    with applying(beginner, changed, "--confirm-within", str(SECONDS)) as process:
+        follow(process, "proving")
+    assert size_on(host) == 15
+    wait_until(host, f"[ ! -e {PENDING} ]", SECONDS + 15)
+    assert last_outcome(host) == "returned: not confirmed in time"
+    assert_returned(beginner, host)
+
+
+def test_a_connection_that_is_cut_leaves_a_host_that_returns_in_time(
+    beginner: DeployedSite,
+) -> None:
+    host = beginner.host("mail")
+    changed = sized(beginner, 16)
+    with applying(beginner, changed, "--confirm-within", str(SECONDS)) as process:
+        follow(process, "activating")
+        host.cut_network()
+        try:
+            wait_until(host, f"[ -e {PENDING} ]")
+            wait_until(host, f"[ ! -e {PENDING} ]", SECONDS + 15)
+        finally:
+            host.restore_network()
+    assert_returned(beginner, host)
+
+
+def test_a_host_that_goes_down_meanwhile_comes_up_with_the_old_configuration(
+    beginner: DeployedSite,
+) -> None:
+    host = beginner.host("mail")
+    with applying(beginner, sized(beginner, 17)) as process:
+        follow(process, "proving")
+        process.send_signal(signal.SIGSTOP)
+        host.kill()
+        host.boot()
+    host.wait_until_ready()
+    wait_until(host, "systemctl is-active -q postfix@-.service")
+    before = "systemctl show -p ActiveEnterTimestampMonotonic --value"
+    recovered = host.check_run(
+        ["sh", "-c", "systemctl show -p ExecMainExitTimestampMonotonic --value mailprov-recover"]
+    )
+    started = host.check_run(["sh", "-c", f"{before} postfix@-.service"])
+    assert 0 < int(recovered) <= int(started)
+    assert last_outcome(host) == "returned at boot"
+    assert_returned(beginner, host)
+
+
+def test_a_step_that_fails_puts_the_old_configuration_back(beginner: DeployedSite) -> None:
+    host = beginner.host("mail")
+    override = "/etc/systemd/system/dovecot.service.d/fault.conf"
+    text = "domain:"
+    changed = beginner.edited("changed.yaml", (text, f"imap: {{connections: 39}}\n{text}"))
+    host.check_run(["mkdir", "-p", override.rpartition("/")[0]])
+    host.write_file(override, "[Service]\nExecReload=\nExecReload=/bin/false\n")
+    host.check_run(["systemctl", "daemon-reload"])
+    try:
+        done = beginner.mailprov("apply", site=changed)
+    finally:
+        host.check_run(["rm", override])
+        host.check_run(["systemctl", "daemon-reload"])
+    assert done.returncode == 1
+    assert "`reload dovecot.service` failed; the configuration before is back" in done.stderr
+    assert_returned(beginner, host)
+    beginner.apply(site=changed)
+    assert beginner.mailprov("plan", site=changed).returncode == 0
+    beginner.apply()
