@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, quoted
 from provisioner.plan.change import Plan
-from provisioner.plan.facts import Facts, Introduction, parse_facts, parse_introduction
+from provisioner.plan.facts import Facts, Introduction
 from provisioner.plan.generation import Generation
 from provisioner.plan.manifest import observation_rows
+from provisioner.plan.observation import parse_facts, parse_introduction
 from provisioner.plan.transaction import pack_transaction
 from provisioner.workflow.ports import Completed, Conversation, Transport
 

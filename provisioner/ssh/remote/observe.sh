@@ -155,7 +155,7 @@ observe_status() {
                 section clock
                 date +%s
                 section applied
-                stat -c %Y "$state/current" 2>/dev/null
+                stat -c %Y "$state/head" 2>/dev/null
                 ;;
             units)
                 section since

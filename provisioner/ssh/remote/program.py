@@ -10,6 +10,8 @@ import shlex
 from collections.abc import Mapping
 from importlib.resources import files
 
+TRANSACTION = ("staging", "steps", "begin", "transact")
+
 
 def remote_programs() -> Mapping[str, str]:
     """Return the program text of each verb: observe, packages, transact, settle, log.
@@ -29,7 +31,7 @@ def remote_programs() -> Mapping[str, str]:
         # The staged tree is checked by a shell of its own, in a mount namespace of its own;
         # what returns without us is left on the host.
         "transact": f"{prelude}program_checks={shlex.quote(checks)}\n"
-        f"program_recover={shlex.quote(recover)}\n{pending}{_text('transact')}",
+        f"program_recover={shlex.quote(recover)}\n{pending}" + "".join(map(_text, TRANSACTION)),
     }
 
 

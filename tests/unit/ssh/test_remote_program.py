@@ -17,7 +17,7 @@ PARTS = {
     "recover": ("prelude", "pending", "recover"),
     "packages": ("prelude", "packages"),
     "log": ("prelude", "log"),
-    "transact": ("prelude", "checks", "pending", "transact"),
+    "transact": ("prelude", "checks", "pending", *program.TRANSACTION),
 }
 # Not every program uses all of the parts that it shares with others.
 UNUSED_PARTS = "--exclude=SC2034,SC2317"

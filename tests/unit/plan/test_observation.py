@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from provisioner.model.names import MailAddress
-from provisioner.plan.facts import LeftFile, Pending, parse_facts, parse_introduction, parse_units
+from provisioner.plan.facts import LeftFile, Pending
+from provisioner.plan.observation import parse_facts, parse_introduction, parse_units
 from provisioner.render.artifact import Plane
 
 INTRODUCTION = """\

@@ -1,0 +1,105 @@
+# shellcheck shell=sh
+# What is remembered before a configuration goes live, so that the host can return, and
+# of a directory once it is in force.
+
+# What the generation wants at each path, for a later comparison with what is there.
+# A generation is named by its content: what is stored once stays right.
+store_tree() {
+    [ ! -d "$1/tree" ] || return 0
+    rm -rf "$1/tree.new"
+    mkdir -p "$1/tree.new" || return 1
+    staged_rows store | while IFS="$tab" read -r path index; do
+        mkdir -p "$1/tree.new${path%/*}" && cp "$stage/files/$index" "$1/tree.new$path" || exit 1
+    done || return 1
+    sync -f "$1" && mv -T "$1/tree.new" "$1/tree"
+}
+
+# From now on these are the host's users, whatever becomes of the configuration.
+do_record_directory() {
+    serial=$(($(head_serial) + 1))
+    mkdir -p "$state/directory" && staged_rows directory >"$state/directory/left.new" &&
+        sync "$state/directory/left.new" &&
+        mv -f "$state/directory/left.new" "$state/directory/left" && sync "$state/directory" &&
+        rm -f "$state/unfinished" "$state/activating" &&
+        note_history "$serial" directory "$(head_generation)" "$applied_by" "in force" &&
+        set_head "$serial" "$(head_generation)"
+}
+
+# Which services are owed a reload if this breaks off: a file that is in place says
+# nothing of whether its daemon has read it. And what is about to be left: should it break
+# off, its own files are not taken for somebody else's.
+note_unfinished() {
+    {
+        cat "$state/unfinished" 2>/dev/null
+        staged_rows act-directory | awk -F '\t' '$1 ~ /^(start|reload|restart)$/ { print $2 }'
+    } | sort -u >"$state/unfinished.new" && staged_rows directory >"$state/activating.new" &&
+        sync "$state/unfinished.new" "$state/activating.new" &&
+        mv -f "$state/unfinished.new" "$state/unfinished" &&
+        mv -f "$state/activating.new" "$state/activating" && sync "$state"
+}
+
+# The program that returns when nobody else does, and the unit that calls it at boot.
+# The link is what `systemctl enable` makes; the running systemd need not know it.
+install_recovery() {
+    unit=/etc/systemd/system/mailprov-recover.service
+    # shellcheck disable=SC2154
+    # Set by program.py.
+    printf '%s\n' "$program_recover" >"$state/recover.new" && cat >"$unit.new" <<'UNIT' || return 1
+# Managed by mailprov.
+[Unit]
+Description=Settle a mail configuration that was pending when the host went down
+ConditionPathIsDirectory=/var/lib/mailprov/pending
+After=local-fs.target
+Before=unbound.service dovecot.service postfix.service postfix@-.service
+
+[Service]
+Type=oneshot
+ExecStart=/bin/sh /var/lib/mailprov/recover boot
+
+[Install]
+WantedBy=multi-user.target
+UNIT
+    chmod 644 "$unit.new" && sync "$state/recover.new" "$unit.new" &&
+        mv -f "$state/recover.new" "$state/recover" && mv -f "$unit.new" "$unit" &&
+        (umask 022 && mkdir -p "${unit%/*}/multi-user.target.wants") &&
+        ln -sf "$unit" "${unit%/*}/multi-user.target.wants/" &&
+        sync "${unit%/*}" "${unit%/*}/multi-user.target.wants" "$state"
+}
+
+# keep_old PATH: it stays beside the new one; says whether there is one.
+keep_old() {
+    rm -f "$1.mailprov-old"
+    if [ -L "$1" ]; then
+        cp -P "$1" "$1.mailprov-old" || return 1
+    elif [ -e "$1" ]; then
+        ln "$1" "$1.mailprov-old" || return 1
+    else
+        printf '%s\tabsent\n' "$1"
+        return 0
+    fi
+    sync_folder "$1" && printf '%s\twas\n' "$1"
+}
+
+unit_as_it_is() {
+    printf '%s\t%s\t%s\t%s\n' "$1" "$2" "$(systemctl is-enabled "$1" 2>/dev/null)" \
+        "$(systemctl is-active "$2" 2>/dev/null)"
+}
+
+# From here on the host returns by itself, whatever happens.
+do_begin() {
+    install_recovery && store_tree "$state/generations/$1" || return 1
+    rm -rf "$pending.new"
+    mkdir "$pending.new" && staged_rows managed >"$pending.new/manifest" || return 1
+    {
+        printf 'serial\t%s\ngeneration\t%s\nowner\t%s\n' "$(($(head_serial) + 1))" "$1" "$applied_by"
+        staged_rows soften | sed "s/^/main$tab/"
+    } >"$pending.new/about" || return 1
+    if grep -qx adopt "$stage/steps"; then staged_rows directory >"$pending.new/directory" || return 1; fi
+    staged_rows undo | while IFS= read -r path; do
+        keep_as_found "$path" && keep_old "$path" || exit 1
+    done >"$pending.new/paths" || return 1
+    staged_rows act-configuration | awk -F '\t' '$1 ~ /^(start|reload|restart|enable|retire)$/ && !seen[$2]++' |
+        while IFS="$tab" read -r _ unit running; do unit_as_it_is "$unit" "${running:-$unit}"; done >"$pending.new/units"
+    sync "$pending.new"/* "$pending.new" && mv -T "$pending.new" "$pending" && sync "$state" &&
+        arm_return "$((within + 240))"
+}

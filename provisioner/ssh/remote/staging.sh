@@ -1,0 +1,86 @@
+# shellcheck shell=sh
+# The staged tree: what the archive brings, laid over a copy of /etc, and the daemons' own
+# checkers run on it as if it were live.
+
+staged_rows() { rows "$1" <"$stage/steps"; }
+
+# The check sees a copy of /etc with the new files laid over it, because includes and
+# maps are named by absolute paths: a checker pointed at a staged file would read the
+# live ones beside it (docs/decisions).
+build_staged_tree() {
+    cp -a /etc "$stage/tree/etc" || return 1
+    for path in $(staged_rows stage | cut -f 1) $(staged_rows remove) $(staged_rows recipe | cut -f 2); do
+        stays_inside "${path%/*}" || return 1
+    done
+    staged_rows stage | while IFS="$tab" read -r path index _ _ mode; do
+        case $path in /etc/*) ;; *) continue ;; esac
+        (umask 022 && mkdir -p "$stage/tree${path%/*}")
+        # A link such as a resolver's stub is replaced, never written through.
+        rm -f "$stage/tree$path"
+        install -m "$mode" "$stage/files/$index" "$stage/tree$path" || exit 1
+    done || return 1
+    staged_rows remove | while IFS= read -r path; do rm -f "$stage/tree$path"; done
+    staged_rows recipe | while IFS="$tab" read -r kind path subject; do
+        case $kind in
+            self-signed)
+                make_certificate "$stage/made" "$subject" || exit 1
+                (umask 022 && mkdir -p "$stage/tree${path%/*}")
+                cp -p "$stage/made" "$stage/tree$path" || exit 1
+                ;;
+            # Outside /etc, and what the daemon's own unit would do at its first start:
+            # the checker wants the file.
+            trust-anchor) [ -s "$path" ] || $subject >/dev/null || exit 1 ;;
+        esac
+    done || return 1
+    # What Postfix copies into its chroot when it starts, as the next start would copy it.
+    if [ -d /var/spool/postfix/etc ]; then
+        cp -a /var/spool/postfix/etc "$stage/tree/chroot-etc" || return 1
+        for name in "$stage/tree/chroot-etc"/*; do
+            [ -f "$name" ] && [ -f "$stage/tree/etc/${name##*/}" ] &&
+                cp -pL "$stage/tree/etc/${name##*/}" "$name"
+        done
+    fi
+    return 0
+}
+
+# A folder that is a link to elsewhere would lead the staging into the live tree.
+stays_inside() {
+    [ "$(realpath -m "$stage/tree$1")" = "$stage/tree$1" ] && return 0
+    echo "$1 is or lies below a symbolic link; make it a folder of its own" >&2
+    return 1
+}
+
+make_certificate() {
+    name=$2
+    # A common name holds 64 characters (RFC 5280 appendix A); clients read the other one.
+    [ "${#name}" -le 64 ] || name=mailprov
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 \
+        -subj "/CN=$name" -addext "subjectAltName=DNS:$2" -keyout "$1.key" -out "$1.crt" >"$stage/openssl" 2>&1 ||
+        { cat "$stage/openssl" >&2; return 1; }
+    {
+        echo "# Managed by mailprov: made on this host, where the key stays."
+        cat "$1.key" "$1.crt"
+    } >"$1" && rm -f "$1.key" "$1.crt" && chmod 600 "$1"
+}
+
+check_staged_tree() {
+    # shellcheck disable=SC2046
+    set -- $(staged_rows check)
+    [ $# -gt 0 ] || return 0
+    section step check
+    if ! build_staged_tree >"$stage/output" 2>&1; then
+        section failed check
+        sed 's/^/|/' "$stage/output"
+        exit 70
+    fi
+    # shellcheck disable=SC2016,SC2154
+    # The quoted text is for the inner shell; program_checks is set by program.py.
+    unshare -m sh -c "$program_checks"'
+        tree=$1
+        shift
+        mount --bind "$tree/etc" /etc || exit 70
+        [ ! -d "$tree/chroot-etc" ] || mount --bind "$tree/chroot-etc" /var/spool/postfix/etc || exit 70
+        check_daemons "$@"
+        [ "$checks_failed" -eq 0 ] || exit 65
+    ' mailprov "$stage/tree" "$@"
+}

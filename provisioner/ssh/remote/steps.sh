@@ -1,0 +1,147 @@
+# shellcheck shell=sh
+# The steps of a transaction, `do_STEP`; each takes the fields of its row.
+
+do_group() {
+    getent group "$1" >/dev/null && return 0
+    if [ "$2" = system ]; then groupadd --system "$1"; else groupadd "$1"; fi
+}
+
+do_account() {
+    if getent passwd "$1" >/dev/null; then
+        usermod --gid "$2" --shell "$4" "$1"
+    elif [ "$5" = system ]; then
+        useradd --system --gid "$2" --home-dir "$3" --shell "$4" --no-create-home "$1"
+    else
+        useradd --gid "$2" --home-dir "$3" --shell "$4" --create-home -K UMASK=077 -K HOME_MODE=0700 "$1"
+    fi
+}
+
+# The name and the hash come in a file: they are nobody's argument.
+do_password() { chpasswd -e <"$stage/files/$2"; }
+
+do_lock() { usermod --lock "$1"; }
+
+do_directory() {
+    (umask 022 && mkdir -p "$1") && chown "$2:$3" "$1" && chmod "$4" "$1"
+}
+
+do_recipe() {
+    case $1 in
+        self-signed)
+            (umask 022 && mkdir -p "${2%/*}")
+            cp -p "$stage/made" "$2.mailprov-new" && sync "$2.mailprov-new" && do_activate "$2"
+            ;;
+        trust-anchor) [ -s "$2" ] ;;
+        probe)
+            secret=$(openssl rand -hex 24) || return 1
+            hash=$(printf '%s\n' "$secret" | openssl passwd -6 -stdin) || return 1
+            (umask 022 && mkdir -p "${2%/*}")
+            ids=$(getent passwd mailprov-probe | cut -d : -f 3,4)
+            {
+                echo "# Managed by mailprov: the account that verify uses, made on this host."
+                printf '%s:{SHA512-CRYPT}%s:%s::/var/lib/mailprov-probe::\n' "$3" "$hash" "$ids"
+            } >"$2.mailprov-new" || return 1
+            printf '%s\n' "$secret" >"$state/probe-secret.new" || return 1
+            chown root:dovecot "$2.mailprov-new" && chmod 640 "$2.mailprov-new" &&
+                sync "$2.mailprov-new" "$state/probe-secret.new" &&
+                mv -f "$state/probe-secret.new" "$state/probe-secret" && mv -f "$2.mailprov-new" "$2"
+            ;;
+    esac
+}
+
+# Everything new is on the disk beside its place before the first name changes.
+do_prepare() {
+    staged_rows stage | while IFS="$tab" read -r path index owner group mode; do
+        (umask 022 && mkdir -p "${path%/*}")
+        rm -f "$path.mailprov-new"
+        install -o "$owner" -g "$group" -m "$mode" "$stage/files/$index" "$path.mailprov-new" || exit 1
+        printf '%s\n' "$path.mailprov-new"
+    done >"$stage/prepared" || return 1
+    # Managed paths have no white space.
+    # shellcheck disable=SC2046
+    [ ! -s "$stage/prepared" ] || sync $(cat "$stage/prepared")
+}
+
+# The first time a path is written, what was found there becomes part of generation 0.
+keep_as_found() {
+    zero=$state/generations/0
+    mkdir -p "$zero/tree" || return 1
+    grep -qxF "$1" "$zero/paths" 2>/dev/null && return 0
+    if [ -e "$1" ] || [ -L "$1" ]; then
+        mkdir -p "$zero/tree${1%/*}"
+        cp -a "$1" "$zero/tree$1" || return 1
+        [ -L "$1" ] || sync "$zero/tree$1"
+    fi
+    printf '%s\n' "$1" >>"$zero/paths" && sync "$zero/paths"
+}
+
+do_activate() {
+    keep_as_found "$1" && mv -fT "$1.mailprov-new" "$1" && sync "${1%/*}"
+}
+
+# do_soften MAIN_CF: until the configuration is confirmed, Postfix keeps in its queue what
+# it cannot deliver: the fault may be ours. The file that comes later is softened too; its
+# final form waits beside it.
+do_soften() {
+    if [ -e "$1.mailprov-new" ]; then
+        cp -p "$1.mailprov-new" "$1.mailprov-final" && soften "$1.mailprov-new" || return 1
+    else
+        ln -f "$1" "$1.mailprov-final" || return 1
+    fi
+    sync "$1.mailprov-final" || return 1
+    [ -e "$1" ] || return 0
+    cp -p "$1" "$1.mailprov-soft" && soften "$1.mailprov-soft" &&
+        mv -fT "$1.mailprov-soft" "$1" && sync "${1%/*}" || return 1
+    # It is down, or not ours yet: what is there now reads main.cf when it starts.
+    postfix reload >/dev/null 2>&1 || true
+}
+
+soften() {
+    printf '\n# Until this configuration is confirmed, mail that cannot be delivered waits.\n%s\n' \
+        'soft_bounce = yes' >>"$1" && sync "$1"
+}
+
+# What was there before mailprov comes back.
+do_remove() {
+    found=$state/generations/0/tree$1
+    if [ -e "$found" ] || [ -L "$found" ]; then
+        cp -a "$found" "$1.mailprov-new" && mv -fT "$1.mailprov-new" "$1"
+    else
+        rm -f "$1"
+    fi && sync "${1%/*}"
+}
+
+# do_access PATH OWNER GROUP MODE: content that is the host's own affair.
+do_access() { chown "$2:$3" "$1" && chmod "$4" "$1"; }
+
+# A service that the site no longer has here.
+do_retire() { systemctl disable --now "$1" 2>&1; }
+
+do_enable() { systemctl enable "$1" 2>&1; }
+
+do_start() { change_unit start "$@"; }
+do_reload() { change_unit reload "$@"; }
+do_restart() { change_unit restart "$@"; }
+
+# change_unit VERB UNIT RUNNING: RUNNING is the unit whose state counts.
+change_unit() {
+    # systemd refuses what was started too often just now; this start has a reason.
+    systemctl reset-failed "$2" "$3" 2>/dev/null
+    if systemctl "$1" "$2" && systemctl is-active --quiet "$3"; then return 0; fi
+    echo "$3 is $(systemctl is-active "$3"); its last lines:" >&2
+    journalctl -u "$3" -n 12 --no-pager -o cat >&2
+    return 1
+}
+
+# A resolver is given to the host only once it answers.
+do_await_resolver() {
+    waited=0
+    until unbound-control status >/dev/null 2>&1; do
+        waited=$((waited + 1))
+        if [ "$waited" -gt 50 ]; then
+            unbound-control status >&2
+            return 1
+        fi
+        sleep 0.2
+    done
+}
