@@ -17,7 +17,7 @@ from provisioner.plan.queue import Queue, QueuedMessage
 from provisioner.workflow.status import SiteStatus
 
 _RECIPIENTS_SHOWN = 2
-_DIFFERENCES_SHOWN = 10
+_DRIFT_SHOWN = 10
 _LONGEST_ADDRESS = 48
 _LONGEST_REASON = 200
 _UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
@@ -64,7 +64,9 @@ def condition_json(condition: Condition) -> dict[str, object]:
             }
             for unit in condition.units
         ],
-        "drift": [{"path": one.path, "reason": one.reason} for one in condition.differences],
+        "drift": [{"path": one.path, "what": one.what} for one in condition.drift],
+        "due": condition.due,
+        "unconfirmed": condition.unconfirmed,
         "certificate": certificate
         and {
             "subject": certificate.subject,
@@ -98,7 +100,9 @@ def _rows(condition: Condition) -> Iterator[tuple[str, str]]:
     yield "generation", _generation(condition)
     for unit in condition.units:
         yield unit.name.removesuffix(".service"), _unit(unit, condition.now)
-    yield from _difference_rows(condition)
+    if condition.unconfirmed:
+        yield "waiting", f"what {printable(condition.unconfirmed)} applied is not confirmed"
+    yield from _file_rows(condition)
     if condition.certificate:
         subject, day = printable(condition.certificate.subject), condition.certificate.expires
         yield "certificate", f"{subject} until {day:%Y-%m-%d} ({condition.days_left} days left)"
@@ -126,20 +130,22 @@ def _unit(unit: UnitCondition, now: datetime) -> str:
     return f"{unit.state}{since}{restarts}"
 
 
-def _difference_rows(condition: Condition) -> Iterator[tuple[str, str]]:
-    differences = condition.differences
+def _file_rows(condition: Condition) -> Iterator[tuple[str, str]]:
+    drift = condition.drift
     if condition.recorded is None:
         yield "files", "not written yet"
         return
-    if not differences:
-        yield "files", "as the site file has them"
-        return
-    more = len(differences) - _DIFFERENCES_SHOWN
-    label = "files"
-    for one in differences[:_DIFFERENCES_SHOWN]:
-        yield label, f"{one.path}: {one.reason}"
+    if not drift:
+        yield "files", "as they were applied"
+    more = len(drift) - _DRIFT_SHOWN
+    label = "drift"
+    for one in drift[:_DRIFT_SHOWN]:
+        yield label, f"{one.path}: {one.what}"
         label = ""
-    yield "", f"{f'and {more} more; ' if more > 0 else ''}`mailprov plan` shows them in full"
+    if drift:
+        yield "", f"{f'and {more} more; ' if more > 0 else ''}`mailprov plan` shows them in full"
+    if condition.due:
+        yield "to apply", f"{condition.due} of the site file's changes; see `mailprov plan`"
 
 
 def _queue_summary(condition: Condition) -> str:

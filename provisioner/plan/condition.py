@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from provisioner.model.names import HostKey
-from provisioner.plan.comparison import compare_paths
+from provisioner.plan.change import Drift
+from provisioner.plan.diff import diff_generation
+from provisioner.plan.drift import find_drift
 from provisioner.plan.facts import Facts, UnitState
-from provisioner.plan.file_diff import in_words
 from provisioner.plan.generation import Generation, Unit
 from provisioner.plan.queue import Queue
 from provisioner.plan.status_facts import DiskSpace, Validity
@@ -39,19 +40,13 @@ class UnitCondition:
 
 
 @dataclass(frozen=True)
-class Difference:
-    """A managed path that is not as the site file has it, and how it differs."""
-
-    path: str
-    reason: str
-
-
-@dataclass(frozen=True)
 class Condition:
     """One host.
 
     recorded: the generation of its last apply, None before the first. wanted: the one that
-    the site file asks for now. now: by the host's clock. has_certificate, has_queue: whether
+    the site file asks for now. drift: files that somebody edited on the host. due: how many
+    changes the site file asks for besides. unconfirmed: who applied what waits to be
+    confirmed, empty if nothing does. now: by the host's clock. has_certificate, has_queue: whether
     the host's roles bring one; `certificate` and `queue` are None where it cannot be read.
     """
 
@@ -61,7 +56,9 @@ class Condition:
     now: datetime
     applied: datetime | None
     units: tuple[UnitCondition, ...]
-    differences: tuple[Difference, ...]
+    drift: tuple[Drift, ...]
+    due: int
+    unconfirmed: str
     has_certificate: bool
     certificate: Validity | None
     has_queue: bool
@@ -82,13 +79,15 @@ class Condition:
         if self.recorded is None:
             yield "never applied"
             return  # all else follows from it
-        if self.recorded != self.wanted:
-            yield "the site file asks for another generation"
+        if self.unconfirmed:
+            yield "what was applied is not confirmed"
         for unit in self.units:
             if unit.problem:
                 yield unit.problem
-        if count := len(self.differences):
-            yield f"{count} {'file differs' if count == 1 else 'files differ'} from the site file"
+        if count := len(self.drift):
+            yield f"{count} file{'' if count == 1 else 's'} edited on the host"
+        if self.due:
+            yield f"{self.due} change{'' if self.due == 1 else 's'} of the site file to apply"
         if self.has_certificate and self.days_left is None:
             yield "the certificate cannot be read"
         elif self.days_left is not None and self.days_left < FEWEST_DAYS:
@@ -101,11 +100,18 @@ class Condition:
 
 
 def judge_condition(generation: Generation, facts: Facts) -> Condition:
-    """Return how a host is; the facts have to hold `status`, or ValueError is raised."""
+    """Return how a host is; the facts have to hold `status`, or ValueError is raised.
+
+    MailprovError as `diff_generation`.
+    """
     status = facts.status
     if status is None:
         message = "observed without its status"
         raise ValueError(message)
+    plan = diff_generation(generation, facts, keep_drift=True)
+    # A service that is down is told as such.
+    due = [change for change in plan.transaction if change.kind not in {"unit", "record"}]
+    pending = facts.introduction.pending
     return Condition(
         host=generation.host,
         recorded=facts.introduction.generation,
@@ -113,11 +119,10 @@ def judge_condition(generation: Generation, facts: Facts) -> Condition:
         now=status.now,
         applied=status.applied,
         units=tuple(_unit_condition(unit, facts) for unit in generation.units),
-        differences=tuple(
-            Difference(path, in_words(problems))
-            for path, problems in compare_paths(generation, facts)
-            if problems
-        ),
+        drift=tuple(find_drift(generation, facts).values()),
+        due=len(due) + len(plan.missing_packages)
+        or int(facts.introduction.generation != generation.id),
+        unconfirmed=pending.owner if pending else "",
         has_certificate=generation.certificate_path is not None,
         certificate=status.validity,
         has_queue=any(unit.daemon == "postfix" for unit in generation.units),

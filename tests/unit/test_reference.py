@@ -26,8 +26,8 @@ from provisioner.model.scalars import render_size
 from provisioner.model.schema import site_schema
 from provisioner.model.secrets import SiteSecrets
 from provisioner.model.site import Allowance, Imap, Pop3, Submission
-from provisioner.plan.change import Action, Change, Kind
-from provisioner.plan.condition import Condition, Difference, UnitCondition
+from provisioner.plan.change import Action, Change, Drift, Kind
+from provisioner.plan.condition import Condition, UnitCondition
 from provisioner.plan.queue import Queue, QueuedMessage, Waiting
 from provisioner.plan.status_facts import DiskSpace, Validity
 from provisioner.platforms.records import known_platforms, platform_named
@@ -313,7 +313,9 @@ def test_the_example_of_status_has_the_shape_of_its_output() -> None:
             now=moment,
             applied=moment,
             units=(UnitCondition("postfix.service", "active", moment, 0),),
-            differences=(Difference("/etc/x", "missing"),),
+            drift=(Drift("/etc/x", "missing"),),
+            due=1,
+            unconfirmed="somebody",
             has_certificate=True,
             certificate=Validity("CN=x", moment),
             has_queue=True,

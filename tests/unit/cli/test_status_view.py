@@ -17,7 +17,8 @@ from provisioner.cli.status_view import (
     render_octets,
 )
 from provisioner.model.names import HostKey
-from provisioner.plan.condition import Condition, Difference, UnitCondition
+from provisioner.plan.change import Drift
+from provisioner.plan.condition import Condition, UnitCondition
 from provisioner.plan.queue import Queue, QueuedMessage, Waiting
 from provisioner.plan.status_facts import DiskSpace, Validity
 
@@ -43,7 +44,9 @@ def condition(queue: Queue | None = None, **changed: object) -> Condition:
         "now": NOW,
         "applied": NOW - timedelta(days=2),
         "units": (UnitCondition("postfix.service", "active", NOW - timedelta(minutes=5), 0),),
-        "differences": (),
+        "drift": (),
+        "due": 0,
+        "unconfirmed": "",
         "has_certificate": True,
         "certificate": Validity("CN=mail.example.org", NOW + timedelta(days=50)),
         "has_queue": True,
@@ -62,7 +65,7 @@ def test_a_healthy_host_is_a_few_calm_lines() -> None:
         "mail: ok\n"
         "  generation   3f0c2a9be1d4c875, applied 2026-11-22 12:00 UTC (2 d ago)\n"
         "  postfix      active since 2026-11-24 11:55 UTC (5 min ago)\n"
-        "  files        as the site file has them\n"
+        "  files        as they were applied\n"
         "  certificate  CN=mail.example.org until 2027-01-13 (50 days left)\n"
         "  mail disk    4.0G of 10.0G free (mounted at /)\n"
         "  queue        empty"
@@ -82,10 +85,10 @@ def test_waiting_mail_is_shown_with_its_reason_and_how_to_hurry_it() -> None:
     )
 
 
-def test_differences_are_named_and_many_are_cut_short() -> None:
-    many = tuple(Difference(f"/etc/x{number}", "content differs") for number in range(12))
-    got = text(condition(differences=many))
-    assert got.startswith("mail: 12 files differ from the site file\n")
+def test_drift_is_named_and_much_of_it_is_cut_short() -> None:
+    many = tuple(Drift(f"/etc/x{number}", "content differs") for number in range(12))
+    got = text(condition(drift=many))
+    assert got.startswith("mail: 12 files edited on the host\n")
     assert "/etc/x9: content differs" in got
     assert "/etc/x10" not in got
     assert "and 2 more; `mailprov plan` shows them in full" in got

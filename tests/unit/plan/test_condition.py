@@ -9,7 +9,7 @@ import pytest
 from support.generations import GENERATION, MAIN_CF, fulfilled, state_of, with_file
 
 from provisioner.plan.condition import judge_condition
-from provisioner.plan.facts import Facts
+from provisioner.plan.facts import Facts, Pending
 from provisioner.plan.queue import Queue
 from provisioner.plan.status_facts import StatusFacts, Validity, parse_status
 
@@ -33,15 +33,30 @@ def test_a_host_that_is_as_it_should_be_has_no_problem_however_much_mail_waits()
 def test_a_file_that_was_changed_by_hand_is_one() -> None:
     drifted = with_file(fulfilled(), MAIN_CF.path, replace(state_of(MAIN_CF), mode=0o666))
     condition = judge_condition(GENERATION, observed(drifted))
-    (difference,) = condition.differences
-    assert (difference.path, difference.reason) == (MAIN_CF.path, "mode is 0666, wanted 0644")
-    assert condition.problems == ("1 file differs from the site file",)
+    (drift,) = condition.drift
+    assert (drift.path, drift.what) == (MAIN_CF.path, "mode is 0666, wanted 0644")
+    assert (condition.problems, condition.due) == (("1 file edited on the host",), 0)
+
+
+def test_what_the_site_file_asks_for_and_nobody_applied_is_one() -> None:
+    changed = replace(MAIN_CF, content=b"a = 1\nb = 3\n")
+    wanted = replace(GENERATION, artifacts=(changed, *GENERATION.artifacts[1:]))
+    condition = judge_condition(wanted, observed())
+    assert (condition.drift, condition.due) == ((), 1)
+    assert condition.problems == ("1 change of the site file to apply",)
+
+
+def test_what_waits_to_be_confirmed_is_one() -> None:
+    facts = fulfilled()
+    pending = Pending("8", GENERATION.id, "somebody", armed=True)
+    facts = replace(facts, introduction=replace(facts.introduction, pending=pending))
+    assert problems(observed(facts)) == ("what was applied is not confirmed",)
 
 
 def test_a_file_that_is_gone_is_one() -> None:
     gone = with_file(fulfilled(), MAIN_CF.path, None)
-    (difference,) = judge_condition(GENERATION, observed(gone)).differences
-    assert difference.reason == "missing"
+    (drift,) = judge_condition(GENERATION, observed(gone)).drift
+    assert drift.what == "missing"
 
 
 def test_a_service_that_is_down_is_one() -> None:
@@ -78,7 +93,7 @@ def test_a_certificate_that_cannot_be_read_is_one() -> None:
 def test_another_generation_than_the_site_files_is_one() -> None:
     facts = fulfilled()
     other = replace(facts, introduction=replace(facts.introduction, generation="0" * 16))
-    assert problems(observed(other)) == ("the site file asks for another generation",)
+    assert problems(observed(other)) == ("1 change of the site file to apply",)
 
 
 def test_of_a_host_that_was_never_applied_nothing_else_is_said() -> None:
