@@ -80,12 +80,21 @@ def open_run(path: Path, limit: Sequence[str], *, accept_new: bool, quiet: bool)
 
     The site and every secret it refers to are read before any connection is made.
     """
+    site = load_and_warn(path).site
+    with open_run_over(site, path, limit, accept_new=accept_new, quiet=quiet) as run:
+        yield run
+
+
+@contextmanager
+def open_run_over(
+    site: Site, path: Path, limit: Sequence[str], *, accept_new: bool, quiet: bool
+) -> Iterator[Run]:
+    """Yield a run over a site that was read already. path: of its file, as for `open_run`."""
     from provisioner.inventory.secrets import read_secrets  # noqa: PLC0415 not for --help
     from provisioner.ssh.fleet import Fleet  # noqa: PLC0415 paramiko is not for --help
     from provisioner.ssh.options import SshOptions  # noqa: PLC0415 as Fleet
     from provisioner.ssh.remote.program import remote_programs  # noqa: PLC0415 as Fleet
 
-    site = load_and_warn(path).site
     check_expressible(site)
     hosts = limited_hosts(site, limit)
     secrets = read_secrets(site, path)

@@ -50,12 +50,16 @@ def load_site(path: Path) -> LoadedSite:
 
     A file that is missing or cannot be read is an invalid site as well.
     """
+    return parse_site(read_octets(path), str(path))
+
+
+def read_octets(path: Path) -> bytes:
+    """Return what a site file holds, or a little more than it may; MailprovError as `load_site`."""
     try:
         with path.open("rb") as file:
-            octets = file.read(MAX_OCTETS + 1)
+            return file.read(MAX_OCTETS + 1)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise MailprovError(_unreadable(path, error), ExitCode.INVALID_SITE) from error
-    return parse_site(octets, str(path))
 
 
 def parse_site(octets: bytes, name: str) -> LoadedSite:

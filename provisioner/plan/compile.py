@@ -13,7 +13,7 @@ from provisioner.model.site import AccountKind, Host, Role, Site, User
 from provisioner.plan.generation import Account, Directory, Generation, Group, Recipe, Unit
 from provisioner.platforms.record import Daemon, Platform
 from provisioner.render.artifact import Artifact, Plane
-from provisioner.render.dovecot_view import MAIL_ROOT
+from provisioner.render.dovecot_users import MAIL_ROOT, mailbox_home
 from provisioner.render.host_tree import render_host
 from provisioner.render.tls_chain import CHAIN_PATH
 
@@ -95,11 +95,12 @@ def _person(site: Site, user: User, secrets: SiteSecrets) -> Account:
     return Account(
         name=name,
         group=site.accounts.group,
-        home=f"{_HOMES}/{name}",
+        home=mailbox_home(site, user.address),
         shell=site.accounts.shell,
         system=False,
         password=secrets.passwords.get(user.address),
         locked=not user.enabled,
+        comment=user.name,
     )
 
 

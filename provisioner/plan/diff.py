@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
+from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, quoted
 from provisioner.plan.change import Action, Change, Kind, Plan
 from provisioner.plan.drift import find_drift, without_drift
 from provisioner.plan.facts import AccountState, Facts, LeftFile
@@ -198,6 +198,8 @@ def _account_difference(account: Account, state: AccountState, facts: Facts) -> 
         differences.append(f"primary group is not {account.group}")
     if state.shell != account.shell:
         differences.append(f"login shell is {state.shell}")
+    if account.comment and state.comment != account.comment:
+        differences.append(f"name is {quoted(state.comment)}")
     return ", ".join(differences)
 
 

@@ -95,6 +95,7 @@ class AccountState:
     home: str
     shell: str
     password: str | None = field(default=None, repr=False)
+    comment: str = ""
 
 
 @dataclass(frozen=True)

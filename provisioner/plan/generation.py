@@ -33,7 +33,8 @@ class Account:
 
     password: the hash for shadow(5) in crypt(3) form, None where no password is
     managed. locked: it receives mail and cannot log in. system: a daemon's account,
-    not a person's.
+    not a person's. comment: the person's name for passwd(5); empty where the host's
+    own is left alone.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Account:
     system: bool
     password: PasswordHash | None = field(default=None, repr=False)
     locked: bool = False
+    comment: str = ""
 
 
 @dataclass(frozen=True)

@@ -186,8 +186,8 @@ def _account_states(passwd: Iterable[str], shadow: Iterable[str]) -> Mapping[str
     passwords = dict(line.split(":")[:2] for line in shadow)
     rows = (line.split(":") for line in passwd)
     return {
-        name: AccountState(name, int(uid), int(gid), home, shell, passwords.get(name))
-        for name, _, uid, gid, _, home, shell in rows
+        name: AccountState(name, int(uid), int(gid), home, shell, passwords.get(name), comment)
+        for name, _, uid, gid, comment, home, shell in rows
     }
 
 

@@ -181,7 +181,7 @@ def _step_rows(generation: Generation, change: Change, contents: list[bytes]) ->
         case "secret":
             yield _recipe_row(_named(generation.recipes, "path", change.name), change)
         case "file":
-            yield ("remove" if change.action is Action.REMOVE else "activate", change.name)
+            yield _file_row(generation, change)
         case "unit":
             yield from _unit_rows(generation, change)
         case "record" if change.plane is Plane.DIRECTORY:
@@ -193,7 +193,15 @@ def _account_row(generation: Generation, change: Change) -> Row:
         return ("lock", change.name)
     account = _named(generation.accounts, "name", change.name)
     kind = "system" if account.system else "person"
-    return ("account", account.name, account.group, account.home, account.shell, kind)
+    place = (account.group, account.home, account.shell)
+    return ("account", account.name, *place, kind, account.comment)
+
+
+def _file_row(generation: Generation, change: Change) -> Row:
+    if change.action is Action.REMOVE:
+        return ("remove", change.name)
+    artifact = _named(generation.artifacts, "path", change.name)
+    return ("admit" if artifact.logins else "activate", change.name)
 
 
 def _recipe_row(recipe: Recipe, change: Change) -> Row:

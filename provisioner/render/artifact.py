@@ -27,8 +27,9 @@ class Artifact:
 
     path: absolute. owner, group: names on the host. mode: permission bits. secret:
     content is never shown. daemons: those whose reload makes a change effective.
-    restart: a reload does not suffice. rank: activation order within a transaction,
-    low first (what main.cf names before main.cf).
+    restart: a reload does not suffice. logins: it is a passwd-file, and who is no longer
+    admitted by it is logged out. rank: activation order within a transaction, low first
+    (what main.cf names before main.cf).
     """
 
     path: str
@@ -40,6 +41,7 @@ class Artifact:
     plane: Plane = Plane.CONFIGURATION
     daemons: tuple[Daemon, ...] = ()
     restart: bool = False
+    logins: bool = False
     rank: int = 50
 
     @cached_property

@@ -11,8 +11,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from provisioner.model.names import MailAddress
 from provisioner.model.secrets import PasswordHash, SecretReference, SiteSecrets
-from provisioner.model.site import Site, User
+from provisioner.model.site import AccountKind, Site, User
+
+MAIL_ROOT = "/srv/vmail"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +42,17 @@ def password_rows(site: Site, secrets: SiteSecrets) -> Iterator[PasswordRow]:
             yield PasswordRow(user.address, found or unusable_hash(user))
 
 
-def mailbox_rows(site: Site, root: str) -> Iterator[MailboxRow]:
+def mailbox_rows(site: Site) -> Iterator[MailboxRow]:
     """Yield all users with their homes, by name."""
     for user in sorted(site.users, key=lambda user: user.address):
-        yield MailboxRow(user.address, f"{root}/{user.address.domain}/{user.address.local}")
+        yield MailboxRow(user.address, mailbox_home(site, user.address))
+
+
+def mailbox_home(site: Site, address: MailAddress) -> str:
+    """Return the folder on the store that a user's mail lies in or below."""
+    if site.accounts.kind is AccountKind.SYSTEM:
+        return f"/home/{address.local}"
+    return f"{MAIL_ROOT}/{address.domain}/{address.local}"
 
 
 def unusable_hash(user: User) -> str:

@@ -20,7 +20,6 @@ from provisioner.render.site_options import render_dovecot_site
 from provisioner.render.tls_chain import CHAIN_PATH, cleartext_reason
 
 SIEVE_PORT = 4190
-MAIL_ROOT = "/srv/vmail"
 PAM_SERVICE = "mailprov"
 
 _IMPLICIT_TLS_PORTS = frozenset({993, 995})
@@ -121,7 +120,7 @@ def _directory(site: Site, view: DovecotView, secrets: SiteSecrets) -> Iterator[
         return  # users and their passwords are the host's own accounts
     for name, rows in (
         ("users", password_rows(site, secrets)),
-        ("mailboxes", mailbox_rows(site, MAIL_ROOT)),
+        ("mailboxes", mailbox_rows(site)),
     ):
         yield Artifact(
             f"{view.folder}/{name}",
@@ -129,6 +128,7 @@ def _directory(site: Site, view: DovecotView, secrets: SiteSecrets) -> Iterator[
             group="dovecot",
             mode=0o640,
             secret=name == "users",
+            logins=name == "users",
             plane=Plane.DIRECTORY,
             # Dovecot looks at the file's date at each login: nothing to reload.
             rank=10,

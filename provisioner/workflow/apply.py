@@ -131,14 +131,16 @@ class _Transaction:
         packages = tuple(c for c in self.survey[host.key].changes if c.kind == "package")
         changes = (*packages, *plan.changes)
         error = None
+        notes: tuple[str, ...] = ()
         if plan.changes:
-            serial = self.run.session(transport).transact(
+            answer = self.run.session(transport).transact(
                 plan,
                 self.run.owner,
                 self.options.within,
                 lambda text: self.run.progress.tell(host.key, text),
             )
-            error = self._prove(host, serial) if serial else None
+            notes = answer.notes()
+            error = self._prove(host, answer.pending) if answer.pending else None
         status = HostStatus.CHANGED if changes else HostStatus.UNCHANGED
         if error:
             status = HostStatus.RETURNED
@@ -149,7 +151,7 @@ class _Transaction:
             generation=plan.generation.id,
             changes=changes,
             kept=tuple(plan.kept),
-            notices=plan.generation.notices,
+            notices=(*plan.generation.notices, *notes),
             error=error,
         )
 

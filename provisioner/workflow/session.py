@@ -6,8 +6,7 @@ by provisioner.plan. Progress is told while it happens.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
 
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, quoted
 from provisioner.plan.change import Plan
@@ -17,6 +16,7 @@ from provisioner.plan.manifest import observation_rows
 from provisioner.plan.observation import parse_facts, parse_introduction
 from provisioner.plan.transaction import pack_transaction
 from provisioner.workflow.ports import Completed, Conversation, Transport
+from provisioner.workflow.transaction_answer import TransactionAnswer, read_answer
 
 OBSERVE_SECONDS = 120.0
 INSTALL_SECONDS = 1800.0
@@ -30,41 +30,6 @@ _LOCKED = 75
 
 Compile = Callable[[Introduction], Generation]
 Tell = Callable[[str], None]
-
-
-@dataclass
-class _Answer:
-    """The sections of a program's answer that tell how it went."""
-
-    checks: list[str] = field(default_factory=list)
-    failed: str = ""
-    output: list[str] = field(default_factory=list)
-    locked: list[str] = field(default_factory=list)
-    pending: str = ""
-    finished: bool = False
-    _check: str = ""
-
-    def head(self, section: str, argument: str) -> None:
-        """Take the head of a section."""
-        match section:
-            case "failed":
-                self.failed = argument
-            case "pending":
-                self.pending = argument
-            case "finished":
-                self.finished = True
-            case "check":
-                self._check = argument.rpartition(" ")[0]
-
-    def take(self, section: str, line: str) -> None:
-        """Take a line of a section."""
-        match section:
-            case "check":
-                self.checks.append(f"{self._check}: {line.removeprefix('|')}")
-            case "failed":
-                self.output.append(line.removeprefix("|"))
-            case "locked":
-                self.locked.append(line)
 
 
 class HostSession:
@@ -130,12 +95,12 @@ class HostSession:
                 )
             )
 
-    def transact(self, plan: Plan, owner: str, within: int, tell: Tell) -> str | None:
+    def transact(self, plan: Plan, owner: str, within: int, tell: Tell) -> TransactionAnswer:
         """Carry out the plan's transaction; MailprovError if it was refused or failed.
 
         owner: who holds the host's lock meanwhile, for whoever finds it taken. within:
-        seconds after which a configuration that nobody confirmed returns. Returns the serial
-        to confirm, None where only the directory changed, which is in force.
+        seconds after which a configuration that nobody confirmed returns. Where the answer
+        names something pending, it is to be confirmed; else all is in force.
         """
         archive = pack_transaction(plan)
         doing = "carrying out the transaction"
@@ -143,14 +108,14 @@ class HostSession:
         with self._start("transact", TRANSACT_SECONDS, doing, *arguments) as conversation:
             conversation.send(archive)
             conversation.finish()
-            answer = _read_answer(conversation.lines(), tell)
+            answer = read_answer(conversation.lines(), tell)
             completed = conversation.result()
         if completed.status != 0 or not answer.finished:
             raise MailprovError(
                 self._transaction_diagnostic(answer, completed),
                 ExitCode.REFUSED if completed.status == _LOCKED else ExitCode.FAILED,
             )
-        return answer.pending or None
+        return answer
 
     def confirm(self, serial: str) -> None:
         """Keep the pending configuration; MailprovError if it has returned meanwhile."""
@@ -187,7 +152,9 @@ class HostSession:
     def _start(self, verb: str, seconds: float, doing: str, *arguments: str) -> Conversation:
         return self.transport.start(self._programs[verb], *arguments, timeout=seconds, doing=doing)
 
-    def _transaction_diagnostic(self, answer: _Answer, completed: Completed) -> Diagnostic:
+    def _transaction_diagnostic(
+        self, answer: TransactionAnswer, completed: Completed
+    ) -> Diagnostic:
         if completed.status == _LOCKED:
             return Diagnostic(
                 summary="another apply is at work on this host, or has just been",
@@ -242,43 +209,6 @@ def _until_ready(conversation: Conversation) -> Iterator[str]:
         yield line
         if line == "@ready":
             return
-
-
-def _read_answer(lines: Iterable[str], tell: Tell) -> _Answer:
-    answer = _Answer()
-    section = ""
-    for line in lines:
-        if line.startswith("@"):
-            section, _, argument = line[1:].partition(" ")
-            if section == "step":
-                tell(_in_words(argument))
-            answer.head(section, argument)
-        else:
-            answer.take(section, line)
-    return answer
-
-
-def _in_words(step: str) -> str:
-    """Return what a step means to a person who watches; steps are those of transact.sh."""
-    name, _, argument = step.partition(" ")
-    words = {
-        "check": "checking the new configuration",
-        "group": "making accounts",
-        "account": "making accounts",
-        "password": "setting passwords",
-        "lock": "locking accounts",
-        "directory": "making directories",
-        "recipe": "making keys",
-        "prepare": "writing files",
-        "activate": "activating files",
-        "remove": "removing files",
-        "await_resolver": "waiting for the resolver",
-        "access": "setting owners and modes",
-        "record_directory": "recording the users",
-        "begin": "keeping what is there now",
-        "soften": "having Postfix keep what it cannot deliver",
-    }
-    return words.get(name) or f"{name} {argument.removesuffix('.service')}"
 
 
 def _stderr(completed: Completed) -> str:

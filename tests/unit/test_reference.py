@@ -292,6 +292,17 @@ def test_the_examples_of_plan_and_apply_have_the_shape_of_an_outcome() -> None:
     assert plan["changes"][0].keys() == CHANGE.as_json().keys()
 
 
+def test_the_example_of_the_list_of_users_has_its_shape(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = tmp_path / "site.yaml"
+    site.write_text(yaml.safe_dump(BASE))
+    assert run(["user", "list", str(site), "--json"]) == 0
+    got, want = json.loads(capsys.readouterr().out), _example("user")
+    assert got.keys() == want.keys()
+    assert got["users"][0].keys() == want["users"][0].keys()
+
+
 @pytest.mark.parametrize("verdict", [_example("verify"), _example("apply")["verify"]])
 def test_the_examples_of_a_verdict_have_its_shape(verdict: dict[str, Any]) -> None:
     want = Verdict((FINDING,)).as_json()

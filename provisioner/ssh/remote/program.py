@@ -10,15 +10,17 @@ import shlex
 from collections.abc import Mapping
 from importlib.resources import files
 
-TRANSACTION = ("staging", "steps", "begin", "transact")
+TRANSACTION = ("staging", "steps", "sessions", "begin", "transact")
 
 
 def remote_programs() -> Mapping[str, str]:
-    """Return the program text of each verb: observe, packages, transact, settle, log.
+    """Return the program text of each verb.
 
-    `recover` is what a transaction leaves on the host.
+    They are observe, packages, transact, settle, delete_mail and log; `recover` is what a
+    transaction leaves on the host.
     """
     prelude = _text("prelude")
+    locking = prelude + _text("lock")
     checks = prelude + _text("checks")
     pending = _text("pending")
     recover = prelude + pending + _text("recover")
@@ -30,8 +32,9 @@ def remote_programs() -> Mapping[str, str]:
         "log": prelude + _text("log"),
         # The staged tree is checked by a shell of its own, in a mount namespace of its own;
         # what returns without us is left on the host.
-        "transact": f"{prelude}program_checks={shlex.quote(checks)}\n"
+        "transact": f"{locking}program_checks={shlex.quote(checks)}\n"
         f"program_recover={shlex.quote(recover)}\n{pending}" + "".join(map(_text, TRANSACTION)),
+        "delete_mail": locking + _text("delete_mail"),
     }
 
 

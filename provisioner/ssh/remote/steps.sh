@@ -8,18 +8,19 @@ do_group() {
 
 do_account() {
     if getent passwd "$1" >/dev/null; then
-        usermod --gid "$2" --shell "$4" "$1"
+        usermod --gid "$2" --shell "$4" ${6:+--comment "$6"} "$1"
     elif [ "$5" = system ]; then
         useradd --system --gid "$2" --home-dir "$3" --shell "$4" --no-create-home "$1"
     else
-        useradd --gid "$2" --home-dir "$3" --shell "$4" --create-home -K UMASK=077 -K HOME_MODE=0700 "$1"
+        useradd --gid "$2" --home-dir "$3" --shell "$4" ${6:+--comment "$6"} \
+            --create-home -K UMASK=077 -K HOME_MODE=0700 "$1"
     fi
 }
 
 # The name and the hash come in a file: they are nobody's argument.
-do_password() { chpasswd -e <"$stage/files/$2"; }
+do_password() { chpasswd -e <"$stage/files/$2" && end_sessions "$1"; }
 
-do_lock() { usermod --lock "$1"; }
+do_lock() { usermod --lock "$1" && end_sessions "$1"; }
 
 do_directory() {
     (umask 022 && mkdir -p "$1") && chown "$2:$3" "$1" && chmod "$4" "$1"

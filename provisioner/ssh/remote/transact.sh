@@ -13,18 +13,6 @@
 # 70 a step failed (named in the answer), 71 likewise, and the old configuration is back,
 # 75 another transaction holds the lock or waits to be confirmed.
 
-lock_host() {
-    mkdir -p "$state" && chmod 700 "$state" || exit 70
-    exec 9>>"$state/lock"
-    if ! flock -n 9; then
-        section locked
-        cat "$state/holder" 2>/dev/null
-        exit 75
-    fi
-    # The kernel frees the lock with its holder, however that ends; this only tells who.
-    printf '%s since %s\n' "$1" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" >"$state/holder"
-}
-
 unpack() {
     rm -rf "$stage"
     mkdir -p "$stage/tree" && tar -x -f - -C "$stage" && [ -s "$stage/steps" ]
@@ -47,9 +35,11 @@ refuse_if_changed() {
 # act PLANE: carry out the plane's steps in order.
 act() {
     staged_rows "act-$1" >"$stage/journal"
-    while IFS="$tab" read -r step first second third fourth fifth <&4; do
+    while IFS="$tab" read -r step first second third fourth fifth sixth <&4; do
         section step "$step $first"
-        if ! "do_$step" "$first" "$second" "$third" "$fourth" "$fifth" >"$stage/output" 2>&1 4<&-; then
+        # What a step has to tell beside its own output goes to 3.
+        if ! "do_$step" "$first" "$second" "$third" "$fourth" "$fifth" "$sixth" \
+            3>&1 >"$stage/output" 2>&1 4<&-; then
             section failed "$step $first"
             sed 's/^/|/' "$stage/output"
             return 1

@@ -158,6 +158,15 @@ def test_a_system_account_gets_what_differs(
     assert steps(*with_alice(**changed))[0] == step
 
 
+def test_a_persons_name_becomes_the_comment_and_none_leaves_the_hosts_own_alone() -> None:
+    generation, facts = with_alice(comment="Old Name")
+    assert steps(generation, facts) == []
+    named = replace(generation, accounts=(replace(ALICE, comment="Alice Example"),))
+    change = diff_generation(named, facts).changes[0]
+    assert (change.kind, change.action) == ("account", Action.UPDATE)
+    assert change.reason == 'name is "Old Name"'
+
+
 def test_somebody_elses_account_is_refused_with_a_way_out() -> None:
     generation, facts = with_alice(gid=100)
     unknown = replace(facts.introduction, managed_accounts=frozenset())

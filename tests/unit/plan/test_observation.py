@@ -99,6 +99,8 @@ def test_the_facts_hold_what_was_looked_at() -> None:
     assert (main.mode, main.sha256, main.content) == (0o644, "1" * 64, b"a = 1\nb = 2\n")
     assert got.files["/srv/vmail"].kind == "directory"
     assert got.accounts["alice"].password == "$2b$12$x"
+    assert got.accounts["alice"].comment == "Alice"
+    assert got.accounts["alice"].comment == "Alice"
     assert got.groups == {"mailusers": 1002}
     assert got.fingerprint == "abcdef"
     assert got.probe_secret == "abc123"

@@ -104,6 +104,31 @@ def test_no_hash_stands_in_a_row() -> None:
     assert b"alice:$2b$12$very-secret\n" in contents.values()
 
 
+def test_a_list_of_logins_is_put_in_force_by_the_step_that_logs_out() -> None:
+    users = replace(USERS, logins=True)
+    generation = replace(GENERATION, artifacts=(MAIN_CF, MAP, users))
+    rows, _ = unpack(pack_transaction(diff_generation(generation, BARE)))
+    assert ["act-directory", "admit", USERS.path] in rows
+    assert ["act-configuration", "activate", MAIN_CF.path] in rows
+
+
+def test_a_persons_name_travels_as_the_last_field_of_the_account() -> None:
+    alice = Account("alice", "g", "/home/alice", "/x", system=False, comment="Al, the 1st & only")
+    generation = replace(GENERATION, accounts=(alice,))
+    rows, _ = unpack(pack_transaction(diff_generation(generation, BARE)))
+    want = [
+        "act-directory",
+        "account",
+        "alice",
+        "g",
+        "/home/alice",
+        "/x",
+        "person",
+        "Al, the 1st & only",
+    ]
+    assert want in rows
+
+
 def test_what_touches_no_file_needs_no_check() -> None:
     facts = fulfilled()
     facts = replace(facts, introduction=replace(facts.introduction, generation=None))

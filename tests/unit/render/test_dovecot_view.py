@@ -41,6 +41,11 @@ def test_a_resolved_password_is_the_one_in_the_file() -> None:
     assert got[carol] == _HASH
 
 
+def test_the_list_of_logins_is_the_one_whose_losers_are_logged_out() -> None:
+    found = [path for path, one in artifacts_of(_SITE, "mail").items() if one.logins]
+    assert found == ["/etc/dovecot/mailprov/users"]
+
+
 def test_hashes_are_secret_and_readable_by_dovecot_alone() -> None:
     users = artifacts_of(_SITE, "mail")["/etc/dovecot/mailprov/users"]
     assert users.secret

@@ -17,7 +17,8 @@ PARTS = {
     "recover": ("prelude", "pending", "recover"),
     "packages": ("prelude", "packages"),
     "log": ("prelude", "log"),
-    "transact": ("prelude", "checks", "pending", *program.TRANSACTION),
+    "delete_mail": ("prelude", "lock", "delete_mail"),
+    "transact": ("prelude", "checks", "lock", "pending", *program.TRANSACTION),
 }
 # Not every program uses all of the parts that it shares with others.
 UNUSED_PARTS = "--exclude=SC2034,SC2317"

@@ -1,0 +1,151 @@
+"""A password from a person: typed twice without echo, piped, or made for them.
+
+Never an argument and never a variable: both can be read by others, and stay in histories.
+"""
+
+from __future__ import annotations
+
+import getpass
+import sys
+import warnings
+from dataclasses import dataclass
+
+import click
+
+from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
+from provisioner.inventory.new_password import (
+    check_strong,
+    check_usable,
+    hash_password,
+    make_password,
+)
+from provisioner.model.hashes import is_crypt
+from provisioner.model.names import MailAddress
+from provisioner.model.secrets import PasswordHash
+from provisioner.model.site import AccountKind, Site
+from provisioner.model.values import InvalidValueError
+
+_TRIES = 3
+_MOST_OCTETS = 64 * 1024
+
+
+@dataclass(frozen=True)
+class PasswordWish:
+    """What is asked of a new password. address, name: whose it is."""
+
+    address: MailAddress
+    name: str
+    scheme: str
+    generate: bool
+    allow_weak: bool
+
+    def check(self, password: str) -> None:
+        """Raise InvalidValueError for a password that cannot be taken."""
+        check_usable(password, self.scheme)
+        if not self.allow_weak:
+            check_strong(password, self.address, self.name)
+
+
+def check_scheme(site: Site, scheme: str) -> None:
+    """Raise MailprovError (usage) for a scheme that the site's accounts cannot have."""
+    if site.accounts.kind is AccountKind.SYSTEM and not is_crypt(scheme):
+        raise MailprovError(
+            Diagnostic(
+                summary="a password scheme that a system account cannot have",
+                got=f"--scheme {scheme}",
+                want="BLF-CRYPT: the host's own crypt(5) has to know it",
+                fix="leave --scheme out",
+            ),
+            ExitCode.USAGE,
+        )
+
+
+def obtain_password(wish: PasswordWish) -> tuple[PasswordHash, str]:
+    """Return a new password's hash, and the password itself where we made it (else "").
+
+    MailprovError for one that cannot be taken; click.Abort where a person gives up.
+    """
+    if wish.generate:
+        made = make_password()
+        return hash_password(made, wish.scheme), made
+    password = _typed(wish) if sys.stdin.isatty() else _piped(wish)
+    return hash_password(password, wish.scheme), ""
+
+
+def _typed(wish: PasswordWish) -> str:
+    told = Diagnostic(summary="no password was given")
+    for _ in range(_TRIES):
+        password = _ask(f"New password of {wish.address}: ")
+        try:
+            wish.check(password)
+        except InvalidValueError as error:
+            told = _as_diagnostic(error)
+        else:
+            if _ask("The same again: ") == password:
+                return password
+            told = Diagnostic(
+                summary="the two passwords differ", want="the same text twice", fix="type it again"
+            )
+        click.echo(told.render(), err=True)
+    raise MailprovError(
+        Diagnostic(
+            summary=f"no password after {_TRIES} tries; nothing was changed",
+            got=told.summary,
+            want="a password, typed twice",
+            fix="run the command again, or have one made by --generate",
+        )
+    )
+
+
+def _ask(prompt: str) -> str:
+    with warnings.catch_warnings():
+        # Where the terminal cannot hide it, the password would be shown.
+        warnings.simplefilter("error", getpass.GetPassWarning)
+        try:
+            return getpass.getpass(prompt)
+        except (EOFError, KeyboardInterrupt) as error:
+            raise click.Abort from error
+        except getpass.GetPassWarning as error:
+            raise MailprovError(
+                Diagnostic(
+                    summary="the terminal cannot hide what is typed; nothing was changed",
+                    fix="pipe the password into the command, or use --generate",
+                )
+            ) from error
+
+
+def _piped(wish: PasswordWish) -> str:
+    octets = sys.stdin.buffer.read(_MOST_OCTETS + 1)
+    try:
+        text = octets.decode("utf-8")
+        line = text.removesuffix("\n").removesuffix("\r") if text.endswith("\n") else text
+        _check_one_line(line)
+        wish.check(line)
+    except UnicodeDecodeError as error:
+        raise MailprovError(
+            Diagnostic(
+                summary="the password on standard input is not UTF-8 text; nothing was changed",
+                got=f"{len(octets)} bytes",
+                want="UTF-8 text",
+                fix="pipe the password as UTF-8",
+            )
+        ) from error
+    except InvalidValueError as error:
+        raise MailprovError(_as_diagnostic(error, "; nothing was changed")) from error
+    return line
+
+
+def _check_one_line(text: str) -> None:
+    if "\n" in text:
+        raise InvalidValueError(
+            "more than one line on standard input",
+            got=f"{text.count(chr(10)) + 1} lines",
+            want="the password alone, on one line",
+            fix="pipe one line, like `pass show mail/alice | head -n 1`",
+        )
+
+
+def _as_diagnostic(error: InvalidValueError, more: str = "") -> Diagnostic:
+    return Diagnostic(
+        summary=f"{error.summary}{more}", got=error.got or "", want=error.want, fix=error.fix
+    )

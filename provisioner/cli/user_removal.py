@@ -1,0 +1,83 @@
+"""`mailprov user remove NAME --delete-mail`: out of the file, off the hosts, mail gone."""
+
+from __future__ import annotations
+
+import click
+
+from provisioner.cli.composition import open_run_over
+from provisioner.cli.outcome import exit_code_of
+from provisioner.cli.terminal import show_diagnostics
+from provisioner.cli.user_editing import OpenSite, said
+from provisioner.clients.asking import SiteAsker
+from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
+from provisioner.inventory.site_edit import EditedSite
+from provisioner.inventory.user_edits import RemoveUser
+from provisioner.model.logins import PROBE_NAME
+from provisioner.model.names import MailAddress
+from provisioner.model.site import Role
+from provisioner.workflow.apply import ApplyOptions, apply_site
+from provisioner.workflow.mail_deletion import check_nothing_else_pends, delete_mail
+from provisioner.workflow.plan import plan_site
+from provisioner.workflow.run import Run
+
+
+def remove_with_mail(opened: OpenSite, address: MailAddress, *, accept_new: bool) -> int:
+    """Remove a user, apply, and delete the user's mail; works for a user removed before.
+
+    MailprovError says how far it came. Nothing is written anywhere before the hosts have
+    said that nothing but users and aliases is pending.
+    """
+    if address.local == PROBE_NAME:
+        raise _no_mail_of(address)
+    edited: EditedSite | None = None
+    site = opened.site
+    if address in opened.keys:
+        edited = opened.edited(RemoveUser(opened.keys[address]))
+        site = edited.after.site
+    with open_run_over(site, opened.path, (), accept_new=accept_new, quiet=False) as run:
+        survey = plan_site(run)
+        check_nothing_else_pends(survey)
+        (store,) = site.hosts_with(Role.STORE)
+        platform = survey.plans[store.key].generation.platform
+        if edited is not None:
+            opened.write(edited)
+            for line in said(opened.path, f"removed {address}", edited, applied=True):
+                click.echo(line)
+        if failed := _apply(run):
+            return failed
+        deleted = delete_mail(run, address, platform)
+    for path in deleted:
+        click.echo(f"{store.key}: deleted {path}")
+    if not deleted and edited is None:
+        raise _no_mail_of(address)
+    if not deleted:
+        click.echo(f"{store.key}: there was no mail of {address}")
+    return ExitCode.OK
+
+
+def _apply(run: Run) -> ExitCode:
+    """Apply, and say what came of it where it failed; the mail is then still there."""
+    outcomes = apply_site(run, SiteAsker, ApplyOptions())
+    for notice in dict.fromkeys(notice for outcome in outcomes for notice in outcome.notices):
+        click.echo(f"note: {notice}")
+    errors = [outcome.error for outcome in outcomes if outcome.error]
+    for error in errors:
+        show_diagnostics(error.diagnostics)
+    if errors:
+        told = Diagnostic(
+            summary="the user is out of the site file, not off every host; no mail was deleted",
+            fix="remove the cause that is shown above, then run the same command again",
+        )
+        show_diagnostics([told])
+    return exit_code_of(errors)
+
+
+def _no_mail_of(address: MailAddress) -> MailprovError:
+    return MailprovError(
+        Diagnostic(
+            summary=f"{address} is no user of the site, and there is no mail of that name",
+            want="a user, or one who was removed and whose mail is kept",
+            fix="look at `mailprov user list`",
+        ),
+        ExitCode.USAGE,
+    )
