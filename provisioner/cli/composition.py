@@ -12,6 +12,7 @@ import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from provisioner.cli.terminal import LiveProgress, show_diagnostics
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, quoted
@@ -20,6 +21,9 @@ from provisioner.model.secrets import SiteSecrets
 from provisioner.model.site import Host, Site
 from provisioner.workflow.compiling import Compiler
 from provisioner.workflow.run import Run
+
+if TYPE_CHECKING:
+    from provisioner.inventory.secrets import Secrets  # at run time not for --help
 
 # What is assumed of a host that nobody has asked yet.
 DEFAULT_PLATFORM = "debian-12"
@@ -81,15 +85,18 @@ def open_run(path: Path, limit: Sequence[str], *, accept_new: bool, quiet: bool)
     The site and every secret it refers to are read before any connection is made.
     """
     site = load_and_warn(path).site
-    with open_run_over(site, path, limit, accept_new=accept_new, quiet=quiet) as run:
+    with open_run_over(site, path, limit, accept_new=accept_new, quiet=quiet) as (run, _):
         yield run
 
 
 @contextmanager
 def open_run_over(
     site: Site, path: Path, limit: Sequence[str], *, accept_new: bool, quiet: bool
-) -> Iterator[Run]:
-    """Yield a run over a site that was read already. path: of its file, as for `open_run`."""
+) -> Iterator[tuple[Run, Secrets]]:
+    """Yield a run over a site that was read already, and what its references led to.
+
+    path: of its file, as for `open_run`.
+    """
     from provisioner.inventory.secrets import read_secrets  # noqa: PLC0415 not for --help
     from provisioner.ssh.fleet import Fleet  # noqa: PLC0415 paramiko is not for --help
     from provisioner.ssh.options import SshOptions  # noqa: PLC0415 as Fleet
@@ -100,7 +107,7 @@ def open_run_over(
     secrets = read_secrets(site, path)
     show_diagnostics(secrets.warnings)
     with Fleet(SshOptions(accept_new_host_keys=accept_new), secrets.reveal) as fleet:
-        yield Run(
+        run = Run(
             site=site,
             hosts=hosts,
             fleet=fleet,
@@ -109,3 +116,4 @@ def open_run_over(
             progress=LiveProgress([host.key for host in hosts], quiet=quiet),
             owner=f"{_user_name()}@{socket.gethostname()} (process {os.getpid()})",
         )
+        yield run, secrets

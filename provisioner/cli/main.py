@@ -27,6 +27,7 @@ _VERBS = {
     "plan": "Show what apply would change.",
     "apply": "Bring the hosts to what the site file says, then verify.",
     "verify": "Prove from outside that the site does what the file says.",
+    "send": "Send a mail to try, and follow it to its end.",
     "status": "Show how the hosts are, and the mail that waits there.",
     "user": "Add, change and remove users in the site file.",
     "lab": "Real hosts on this machine, to try things on.",

@@ -34,7 +34,7 @@ def remove_with_mail(opened: OpenSite, address: MailAddress, *, accept_new: bool
     if address in opened.keys:
         edited = opened.edited(RemoveUser(opened.keys[address]))
         site = edited.after.site
-    with open_run_over(site, opened.path, (), accept_new=accept_new, quiet=False) as run:
+    with open_run_over(site, opened.path, (), accept_new=accept_new, quiet=False) as (run, _):
         survey = plan_site(run)
         check_nothing_else_pends(survey)
         (store,) = site.hosts_with(Role.STORE)

@@ -78,21 +78,36 @@ class SmtpClient:
         self._stream.send(line.encode() + b"\r\n")
         return self.read_reply()
 
+    def begin(self, sender: str, size: int) -> Reply:
+        """Say who sends a message of so many bytes (RFC 1870)."""
+        size_known = f" SIZE={size}" if "SIZE" in self.extensions else ""
+        eight_bit = " BODY=8BITMIME" if "8BITMIME" in self.extensions else ""
+        return self.command(f"MAIL FROM:<{sender}>{size_known}{eight_bit}")
+
+    def add_recipient(self, recipient: str) -> Reply:
+        """Say to whom the message goes."""
+        return self.command(f"RCPT TO:<{recipient}>")
+
+    def send_content(self, content: bytes) -> Reply:
+        """Send the message itself, lines ended by CRLF; return the reply that decided."""
+        reply = self.command("DATA")
+        if reply.code != _GO_AHEAD:
+            return Reply(reply.code, f"{reply.text} (to DATA)")
+        stuffed = (b"\r\n" + content).replace(b"\r\n.", b"\r\n..")[2:]
+        self._stream.send(stuffed + b".\r\n")
+        return self.read_reply()
+
     def transmit(self, sender: str, recipient: str, content: bytes) -> Reply:
         """Send one message and return the reply that decided: the first refusal, or the last.
 
         content: lines ended by CRLF.
         """
-        eight_bit = " BODY=8BITMIME" if "8BITMIME" in self.extensions else ""
-        for line in (f"MAIL FROM:<{sender}>{eight_bit}", f"RCPT TO:<{recipient}>", "DATA"):
-            reply = self.command(line)
-            if not reply.is_positive:
-                return Reply(reply.code, f"{reply.text} (to {line})")
-        if reply.code != _GO_AHEAD:
-            return reply
-        stuffed = (b"\r\n" + content).replace(b"\r\n.", b"\r\n..")[2:]
-        self._stream.send(stuffed + b".\r\n")
-        return self.read_reply()
+        reply, command = self.begin(sender, len(content)), f"MAIL FROM:<{sender}>"
+        if reply.is_positive:
+            reply, command = self.add_recipient(recipient), f"RCPT TO:<{recipient}>"
+        if not reply.is_positive:
+            return Reply(reply.code, f"{reply.text} (to {command})")
+        return self.send_content(content)
 
     def quit(self) -> None:
         """Take leave; a server that does not answer is none of our concern."""

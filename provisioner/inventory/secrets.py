@@ -52,6 +52,11 @@ class Secrets:
         """Return the secret of one of the site's references."""
         return self._values[reference]
 
+    def cleartext(self, address: MailAddress) -> str | None:
+        """Return a user's password; None where the site has only its hash, or did not read it."""
+        password = self._passwords.get(address)
+        return None if isinstance(password, PasswordHash) else password
+
     def settle(
         self, known: Mapping[MailAddress, KnownCredential]
     ) -> Mapping[MailAddress, KnownCredential]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from provisioner.model.site import Host, Role, Site
 
 SMTP_PORT = 25
+SUBMISSION_PORT = 587
 SIEVE_PORT = 4190
 DNS_PORT = 53
 IMPLICIT_TLS_PORTS = frozenset({465, 993, 995})

@@ -110,8 +110,14 @@ def tutorial_open(lab_factory: LabFactory) -> DeployedSite:
 
 @pytest.fixture(scope="session")
 def beginner(lab_factory: LabFactory) -> DeployedSite:
-    """Return the beginner's site, applied to one bare host."""
-    hosts = [HostSpec("mail", ("10.89.0.4",))]
+    """Return the beginner's site, applied to one bare host, and a machine of another site.
+
+    `elsewhere` has the address of mail.outside.example; nobody configures it here.
+    """
+    hosts = [
+        HostSpec("mail", ("10.89.0.4",)),
+        HostSpec("elsewhere", ("198.18.0.252",), "debian-12-mail", fqdn="mail.outside.example"),
+    ]
     return _deploy(lab_factory, "beginner", "beginner/lab.yaml", hosts, BEGINNER_PASSWORDS)
 
 

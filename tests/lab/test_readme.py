@@ -48,7 +48,9 @@ def run(command: str, folder: Path, environment: dict[str, str]) -> str:
 
 def test_the_demo_ends_with_a_summary_and_goes_without_a_trace() -> None:
     shown = run("make demo", CHECKOUT, dict(os.environ))
-    assert "Submitted on port 587 with STARTTLS, read by POP3 with STLS." in shown
+    assert "delivered to xhyhuiying@wangsheng.com: INBOX" in shown
+    assert "by POP3 with STLS" in shown
+    assert "    Subject: It works (" in shown
     assert "The site wangsheng.com is up on 2 hosts" in shown
     run("make demo-down", CHECKOUT, dict(os.environ))
     assert "mpl0" not in run("ip -o link", CHECKOUT, dict(os.environ)).replace("mpl0-", "mpl0")

@@ -27,14 +27,27 @@ class DeployedSite:
         return self.lab.host(key)
 
     def mailprov(
-        self, verb: str, *options: str, site: Path | None = None
+        self, verb: str, *options: str, site: Path | None = None, stdin: str = ""
     ) -> subprocess.CompletedProcess[str]:
         """Run `mailprov VERB SITE OPTIONS…` as a process of its own."""
-        command = [sys.executable, "-m", "provisioner", verb, str(site or self.path), *options]
-        environment = {**os.environ, **self.environment, "HOME": str(self.lab.home)}
         return subprocess.run(
-            command, env=environment, capture_output=True, text=True, check=False, timeout=300
+            self.command(verb, *options, site=site),
+            env=self.variables,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
         )
+
+    def command(self, verb: str, *options: str, site: Path | None = None) -> list[str]:
+        """Return the words that run `mailprov VERB SITE OPTIONS…`."""
+        return [sys.executable, "-m", "provisioner", verb, str(site or self.path), *options]
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The environment that the command runs in."""
+        return {**os.environ, **self.environment, "HOME": str(self.lab.home)}
 
     def apply(self, *options: str, site: Path | None = None) -> dict[str, Any]:
         """Apply and return the JSON report; fails the test unless the exit code is 0."""

@@ -16,7 +16,9 @@ import yaml
 
 from provisioner.cli.main import INTERRUPTED, mailprov, run
 from provisioner.cli.outcome import outcome_json
+from provisioner.cli.send_output import failed_json, sending_json
 from provisioner.cli.status_view import condition_json, status_json
+from provisioner.diagnosis.trace import End, Recipient, Step, Trace
 from provisioner.diagnostics import Diagnostic, ExitCode
 from provisioner.inventory.load import parse_site
 from provisioner.model.hashes import SCHEMES
@@ -34,6 +36,9 @@ from provisioner.platforms.records import known_platforms, platform_named
 from provisioner.probes.finding import Finding, Status, Verdict
 from provisioner.render.host_tree import render_host
 from provisioner.workflow.apply import HostOutcome, HostStatus
+from provisioner.workflow.envelope import find_door, find_sender
+from provisioner.workflow.handover import Handover, Posting, Refusal, Stage
+from provisioner.workflow.send import Sending
 from provisioner.workflow.status import SiteStatus
 
 ROOT = Path(__file__).parents[2]
@@ -256,7 +261,7 @@ def test_the_exit_codes_are_those_of_the_program() -> None:
 
 
 def test_every_word_of_the_json_output_is_named() -> None:
-    words = {*get_args(Kind), *Action, *HostStatus, *Status}
+    words = {*get_args(Kind), *Action, *HostStatus, *Status, *End, *Stage}
     assert sorted(words - _spans(_page("commands"))) == []
 
 
@@ -335,6 +340,24 @@ def test_the_example_of_status_has_the_shape_of_its_output() -> None:
         )
     )
     assert _shape(document["hosts"]["mail"]) == _shape(got)
+
+
+def test_the_example_of_send_has_the_shape_of_its_output() -> None:
+    site = parse_site(json.dumps(BASE).encode(), "example").site
+    sender = find_sender(site, "alice", None)
+    door = find_door(site, sender, ["alice@example.org"], None)
+    posting = Posting(door, sender.address, (sender.address,), b"", "<x@y>", "alice")
+    refusal = Refusal(Stage.RCPT, "550 5.1.1 no", 550, "x@example.org")
+    sending = Sending(posting, Handover("direct", refusals=(refusal,)), {})
+    moment = datetime(2026, 3, 1, tzinfo=UTC)
+    end = Recipient("a@b.example", "a@b.example", End.DELIVERED, "mail", "INBOX")
+    trace = Trace((Step(moment, "mail", "x"),), (end,), frozenset(), finished=True)
+    got = sending_json(site, sending, trace, (end,))
+    want = _example("send")
+    assert want.keys() == {*got, "errors"} == set(failed_json([]))
+    assert want["handover"].keys() == got["handover"].keys()
+    for part in ("refusals", "steps", "recipients"):
+        assert want[part][0].keys() == got[part][0].keys(), part
 
 
 def _shape(node: Any) -> Any:  # noqa: ANN401 JSON is any of six types

@@ -9,7 +9,18 @@ import pytest
 from provisioner.cli import main as command_line
 from provisioner.cli.main import run
 
-VERBS = ("validate", "schema", "render", "plan", "apply", "verify", "user", "lab")
+VERBS = (
+    "validate",
+    "schema",
+    "render",
+    "plan",
+    "apply",
+    "verify",
+    "send",
+    "status",
+    "user",
+    "lab",
+)
 
 
 def test_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,238 @@
+"""`mailprov send`: a mail to try, and where it went."""
+
+from __future__ import annotations
+
+import json
+import secrets as randomness
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from provisioner.cli.composition import load_and_warn, open_run_over
+from provisioner.cli.options import host_options
+from provisioner.cli.outcome import error_rows
+from provisioner.cli.send_output import end_lines, failed_json, handover_lines, sending_json
+from provisioner.cli.terminal import show_diagnostics
+from provisioner.clients.letter import Letter, compose_letter
+from provisioner.clients.submitting import submit_message
+from provisioner.diagnosis.trace import Step, Trace
+from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
+from provisioner.model.prober import login_name
+from provisioner.model.site import Site, User
+from provisioner.workflow.envelope import find_address, find_door, find_sender
+from provisioner.workflow.handover import Posting
+from provisioner.workflow.run import Run
+from provisioner.workflow.send import Sending, ends_of, follow, hand_in
+
+if TYPE_CHECKING:
+    from provisioner.inventory.secrets import Secrets
+
+INTERRUPTED = 130
+_BODY = "This message was sent by `mailprov send`, to try the way that it took.\n"
+_FIRST_PAUSE = 0.2  # seconds between two looks at the logs, growing
+_LONGEST_PAUSE = 1.0
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What was typed. body: None for our own text, `-` for standard input."""
+
+    sender: str
+    recipients: tuple[str, ...]
+    login: str | None
+    port: int | None
+    subject: str
+    body: str | None
+    password_stdin: bool
+
+
+@click.command("send")
+@host_options
+@click.option("--from", "sender", required=True, metavar="ADDRESS", help="Who sends.")
+@click.option(
+    "--to", "recipients", required=True, multiple=True, metavar="ADDRESS", help="Who receives."
+)
+@click.option("--login", metavar="USER", help="Who logs in, where it is not the sender.")
+@click.option("--password-stdin", is_flag=True, help="The first line of input is the password.")
+@click.option("--port", type=int, help="587 or 465; what the site has where not given.")
+@click.option("--subject", default="A mail to try", metavar="TEXT", help="The subject.")
+@click.option("--body", metavar="TEXT", help="The text; - reads it from standard input.")
+@click.option(
+    "--wait", type=click.FloatRange(0), default=30, help="Seconds to follow it; 30 if not given."
+)
+def command(
+    site_file: Path,
+    limit: Sequence[str],
+    *,
+    as_json: bool,
+    accept_new: bool,
+    wait: float,
+    **typed: object,
+) -> int:
+    """Send a mail as a mail client would, and follow it to its end.
+
+    A user of the site logs in and submits; an address of another domain comes in on port
+    25, as from another server. A name without @ is of the primary domain. Exit code 0 if
+    every recipient's mail was delivered or handed on.
+    """
+    wish = Wish(**typed)  # type: ignore[arg-type] # click hands over what the options say
+    site = load_and_warn(site_file).site
+    with open_run_over(site, site_file, limit, accept_new=accept_new, quiet=True) as opened:
+        run, secrets = opened
+        posting = _posting(run.site, wish, secrets)
+        try:
+            sending = hand_in(run, posting, submit_message)
+        except MailprovError as error:
+            if as_json and error.exit_code != ExitCode.USAGE:
+                click.echo(json.dumps(failed_json([error]), indent=2, ensure_ascii=False))
+                return error.exit_code
+            raise
+        return _Watch(run, sending, wait, quiet=as_json).report()
+
+
+@dataclass
+class _Watch:
+    """A message that is followed. quiet: nothing is said before the end, and then as JSON."""
+
+    run: Run
+    sending: Sending
+    wait: float
+    quiet: bool
+    trace: Trace = field(default_factory=Trace)
+    shown: set[Step] = field(default_factory=set)
+
+    def report(self) -> int:
+        """Follow the message, show its way and its ends; return the exit code."""
+        error: MailprovError | None = None
+        interrupted = False
+        try:
+            if not self.quiet:
+                for line in handover_lines(self.run.site, self.sending):
+                    click.echo(line)
+            if self.sending.handover.accepted:
+                self._follow()
+        except MailprovError as problem:
+            error = problem
+        except KeyboardInterrupt:
+            interrupted = True
+        self._show_steps()
+        return self._finish(error, interrupted=interrupted)
+
+    def _follow(self) -> None:
+        deadline = time.monotonic() + self.wait
+        pause = _FIRST_PAUSE
+        for trace in follow(self.run, self.sending):
+            self.trace = trace
+            if not trace.awaits_store:
+                self._show_steps()
+            left = deadline - time.monotonic()
+            if trace.finished or left <= 0:
+                return
+            time.sleep(min(pause, left))
+            pause = min(pause * 1.5, _LONGEST_PAUSE)
+
+    def _show_steps(self) -> None:
+        for step in self.trace.steps:
+            if step not in self.shown and not self.quiet:
+                click.echo(f"{step.host}  {step.text}")
+            self.shown.add(step)
+
+    def _finish(self, error: MailprovError | None, *, interrupted: bool) -> int:
+        ends = ends_of(self.run.site, self.sending, self.trace)
+        if self.quiet:
+            document = sending_json(self.run.site, self.sending, self.trace, ends)
+            document["errors"] = error_rows([error] if error else [])
+            click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        elif error:
+            show_diagnostics(error.diagnostics)
+        elif not interrupted:
+            for line in end_lines(ends, self.wait):
+                click.echo(line)
+        if self.sending.handover.accepted and (interrupted or error):
+            click.echo(self._accepted(), err=True)
+        if interrupted:
+            return INTERRUPTED
+        if error:
+            return error.exit_code
+        return ExitCode.OK if ends and all(each.end.good for each in ends) else ExitCode.FAILED
+
+    def _accepted(self) -> str:
+        host = self.sending.posting.door.host.key
+        name = self.sending.queue_id or self.sending.posting.message_id
+        return (
+            f"mailprov: no longer followed; {host} has accepted the message as {name} and goes on"
+        )
+
+
+def _posting(site: Site, wish: Wish, secrets: Secrets) -> Posting:
+    sender = find_sender(site, wish.sender, wish.login)
+    recipients = tuple(
+        dict.fromkeys(str(find_address(site, text, "--to")) for text in wish.recipients)
+    )
+    door = find_door(site, sender, recipients, wish.port)
+    secret = _password(sender.user, secrets, wish) if sender.user else ""
+    letter = Letter(sender.address, recipients, wish.subject, _body(wish))
+    content, message_id = compose_letter(letter, now=time.time(), token=randomness.token_hex(12))
+    return Posting(
+        door=door,
+        sender=sender.address,
+        recipients=recipients,
+        content=content,
+        message_id=message_id,
+        login=login_name(site, sender.user.address) if sender.user else "",
+        secret=secret,
+    )
+
+
+def _password(user: User, secrets: Secrets, wish: Wish) -> str:
+    """Return the password: from standard input, from the site file's reference, or asked for."""
+    if wish.password_stdin:
+        line = sys.stdin.buffer.readline().removesuffix(b"\n").removesuffix(b"\r")
+        return _utf8(line, "the password on standard input")
+    known = secrets.cleartext(user.address)
+    if known is not None:
+        return known
+    if sys.stdin.isatty():
+        asked: str = click.prompt(f"Password of {user.address}", hide_input=True, err=True)
+        return asked
+    raise MailprovError(
+        Diagnostic(
+            "the site file has only a hash of this user's password",
+            got=user.address,
+            want="the password itself, to log in with",
+            fix="run it on a terminal, or give the password as the first line of standard input "
+            "with --password-stdin",
+        ),
+        ExitCode.USAGE,
+    )
+
+
+def _body(wish: Wish) -> str:
+    if wish.body is None:
+        return _BODY
+    if wish.body != "-":
+        return wish.body
+    if sys.stdin.isatty():
+        raise MailprovError(
+            Diagnostic(
+                "--body - reads the text from standard input, and that is a terminal",
+                fix="pipe the text in, or give it after --body",
+            ),
+            ExitCode.USAGE,
+        )
+    return _utf8(sys.stdin.buffer.read(), "the text on standard input")
+
+
+def _utf8(octets: bytes, what: str) -> str:
+    try:
+        return octets.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise MailprovError(
+            Diagnostic(f"{what} is not UTF-8", got=str(error.reason), fix="send UTF-8 text"),
+            ExitCode.USAGE,
+        ) from error
