@@ -37,7 +37,7 @@ check: venv
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
-	shellcheck tools/*.sh .ci/run
+	shellcheck tools/*.sh .ci/run tests/support/forgetful/*.sh tests/support/forgetful/sbin/*
 	$(PYTEST) tests/unit -q
 
 golden: venv

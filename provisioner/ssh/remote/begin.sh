@@ -25,6 +25,12 @@ do_record_directory() {
         set_head "$serial" "$(head_generation)"
 }
 
+# What may lie beside its place from now on.
+note_litter() {
+    { staged_rows stage | cut -f 1; staged_rows undo; } >"$state/litter.new" &&
+        sync "$state/litter.new" && mv -f "$state/litter.new" "$state/litter" && sync "$state"
+}
+
 # Which services are owed a reload if this breaks off: a file that is in place says
 # nothing of whether its daemon has read it. And what is about to be left: should it break
 # off, its own files are not taken for somebody else's.

@@ -42,7 +42,12 @@ undo_path() {
     if [ "$2" = absent ]; then
         rm -f "$1"
     elif [ -e "$1.mailprov-old" ] || [ -L "$1.mailprov-old" ]; then
-        mv -fT "$1.mailprov-old" "$1"
+        # Two names of one file, where the new one never came: mv(1) would refuse.
+        if [ "$(stat -c %i "$1" 2>/dev/null)" = "$(stat -c %i "$1.mailprov-old")" ]; then
+            rm -f "$1.mailprov-old"
+        else
+            mv -fT "$1.mailprov-old" "$1"
+        fi
     fi && sync_folder "$1"
 }
 
@@ -96,6 +101,16 @@ settle_pending() {
         undo_pending "$1" "$2"
     fi || return 1
     rm -rf "$pending.old" && mv -T "$pending" "$pending.old" && sync "$state" && rm -rf "$pending.old"
+    clean_litter
+}
+
+# What a transaction that broke off laid beside its places; $state/litter names them.
+clean_litter() {
+    [ -f "$state/litter" ] && [ ! -d "$pending" ] || return 0
+    while IFS= read -r path; do
+        rm -f "$path.mailprov-new" "$path.mailprov-old" "$path.mailprov-final" "$path.mailprov-soft"
+    done <"$state/litter"
+    rm -f "$state/litter"
 }
 
 # arm_return SECONDS: a timer of this host's own, which needs neither the connection nor

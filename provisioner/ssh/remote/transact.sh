@@ -61,6 +61,7 @@ trap clean_up EXIT
 trap 'exit 130' HUP INT TERM
 unpack || exit 70
 refuse_if_changed
+clean_litter
 check_staged_tree
 case $? in
     0) ;;
@@ -72,6 +73,7 @@ case $? in
 esac
 # A copy of /etc is full of secrets: it goes as soon as it has served.
 rm -rf "$stage/tree"
+note_litter || exit 70
 if [ -n "$(staged_rows act-directory)" ]; then note_unfinished && act directory || exit 70; fi
 if [ -n "$(staged_rows act-configuration)" ]; then
     if ! act configuration; then

@@ -1,0 +1,33 @@
+"""Where the power fails: a sample that differs from run to run, or every place.
+
+The summary tells the seed of the sample; MAILPROV_TEST_SEED=N repeats it. With
+MAILPROV_TEST_SEARCH (`make test-all`) every place is tried.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable
+
+import pytest
+
+SAMPLE = 5
+SEED = int(os.environ.get("MAILPROV_TEST_SEED") or random.SystemRandom().randrange(2**32))
+
+
+@pytest.fixture
+def crash_points() -> Callable[[int], list[int]]:
+    """Return a function from a number of calls to those at which the power is to fail."""
+
+    def choose(calls: int) -> list[int]:
+        every = range(1, calls + 1)
+        if os.environ.get("MAILPROV_TEST_SEARCH"):
+            return list(every)
+        return sorted(random.Random(SEED).sample(every, min(SAMPLE, calls)))  # noqa: S311 no secret
+
+    return choose
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    terminalreporter.write_line(f"places where the power failed: MAILPROV_TEST_SEED={SEED}")
