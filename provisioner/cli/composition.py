@@ -79,19 +79,36 @@ def _user_name() -> str:
 
 
 @contextmanager
-def open_run(path: Path, limit: Sequence[str], *, accept_new: bool, quiet: bool) -> Iterator[Run]:
+def open_run(
+    path: Path,
+    limit: Sequence[str],
+    *,
+    accept_new: bool,
+    quiet: bool,
+    with_passwords: bool = True,
+) -> Iterator[Run]:
     """Yield a run over the site of a file, with its connections closed afterwards.
 
     The site and every secret it refers to are read before any connection is made.
+    with_passwords: also those of users, and the site's key; who only reads needs none.
     """
     site = load_and_warn(path).site
-    with open_run_over(site, path, limit, accept_new=accept_new, quiet=quiet) as (run, _):
+    opened = open_run_over(
+        site, path, limit, accept_new=accept_new, quiet=quiet, with_passwords=with_passwords
+    )
+    with opened as (run, _):
         yield run
 
 
 @contextmanager
-def open_run_over(
-    site: Site, path: Path, limit: Sequence[str], *, accept_new: bool, quiet: bool
+def open_run_over(  # noqa: PLR0913 as open_run, and the site
+    site: Site,
+    path: Path,
+    limit: Sequence[str],
+    *,
+    accept_new: bool,
+    quiet: bool,
+    with_passwords: bool = True,
 ) -> Iterator[tuple[Run, Secrets]]:
     """Yield a run over a site that was read already, and what its references led to.
 
@@ -104,7 +121,8 @@ def open_run_over(
 
     check_expressible(site)
     hosts = limited_hosts(site, limit)
-    secrets = read_secrets(site, path)
+    needed = site if with_passwords else site.model_copy(update={"users": (), "tls": "none"})
+    secrets = read_secrets(needed, path)
     show_diagnostics(secrets.warnings)
     with Fleet(SshOptions(accept_new_host_keys=accept_new), secrets.reveal) as fleet:
         run = Run(

@@ -29,6 +29,7 @@ _VERBS = {
     "verify": "Prove from outside that the site does what the file says.",
     "send": "Send a mail to try, and follow it to its end.",
     "status": "Show how the hosts are, and the mail that waits there.",
+    "diagnose": "Read the hosts' mail logs and explain what is wrong.",
     "user": "Add, change and remove users in the site file.",
     "lab": "Real hosts on this machine, to try things on.",
 }

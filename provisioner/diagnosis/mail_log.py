@@ -2,7 +2,8 @@
 
 The reading program (provisioner/ssh/remote/log.sh) answers in sections: `@now` with the
 host's clock and its zone, then one `@source` after the other with the lines it had, each
-behind a `|`. Three ways of writing the time occur: the journal's (journalctl(1),
+behind a `|`; last, where asked for, a `@check` for each of the daemons' own checkers with
+what it said. Three ways of writing the time occur: the journal's (journalctl(1),
 `short-iso-precise`, without host name), RFC 3339 in files, and in older files that of
 RFC 3164, which knows neither year nor zone.
 """
@@ -48,6 +49,9 @@ class LogLine:
 class MailLog:
     """What one host's log holds, in the order of time.
 
+    What the daemons' checkers say now comes last, under the checker's name
+    (`postconf -n`) and without a process.
+
     now: the host's clock when it was read. cut: there were more lines than were asked
     for, and the oldest are missing. sources: where lines came from. unread: lines that
     have no form that is known here.
@@ -72,7 +76,11 @@ def parse_mail_log(answer: Iterable[str], limit: int) -> MailLog:
     unread: list[str] = []
     sources: list[str] = []
     cut = False
-    for source, texts in _sources(rows):
+    said: list[LogLine] = []
+    for kind, source, texts in _sections(rows):
+        if kind == "check":
+            said += _of_check(source, texts, now)
+            continue
         sources.append(source)
         if len(texts) > limit:
             cut = True
@@ -84,6 +92,7 @@ def parse_mail_log(answer: Iterable[str], limit: int) -> MailLog:
             elif text.strip():
                 unread.append(text)
     lines.sort(key=lambda line: line.time)
+    lines += said
     return MailLog(now.astimezone(UTC), tuple(lines), tuple(sources), cut, tuple(unread))
 
 
@@ -115,18 +124,28 @@ def _parse_now(row: str) -> datetime:
     return datetime.fromtimestamp(int(seconds), timezone(timedelta(minutes=minutes)))
 
 
-def _sources(rows: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
-    current: tuple[str, list[str]] | None = None
+def _sections(rows: Iterable[str]) -> Iterator[tuple[str, str, list[str]]]:
+    """Yield what `@source` and `@check` are about, with their lines."""
+    current: tuple[str, str, list[str]] | None = None
     for row in rows:
         if row.startswith("@"):
             if current:
                 yield current
             name, _, argument = row[1:].partition(" ")
-            current = (argument, []) if name == "source" else None
+            current = (name, argument, []) if name in {"source", "check"} else None
         elif current:
-            current[1].append(row.removeprefix("|"))
+            current[2].append(row.removeprefix("|"))
     if current:
         yield current
+
+
+def _of_check(argument: str, texts: list[str], now: datetime) -> Iterator[LogLine]:
+    """Yield what a checker said; one that failed without a word failed nevertheless."""
+    name, _, status = argument.rpartition(" ")
+    if status != "0" and not texts:
+        texts = [f"exit status {status}, without a word"]
+    for text in texts:
+        yield LogLine(now.astimezone(UTC), name, None, text)
 
 
 def _old_time(text: str, now: datetime) -> datetime | None:

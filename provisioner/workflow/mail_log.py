@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from provisioner.diagnosis.mail_log import MailLog, parse_mail_log
 from provisioner.diagnostics import Diagnostic, MailprovError, quoted
+from provisioner.platforms.record import Daemon
 from provisioner.platforms.records import known_platforms
 from provisioner.workflow.ports import Transport
 from provisioner.workflow.run import Run
@@ -14,18 +16,25 @@ READ_SECONDS = 120.0
 LINE_LIMIT = 50_000
 
 
-def read_mail_log(
-    run: Run, transport: Transport, since: datetime | float, *, pattern: str = ""
+def read_mail_log(  # noqa: PLR0913 what to read, by name
+    run: Run,
+    transport: Transport,
+    since: datetime | float,
+    *,
+    pattern: str = "",
+    context: str = "",
+    checks: Sequence[Daemon] = (),
 ) -> MailLog:
     """Return what a host's mail daemons said since a moment.
 
     since: by the host's own clock, or a number of seconds before now. pattern: an
     extended regular expression (grep(1)) that a line has to match; it is not on any
-    command line. Raises MailprovError.
+    command line. context: another one, for lines of which the last of each kind comes as
+    well. checks: daemons whose own checkers run beside. Raises MailprovError.
     """
     doing = "reading the mail log"
     with transport.start(run.programs["log"], timeout=READ_SECONDS, doing=doing) as conversation:
-        conversation.send(_request(since, pattern))
+        conversation.send(request_rows(since, pattern, context, checks))
         conversation.finish()
         answer = list(conversation.lines())
         completed = conversation.result()
@@ -42,14 +51,23 @@ def read_mail_log(
     return parse_mail_log(answer, LINE_LIMIT)
 
 
-def _request(since: datetime | float, pattern: str) -> bytes:
-    moment = int(since.timestamp()) if isinstance(since, datetime) else -int(since)
+def request_rows(
+    since: datetime | float,
+    pattern: str = "",
+    context: str = "",
+    checks: Sequence[Daemon] = (),
+) -> bytes:
+    """Return what the reading program wants to know on its standard input; as `read_mail_log`."""
+    moment = f"{since.timestamp():.6f}" if isinstance(since, datetime) else f"-{int(since)}"
     platforms = known_platforms()
     daemons = [daemon for platform in platforms for daemon in platform.daemons.values()]
     units = {unit for daemon in daemons for unit in (daemon.unit, daemon.running_unit)}
-    rows = [("since", str(moment)), ("limit", str(LINE_LIMIT))]
+    rows = [("since", moment), ("limit", str(LINE_LIMIT))]
     if pattern:
         rows.append(("pattern", pattern))
+    if context:
+        rows.append(("context", context))
+    rows += [("check", daemon) for daemon in checks]
     rows += [("unit", unit) for unit in sorted(units)]
     rows += [("file", path) for path in sorted({platform.mail_log for platform in platforms})]
     return "".join("\t".join(row) + "\n" for row in rows).encode()

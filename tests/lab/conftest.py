@@ -143,4 +143,7 @@ def _deploy(
     site = DeployedSite(lab, path, environment)
     report = site.apply()
     path.with_name("first-apply.json").write_text(json.dumps(report), encoding="utf-8")
+    # All that the hosts said since they booted, before any test broke something.
+    diagnosis = site.mailprov("diagnose", "--json", "--since", "52w")
+    path.with_name("first-diagnosis.json").write_text(diagnosis.stdout, encoding="utf-8")
     return site

@@ -13,11 +13,17 @@ from typing import Any, get_args
 import click
 import pytest
 import yaml
+from support.logs import log_of
 
 from provisioner.cli.main import INTERRUPTED, mailprov, run
 from provisioner.cli.outcome import outcome_json
 from provisioner.cli.send_output import failed_json, sending_json
 from provisioner.cli.status_view import condition_json, status_json
+from provisioner.diagnosis import entry
+from provisioner.diagnosis.catalogue import builtin_catalogue, parse_catalogue
+from provisioner.diagnosis.entry import SITE_TERMS, Entry, Severity
+from provisioner.diagnosis.matching import diagnose_log
+from provisioner.diagnosis.report import counts_of, host_as_json
 from provisioner.diagnosis.trace import End, Recipient, Step, Trace
 from provisioner.diagnostics import Diagnostic, ExitCode
 from provisioner.inventory.load import parse_site
@@ -369,6 +375,62 @@ def _shape(node: Any) -> Any:  # noqa: ANN401 JSON is any of six types
     return type(node).__name__
 
 
+@cache
+def _known_failures() -> dict[str, Entry]:
+    return {entry.id: entry for entry in builtin_catalogue().entries if not entry.ignore}
+
+
+def test_the_example_of_diagnose_has_the_shape_of_its_output() -> None:
+    site = parse_site(yaml.safe_dump(BASE).encode(), "site.yaml").site
+    reason = "connect to mail.example.org[private/dovecot-lmtp]: No such file or directory"
+    head = "postfix/lmtp: 4jYgBJ3yJGzQ8jV: to=<alice@example.org>, relay=none, status=deferred"
+    log = log_of(f"{head} ({reason})", f"{head} (never heard of)")
+    found = diagnose_log(builtin_catalogue(), site, site.hosts[0], log)
+    example = _example("diagnose")
+    want = host_as_json(found, everything=False)
+    got = example["hosts"]["mail"]
+    assert got.keys() == want.keys()
+    assert example["counts"] == counts_of([found])
+    (row,), (unknown,) = found.diagnoses, found.unknown
+    assert (got["diagnoses"][0]["id"], got["diagnoses"][0]["title"]) == (row.id, row.title)
+    assert got["diagnoses"][0].keys() == want["diagnoses"][0].keys()  # type: ignore[index]
+    assert got["unknown"][0].keys() == want["unknown"][0].keys()  # type: ignore[index]
+    assert unknown.count == 1
+
+
+# The diagnosis catalogue.
+
+
+def test_the_list_of_known_failures_is_the_catalogue() -> None:
+    got = [(row[0], *row[1:]) for row in _rows(_page("diagnosis"), "id")]
+    want = [
+        (f"`{entry.id}`{' [S]' if entry.source else ''}", entry.severity.value, entry.title)
+        for entry in sorted(_known_failures().values(), key=lambda entry: entry.id)
+    ]
+    assert got == want
+
+
+def test_the_keys_of_entries_and_conditions_are_all_described() -> None:
+    got = {
+        key
+        for row in _rows(_page("diagnosis"), "key")
+        for key in re.findall(r"`([a-z_]+)`", row[0])
+    }
+    assert got == {*Entry.model_fields, *entry.Condition.model_fields}
+    assert set(Severity) <= _spans(_page("diagnosis"))
+
+
+def test_the_terms_of_the_site_are_all_described() -> None:
+    rows = _rows(_page("diagnosis"), "term")
+    assert {key for row in rows for key in re.findall(r"`([a-z_0-9]+)`", row[0])} == SITE_TERMS
+
+
+def test_the_example_of_a_catalogue_is_one() -> None:
+    ((mark, text),) = _blocks("diagnosis", "toml")
+    assert mark == "example"
+    assert [entry.ignore for entry in parse_catalogue({"example": text})] == [True, False]
+
+
 # On the host.
 
 SITES = ("tests/golden/everything/site.yaml", "inventories/tutorial/site.yaml")
@@ -401,7 +463,7 @@ def test_packages_and_units_of_every_platform_are_named(platform: Any) -> None: 
     assert platform.name in _spans(_page("site-file"))
 
 
-@pytest.mark.parametrize("name", ["README", "site-file", "commands", "on-the-host"])
+@pytest.mark.parametrize("name", ["README", "site-file", "commands", "on-the-host", "diagnosis"])
 def test_links_lead_to_pages_and_headings_that_exist(name: str) -> None:
     for target in re.findall(r"\]\(([^)]+)\)", _page(name)):
         file, _, anchor = target.partition("#")

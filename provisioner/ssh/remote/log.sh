@@ -4,7 +4,9 @@
 #
 # Standard input brings rows: `since` (seconds since 1970, or negative: seconds ago),
 # `limit` (lines at most, the newest count), `pattern` (an extended regular expression
-# that lines have to match; without one, all), `unit` and `file` (where to look).
+# that lines have to match; without one, all), `context` (another one: of further lines
+# that match it in the same words, the last), `unit` and `file` (where to look), `check`
+# (a daemon whose own checkers are to be run as well).
 #
 # The journal has it all where a syslog daemon reads from it. Where Postfix writes a file
 # of its own (maillog_file), or the journal forgot what the syslog daemon's files still
@@ -29,7 +31,28 @@ read_file() {
     done
 }
 
-selected() { if [ -n "$pattern" ]; then grep -aE -e "$pattern"; else cat; fi; }
+# Process numbers and session ids make no difference between lines of context.
+with_context() {
+    pattern=$pattern context=$context awk '
+        BEGIN { pattern = ENVIRON["pattern"]; context = ENVIRON["context"] }
+        $0 ~ pattern { print; next }
+        {
+            words = $0
+            gsub(/\[[0-9]+\]|<[0-9]+><[^>]*>/, "", words)
+            if (match(words, context)) last[substr(words, RSTART, RLENGTH)] = $0
+        }
+        END { for (words in last) print last[words] }'
+}
+
+selected() {
+    if [ -n "$context" ]; then
+        with_context
+    elif [ -n "$pattern" ]; then
+        grep -aE -e "$pattern"
+    else
+        cat
+    fi
+}
 
 # One line more than the limit shows that there were more.
 told() { selected | tail -n "$((limit + 1))" | sed 's/^/|/'; }
@@ -39,6 +62,7 @@ one() { printf '%s\n' "$manifest" | rows "$1" | head -n 1; }
 since=$(one since)
 limit=$(one limit)
 pattern=$(one pattern)
+context=$(one context)
 units=$(printf '%s\n' "$manifest" | rows unit)
 case $since in -*) since=$(($(date +%s) + since)) ;; esac
 
@@ -56,4 +80,18 @@ elif ! journalctl -q -n 1 --since "@$since" SYSLOG_FACILITY=2 2>/dev/null | grep
         read_file "$path" | told
     done
 fi
+# What the daemons' checkers find is no line of the log, and can be older than it reaches.
+# A daemon that is not installed yet has nothing to say.
+checked=
+for daemon in $(printf '%s\n' "$manifest" | rows check); do
+    case $daemon in
+        postfix) tool=postconf ;;
+        dovecot) tool=doveconf ;;
+        *) tool=unbound-checkconf ;;
+    esac
+    if have "$tool"; then checked="$checked $daemon"; fi
+done
+# shellcheck disable=SC2086
+# One word a daemon.
+[ -z "$checked" ] || check_daemons $checked
 section end

@@ -29,7 +29,7 @@ def remote_programs() -> Mapping[str, str]:
         "recover": recover,
         "settle": prelude + pending + _text("settle"),
         "packages": prelude + _text("packages"),
-        "log": prelude + _text("log"),
+        "log": checks + _text("log"),
         # The staged tree is checked by a shell of its own, in a mount namespace of its own;
         # what returns without us is left on the host.
         "transact": f"{locking}program_checks={shlex.quote(checks)}\n"

@@ -18,6 +18,7 @@ VERBS = (
     "verify",
     "send",
     "status",
+    "diagnose",
     "user",
     "lab",
 )

@@ -81,3 +81,26 @@ def test_an_answer_without_a_clock_is_an_error() -> None:
 def test_any_text_is_read_or_kept_apart(text: str) -> None:
     log = parse_mail_log([CLOCK, "@source journal", f"|{text}", "@end"], 9)
     assert len(log.lines) + len(log.unread) == bool(text.strip())
+
+
+def test_what_the_checkers_say_comes_last_under_their_name() -> None:
+    log = parse_mail_log(
+        [
+            CLOCK,
+            "@source journal",
+            "|2026-03-01T09:00:02.000000+0000 dovecot[1]: a line",
+            "@check postconf -n 0",
+            "|warning: unused parameter: x=1",
+            "@check postfix check 0",
+            "@check doveconf -n 89",
+            "@end",
+        ],
+        9,
+    )
+    got = [(line.program, line.pid, line.text) for line in log.lines]
+    assert got == [
+        ("dovecot", 1, "a line"),
+        ("postconf -n", None, "warning: unused parameter: x=1"),
+        ("doveconf -n", None, "exit status 89, without a word"),
+    ]
+    assert log.sources == ("journal",)

@@ -16,7 +16,7 @@ PARTS = {
     "settle": ("prelude", "pending", "settle"),
     "recover": ("prelude", "pending", "recover"),
     "packages": ("prelude", "packages"),
-    "log": ("prelude", "log"),
+    "log": ("prelude", "checks", "log"),
     "delete_mail": ("prelude", "lock", "delete_mail"),
     "transact": ("prelude", "checks", "lock", "pending", *program.TRANSACTION),
 }

@@ -1,0 +1,85 @@
+"""`mailprov diagnose`: what the hosts' mail logs say, explained."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from provisioner.cli.composition import open_run
+from provisioner.cli.diagnosis_text import diagnosis_lines
+from provisioner.cli.options import host_options
+from provisioner.cli.outcome import error_rows, exit_code_of
+from provisioner.cli.since import parse_since
+from provisioner.cli.terminal import show_diagnostics
+from provisioner.diagnosis.report import counts_of, host_as_json
+from provisioner.diagnostics import ExitCode
+from provisioner.inventory.catalogue_files import read_catalogue
+from provisioner.workflow.diagnose import SiteDiagnosis, diagnose_site
+
+
+@click.command("diagnose")
+@host_options
+@click.option(
+    "--since",
+    "since",
+    default="24h",
+    show_default=True,
+    metavar="TIME",
+    help="30m, 12h, 2d ago; or a moment like 2026-11-24T10:00.",
+)
+@click.option("--all", "everything", is_flag=True, help="Show what is over, too.")
+@click.option(
+    "--catalogue",
+    "catalogues",
+    multiple=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Entries of your own (TOML); may be given several times.",
+)
+def command(  # noqa: PLR0913 one parameter an option is click's way
+    site_file: Path,
+    limit: Sequence[str],
+    since: str,
+    catalogues: Sequence[Path],
+    *,
+    as_json: bool,
+    accept_new: bool,
+    everything: bool,
+) -> int:
+    """Read each host's mail log and explain what is wrong; nothing is written.
+
+    Exit code 0 if nothing worse than a warning was found, 1 if an error or a line that
+    nothing explains was, 4 if a host cannot be reached.
+    """
+    moment = parse_since(since)
+    catalogue = read_catalogue(catalogues)
+    with open_run(
+        site_file, limit, accept_new=accept_new, quiet=as_json, with_passwords=False
+    ) as run:
+        report = diagnose_site(run, catalogue, moment)
+    errors = tuple(report.errors.values())
+    if as_json:
+        click.echo(json.dumps(_as_json(report, everything=everything), indent=2, ensure_ascii=True))
+    else:
+        for line in diagnosis_lines(report.hosts.values(), since, everything=everything):
+            click.echo(line)
+        for error in errors:
+            show_diagnostics(error.diagnostics)
+    if errors:
+        return exit_code_of(errors)
+    counts = counts_of(report.hosts.values())
+    return ExitCode.FAILED if counts["error"] or counts["unknown"] else ExitCode.OK
+
+
+def _as_json(report: SiteDiagnosis, *, everything: bool) -> dict[str, object]:
+    return {
+        "counts": counts_of(report.hosts.values()),
+        "hosts": {
+            str(key): host_as_json(host, everything=everything)
+            for key, host in report.hosts.items()
+        },
+        "errors": error_rows(report.errors.values()),
+    }

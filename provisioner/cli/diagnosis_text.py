@@ -1,0 +1,94 @@
+"""How diagnoses look to a person at three in the morning: the worst first, all in one place."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from provisioner.cli.terminal import coloured
+from provisioner.diagnosis.entry import Severity
+from provisioner.diagnosis.matching import Diagnosis, HostDiagnosis, UnknownLines
+from provisioner.diagnosis.report import counts_of
+
+# A word of the terminal's that has the colour for each severity.
+_COLOUR = {Severity.ERROR: "failed", Severity.WARNING: "warning", Severity.NOTICE: "notice"}
+_WIDTH = 100
+_UNKNOWN_SHOWN = 20
+# What hosts send of their logs begins with this, so that it is never taken for our own word.
+_QUOTE = "  | "
+
+
+def diagnosis_lines(
+    hosts: Iterable[HostDiagnosis], since: str, *, everything: bool
+) -> Iterator[str]:
+    """Yield what was found, then what nothing explains, then one line that sums up."""
+    hosts = list(hosts)
+    found = [one for host in hosts for one in (host.diagnoses if everything else host.open)]
+    for one in sorted(found, key=_worst_first):
+        yield from _diagnosis(one)
+    unknown = sorted(
+        (one for host in hosts for one in host.unknown), key=lambda one: one.last, reverse=True
+    )
+    if unknown:
+        yield coloured("lines that look like trouble and that nothing here explains", "warning")
+        for lines in unknown[:_UNKNOWN_SHOWN]:
+            yield from _unknown(lines)
+        if len(unknown) > _UNKNOWN_SHOWN:
+            yield f"  and {len(unknown) - _UNKNOWN_SHOWN} other kinds (--json has them all)"
+        yield ""
+    for host in hosts:
+        if host.log.cut:
+            yield f"note: the log of {host.host} is too long; its oldest lines were not read"
+    yield _summary(hosts, since)
+
+
+def _worst_first(one: Diagnosis) -> tuple[bool, int, float]:
+    return one.resolved, list(Severity).index(one.severity), -one.last.timestamp()
+
+
+def _diagnosis(one: Diagnosis) -> Iterator[str]:
+    word = coloured(one.severity.value, _COLOUR[one.severity])
+    yield f"{word}: {one.host}: {one.title} [{one.id}]"
+    over = "; over since then" if one.resolved else ""
+    yield f"  {_times(one.count)}, {_span(one.first, one.last)}{over}"
+    yield from _wrapped("cause", one.cause)
+    yield from _wrapped("fix", one.fix)
+    for line in one.lines:
+        yield _QUOTE + line
+    yield ""
+
+
+def _unknown(lines: UnknownLines) -> Iterator[str]:
+    yield f"  {lines.host}: {_times(lines.count)}, {_span(lines.first, lines.last)}"
+    yield _QUOTE + lines.line
+
+
+def _wrapped(label: str, text: str) -> Iterator[str]:
+    yield from textwrap.wrap(
+        text,
+        width=_WIDTH,
+        initial_indent=f"  {label + ':':6} ",
+        subsequent_indent=" " * 9,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _summary(hosts: Iterable[HostDiagnosis], since: str) -> str:
+    counts = counts_of(hosts)
+    named = ", ".join(f"{number} {word}" for word, number in counts.items() if number)
+    return f"diagnose since {since}: {named or 'nothing found'}"
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
+
+
+def _span(first: datetime, last: datetime) -> str:
+    """Return when, in the zone of whoever reads it."""
+    early, late = first.astimezone(), last.astimezone()
+    if f"{early:%Y-%m-%d %H:%M:%S}" == f"{late:%Y-%m-%d %H:%M:%S}":
+        return f"{late:%Y-%m-%d %H:%M:%S %Z}"
+    shown = "%H:%M:%S" if early.date() == late.date() else "%Y-%m-%d %H:%M:%S"
+    return f"{early:%Y-%m-%d %H:%M:%S} to {late:{shown} %Z}"

@@ -1,0 +1,213 @@
+"""The site's own terms for what stands in a log: addresses, names, ports, paths.
+
+`10.89.0.3` becomes `mail (10.89.0.3)`, a login name becomes `alice (a user of the
+site)`. The kind of a value is the name of its group in the catalogue, without a number at
+its end. Values come from strangers: what is not plain is quoted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+from ipaddress import ip_address
+
+from provisioner.diagnostics import quoted
+from provisioner.model.logins import PROBE_NAME
+from provisioner.model.prober import PROBE_HOME, login_name
+from provisioner.model.site import AccountKind, Host, Role, Site, TlsFiles, User
+
+_LIMIT = 100
+_PLAIN = re.compile(r"[\w.@+/:%=\[\]*-]{1,100}", re.ASCII)
+_PORT_KEYS = {25: "SMTP, every host with the role mx", 53: "DNS", 4190: "ManageSieve"}
+VMAIL = "/srv/vmail"
+
+
+class Terms:
+    """What the model knows of the values that one host's log names."""
+
+    def __init__(self, site: Site, host: Host) -> None:
+        self._site = site
+        self._host = host
+        self._explain: Mapping[str, Callable[[str], str]] = {
+            "address": self._of_address,
+            "user": self._of_user,
+            "recipient": self._of_mailbox,
+            "sender": self._of_mailbox,
+            "domain": self._of_domain,
+            "name": self._of_name,
+            "port": self._of_port,
+            "path": self._of_path,
+            "parameter": self._of_parameter,
+            "error": _words,
+            "alert": _words,
+            "result": _words,
+        }
+
+    @cached_property
+    def values(self) -> Mapping[str, str]:
+        """The terms of the site that texts may name (`entry.SITE_TERMS`)."""
+        site = self._site
+        forwarders = [str(one.address) for zone in site.dns.forward for one in zone.servers]
+        return {
+            "here": f"{self._host.key} ({self._host.addresses[0]})",
+            "site": site.domain,
+            "trusted": _in_words(site.networks.trusted) or "none",
+            "submission_ports": _in_words(sorted(site.submission.ports)),
+            "imap_ports": _in_words(sorted(site.imap.ports)) or "no port",
+            "pop3_ports": _in_words(sorted(site.pop3.ports)) or "no port",
+            "resolvers": _in_words(
+                f"{host.key} ({host.addresses[0]})" for host in site.hosts_with(Role.DNS)
+            ),
+            "forwarders": _in_words(dict.fromkeys(forwarders)) or "the root servers",
+            "certificate": self._certificate,
+            "mailboxes": self._mailboxes,
+        }
+
+    def explain(self, group: str, value: str) -> str:
+        """Return a value of a group in the site's own terms, on one line, printable."""
+        kind = group.rstrip("0123456789").rstrip("_")
+        known = self._explain.get(kind)
+        return known(value) if known else shown(value)
+
+    @property
+    def _certificate(self) -> str:
+        tls = self._site.tls
+        if isinstance(tls, TlsFiles):
+            return f"/etc/mailprov/tls/site.pem, made of {tls.certificate} (`tls.files`)"
+        if tls == "none":
+            return "none (`tls: none`)"
+        return "/etc/mailprov/tls/site.pem, which the host made itself (`tls: self-signed`)"
+
+    @property
+    def _mailboxes(self) -> str:
+        if self._site.accounts.kind is AccountKind.SYSTEM:
+            return f"~/{self._site.accounts.mailbox} of each user"
+        return f"{VMAIL}/DOMAIN/LOCAL-PART"
+
+    @cached_property
+    def _users(self) -> Mapping[str, User]:
+        """Users by all that they may call themselves at login."""
+        users: dict[str, User] = {}
+        for user in self._site.users:
+            users[login_name(self._site, user.address)] = user
+            users[user.address] = user
+            if user.address.domain == self._site.domain:
+                users[user.address.local] = user
+        return users
+
+    def _of_address(self, value: str) -> str:
+        try:
+            address = ip_address(value)
+        except ValueError:
+            return shown(value)
+        if address.is_loopback:
+            return f"this host itself ({address})"
+        for host in self._site.hosts:
+            if address in host.addresses:
+                return f"{host.key} ({address})"
+        if any(address in network for network in self._site.networks.trusted):
+            return f"{address} (within networks.trusted)"
+        forwarders = {one.address for zone in self._site.dns.forward for one in zone.servers}
+        if address in forwarders:
+            return f"{address} (of dns.forward)"
+        return f"{address} (outside)"
+
+    def _of_user(self, value: str) -> str:
+        name = value.lower()
+        if name.partition("@")[0] == PROBE_NAME:
+            return f"{PROBE_NAME} (the account that verify uses)"
+        user = self._users.get(name)
+        if user is None:
+            aliases = {name, f"{name}@{self._site.domain}"}
+            if any(alias.source in aliases for alias in self._site.aliases):
+                return f"{shown(value)} (an alias: nobody logs in with it)"
+            return f"{shown(value)} (no user of the site)"
+        return f"{shown(value)} ({_standing(user)})"
+
+    def _of_mailbox(self, value: str) -> str:
+        if not value:
+            return "<> (a bounce, or the like)"
+        local, _, domain = value.lower().rpartition("@")
+        name = f"{local.partition('+')[0]}@{domain}"
+        if domain not in {one.name for one in self._site.domains}:
+            return f"{shown(value)} (of another domain)"
+        if local.partition("+")[0] == PROBE_NAME:
+            return f"{shown(value)} (the account that verify uses)"
+        user = next((one for one in self._site.users if one.address == name), None)
+        if user:
+            return f"{shown(value)} ({_standing(user)})"
+        for alias in self._site.aliases:
+            if alias.source == name:
+                return f"{shown(value)} (an alias to {_in_words(alias.targets)})"
+        return f"{shown(value)} (nobody of the site)"
+
+    def _of_domain(self, value: str) -> str:
+        name = value.lower().rstrip(".")
+        ours = any(name == domain.name for domain in self._site.domains)
+        return f"{shown(value)} (a domain of the site)" if ours else shown(value)
+
+    def _of_name(self, value: str) -> str:
+        for host in self._site.hosts:
+            if value.lower().rstrip(".") == host.fqdn:
+                return f"{host.key} ({host.fqdn})"
+        return shown(value)
+
+    def _of_port(self, value: str) -> str:
+        number = int(value) if value.isascii() and value.isdigit() and len(value) < 6 else -1  # noqa: PLR2004 digits of 65535
+        for section, ports in (
+            ("submission.ports", self._site.submission.ports),
+            ("imap.ports", self._site.imap.ports),
+            ("pop3.ports", self._site.pop3.ports),
+        ):
+            if number in ports:
+                return f"{number} ({section})"
+        key = _PORT_KEYS.get(number)
+        return f"{number} ({key})" if key else shown(value)
+
+    def _of_path(self, value: str) -> str:
+        owner = self._owner_of(value)
+        if owner:
+            return f"{shown(value)} (the mailbox of {owner})"
+        known = (
+            ("/etc/mailprov/tls/", "key and certificate, `tls` in the site file"),
+            ("/etc/postfix/mailprov/", "written by mailprov from the site file"),
+            ("/etc/dovecot/mailprov/", "written by mailprov from the site file"),
+            ("/var/spool/postfix/", "Postfix's queue and sockets"),
+        )
+        word = next((word for start, word in known if value.startswith(start)), "")
+        return f"{shown(value)} ({word})" if word else shown(value)
+
+    def _owner_of(self, path: str) -> str:
+        if path.startswith(f"{PROBE_HOME}/"):
+            return f"{PROBE_NAME}, the account that verify uses"
+        for user in self._site.users:
+            virtual = f"{VMAIL}/{user.address.domain}/{user.address.local}"
+            home = f"/home/{user.address.local}"
+            own = home if self._site.accounts.kind is AccountKind.SYSTEM else virtual
+            if path == own or path.startswith(f"{own}/"):
+                return user.address
+        return ""
+
+    def _of_parameter(self, value: str) -> str:
+        if value in self._site.postfix.main:
+            return f"{shown(value)} (`postfix.main` in the site file)"
+        return f"{shown(value)} (not from the site file: changed on the host by hand?)"
+
+
+def shown(value: str) -> str:
+    """Return a stranger's value as it is if it is plain, else quoted and escaped."""
+    return value if _PLAIN.fullmatch(value) else quoted(value, _LIMIT)
+
+
+def _words(value: str) -> str:
+    """Return a daemon's own words as they are: what a stranger says is in no such group."""
+    return quoted(value.strip(" ."), 200)[1:].rpartition('"')[0]
+
+
+def _standing(user: User) -> str:
+    return "a user of the site" if user.enabled else "a user that the site disables"
+
+
+def _in_words(values: Iterable[object]) -> str:
+    return ", ".join(str(value) for value in values)
