@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from provisioner.cli.change_options import change_options, drift_decision
 from provisioner.cli.composition import open_run
 from provisioner.cli.options import host_options
 from provisioner.cli.outcome import (
@@ -22,24 +23,13 @@ from provisioner.cli.terminal import show_diagnostics
 from provisioner.clients.asking import SiteAsker
 from provisioner.diagnostics import ExitCode, MailprovError
 from provisioner.probes.finding import Verdict
-from provisioner.workflow.apply import CONFIRM_WITHIN, ApplyOptions, HostOutcome, apply_site
-from provisioner.workflow.plan import DriftDecision
+from provisioner.workflow.apply import ApplyOptions, HostOutcome, apply_site
 from provisioner.workflow.verify import verify_site
 
 
 @click.command("apply")
 @host_options
-@click.option("--overwrite-drift", is_flag=True, help="Undo what was edited on the hosts.")
-@click.option(
-    "--confirm-within",
-    "within",
-    type=click.IntRange(10, 3600),
-    default=CONFIRM_WITHIN,
-    show_default=True,
-    metavar="SECONDS",
-    help="A configuration that is not confirmed by then is taken back by the host itself.",
-)
-@click.option("--keep-drift", is_flag=True, help="Leave files alone that were edited there.")
+@change_options
 def command(  # noqa: PLR0913 click hands over every option
     site_file: Path,
     limit: Sequence[str],
@@ -57,7 +47,7 @@ def command(  # noqa: PLR0913 click hands over every option
     were edited on a host since the last apply are not overwritten unless you say so. A new
     configuration has to prove itself with real mail; else each host returns to the old one.
     """
-    options = ApplyOptions(_decision(overwrite=overwrite_drift, keep=keep_drift), within)
+    options = ApplyOptions(drift_decision(overwrite=overwrite_drift, keep=keep_drift), within)
     verdict: Verdict | None = None
     unverified: tuple[MailprovError, ...] = ()
     with open_run(site_file, limit, accept_new=accept_new, quiet=as_json) as run:
@@ -75,14 +65,6 @@ def command(  # noqa: PLR0913 click hands over every option
     if errors:
         return exit_code_of(errors)
     return ExitCode.FAILED if verdict and not verdict.passed else ExitCode.OK
-
-
-def _decision(*, overwrite: bool, keep: bool) -> DriftDecision:
-    if overwrite and keep:
-        raise click.UsageError("--overwrite-drift and --keep-drift exclude each other")
-    if overwrite:
-        return DriftDecision.OVERWRITE
-    return DriftDecision.KEEP if keep else DriftDecision.REFUSE
 
 
 def _as_json(

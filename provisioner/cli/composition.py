@@ -85,16 +85,17 @@ def open_run(
     *,
     accept_new: bool,
     quiet: bool,
-    with_passwords: bool = True,
+    passwords: bool = True,
 ) -> Iterator[Run]:
     """Yield a run over the site of a file, with its connections closed afterwards.
 
     The site and every secret it refers to are read before any connection is made.
-    with_passwords: also those of users, and the site's key; who only reads needs none.
+    passwords: also those of users, and the site's key; who only reads needs none, and
+    the way back must be open without them.
     """
     site = load_and_warn(path).site
     opened = open_run_over(
-        site, path, limit, accept_new=accept_new, quiet=quiet, with_passwords=with_passwords
+        site, path, limit, accept_new=accept_new, quiet=quiet, passwords=passwords
     )
     with opened as (run, _):
         yield run
@@ -108,7 +109,7 @@ def open_run_over(  # noqa: PLR0913 as open_run, and the site
     *,
     accept_new: bool,
     quiet: bool,
-    with_passwords: bool = True,
+    passwords: bool = True,
 ) -> Iterator[tuple[Run, Secrets]]:
     """Yield a run over a site that was read already, and what its references led to.
 
@@ -121,7 +122,7 @@ def open_run_over(  # noqa: PLR0913 as open_run, and the site
 
     check_expressible(site)
     hosts = limited_hosts(site, limit)
-    needed = site if with_passwords else site.model_copy(update={"users": (), "tls": "none"})
+    needed = site if passwords else site.model_copy(update={"users": (), "tls": "none"})
     secrets = read_secrets(needed, path)
     show_diagnostics(secrets.warnings)
     with Fleet(SshOptions(accept_new_host_keys=accept_new), secrets.reveal) as fleet:

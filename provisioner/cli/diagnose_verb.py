@@ -56,9 +56,7 @@ def command(  # noqa: PLR0913 one parameter an option is click's way
     """
     moment = parse_since(since)
     catalogue = read_catalogue(catalogues)
-    with open_run(
-        site_file, limit, accept_new=accept_new, quiet=as_json, with_passwords=False
-    ) as run:
+    with open_run(site_file, limit, accept_new=accept_new, quiet=as_json, passwords=False) as run:
         report = diagnose_site(run, catalogue, moment)
     errors = tuple(report.errors.values())
     if as_json:

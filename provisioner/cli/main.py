@@ -30,6 +30,9 @@ _VERBS = {
     "send": "Send a mail to try, and follow it to its end.",
     "status": "Show how the hosts are, and the mail that waits there.",
     "diagnose": "Read the hosts' mail logs and explain what is wrong.",
+    "history": "Show what became of each apply, host by host.",
+    "rollback": "Bring an earlier configuration back.",
+    "destroy": "Take mailprov's own files off the hosts again.",
     "user": "Add, change and remove users in the site file.",
     "lab": "Real hosts on this machine, to try things on.",
 }

@@ -29,6 +29,7 @@ class Action(StrEnum):
     RELOAD = "reload"
     RESTART = "restart"
     RETIRE = "retire"
+    RESTORE = "restore"
 
 
 @dataclass(frozen=True)

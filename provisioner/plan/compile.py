@@ -10,8 +10,17 @@ from provisioner.model.prober import PROBE_HOME, probe_login
 from provisioner.model.reading import BOUNCER
 from provisioner.model.secrets import KnownCredential, SiteSecrets
 from provisioner.model.site import AccountKind, Host, Role, Site, User
-from provisioner.plan.generation import Account, Directory, Generation, Group, Recipe, Unit
+from provisioner.plan.generation import (
+    Account,
+    Directory,
+    Generation,
+    Group,
+    Recipe,
+    Unit,
+    user_files,
+)
 from provisioner.platforms.record import Daemon, Platform
+from provisioner.probes.services import services_of
 from provisioner.render.artifact import Artifact, Plane
 from provisioner.render.dovecot_users import MAIL_ROOT, mailbox_home
 from provisioner.render.host_tree import render_host
@@ -52,6 +61,8 @@ def compile_generation(
         certificate_path=CHAIN_PATH if stores and site.tls != "none" else None,
         mail_root=_mail_root(site) if stores else None,
         notices=tuple(_notices(site)),
+        ports=tuple(sorted({service.port for service in services_of(site, host)})),
+        user_files=user_files(one.path for one in artifacts if one.plane is Plane.DIRECTORY),
     )
 
 
@@ -124,8 +135,13 @@ def _recipes(site: Site, host: Host, platform: Platform) -> Iterator[Recipe]:
         return
     if site.tls == "self-signed":
         yield Recipe("self-signed", CHAIN_PATH, host.fqdn)
-    path = f"{platform.daemons['dovecot'].config_dir}/mailprov/probe"
+    _, path = host_made_paths(platform)
     yield Recipe("probe", path, probe_login(site), group="dovecot", mode=0o640)
+
+
+def host_made_paths(platform: Platform) -> tuple[str, str]:
+    """Return where secrets lie that hosts make for themselves: certificate and prober."""
+    return CHAIN_PATH, f"{platform.daemons['dovecot'].config_dir}/mailprov/probe"
 
 
 def _unit(platform: Platform, daemon: Daemon) -> Unit:

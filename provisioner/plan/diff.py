@@ -23,7 +23,7 @@ from provisioner.plan.file_diff import (
     file_problems,
     in_words,
 )
-from provisioner.plan.generation import Account, Generation, Recipe, Unit
+from provisioner.plan.generation import Account, Generation, Recipe, Unit, user_files
 from provisioner.platforms.record import Daemon
 from provisioner.render.artifact import Artifact, Plane
 from provisioner.render.postfix_restart import needs_restart
@@ -76,9 +76,8 @@ def _is_reshaped(generation: Generation, facts: Facts) -> bool:
     """Tell whether users' files change their kind, so that old main.cf cannot read new ones."""
     left = facts.introduction.left
     before = {path for path, file in left.items() if file.plane is Plane.DIRECTORY}
-    now = {artifact.path for artifact in generation.in_plane(Plane.DIRECTORY)}
-    # What a host remembers for itself, below its own state folder, no daemon reads.
-    return bool(before) and any(path.startswith("/etc/") for path in before ^ now)
+    now = (artifact.path for artifact in generation.in_plane(Plane.DIRECTORY))
+    return bool(before) and user_files(before) != user_files(now)
 
 
 def _with_configuration(change: Change) -> Change:

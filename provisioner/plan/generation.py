@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -89,11 +90,18 @@ class Unit:
     running: str
 
 
+AS_FOUND = "0"
+"""The id of the generation that is the host as mailprov found it."""
+
+
 @dataclass(frozen=True)
 class Generation:
     """Packages, accounts, files, host-made secrets and services of one host.
 
     mail_root: the folder below which mailboxes lie, None where there are none.
+    ports: where the host's services are to be reached. user_files: the directory's files
+    that daemons read, which have to be of the kind that the configuration names.
+    as_found: nothing of mailprov's; what was there before is put back.
     """
 
     host: HostKey
@@ -108,6 +116,9 @@ class Generation:
     certificate_path: str | None = None
     mail_root: str | None = None
     notices: tuple[str, ...] = ()
+    ports: tuple[int, ...] = ()
+    user_files: tuple[str, ...] = ()
+    as_found: bool = False
 
     @cached_property
     def id(self) -> str:
@@ -115,6 +126,8 @@ class Generation:
 
         The directory plane is left out, because it does not go back with a rollback.
         """
+        if self.as_found:
+            return AS_FOUND
         content = [
             self.platform.name,
             self.packages,
@@ -130,6 +143,14 @@ class Generation:
     def in_plane(self, plane: Plane) -> tuple[Artifact, ...]:
         """Return the files of one plane, in the order they were rendered."""
         return tuple(artifact for artifact in self.artifacts if artifact.plane is plane)
+
+
+def user_files(paths: Iterable[str]) -> tuple[str, ...]:
+    """Return those of the directory's files that daemons read.
+
+    What a host remembers for itself, below its own state folder, no daemon reads.
+    """
+    return tuple(sorted(path for path in paths if path.startswith("/etc/")))
 
 
 def _identity(artifact: Artifact) -> tuple[str, str, str, int, str]:

@@ -34,7 +34,7 @@ Section = tuple[str, str, list[str]]
 
 def parse_introduction(lines: Iterable[str]) -> Introduction:
     """Return the first flight's facts from its lines (without line ends)."""
-    sections = {name: body for name, _, body in _sections(lines)}
+    sections = {name: body for name, _, body in split_sections(lines)}
     managed = [row.split("\t") for row in sections.get("managed", [])]
     directory = [row.split("\t") for row in sections.get("directory", [])]
     activating = [row.split("\t") for row in sections.get("activating", [])]
@@ -59,7 +59,7 @@ def parse_introduction(lines: Iterable[str]) -> Introduction:
 
 def parse_facts(introduction: Introduction, lines: Iterable[str]) -> Facts:
     """Return the second flight's facts from its lines (without line ends)."""
-    sections = list(_sections(lines))
+    sections = list(split_sections(lines))
     single = {name: body for name, argument, body in sections if not argument}
     return Facts(
         introduction=introduction,
@@ -127,7 +127,8 @@ def parse_units(lines: Iterable[str]) -> Mapping[str, UnitState]:
     return states
 
 
-def _sections(lines: Iterable[str]) -> Iterator[Section]:
+def split_sections(lines: Iterable[str]) -> Iterator[Section]:
+    """Yield each section's name, argument and lines."""
     current: Section | None = None
     for line in lines:
         if line.startswith("@"):

@@ -15,7 +15,8 @@ words are those of provisioner/ssh/remote/transact.sh:
     store PATH N                            what the generation wants at PATH, to remember
     undo PATH                               what is there now comes back unless confirmed
     adopt                                   remember the directory when it is confirmed
-    soften PATH                             main.cf, where Postfix is to bounce nothing meanwhile
+    record N                                what the host remembers of the generation, but files
+    main PATH                               main.cf, where the transaction concerns Postfix
     expect SERIAL                           the transaction that the plan was made after
     act-directory STEP ARGUMENT…            do this, in this order; it is in force at once
     act-configuration STEP ARGUMENT…        then this, which is pending until it is confirmed
@@ -31,7 +32,8 @@ from typing import TypeVar
 from provisioner.plan.change import Action, Change, Plan
 from provisioner.plan.diff import DIRECTORY, left_by, password_text
 from provisioner.plan.generation import Generation, Recipe
-from provisioner.render.artifact import Plane
+from provisioner.plan.record import render_record
+from provisioner.render.artifact import Plane, SealedArtifact
 
 Row = tuple[str, ...]
 Item = TypeVar("Item")
@@ -43,6 +45,8 @@ def pack_transaction(plan: Plan) -> bytes:
     rows = [("expect", plan.serial), *_check_rows(plan), *_managed_rows(plan)]
     rows += _directory_rows(plan)
     rows += _store_rows(plan.generation, contents)
+    rows += _record_rows(plan, contents)
+    rows += _main_rows(plan)
     rows += _undo_rows(plan)
     rows += _action_rows(plan, contents)
     text = "".join("\t".join(row) + "\n" for row in rows)
@@ -98,15 +102,29 @@ def _left_rows(plan: Plan, plane: Plane) -> Iterator[Row]:
 def _undo_rows(plan: Plan) -> Iterator[Row]:
     changes = [change for change in plan.transaction if change.plane is Plane.CONFIGURATION]
     paths = [change.name for change in changes if change.kind == "file"]
-    postfix = any(unit.daemon == "postfix" for unit in plan.generation.units)
-    if postfix and any(change.kind != "record" for change in changes):
-        config = plan.generation.platform.daemons["postfix"].config_dir
-        yield ("soften", f"{config}/main.cf")
-        paths.append(f"{config}/main.cf")
+    paths += [path for _, path in _main_rows(plan)]
     if any(change.name == DIRECTORY for change in changes if change.kind == "record"):
         yield ("adopt",)
     for path in dict.fromkeys(paths):
         yield ("undo", path)
+
+
+def _main_rows(plan: Plan) -> Iterator[tuple[str, str]]:
+    changes = [change for change in plan.transaction if change.plane is Plane.CONFIGURATION]
+    main = f"{plan.generation.platform.daemons['postfix'].config_dir}/main.cf"
+    named = any(change.name == main for change in changes)
+    if named or (_runs_postfix(plan) and any(change.kind != "record" for change in changes)):
+        yield ("main", main)
+
+
+def _runs_postfix(plan: Plan) -> bool:
+    return any(unit.daemon == "postfix" for unit in plan.generation.units)
+
+
+def _record_rows(plan: Plan, contents: list[bytes]) -> Iterator[Row]:
+    if any(change.plane is Plane.CONFIGURATION for change in plan.transaction):
+        contents.append(render_record(plan.generation))
+        yield ("record", str(len(contents) - 1))
 
 
 def _store_rows(generation: Generation, contents: list[bytes]) -> Iterator[Row]:
@@ -142,7 +160,8 @@ def _begun(plan: Plan, plane: Plane, acts: list[Row]) -> list[Row]:
     if plane is Plane.DIRECTORY or not any(c.plane is plane for c in plan.transaction):
         return acts
     begin: list[Row] = [("begin", plan.generation.id)]
-    begin += [row for row in _undo_rows(plan) if row[0] == "soften"]
+    if _runs_postfix(plan):
+        begin += [("soften", path) for _, path in _main_rows(plan)]
     first = acts[:1] if acts[:1] == [("prepare",)] else []
     return [*first, *begin, *acts[len(first) :]]
 
@@ -158,6 +177,9 @@ def _declaration_rows(
         yield ("remove", change.name)
     elif change.kind == "file":
         artifact = _named(generation.artifacts, "path", change.name)
+        if isinstance(artifact, SealedArtifact):
+            # No plan says so; an empty file in the place of a key must not be the proof.
+            raise ValueError(f"{artifact.path} is sealed and cannot be written")
         contents.append(artifact.content)
         number = str(len(contents) - 1)
         mode = f"{artifact.mode:04o}"
@@ -211,8 +233,8 @@ def _recipe_row(recipe: Recipe, change: Change) -> Row:
 
 
 def _unit_rows(generation: Generation, change: Change) -> Iterator[Row]:
-    if change.action is Action.RETIRE:
-        yield ("retire", change.name)
+    if change.action in {Action.RETIRE, Action.RESTORE}:
+        yield (change.action.value, change.name)
         return
     unit = _named(generation.units, "name", change.name)
     yield (change.action.value, unit.name, unit.running)

@@ -11,7 +11,7 @@ observation: no lock, nothing written.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -19,14 +19,18 @@ from provisioner.diagnostics import Diagnostic, MailprovError
 from provisioner.model.names import HostKey
 from provisioner.model.site import Host, Role
 from provisioner.plan.change import Change, Plan
+from provisioner.plan.held_mail import held_notices
 from provisioner.workflow.asking import OpenAsker
 from provisioner.workflow.health import check_health
-from provisioner.workflow.plan import DriftDecision, plan_host, plan_site
+from provisioner.workflow.plan import DriftDecision, SitePlan, plan_host, plan_site
 from provisioner.workflow.ports import Transport
 from provisioner.workflow.run import Run
 
 CONFIRM_WITHIN = 60
 """Seconds; see --confirm-within."""
+
+Replan = Callable[[Host, Transport], Plan]
+Check = Callable[[Host, Transport], None]
 
 
 class HostStatus(StrEnum):
@@ -69,12 +73,29 @@ def apply_site(run: Run, open_asker: OpenAsker, options: ApplyOptions) -> tuple[
 
     open_asker: makes the asker by which each host has to prove its new configuration.
     """
-    survey = plan_site(run, options.drift, settle=True)
+
+    def check(host: Host, transport: Transport) -> None:
+        check_health(run, host, transport, open_asker)
+
+    def replan(host: Host, transport: Transport) -> Plan:
+        return plan_host(run, host, transport, options.drift)
+
+    return carry_out(run, options, plan_site(run, options.drift, settle=True), replan, check)
+
+
+def carry_out(
+    run: Run, options: ApplyOptions, survey: SitePlan, replan: Replan, check: Check
+) -> tuple[HostOutcome, ...]:
+    """Carry out the plans of a survey, unless it has an error, and say what became of each.
+
+    replan: makes a host's plan once more after its packages have come. check: raises
+    MailprovError where a host's new configuration does not work.
+    """
     outcomes = {key: _failed(key, error) for key, error in survey.errors.items()}
     plans = dict(survey.plans)
     if not outcomes:
         lacking = [host for host in run.hosts if plans[host.key].missing_packages]
-        for host, plan, error in _install(run, lacking, plans, options.drift):
+        for host, plan, error in _install(run, lacking, plans, replan):
             if error:
                 outcomes[host] = _failed(host, error)
             elif plan:
@@ -82,19 +103,20 @@ def apply_site(run: Run, open_asker: OpenAsker, options: ApplyOptions) -> tuple[
     for wave in _waves(run.hosts):
         if any(outcome.error for outcome in outcomes.values()):
             break
-        transaction = _Transaction(run, open_asker, options, plans, survey.plans)
+        transaction = _Transaction(run, options, plans, survey.plans, check)
         outcomes.update(transaction.carry_out(wave))
     return tuple(outcomes.get(host.key) or _not_started(host.key) for host in run.hosts)
 
 
 def _waves(hosts: Sequence[Host]) -> tuple[tuple[Host, ...], ...]:
+    """Return the hosts that are changed side by side, wave after wave: resolvers first."""
     resolvers = tuple(host for host in hosts if Role.DNS in host.roles)
     others = tuple(host for host in hosts if Role.DNS not in host.roles)
     return resolvers, others
 
 
 def _install(
-    run: Run, hosts: Sequence[Host], plans: dict[HostKey, Plan], drift: DriftDecision
+    run: Run, hosts: Sequence[Host], plans: dict[HostKey, Plan], replan: Replan
 ) -> Iterator[tuple[HostKey, Plan | None, MailprovError | None]]:
     def work(host: Host, transport: Transport) -> Plan:
         def tell(text: str) -> None:
@@ -102,7 +124,7 @@ def _install(
 
         run.session(transport).install(plans[host.key], tell)
         # The packages brought files, accounts and versions of their own.
-        return plan_host(run, host, transport, drift)
+        return replan(host, transport)
 
     for answer in run.fleet.each(hosts, work):
         yield answer.host.key, answer.value, answer.error
@@ -113,12 +135,13 @@ class _Transaction:
     """The transactions of one wave. survey: the plans before packages were installed."""
 
     run: Run
-    open_asker: OpenAsker
     options: ApplyOptions
     plans: Mapping[HostKey, Plan]
     survey: Mapping[HostKey, Plan]
+    check: Check
 
     def carry_out(self, hosts: Sequence[Host]) -> dict[HostKey, HostOutcome]:
+        """Carry out the plans of these hosts side by side and say what became of each."""
         # Each answer has either a value or an error.
         answers = self.run.fleet.each(hosts, self._transact)
         return {
@@ -130,8 +153,9 @@ class _Transaction:
         plan = self.plans[host.key]
         packages = tuple(c for c in self.survey[host.key].changes if c.kind == "package")
         changes = (*packages, *plan.changes)
-        error = None
+        error: MailprovError | None = None
         notes: tuple[str, ...] = ()
+        held: tuple[str, ...] = ()
         if plan.changes:
             answer = self.run.session(transport).transact(
                 plan,
@@ -140,7 +164,8 @@ class _Transaction:
                 lambda text: self.run.progress.tell(host.key, text),
             )
             notes = answer.notes()
-            error = self._prove(host, answer.pending) if answer.pending else None
+            if answer.pending:
+                error, held = self._prove(host, answer.pending)
         status = HostStatus.CHANGED if changes else HostStatus.UNCHANGED
         if error:
             status = HostStatus.RETURNED
@@ -151,23 +176,25 @@ class _Transaction:
             generation=plan.generation.id,
             changes=changes,
             kept=tuple(plan.kept),
-            notices=(*plan.generation.notices, *notes),
+            notices=(*plan.generation.notices, *notes, *held_notices(host.key, held)),
             error=error,
         )
 
-    def _prove(self, host: Host, serial: str) -> MailprovError | None:
-        """Confirm the host's new configuration, or have it return and say why."""
+    def _prove(self, host: Host, serial: str) -> tuple[MailprovError | None, tuple[str, ...]]:
+        """Confirm the host's new configuration, or have it return and say why.
+
+        Returns that, and rows of the mail that is on hold.
+        """
         try:
             session = self.run.session(self.run.fleet.reopen(host))
         except MailprovError as error:
             raise self._left_alone(host, error) from error
         try:
-            check_health(self.run, host, session.transport, self.open_asker)
+            self.check(host, session.transport)
         except MailprovError as error:
             session.take_back(serial, error.diagnostics[0].summary)
-            return error
-        session.confirm(serial)
-        return None
+            return error, ()
+        return None, session.confirm(serial)
 
     def _left_alone(self, host: Host, error: MailprovError) -> MailprovError:
         """Return the error with what becomes of a host that nobody reaches any more."""

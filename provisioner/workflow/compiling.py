@@ -40,14 +40,15 @@ class Compiler:
 
     def generation_for(self, host: Host, introduction: Introduction) -> Generation:
         """Return the host's generation; MailprovError (refused) if its system is unknown."""
-        platform = self._platform(host, introduction)
+        platform = self.platform_for(host, introduction)
         credentials: Known = {}
         if Role.STORE in host.roles:
             credentials = self._credentials(introduction)
         secrets = SiteSecrets(self._passwords(credentials), self.tls_chain)
         return compile_generation(self.site, host, platform, secrets, credentials)
 
-    def _platform(self, host: Host, introduction: Introduction) -> Platform:
+    def platform_for(self, host: Host, introduction: Introduction) -> Platform:
+        """Return what the host runs; MailprovError (refused) if it is unknown."""
         if host.platform:
             platform = platform_named(host.platform)
         else:

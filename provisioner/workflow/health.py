@@ -9,27 +9,64 @@ bounces nothing, so its refusals are not what they will be.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 from provisioner.diagnostics import Diagnostic, MailprovError
+from provisioner.model.prober import probe_login
 from provisioner.model.site import Host
+from provisioner.plan.generation import Generation
 from provisioner.probes.dns import RecordQuestion
 from provisioner.probes.finding import Finding, Status
 from provisioner.probes.question import Question
 from provisioner.probes.roundtrip import RoundTripQuestion
 from provisioner.workflow.asking import OpenAsker
 from provisioner.workflow.ports import Transport
-from provisioner.workflow.probing import ask_hosts, observe_service, unit_findings
+from provisioner.workflow.probing import (
+    Choose,
+    Observed,
+    ask_hosts,
+    observe_service,
+    unit_findings,
+)
 from provisioner.workflow.run import Run
 
 
 def check_health(run: Run, host: Host, transport: Transport, open_asker: OpenAsker) -> None:
     """Return if the host's services work; MailprovError with what does not."""
     run.progress.tell(host.key, "proving that it works")
-    observed = observe_service(run, host, transport)
+    _judge(run, host, observe_service(run, host, transport), open_asker, vital)
+
+
+def check_recalled(
+    run: Run, host: Host, transport: Transport, open_asker: OpenAsker, generation: Generation
+) -> None:
+    """Return if the services of a recalled configuration work; MailprovError if not.
+
+    The questions come of the site file, which may be newer than the configuration: only
+    mail counts, by the ports that the configuration has, and with the prober's login of
+    that time only services.
+    """
+
+    def recalled(question: Question[Any]) -> Question[Any] | None:
+        return within_ports(question, generation.ports)
+
+    def nothing(_: Question[Any]) -> None:
+        return None
+
+    run.progress.tell(host.key, "proving that it works")
+    session = run.session(transport)
+    generation, facts = session.observe(lambda _: generation, service=True)
+    logins = {recipe.subject for recipe in generation.recipes if recipe.kind == "probe"}
+    choose = recalled if logins == {probe_login(run.site)} else nothing
+    _judge(run, host, Observed(generation, facts, transport), open_asker, choose)
+
+
+def _judge(run: Run, host: Host, observed: Observed, open_asker: OpenAsker, choose: Choose) -> None:
     findings = [
         *unit_findings(host, observed),
-        *ask_hosts(run, {host.key: observed}, open_asker, is_vital),
+        *ask_hosts(run, {host.key: observed}, open_asker, choose),
     ]
     # What an earlier failure left in the prober's mailbox says nothing of this one.
     failed = [
@@ -41,9 +78,20 @@ def check_health(run: Run, host: Host, transport: Transport, open_asker: OpenAsk
         raise MailprovError([_diagnostic(finding) for finding in failed])
 
 
-def is_vital(question: Question[Any]) -> bool:
-    """Tell whether the answer decides that a configuration stays."""
-    return isinstance(question, (RoundTripQuestion, RecordQuestion))
+def vital(question: Question[Any]) -> Question[Any] | None:
+    """Return the question if its answer decides that a configuration stays."""
+    return question if isinstance(question, (RoundTripQuestion, RecordQuestion)) else None
+
+
+def within_ports(question: Question[Any], ports: Collection[int]) -> Question[Any] | None:
+    """Return the question if it is about real mail, cut down to these ports."""
+    if not isinstance(question, RoundTripQuestion):
+        return None
+    paths = tuple(path for path in question.paths if path.endpoint.port in ports)
+    readers = tuple(one for one in question.readers if one.endpoint.port in ports)
+    if not paths or not readers:
+        return None
+    return replace(question, paths=paths, readers=readers, endpoint=readers[0].endpoint)
 
 
 def _diagnostic(finding: Finding) -> Diagnostic:

@@ -46,15 +46,21 @@ def plan_host(
     """
     generation, facts = run.observe(host, transport)
     if facts.introduction.pending and settle:
-        _settle(run, host, transport, facts.introduction.pending)
+        settle_pending(run, host, transport, facts.introduction.pending)
         generation, facts = run.observe(host, transport)
     plan = diff_generation(generation, facts, keep_drift=drift is DriftDecision.KEEP)
-    if plan.drift and drift is DriftDecision.REFUSE:
-        raise MailprovError([_undecided(host, each) for each in plan.drift], ExitCode.REFUSED)
+    refuse_undecided(host, plan, drift)
     return plan
 
 
-def _settle(run: Run, host: Host, transport: Transport, pending: Pending) -> None:
+def refuse_undecided(host: Host, plan: Plan, drift: DriftDecision) -> None:
+    """Raise MailprovError (refused) where a plan would undo edits and nobody said so."""
+    if plan.drift and drift is DriftDecision.REFUSE:
+        raise MailprovError([_undecided(host, each) for each in plan.drift], ExitCode.REFUSED)
+
+
+def settle_pending(run: Run, host: Host, transport: Transport, pending: Pending) -> None:
+    """Have the host settle what broke off; MailprovError (refused) if somebody waits for it."""
     if pending.armed:
         raise MailprovError(
             Diagnostic(

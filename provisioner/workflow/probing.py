@@ -19,6 +19,9 @@ from provisioner.workflow.asking import OpenAsker, ProbeAccount
 from provisioner.workflow.ports import Transport
 from provisioner.workflow.run import Run
 
+Choose = Callable[[Question[Any]], Question[Any] | None]
+"""What becomes of a question: asked as it is, asked otherwise, or not at all (None)."""
+
 
 @dataclass(frozen=True)
 class Observed:
@@ -47,7 +50,7 @@ def ask_hosts(
     run: Run,
     observed: Mapping[HostKey, Observed],
     open_asker: OpenAsker,
-    chosen: Callable[[Question[Any]], bool] = lambda _: True,
+    choose: Choose = lambda question: question,
 ) -> Iterator[Finding]:
     """Yield what the live services answer to the questions that are chosen, all by default."""
     if not observed:
@@ -64,7 +67,8 @@ def ask_hosts(
     )
     targets = ProbeTargets(account=probe_address(run.site), fingerprints=fingerprints)
     questions = questions_for(run.site, targets, hosts=frozenset(observed))
-    for answered in asker.ask([question for question in questions if chosen(question)]):
+    chosen = [one for question in questions if (one := choose(question)) is not None]
+    for answered in asker.ask(chosen):
         yield from judge(answered)
     for host in run.site.hosts_with(Role.STORE):
         if host.key in observed:

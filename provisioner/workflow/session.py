@@ -56,10 +56,10 @@ class HostSession:
         also what `verify` needs to know. status: also what `status` shows. Raises
         MailprovError.
         """
-        with self._start("observe", OBSERVE_SECONDS, "observing the host") as conversation:
+        with self.start("observe", OBSERVE_SECONDS, "observing the host") as conversation:
             introduced = list(_until_ready(conversation))
             if introduced[-1:] != ["@ready"]:
-                raise self._broken("introducing the host", conversation.result())
+                raise self.broken("introducing the host", conversation.result())
             introduction = parse_introduction(introduced)
             generation = compile_for(introduction)
             rows = observation_rows(generation, introduction, service=service, status=status)
@@ -68,7 +68,7 @@ class HostSession:
             lines = list(conversation.lines())
             completed = conversation.result()
         if not lines or lines[-1] != "@end":
-            raise self._broken("observing the host", completed)
+            raise self.broken("observing the host", completed)
         return generation, parse_facts(introduction, lines)
 
     def install(self, plan: Plan, tell: Tell) -> None:
@@ -76,8 +76,9 @@ class HostSession:
         manager = plan.generation.platform.package_manager
         tail: list[str] = []
         doing = "installing packages"
-        arguments = (manager, *plan.missing_packages)
-        with self._start("packages", INSTALL_SECONDS, doing, *arguments) as conversation:
+        units = ",".join(f"{unit.name}:{unit.running}" for unit in plan.generation.units)
+        arguments = (manager, units, *plan.missing_packages)
+        with self.start("packages", INSTALL_SECONDS, doing, *arguments) as conversation:
             for line in conversation.lines():
                 if line.startswith("@progress "):
                     tell(line.removeprefix("@progress "))
@@ -105,7 +106,7 @@ class HostSession:
         archive = pack_transaction(plan)
         doing = "carrying out the transaction"
         arguments = (owner, str(within))
-        with self._start("transact", TRANSACT_SECONDS, doing, *arguments) as conversation:
+        with self.start("transact", TRANSACT_SECONDS, doing, *arguments) as conversation:
             conversation.send(archive)
             conversation.finish()
             answer = read_answer(conversation.lines(), tell)
@@ -117,9 +118,13 @@ class HostSession:
             )
         return answer
 
-    def confirm(self, serial: str) -> None:
-        """Keep the pending configuration; MailprovError if it has returned meanwhile."""
-        self._settle("confirm", serial)
+    def confirm(self, serial: str) -> tuple[str, ...]:
+        """Keep the pending configuration; MailprovError if it has returned meanwhile.
+
+        Returns rows of the mail that is on hold for want of its domain.
+        """
+        said = self._settle("confirm", serial)
+        return tuple(said[said.index("@held") + 1 : -1]) if "@held" in said else ()
 
     def take_back(self, serial: str, reason: str) -> None:
         """Have the host put back the configuration before; MailprovError if it did so already."""
@@ -129,13 +134,13 @@ class HostSession:
         """Settle what a broken-off transaction left pending; MailprovError if that fails."""
         self._settle("abandoned")
 
-    def _settle(self, *arguments: str) -> None:
-        with self._start("settle", SETTLE_SECONDS, "settling the transaction", *arguments) as talk:
+    def _settle(self, *arguments: str) -> list[str]:
+        with self.start("settle", SETTLE_SECONDS, "settling the transaction", *arguments) as talk:
             talk.finish()
             said = list(talk.lines())
             completed = talk.result()
         if completed.status == 0 and said[-1:] == ["@finished"]:
-            return
+            return said
         if completed.status == _NOT_PENDING:
             last = said[-1].replace("\t", " ") if len(said) > 1 else "no transaction is pending"
             raise MailprovError(
@@ -147,9 +152,10 @@ class HostSession:
                     fix="remove what kept the confirmation from coming, then apply again",
                 )
             )
-        raise self._broken("settling the transaction", completed)
+        raise self.broken("settling the transaction", completed)
 
-    def _start(self, verb: str, seconds: float, doing: str, *arguments: str) -> Conversation:
+    def start(self, verb: str, seconds: float, doing: str, *arguments: str) -> Conversation:
+        """Run a verb of the remote program; see Transport.start."""
         return self.transport.start(self._programs[verb], *arguments, timeout=seconds, doing=doing)
 
     def _transaction_diagnostic(
@@ -191,9 +197,10 @@ class HostSession:
                 got="\n".join(answer.output),
                 fix="remove the cause that is shown, then apply again",
             )
-        return self._broken("carrying out the transaction", completed).diagnostics[0]
+        return self.broken("carrying out the transaction", completed).diagnostics[0]
 
-    def _broken(self, doing: str, completed: Completed) -> MailprovError:
+    def broken(self, doing: str, completed: Completed) -> MailprovError:
+        """Return the error for a program that ended without saying what is wrong."""
         return MailprovError(
             Diagnostic(
                 summary=f"the remote program broke off while {doing}",

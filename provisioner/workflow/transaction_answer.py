@@ -93,6 +93,7 @@ def _in_words(step: str) -> str:
         "remove": "removing files",
         "await_resolver": "waiting for the resolver",
         "access": "setting owners and modes",
+        "restore": "starting services as they were found",
         "record_directory": "recording the users",
         "begin": "keeping what is there now",
         "soften": "having Postfix keep what it cannot deliver",

@@ -15,6 +15,7 @@ import pytest
 import yaml
 from support.logs import log_of
 
+from provisioner.cli.history_verb import history_json
 from provisioner.cli.main import INTERRUPTED, mailprov, run
 from provisioner.cli.outcome import outcome_json
 from provisioner.cli.send_output import failed_json, sending_json
@@ -36,6 +37,7 @@ from provisioner.model.secrets import SiteSecrets
 from provisioner.model.site import Allowance, Imap, Pop3, Submission
 from provisioner.plan.change import Action, Change, Drift, Kind
 from provisioner.plan.condition import Condition, UnitCondition
+from provisioner.plan.history import parse_history
 from provisioner.plan.queue import Queue, QueuedMessage, Waiting
 from provisioner.plan.status_facts import DiskSpace, Validity
 from provisioner.platforms.records import known_platforms, platform_named
@@ -312,6 +314,14 @@ def test_the_example_of_the_list_of_users_has_its_shape(
     got, want = json.loads(capsys.readouterr().out), _example("user")
     assert got.keys() == want.keys()
     assert got["users"][0].keys() == want["users"][0].keys()
+
+
+def test_the_example_of_history_has_the_shape_of_its_output() -> None:
+    line = "2026-11-24T10:00:00Z\t2\tconfiguration\t91b2d7e0c4a85f36\troot@desk\tconfirmed"
+    got = history_json(parse_history(["2\t91b2d7e0c4a85f36"], [line], ["0"], ["1"]))
+    want = _example("history")["hosts"]["mail"]
+    assert got.keys() == want.keys()
+    assert got["events"][0].keys() == want["events"][0].keys()  # type: ignore[index]
 
 
 @pytest.mark.parametrize("verdict", [_example("verify"), _example("apply")["verify"]])

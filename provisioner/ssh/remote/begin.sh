@@ -14,15 +14,17 @@ store_tree() {
     sync -f "$1" && mv -T "$1/tree.new" "$1/tree"
 }
 
-# From now on these are the host's users, whatever becomes of the configuration.
+# What the controller needs to bring the generation back: all of it but contents.
+store_record() {
+    index=$(staged_rows record)
+    [ -n "$index" ] || return 0
+    mkdir -p "$1" && cp "$stage/files/$index" "$1/record.new" && sync "$1/record.new" &&
+        mv -f "$1/record.new" "$1/record" && sync "$1"
+}
+
 do_record_directory() {
-    serial=$(($(head_serial) + 1))
-    mkdir -p "$state/directory" && staged_rows directory >"$state/directory/left.new" &&
-        sync "$state/directory/left.new" &&
-        mv -f "$state/directory/left.new" "$state/directory/left" && sync "$state/directory" &&
-        rm -f "$state/unfinished" "$state/activating" &&
-        note_history "$serial" directory "$(head_generation)" "$applied_by" "in force" &&
-        set_head "$serial" "$(head_generation)"
+    staged_rows directory >"$stage/directory" &&
+        record_directory "$stage/directory" "$(head_generation)" "$applied_by" "in force"
 }
 
 # What may lie beside its place from now on.
@@ -86,26 +88,46 @@ keep_old() {
     sync_folder "$1" && printf '%s\twas\n' "$1"
 }
 
-unit_as_it_is() {
-    printf '%s\t%s\t%s\t%s\n' "$1" "$2" "$(systemctl is-enabled "$1" 2>/dev/null)" \
-        "$(systemctl is-active "$2" 2>/dev/null)"
+# Which names Postfix takes mail for now, and which it will.
+keep_domains() {
+    main=$(staged_rows main)
+    [ -n "$main" ] || return 0
+    mail_domains "$main" >"$pending.new/domains.before" || return 1
+    coming=$main
+    if staged_rows remove | grep -qxF "$main"; then
+        coming=$zero/tree$main
+    elif [ -e "$main.mailprov-new" ]; then
+        coming=$main.mailprov-new
+    fi
+    mail_domains "$coming" >"$pending.new/domains.after"
+}
+
+# On a host that is as it was found, that is now what is there.
+find_host_again() {
+    [ "$(head_generation)" = 0 ] || return 0
+    staged_rows undo | while IFS= read -r path; do find_again "$path" || exit 1; done
 }
 
 # From here on the host returns by itself, whatever happens.
 do_begin() {
-    install_recovery && store_tree "$state/generations/$1" || return 1
+    install_recovery && find_host_again || return 1
+    [ "$1" = 0 ] || { store_tree "$state/generations/$1" && store_record "$state/generations/$1"; } || return 1
     rm -rf "$pending.new"
     mkdir "$pending.new" && staged_rows managed >"$pending.new/manifest" || return 1
     {
         printf 'serial\t%s\ngeneration\t%s\nowner\t%s\n' "$(($(head_serial) + 1))" "$1" "$applied_by"
-        staged_rows soften | sed "s/^/main$tab/"
+        staged_rows main | sed "s/^/main$tab/"
     } >"$pending.new/about" || return 1
     if grep -qx adopt "$stage/steps"; then staged_rows directory >"$pending.new/directory" || return 1; fi
     staged_rows undo | while IFS= read -r path; do
         keep_as_found "$path" && keep_old "$path" || exit 1
     done >"$pending.new/paths" || return 1
-    staged_rows act-configuration | awk -F '\t' '$1 ~ /^(start|reload|restart|enable|retire)$/ && !seen[$2]++' |
-        while IFS="$tab" read -r _ unit running; do unit_as_it_is "$unit" "${running:-$unit}"; done >"$pending.new/units"
+    staged_rows act-configuration | awk -F '\t' '$1 ~ /^(start|reload|restart|enable|retire|restore)$/ && !seen[$2]++' |
+        while IFS="$tab" read -r _ unit running; do
+            keep_unit_as_found "$unit" "${running:-$unit}"
+            unit_as_it_is "$unit" "${running:-$unit}"
+        done >"$pending.new/units"
+    keep_domains || return 1
     sync "$pending.new"/* "$pending.new" && mv -T "$pending.new" "$pending" && sync "$state" &&
-        arm_return "$((within + 240))"
+        arm_return "$((within + 240))" && hold_mail "$pending/domains.before" "$pending/domains.after"
 }

@@ -1,5 +1,6 @@
 # shellcheck shell=sh
-# The host's lock: whoever changes it holds this, and who holds it can be read.
+# Who changes a host holds its lock, which says who it is, and changes only what was
+# observed before.
 
 # lock_host OWNER: take the lock, or say who holds it and leave with 75.
 lock_host() {
@@ -12,4 +13,19 @@ lock_host() {
     fi
     # The kernel frees the lock with its holder, however that ends; this only tells who.
     printf '%s since %s\n' "$1" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" >"$state/holder"
+}
+
+# refuse_if_changed SERIAL: the decision was made from what was observed after that
+# transaction; somebody may have applied in between.
+refuse_if_changed() {
+    if [ -d "$pending" ]; then
+        section locked
+        echo "the configuration that $(pending_row owner) applied waits to be confirmed"
+        exit 75
+    fi
+    if [ "$1" != "$(head_serial)" ]; then
+        section locked
+        echo "applied by somebody else since it was observed"
+        exit 75
+    fi
 }

@@ -1,7 +1,7 @@
 # shellcheck shell=sh
-# Install packages: `mailprov MANAGER NAME...`. An idempotent phase of its own, before
-# the transaction, because package managers have no rollback. Daemons are kept from
-# starting on their vendor's defaults.
+# Install packages: `mailprov MANAGER UNITS NAME...`, UNITS separated by commas, each
+# UNIT:RUNNING. An idempotent phase of its own, before the transaction, because package
+# managers have no rollback. Daemons are kept from starting on their vendor's defaults.
 
 policy=/usr/sbin/policy-rc.d
 
@@ -45,7 +45,12 @@ install_dnf() {
 # Whoever started this may be gone; what has begun is finished.
 trap '' PIPE
 manager=$1
-shift
+units=$2
+shift 2
+# Afterwards nobody could tell what was there before.
+printf '%s\n' "$units" | tr , '\n' | while IFS=: read -r unit running; do
+    [ -z "$unit" ] || keep_unit_as_found "$unit" "$running"
+done
 log=$(mktemp) || exit 70
 exec 3>&1
 {

@@ -76,7 +76,9 @@ undo_units() {
 }
 
 undo_pending() {
-    undo_files && undo_units "$1" &&
+    main=$(pending_row main)
+    hold_mail "$pending/domains.after" "$pending/domains.before"
+    undo_files && undo_units "$1" && release_mail "$main" &&
         note_history "$(pending_row serial)" configuration "$(pending_row generation)" "$(pending_row owner)" "$2"
 }
 
@@ -84,11 +86,14 @@ undo_pending() {
 # what it cannot deliver.
 finish_pending() {
     main=$(pending_row main)
+    # What came while the old configuration was still in force.
+    hold_mail "$pending/domains.before" "$pending/domains.after"
     if [ -n "$main" ] && [ -e "$main.mailprov-final" ]; then
         mv -fT "$main.mailprov-final" "$main" && sync_folder "$main" || return 1
     fi
     if [ -n "$main" ] && [ "$1" != boot ]; then postfix reload >/dev/null 2>&1; fi
     while IFS="$tab" read -r path _; do rm -f "$path.mailprov-old"; done <"$pending/paths"
+    release_mail "$main"
     note_history "$(pending_row serial)" configuration "$(pending_row generation)" "$(pending_row owner)" confirmed
 }
 
@@ -100,6 +105,7 @@ settle_pending() {
     else
         undo_pending "$1" "$2"
     fi || return 1
+    prune_generations
     rm -rf "$pending.old" && mv -T "$pending" "$pending.old" && sync "$state" && rm -rf "$pending.old"
     clean_litter
 }
@@ -111,6 +117,20 @@ clean_litter() {
         rm -f "$path.mailprov-new" "$path.mailprov-old" "$path.mailprov-final" "$path.mailprov-soft"
     done <"$state/litter"
     rm -f "$state/litter"
+}
+
+# The last ten that were confirmed stay, and the one in force; one that never was goes.
+prune_generations() {
+    for folder in "$state/generations"/*; do
+        case ${folder##*/} in
+            0 | "$(head_generation)") ;;
+            *) [ -e "$folder/manifest" ] || rm -rf "$folder" ;;
+        esac
+    done
+    find "$state/generations" -mindepth 2 -maxdepth 2 -name manifest -printf '%T@ %h\n' | sort -rn |
+        cut -d ' ' -f 2- | grep -vxF -e "$state/generations/0" -e "$state/generations/$(head_generation)" |
+        tail -n +10 | while IFS= read -r folder; do rm -rf "$folder"; done
+    return 0
 }
 
 # arm_return SECONDS: a timer of this host's own, which needs neither the connection nor

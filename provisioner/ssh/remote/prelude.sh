@@ -16,5 +16,9 @@ section() { printf '@%s\n' "$*"; }
 
 have() { command -v "$1" >/dev/null 2>&1; }
 
+# settled FILE: Postfix waits two seconds for a main.cf that has just changed, because
+# somebody may still be writing it; here nobody is.
+settled() { touch -d '1 minute ago' "$1"; }
+
 # rows NAME < manifest: the fields after NAME of every row that begins with it.
 rows() { awk -F '\t' -v OFS='\t' -v kind="$1" '$1 == kind { sub(/^[^\t]*\t/, ""); print }'; }

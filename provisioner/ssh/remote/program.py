@@ -10,32 +10,38 @@ import shlex
 from collections.abc import Mapping
 from importlib.resources import files
 
-TRANSACTION = ("staging", "steps", "sessions", "begin", "transact")
+TRANSACTION = ("lock", "found", "directory", "staging", "steps", "sessions", "begin", "transact")
+PENDING = ("queue", "pending")
 
 
 def remote_programs() -> Mapping[str, str]:
     """Return the program text of each verb.
 
-    They are observe, packages, transact, settle, delete_mail and log; `recover` is what a
-    transaction leaves on the host.
+    observe, packages, transact, settle, delete_mail, log; recall, restore and destroy for the
+    way back. `recover` is what a transaction leaves on the host.
     """
     prelude = _text("prelude")
-    locking = prelude + _text("lock")
     checks = prelude + _text("checks")
-    pending = _text("pending")
-    recover = prelude + pending + _text("recover")
+    recover = _joined("prelude", *PENDING, "recover")
     return {
-        "observe": checks + pending + _text("observe"),
+        "observe": checks + _joined("pending", "observe"),
         "recover": recover,
-        "settle": prelude + pending + _text("settle"),
-        "packages": prelude + _text("packages"),
+        "settle": _joined("prelude", *PENDING, "directory", "settle"),
+        "packages": _joined("prelude", "found", "packages"),
         "log": checks + _text("log"),
+        "delete_mail": _joined("prelude", "pending", "lock", "delete_mail"),
+        "recall": _joined("prelude", "directory", "recall"),
+        "restore": _joined("prelude", *PENDING, "lock", "found", "directory", "restore"),
+        "destroy": _joined("prelude", *PENDING, "lock", "found", "destroy"),
         # The staged tree is checked by a shell of its own, in a mount namespace of its own;
         # what returns without us is left on the host.
-        "transact": f"{locking}program_checks={shlex.quote(checks)}\n"
-        f"program_recover={shlex.quote(recover)}\n{pending}" + "".join(map(_text, TRANSACTION)),
-        "delete_mail": locking + _text("delete_mail"),
+        "transact": f"{prelude}program_checks={shlex.quote(checks)}\n"
+        f"program_recover={shlex.quote(recover)}\n{_joined(*PENDING, *TRANSACTION)}",
     }
+
+
+def _joined(*parts: str) -> str:
+    return "".join(map(_text, parts))
 
 
 def _text(name: str) -> str:

@@ -10,7 +10,8 @@ adopt_directory() {
     [ -e "$pending/directory" ] || return 0
     cp "$pending/directory" "$state/directory/left.new" && sync "$state/directory/left.new" &&
         mv -f "$state/directory/left.new" "$state/directory/left" && sync "$state/directory" &&
-        rm -f "$state/unfinished" "$state/activating"
+        rm -f "$state/unfinished" "$state/activating" && keep_directory "$(pending_row serial)" &&
+        note_history "$(pending_row serial)" directory "$(pending_row generation)" "$(pending_row owner)" "in force"
 }
 
 # The generation is remembered in full before the head names it.
@@ -38,4 +39,5 @@ fi
 disarm_return
 if [ "$1" = confirm ]; then confirm || exit 70; fi
 settle_pending now "returned: ${3-}" || exit 70
+tell_held
 section finished

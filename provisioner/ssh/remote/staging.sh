@@ -32,6 +32,9 @@ build_staged_tree() {
             trust-anchor) [ -s "$path" ] || $subject >/dev/null || exit 1 ;;
         esac
     done || return 1
+    for path in $(staged_rows main); do
+        [ ! -e "$stage/tree$path" ] || settled "$stage/tree$path"
+    done
     # What Postfix copies into its chroot when it starts, as the next start would copy it.
     if [ -d /var/spool/postfix/etc ]; then
         cp -a /var/spool/postfix/etc "$stage/tree/chroot-etc" || return 1

@@ -63,19 +63,6 @@ do_prepare() {
     [ ! -s "$stage/prepared" ] || sync $(cat "$stage/prepared")
 }
 
-# The first time a path is written, what was found there becomes part of generation 0.
-keep_as_found() {
-    zero=$state/generations/0
-    mkdir -p "$zero/tree" || return 1
-    grep -qxF "$1" "$zero/paths" 2>/dev/null && return 0
-    if [ -e "$1" ] || [ -L "$1" ]; then
-        mkdir -p "$zero/tree${1%/*}"
-        cp -a "$1" "$zero/tree$1" || return 1
-        [ -L "$1" ] || sync "$zero/tree$1"
-    fi
-    printf '%s\n' "$1" >>"$zero/paths" && sync "$zero/paths"
-}
-
 do_activate() {
     keep_as_found "$1" && mv -fT "$1.mailprov-new" "$1" && sync "${1%/*}"
 }
@@ -99,24 +86,24 @@ do_soften() {
 
 soften() {
     printf '\n# Until this configuration is confirmed, mail that cannot be delivered waits.\n%s\n' \
-        'soft_bounce = yes' >>"$1" && sync "$1"
+        'soft_bounce = yes' >>"$1" && settled "$1" && sync "$1"
 }
 
-# What was there before mailprov comes back.
-do_remove() {
-    found=$state/generations/0/tree$1
-    if [ -e "$found" ] || [ -L "$found" ]; then
-        cp -a "$found" "$1.mailprov-new" && mv -fT "$1.mailprov-new" "$1"
-    else
-        rm -f "$1"
-    fi && sync "${1%/*}"
-}
+do_remove() { put_back "$1"; }
 
 # do_access PATH OWNER GROUP MODE: content that is the host's own affair.
 do_access() { chown "$2:$3" "$1" && chmod "$4" "$1"; }
 
 # A service that the site no longer has here.
 do_retire() { systemctl disable --now "$1" 2>&1; }
+
+# A service as it was found: the packages that mailprov installs bring theirs stopped.
+do_restore() {
+    awk -F '\t' -v unit="$1" '$1 == unit' "$zero/units" >"$stage/unit" || return 1
+    IFS="$tab" read -r unit running enabled active <"$stage/unit" || return 0
+    if [ "$enabled" = enabled ]; then systemctl enable "$unit" 2>&1 || return 1; fi
+    [ "$active" != active ] || change_unit restart "$unit" "$running"
+}
 
 do_enable() { systemctl enable "$1" 2>&1; }
 

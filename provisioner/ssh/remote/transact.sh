@@ -18,20 +18,6 @@ unpack() {
     mkdir -p "$stage/tree" && tar -x -f - -C "$stage" && [ -s "$stage/steps" ]
 }
 
-# The plan was made from what was observed; somebody may have applied in between.
-refuse_if_changed() {
-    if [ -d "$pending" ]; then
-        section locked
-        echo "the configuration that $(pending_row owner) applied waits to be confirmed"
-        exit 75
-    fi
-    if [ "$(staged_rows expect)" != "$(head_serial)" ]; then
-        section locked
-        echo "applied by somebody else since it was observed"
-        exit 75
-    fi
-}
-
 # act PLANE: carry out the plane's steps in order.
 act() {
     staged_rows "act-$1" >"$stage/journal"
@@ -60,7 +46,7 @@ lock_host "$applied_by"
 trap clean_up EXIT
 trap 'exit 130' HUP INT TERM
 unpack || exit 70
-refuse_if_changed
+refuse_if_changed "$(staged_rows expect)"
 clean_litter
 check_staged_tree
 case $? in

@@ -19,6 +19,9 @@ VERBS = (
     "send",
     "status",
     "diagnose",
+    "history",
+    "rollback",
+    "destroy",
     "user",
     "lab",
 )
@@ -44,6 +47,9 @@ def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> N
         ["apply", "a.yaml", "b.yaml"],
         ["render"],
         ["lab", "x"],
+        ["rollback", "--directory"],
+        ["rollback", "--directory", "--to", "0"],
+        ["rollback", "--overwrite-drift", "--keep-drift"],
     ],
 )
 def test_wrong_usage_is_exit_code_64(

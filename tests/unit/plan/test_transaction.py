@@ -6,13 +6,16 @@ import io
 import tarfile
 from dataclasses import replace
 
+import pytest
 from support.generations import GENERATION, MAIN_CF, MAP, USERS, fulfilled, with_file
 
 from provisioner.model.secrets import PasswordHash
 from provisioner.plan.diff import diff_generation
 from provisioner.plan.facts import Facts, Introduction
 from provisioner.plan.generation import Account, Group
+from provisioner.plan.record import render_record
 from provisioner.plan.transaction import pack_transaction
+from provisioner.render.artifact import SealedArtifact
 
 
 def unpack(archive: bytes) -> tuple[list[list[str]], dict[str, bytes]]:
@@ -139,3 +142,17 @@ def test_what_touches_no_file_needs_no_check() -> None:
 def test_the_same_plan_gives_the_same_bytes() -> None:
     plan = diff_generation(GENERATION, BARE)
     assert pack_transaction(plan) == pack_transaction(plan)
+
+
+def test_a_secret_that_stays_on_the_host_is_never_written() -> None:
+    sealed = SealedArtifact("/etc/mailprov/tls/site.pem", b"", secret=True, digest="f" * 64)
+    generation = replace(GENERATION, artifacts=(sealed, MAIN_CF), recipes=())
+    with pytest.raises(ValueError, match="sealed"):
+        pack_transaction(diff_generation(generation, BARE))
+
+
+def test_the_host_gets_a_record_of_the_configuration_with_it() -> None:
+    rows, contents = unpack(pack_transaction(diff_generation(GENERATION, BARE)))
+    ((_, number),) = (row for row in rows if row[0] == "record")
+    assert contents[f"files/{number}"] == render_record(GENERATION)
+    assert ["main", MAIN_CF.path] in rows

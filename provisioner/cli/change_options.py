@@ -1,0 +1,39 @@
+"""Options of the verbs that bring another configuration to hosts."""
+
+from __future__ import annotations
+
+import click
+
+from provisioner.cli.options import Command
+from provisioner.workflow.apply import CONFIRM_WITHIN
+from provisioner.workflow.plan import DriftDecision
+
+_within_option = click.option(
+    "--confirm-within",
+    "within",
+    type=click.IntRange(10, 3600),
+    default=CONFIRM_WITHIN,
+    show_default=True,
+    metavar="SECONDS",
+    help="A configuration that is not confirmed by then is taken back by the host itself.",
+)
+
+
+def change_options(command: Command) -> Command:
+    """Add what every verb takes that brings another configuration to hosts."""
+    for option in (
+        click.option("--keep-drift", is_flag=True, help="Leave files alone that were edited."),
+        _within_option,
+        click.option("--overwrite-drift", is_flag=True, help="Undo what was edited on the hosts."),
+    ):
+        command = option(command)
+    return command
+
+
+def drift_decision(*, overwrite: bool, keep: bool) -> DriftDecision:
+    """Return what becomes of edited files; click.UsageError where both options are given."""
+    if overwrite and keep:
+        raise click.UsageError("--overwrite-drift and --keep-drift exclude each other")
+    if overwrite:
+        return DriftDecision.OVERWRITE
+    return DriftDecision.KEEP if keep else DriftDecision.REFUSE

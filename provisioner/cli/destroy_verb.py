@@ -1,0 +1,89 @@
+"""`mailprov destroy`: take mailprov's own files off the hosts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import click
+
+from provisioner.cli.change_options import change_options, drift_decision
+from provisioner.cli.composition import open_run
+from provisioner.cli.options import host_options
+from provisioner.cli.outcome import error_rows, exit_code_of, outcome_json
+from provisioner.cli.rollback_verb import show_outcomes
+from provisioner.cli.terminal import show_diagnostics
+from provisioner.diagnostics import ExitCode
+from provisioner.workflow.apply import ApplyOptions
+from provisioner.workflow.destroy import destroy_site, survey_destruction
+from provisioner.workflow.plan import SitePlan
+from provisioner.workflow.run import Run
+
+_KEPT = "mailboxes, people's accounts and packages stay"
+
+
+@click.command("destroy")
+@host_options
+@click.option("--yes-destroy", "agreed", is_flag=True, help="Do it, instead of telling of it.")
+@change_options
+def command(  # noqa: PLR0913 click hands over every option
+    site_file: Path,
+    limit: Sequence[str],
+    *,
+    as_json: bool,
+    accept_new: bool,
+    overwrite_drift: bool,
+    keep_drift: bool,
+    within: int,
+    agreed: bool,
+) -> int:
+    """Take mailprov off the hosts: mail stops there.
+
+    Its files go, or what was found in their place is put back; services are as they were
+    found. Mailboxes, people's accounts and packages stay. Without --yes-destroy it only says
+    what it would do, and ends with exit code 5. What was interrupted goes on when run again.
+    """
+    options = ApplyOptions(drift_decision(overwrite=overwrite_drift, keep=keep_drift), within)
+    with open_run(site_file, limit, accept_new=accept_new, quiet=as_json, passwords=False) as run:
+        if not agreed:
+            return _tell(run, options, as_json=as_json)
+        outcomes = destroy_site(run, options)
+    errors = tuple(outcome.error for outcome in outcomes if outcome.error)
+    if as_json:
+        hosts = {outcome.host: outcome_json(outcome) for outcome in outcomes}
+        document = {"hosts": hosts, "errors": error_rows(errors)}
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    else:
+        show_outcomes(outcomes, _KEPT)
+    return exit_code_of(errors)
+
+
+def _tell(run: Run, options: ApplyOptions, *, as_json: bool) -> int:
+    survey = survey_destruction(run, options)
+    errors = tuple(survey.errors.values())
+    if as_json:
+        hosts = {
+            host: {"changes": [change.as_json() for change in plan.changes]}
+            for host, plan in survey.plans.items()
+        }
+        document = {"hosts": hosts, "errors": error_rows(errors)}
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    else:
+        for line in _lines(survey):
+            click.echo(line)
+        for error in errors:
+            show_diagnostics(error.diagnostics)
+    return exit_code_of(errors) if errors else ExitCode.REFUSED
+
+
+def _lines(survey: SitePlan) -> Iterator[str]:
+    for host, plan in survey.plans.items():
+        yield f"{host}: would be as it was found"
+        for change in plan.changes:
+            if change.kind != "record":
+                yield f"  {change.action.value} {change.kind} {change.name}: {change.reason}"
+        yield "  remove users' files, the prober's account and mailbox, keys that the host made"
+        yield "  remove /var/lib/mailprov, and with it every way back"
+    yield f"note: {_KEPT}; mail is not served any more"
+    yield "nothing was changed: run it again with --yes-destroy"

@@ -1,0 +1,112 @@
+"""`mailprov rollback`: bring an earlier configuration, or earlier users, back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from provisioner.cli.change_options import change_options, drift_decision
+from provisioner.cli.composition import open_run
+from provisioner.cli.options import host_options
+from provisioner.cli.outcome import (
+    anything_changed,
+    error_rows,
+    exit_code_of,
+    outcome_json,
+    outcome_table,
+)
+from provisioner.cli.terminal import show_diagnostics
+from provisioner.clients.asking import SiteAsker
+from provisioner.plan.history import check_wanted
+from provisioner.workflow.apply import ApplyOptions, HostOutcome
+from provisioner.workflow.restore import restore_directory
+from provisioner.workflow.rollback import rollback_site
+
+_USERS_STAY = (
+    "users, aliases, passwords and keys are as they were before; `mailprov plan` shows what the "
+    "site file would change again"
+)
+_USERS_RETURN = (
+    "users, aliases and passwords are those of transaction {0} again, removed users and old "
+    "passwords included; `mailprov plan` shows what the site file would change again"
+)
+
+
+@click.command("rollback")
+@host_options
+@click.option(
+    "--to",
+    "wanted",
+    metavar="GENERATION",
+    help="A generation, or its first digits (at least 4); 0 is the host as it was found. "
+    "Without it, the one before.",
+)
+@click.option(
+    "--directory",
+    is_flag=True,
+    help="Bring users, aliases and passwords back instead, as the transaction --to left them.",
+)
+@change_options
+def command(  # noqa: PLR0913 click hands over every option
+    site_file: Path,
+    limit: Sequence[str],
+    *,
+    as_json: bool,
+    accept_new: bool,
+    overwrite_drift: bool,
+    keep_drift: bool,
+    within: int,
+    wanted: str | None,
+    directory: bool,
+) -> int:
+    """Bring an earlier configuration back, as safely as apply brings a new one.
+
+    Users, aliases and passwords stay as they are, and so do keys: no removed user and no old
+    password comes back. Mail in the queue for a domain that the earlier configuration does
+    not have is put on hold.
+    """
+    drift = drift_decision(overwrite=overwrite_drift, keep=keep_drift)
+    options = ApplyOptions(drift, within)
+    _check(wanted, directory=directory)
+    with open_run(site_file, limit, accept_new=accept_new, quiet=as_json, passwords=False) as run:
+        if directory:
+            outcomes = restore_directory(run, drift, wanted or "")
+        else:
+            outcomes = rollback_site(run, SiteAsker, options, wanted)
+    note = _USERS_RETURN.format(wanted) if directory else _USERS_STAY
+    errors = tuple(outcome.error for outcome in outcomes if outcome.error)
+    if as_json:
+        document = {
+            "hosts": {outcome.host: outcome_json(outcome) for outcome in outcomes},
+            "changes": sum(len(outcome.changes) for outcome in outcomes),
+            "errors": error_rows(errors),
+        }
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    else:
+        show_outcomes(outcomes, note if anything_changed(outcomes) else "")
+    return exit_code_of(errors)
+
+
+def _check(wanted: str | None, *, directory: bool) -> None:
+    if not directory:
+        if wanted is not None:
+            check_wanted(wanted)
+        return
+    if wanted is None or not (wanted.isascii() and wanted.isdigit()) or wanted.startswith("0"):
+        raise click.UsageError(
+            "--directory needs --to with the number of a transaction (`mailprov history`)"
+        )
+
+
+def show_outcomes(outcomes: Sequence[HostOutcome], note: str) -> None:
+    """Print what became of hosts: notes, the table, and errors to standard error."""
+    notices = [notice for outcome in outcomes for notice in outcome.notices]
+    for notice in dict.fromkeys([*notices, *([note] if note else [])]):
+        click.echo(f"note: {notice}")
+    click.echo(outcome_table(outcomes))
+    for outcome in outcomes:
+        if outcome.error:
+            show_diagnostics(outcome.error.diagnostics)

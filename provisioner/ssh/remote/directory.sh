@@ -1,0 +1,49 @@
+# shellcheck shell=sh
+# The directory's own history: $state/directory/SERIAL has users' files and the passwords
+# of managed accounts as that transaction left them, for `rollback --directory` alone.
+
+snapshots() {
+    find "$state/directory" -mindepth 1 -maxdepth 1 -type d -name '[1-9]*' ! -name '*.new' -printf '%f\n' 2>/dev/null | sort -n
+}
+
+digest_of() { sha256sum <"$1" | cut -d ' ' -f 1; }
+
+# keep_directory SERIAL: content that did not change is shared with the snapshot before.
+# Without room there is no snapshot, and the change of users stands.
+keep_directory() {
+    copy_directory "$state/directory/$1" || rm -rf "$state/directory/$1.new"
+    snapshots | head -n -5 | while IFS= read -r serial; do rm -rf "$state/directory/$serial"; done
+    return 0
+}
+
+copy_directory() {
+    last=$(snapshots | tail -n 1)
+    rm -rf "$1.new"
+    mkdir -p "$1.new/tree" || return 1
+    rows file <"$state/directory/left" | while IFS="$tab" read -r path _ owner group mode secret; do
+        [ -f "$path" ] || continue
+        now=$(digest_of "$path")
+        mkdir -p "$1.new/tree${path%/*}" || exit 1
+        if [ -n "$last" ] && grep -qF "file$tab$path$tab$now$tab" "$state/directory/$last/manifest"; then
+            ln "$state/directory/$last/tree$path" "$1.new/tree$path" || exit 1
+        else
+            cp "$path" "$1.new/tree$path" || exit 1
+        fi
+        printf 'file\t%s\t%s\t%s\t%s\t%s\t%s\n' "$path" "$now" "$owner" "$group" "$mode" "$secret"
+    done >"$1.new/manifest" || return 1
+    rows account <"$state/directory/left" >"$1.new/accounts" || return 1
+    getent shadow | awk -F : 'NR == FNR { ours[$1]; next } $1 in ours { print $1 ":" $2 }' "$1.new/accounts" - >"$1.new/shadow" || return 1
+    sync -f "$1.new" && rm -rf "$1" && mv -T "$1.new" "$1"
+}
+
+# record_directory LEFT GENERATION OWNER OUTCOME: from now on these are the host's users,
+# whatever becomes of the configuration.
+record_directory() {
+    serial=$(($(head_serial) + 1))
+    mkdir -p "$state/directory" && cat "$1" >"$state/directory/left.new" &&
+        sync "$state/directory/left.new" &&
+        mv -f "$state/directory/left.new" "$state/directory/left" && sync "$state/directory" &&
+        rm -f "$state/unfinished" "$state/activating" && keep_directory "$serial" &&
+        note_history "$serial" directory "$2" "$3" "$4" &&
+        set_head "$serial" "$2"
+}

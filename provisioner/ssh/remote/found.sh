@@ -1,0 +1,52 @@
+# shellcheck shell=sh
+# Generation 0: how the host was before mailprov, file by file and unit by unit, noted the
+# first time that one is touched.
+
+zero=$state/generations/0
+
+# No field is empty, or `read` would take the next one for it.
+unit_as_it_is() {
+    enabled=$(systemctl is-enabled "$1" 2>/dev/null)
+    active=$(systemctl is-active "$2" 2>/dev/null)
+    printf '%s\t%s\t%s\t%s\n' "$1" "$2" "${enabled:-unknown}" "${active:-unknown}"
+}
+
+# keep_unit_as_found UNIT RUNNING: called before the packages come, which would enable it.
+keep_unit_as_found() {
+    mkdir -p "$zero" || return 1
+    cut -f 1 "$zero/units" 2>/dev/null | grep -qxF "$1" && return 0
+    unit_as_it_is "$1" "$2" >>"$zero/units" && sync "$zero/units"
+}
+
+# The first time a path is written, what was found there becomes part of generation 0.
+keep_as_found() {
+    mkdir -p "$zero/tree" || return 1
+    grep -qxF "$1" "$zero/paths" 2>/dev/null && return 0
+    rm -f "$zero/tree$1"
+    if [ -e "$1" ] || [ -L "$1" ]; then
+        mkdir -p "$zero/tree${1%/*}"
+        cp -a "$1" "$zero/tree$1" || return 1
+        [ -L "$1" ] || sync "$zero/tree$1"
+    fi
+    printf '%s\n' "$1" >>"$zero/paths" && sync "$zero/paths"
+}
+
+# find_again PATH: a host that is as it was found is its operator's again, and so is what
+# became of the file meanwhile.
+find_again() {
+    grep -vxF "$1" "$zero/paths" >"$zero/paths.new" 2>/dev/null
+    sync "$zero/paths.new" && mv -f "$zero/paths.new" "$zero/paths" && sync "$zero"
+}
+
+# What was there before mailprov comes back.
+put_back() {
+    rm -f "$1.mailprov-new"
+    if [ -e "$zero/tree$1" ] || [ -L "$zero/tree$1" ]; then
+        (umask 022 && mkdir -p "${1%/*}")
+        cp -a "$zero/tree$1" "$1.mailprov-new" || return 1
+        [ -L "$1.mailprov-new" ] || sync "$1.mailprov-new" || return 1
+        mv -fT "$1.mailprov-new" "$1"
+    else
+        rm -f "$1"
+    fi && { [ ! -d "${1%/*}" ] || sync "${1%/*}"; }
+}

@@ -1,0 +1,112 @@
+# shellcheck shell=sh
+# Put an earlier directory back: `mailprov OWNER SERIAL EXPECT refuse|overwrite|keep`. Users,
+# aliases and passwords become what transaction SERIAL left, removed users and old passwords
+# included: somebody has asked for just that. In force at once; the configuration stays.
+#
+# Exit status: 0 done, 65 the snapshot is damaged, 66 there is none, 67 its files are of
+# another kind than the configuration reads, 68 files were edited on the host, 70 a step
+# failed, 75 another transaction holds the lock or was through meanwhile.
+
+# left_rows NAME: of the directory that is in force.
+left_rows() { rows "$1" <"$state/directory/left"; }
+
+refuse_damaged() {
+    rows file <"$kept/manifest" | while IFS="$tab" read -r path digest _; do
+        [ "$(digest_of "$kept/tree$path")" = "$digest" ] && continue
+        section damaged "$path"
+        exit 65
+    done || exit 65
+}
+
+refuse_other_kind() {
+    rows file <"$kept/manifest" | cut -f 1 | grep '^/etc/' | sort >"$work/then"
+    left_rows file | cut -f 1 | grep '^/etc/' | sort >"$work/now"
+    [ "$(cat "$work/then")" = "$(cat "$work/now")" ] || exit 67
+}
+
+find_edited() {
+    left_rows file | while IFS="$tab" read -r path digest _; do
+        [ -f "$path" ] && [ "$(digest_of "$path")" = "$digest" ] || printf '%s\n' "$path"
+    done >"$work/edited"
+    if [ -s "$work/edited" ] && [ "$1" = refuse ]; then
+        section edited
+        cat "$work/edited"
+        exit 68
+    fi
+    [ "$1" = keep ] || : >"$work/edited"
+}
+
+restore_files() {
+    rows file <"$kept/manifest" | while IFS="$tab" read -r path digest owner group mode _; do
+        if grep -qxF "$path" "$work/edited"; then continue; fi
+        [ "$(digest_of "$path" 2>/dev/null)" != "$digest" ] || continue
+        section restored "$path"
+        (umask 022 && mkdir -p "${path%/*}")
+        install -o "$owner" -g "$group" -m "$mode" "$kept/tree$path" "$path.mailprov-new" &&
+            sync "$path.mailprov-new" && mv -fT "$path.mailprov-new" "$path" && sync "${path%/*}" || exit 1
+    done || return 1
+    left_rows file | cut -f 1 | while IFS= read -r path; do
+        if grep -qF "file$tab$path$tab" "$kept/manifest" || grep -qxF "$path" "$work/edited"; then continue; fi
+        section restored "$path"
+        put_back "$path" || exit 1
+    done
+}
+
+# Accounts that are gone stay gone; those that the directory then did not have are locked.
+restore_passwords() {
+    getent shadow | cut -d : -f 1,2 >"$work/shadow"
+    awk -F : -v kept="$kept/shadow" '
+        BEGIN {
+            while ((getline line < kept) > 0) {
+                name = line
+                sub(/:.*/, "", name)
+                want[name] = line
+            }
+        }
+        $1 in want && $0 != want[$1] { print want[$1] }' "$work/shadow" >"$work/passwords"
+    if [ -s "$work/passwords" ]; then
+        chpasswd -e <"$work/passwords" || return 1
+        cut -d : -f 1 "$work/passwords" | while IFS= read -r name; do section password "$name"; done
+    fi
+    left_rows account | while IFS= read -r name; do
+        if grep -qxF "$name" "$kept/accounts" || grep -q "^$name:!" "$work/shadow"; then continue; fi
+        section locked-account "$name"
+        usermod --lock "$name" || exit 1
+    done
+}
+
+# A file that somebody keeps is still compared with what mailprov left there.
+left_then() {
+    while IFS="$tab" read -r kind path rest; do
+        if grep -qxF "$path" "$work/edited"; then
+            printf 'file\t%s\n' "$(left_rows file | grep -F "$path$tab")"
+        else
+            printf '%s\t%s\t%s\n' "$kind" "$path" "$rest"
+        fi
+    done <"$kept/manifest"
+    sed "s/^/account$tab/" "$kept/accounts"
+}
+
+trap '' PIPE
+applied_by=$1
+kept=$state/directory/$2
+lock_host "$applied_by"
+# Passwords pass through here: not for /tmp.
+work=$state/restoring
+rm -rf "$work" && mkdir "$work" || exit 70
+trap 'rm -rf "$work" "$state/holder"' EXIT
+trap 'exit 130' HUP INT TERM
+refuse_if_changed "$3"
+case $2 in *[!0-9]* | '') exit 66 ;; esac
+[ -e "$kept/manifest" ] || exit 66
+refuse_damaged
+refuse_other_kind
+find_edited "$4"
+left_then >"$work/left" || exit 70
+# Should this break off: these files are ours, and Postfix is owed a reload.
+cp "$work/left" "$state/activating" && echo postfix.service >>"$state/unfinished" &&
+    sync "$state/activating" "$state/unfinished" || exit 70
+restore_files && restore_passwords || exit 70
+if systemctl -q is-active postfix.service; then systemctl reload postfix.service || exit 70; fi
+record_directory "$work/left" "$(head_generation)" "$applied_by" "in force, as of $2" || exit 70
+section finished

@@ -1,0 +1,312 @@
+"""The way back: to an earlier configuration, to the host as found, and off the host.
+
+The host had a mail server of its own before the first apply. Then came A, and then B, in
+which a user is gone, a password and the certificate are new, and a domain has come. Each
+test begins with B in force.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.deployed import DeployedSite
+
+from provisioner.lab import Host, HostSpec, Lab
+
+pytestmark = pytest.mark.lab
+
+LabFactory = Callable[[str, Sequence[HostSpec]], Lab]
+
+OWN_MAIN_CF = """# Somebody's own.
+compatibility_level = 3.6
+myhostname = old.example.net
+mydestination = old.example.net
+inet_interfaces = loopback-only
+"""
+CHECKS = "/etc/postfix/house-checks"
+HARMLESS = "/^Subject: nothing like this$/ WARN\n"
+STATE = "/var/lib/mailprov"
+OLD, NEW, BOBS = "old one", "new one", "one of bob's"
+# What accounts and folders change by themselves is not a file of mailprov's.
+LISTING = r"""
+all() { find /etc -type f ! -name '*passwd*' ! -name '*shadow*' ! -name '*group*' \
+    ! -name 'sub?id*' "$@"; }
+all -exec sha256sum {} +
+all -printf '%p %m %u:%g\n'
+find /etc -type l -printf '%p -> %l\n'"""
+USERS = ("/etc/postfix/mailprov/", "/etc/dovecot/mailprov/")
+CHAIN = "/etc/mailprov/tls/site.pem"
+
+
+def etc_of(host: Host) -> set[str]:
+    """Return every file of /etc with its content, owner and mode."""
+    return set(host.check_run(["sh", "-c", LISTING]).splitlines())
+
+
+def configuration_of(listing: set[str]) -> set[str]:
+    """Return a listing without users' files and keys."""
+    return {line for line in listing if CHAIN not in line and not any(u in line for u in USERS)}
+
+
+def make_certificate(folder: Path, name: str) -> None:
+    subject = ["-subj", "/CN=mail.example.org", "-addext", "subjectAltName=DNS:mail.example.org"]
+    kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "90"]
+    files = ["-keyout", str(folder / f"{name}.key"), "-out", str(folder / f"{name}.crt")]
+    command = ["openssl", "req", "-x509", *kind, *subject, *files]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def who_logs_in(host: Host) -> set[tuple[str, str]]:
+    """Return which names and passwords open a mailbox; side by side, for a refusal takes time."""
+    known = [("alice", OLD), ("alice", NEW), ("bob", BOBS)]
+
+    def opens(login: tuple[str, str]) -> bool:
+        return host.run(["doveadm", "auth", "test", *login]).returncode == 0
+
+    with ThreadPoolExecutor() as pool:
+        return {login for login, right in zip(known, pool.map(opens, known), strict=True) if right}
+
+
+def key_on(host: Host) -> str:
+    return host.check_run(["openssl", "x509", "-in", CHAIN, "-noout", "-serial"])
+
+
+def queue_of(host: Host) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in host.check_run(["postqueue", "-j"]).splitlines()]
+
+
+def wait_until(host: Host, condition: str, seconds: int = 30) -> None:
+    script = f"for try in $(seq {seconds * 5}); do {condition} && exit 0; sleep 0.2; done; exit 1"
+    host.check_run(["sh", "-c", script], timeout=seconds + 30)
+
+
+def leave_waiting(host: Host, *recipients: str) -> None:
+    """Send a message to each, which waits in the queue because Dovecot is down a moment."""
+    host.check_run(["systemctl", "stop", "dovecot"])
+    try:
+        for who in recipients:
+            command = ["sendmail", "-f", "alice@example.org", who]
+            host.check_run(command, stdin="Subject: x\n\nhello\n")
+        refused = f"$(postqueue -j | grep -c 'Connection refused') = {len(recipients)}"
+        wait_until(host, f"[ {refused} ]")
+    finally:
+        host.check_run(["systemctl", "start", "dovecot"])
+
+
+def mailbox_of_carol(host: Host) -> int:
+    script = "find /srv/vmail/other.example/carol -path '*/new/*' | wc -l"
+    return int(host.check_run(["sh", "-c", script]))
+
+
+@dataclass(frozen=True)
+class Rolled:
+    """A host on which A and then B was applied, and /etc as each of them left it."""
+
+    site: DeployedSite
+    host: Host
+    site_b: Path
+    found: set[str]
+    etc_a: set[str]
+    etc_b: set[str]
+    key_b: str
+
+    def back(self, *options: str) -> dict[str, Any]:
+        """Roll back and return what became of the host; fails the test if it failed."""
+        done = self.site.mailprov("rollback", "--json", *options, site=self.site_b)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return dict(json.loads(done.stdout)["hosts"]["mail"])
+
+    def history(self) -> dict[str, Any]:
+        done = self.site.mailprov("history", "--json", site=self.site_b)
+        assert done.returncode == 0, done.stderr
+        return dict(json.loads(done.stdout)["hosts"]["mail"])
+
+    def generations(self) -> tuple[str, str]:
+        """Return the ids of A and B, the first two that were confirmed."""
+        events = self.history()["events"]
+        ids = [row["generation"] for row in events if row["outcome"] == "confirmed"]
+        return ids[0], ids[1]
+
+
+@pytest.fixture(scope="module")
+def deployed(lab_factory: LabFactory, beginner_text: str) -> Rolled:
+    spec = HostSpec("mail", ("10.89.0.4",), tree="debian-12-mail")
+    lab = lab_factory("rollback", [spec])
+    host = lab.host("mail")
+    host.write_file("/etc/postfix/main.cf", OWN_MAIN_CF)
+    host.write_file(CHECKS, HARMLESS)
+    host.check_run(["chmod", "644", "/etc/postfix/main.cf", CHECKS])
+    host.check_run(["systemctl", "restart", "postfix"])
+    found = etc_of(host)
+    for name in ("first", "second"):
+        make_certificate(lab.home, name)
+    text = lab.site(beginner_text)
+    users = "users:\n  alice: {password: {env: ALICE_PASSWORD}}\n"
+    assert users in text
+    tls = "tls: {files: {certificate: CRT, key: KEY}}\nsubmission: {logins_per_minute: 1000}\n"
+    extra = f"postfix: {{main: {{header_checks: 'regexp:{CHECKS}'}}}}\nimap: {{connections: 39}}\n"
+    bob = "  bob: {password: {env: BOB_PASSWORD}}\n"
+    path = lab.home / "site-a.yaml"
+    path.write_text(
+        text.replace(users, users + bob)
+        + extra
+        + tls.replace("CRT", "first.crt").replace("KEY", "first.key")
+    )
+    carol = "domains: {other.example: {}}\nusers:\n  carol@other.example: "
+    new = "{password: {env: BOB_PASSWORD}}\n  alice: {password: {env: NEW_PASSWORD}}\n"
+    site_b = lab.home / "site-b.yaml"
+    site_b.write_text(
+        text.replace(users, carol + new)
+        + tls.replace("CRT", "second.crt").replace("KEY", "second.key")
+    )
+    passwords = {"ALICE_PASSWORD": OLD, "NEW_PASSWORD": NEW, "BOB_PASSWORD": BOBS}
+    site = DeployedSite(lab, path, passwords)
+    site.apply()
+    etc_a = etc_of(host)
+    site.apply(site=site_b)
+    return Rolled(site, host, site_b, found, etc_a, etc_of(host), key_on(host))
+
+
+@pytest.fixture
+def rolled(deployed: Rolled) -> Rolled:
+    """Return the host with B in force, whatever the test before did to it."""
+    if etc_of(deployed.host) != deployed.etc_b:
+        deployed.site.apply("--overwrite-drift", site=deployed.site_b)
+    return deployed
+
+
+def assert_users_of_b(rolled: Rolled) -> None:
+    assert who_logs_in(rolled.host) == {("alice", NEW)}
+    assert key_on(rolled.host) == rolled.key_b
+
+
+def test_a_rollback_brings_the_configuration_back_and_no_user_password_or_key(
+    rolled: Rolled,
+) -> None:
+    first, second = rolled.generations()
+    outcome = rolled.back("--to", first[:6])
+    assert outcome["status"] == "changed"
+    assert configuration_of(etc_of(rolled.host)) == configuration_of(rolled.etc_a)
+    assert_users_of_b(rolled)
+    # With another key it is another generation; nothing else is.
+    assert outcome["generation"] not in {first, second}
+    plan = rolled.site.mailprov("plan", site=rolled.site_b)
+    assert plan.returncode == 2
+    assert "other.example" in plan.stdout
+    forward = rolled.back()
+    assert forward["generation"] == second
+    assert etc_of(rolled.host) == rolled.etc_b
+    assert rolled.site.mailprov("plan", site=rolled.site_b).returncode == 0
+
+
+def test_mail_for_a_domain_that_goes_waits_and_is_delivered_when_it_comes_back(
+    rolled: Rolled,
+) -> None:
+    host = rolled.host
+    before = mailbox_of_carol(host)
+    leave_waiting(host, "carol@other.example", "alice@example.org")
+    first, _ = rolled.generations()
+    outcome = rolled.back("--to", first)
+    (held,) = (row for row in queue_of(host) if row["queue_name"] == "hold")
+    host.check_run(["postqueue", "-f"])
+    wait_until(host, "[ $(postqueue -j | wc -l) = 1 ]")  # alice's has gone
+    assert [row["address"] for row in held["recipients"]] == ["carol@other.example"]
+    assert f"postsuper -H {held['queue_id']}" in " ".join(outcome["notices"])
+    rolled.site.apply(site=rolled.site_b)
+    wait_until(host, "[ $(postqueue -j | wc -l) = 0 ]")
+    assert mailbox_of_carol(host) == before + 1
+    log = host.check_run(["journalctl", "-q", "-o", "cat", "SYSLOG_FACILITY=2"])
+    assert "status=bounced" not in log
+    assert host.run(["test", "-e", f"{STATE}/held"]).returncode == 1
+
+
+def test_generation_0_is_the_host_as_found_and_every_way_forward_stays_open(
+    rolled: Rolled,
+) -> None:
+    host = rolled.host
+    rolled.back("--to", "0")
+    assert configuration_of(etc_of(host)) - configuration_of(rolled.found) <= {
+        line for line in etc_of(host) if "mailprov-recover" in line
+    }
+    assert configuration_of(rolled.found) <= etc_of(host)
+    assert host.check_run(["postconf", "-h", "myhostname"]) == "old.example.net\n"
+    assert host.run(["systemctl", "is-active", "postfix@-"]).returncode == 0
+    _, second = rolled.generations()
+    outcome = rolled.back("--to", second)
+    assert outcome["generation"] == second
+    assert etc_of(host) == rolled.etc_b
+
+
+def test_a_rollback_that_breaks_mail_returns_and_its_held_mail_goes_on(rolled: Rolled) -> None:
+    first, second = rolled.generations()
+    before = mailbox_of_carol(rolled.host)
+    leave_waiting(rolled.host, "carol@other.example")
+    # What A depends on has changed since, and nobody told mailprov.
+    rolled.host.write_file(CHECKS, "/^From:/ HOLD\n")
+    rolled.host.check_run(["chmod", "644", CHECKS])
+    try:
+        done = rolled.site.mailprov("rollback", "--to", first, site=rolled.site_b)
+    finally:
+        rolled.host.write_file(CHECKS, HARMLESS)
+        rolled.host.check_run(["chmod", "644", CHECKS])
+        rolled.host.check_run(["postsuper", "-d", "ALL", "hold"])
+    assert done.returncode == 1, done.stderr
+    assert "returned" in done.stdout
+    assert "does not work" in done.stderr
+    assert etc_of(rolled.host) == rolled.etc_b
+    history = rolled.history()
+    assert history["generation"] == second
+    assert history["events"][-1]["outcome"].startswith("returned")
+    wait_until(rolled.host, "[ $(postqueue -j | wc -l) = 0 ]")
+    assert mailbox_of_carol(rolled.host) == before + 1
+
+
+def test_a_damaged_generation_is_refused_and_nothing_changes(rolled: Rolled) -> None:
+    first, _ = rolled.generations()
+    kept = f"{STATE}/generations/{first}/tree/etc/postfix/main.cf"
+    rolled.host.check_run(["sh", "-c", f"cp -p {kept} /root/kept && echo '# edited' >>{kept}"])
+    try:
+        done = rolled.site.mailprov("rollback", "--to", first, site=rolled.site_b)
+    finally:
+        rolled.host.check_run(["mv", "/root/kept", kept])
+    assert done.returncode == 1
+    assert "another content of /etc/postfix/main.cf" in done.stderr
+    assert etc_of(rolled.host) == rolled.etc_b
+
+
+def test_users_come_back_only_where_somebody_asks_for_just_that(rolled: Rolled) -> None:
+    events = rolled.history()["events"]
+    first, *_, last = (row["number"] for row in events if row["plane"] == "directory")
+    rolled.back("--directory", "--to", str(first))
+    assert who_logs_in(rolled.host) == {("alice", OLD), ("bob", BOBS)}
+    event = rolled.history()["events"][-1]
+    assert (event["plane"], event["outcome"]) == ("directory", f"in force, as of {first}")
+    assert rolled.site.mailprov("plan", site=rolled.site_b).returncode == 2
+    rolled.back("--directory", "--to", str(last))
+    assert etc_of(rolled.host) == rolled.etc_b
+    assert rolled.site.mailprov("plan", site=rolled.site_b).returncode == 0
+
+
+def test_destroy_gives_the_host_back_as_it_was_and_leaves_the_mail(rolled: Rolled) -> None:
+    host = rolled.host
+    host.check_run(["sh", "-c", "mkdir -p /srv/vmail/example.org/kept; touch /srv/vmail/kept"])
+    asked = rolled.site.mailprov("destroy", site=rolled.site_b)
+    assert (asked.returncode, etc_of(host)) == (5, rolled.etc_b), asked.stderr
+    assert "--yes-destroy" in asked.stdout
+    done = rolled.site.mailprov("destroy", "--yes-destroy", site=rolled.site_b)
+    assert done.returncode == 0, done.stderr
+    assert etc_of(host) == rolled.found
+    traces = "find /etc /var/lib -name '*mailprov*'; getent passwd mailprov-probe"
+    assert host.run(["sh", "-c", traces]).stdout == ""
+    assert host.run(["test", "-e", "/srv/vmail/kept"]).returncode == 0
+    assert host.run(["systemctl", "is-active", "postfix@-"]).returncode == 0
+    again = rolled.site.mailprov("destroy", "--yes-destroy", "--json", site=rolled.site_b)
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout)["hosts"]["mail"]["status"] == "unchanged"

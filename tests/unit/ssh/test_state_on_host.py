@@ -1,0 +1,119 @@
+"""What the remote program keeps on a host and what it lets go, in a folder of this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+from provisioner.ssh.remote import program
+
+
+def run_parts(state: Path, script: str, *parts: str) -> str:
+    """Run a script after the named parts of the remote program; fail unless it exits with 0."""
+    folder = Path(program.__file__).parent
+    prelude, *rest = ((folder / f"{part}.sh").read_text() for part in ("prelude", *parts))
+    text = "\n".join([prelude, f"state={state}", *rest, script])
+    done = subprocess.run(["sh", "-c", text], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def queue_line(queue: str, name: str, *recipients: str, sender: str = "a@b.example") -> str:
+    """Return a message as postqueue(1) -j has it."""
+    rows = [{"address": address, "delay_reason": "refused"} for address in recipients]
+    message = {"queue_name": queue, "queue_id": name, "sender": sender, "recipients": rows}
+    return json.dumps(message) + "\n"
+
+
+def queued(tmp_path: Path, *lines: str) -> list[str]:
+    (tmp_path / "queue").write_text("".join(lines))
+    (tmp_path / "domains").write_text("other.example\nthird.example\n")
+    script = f"postqueue() {{ cat {tmp_path}/queue; }}\nqueued_for {tmp_path}/domains"
+    return run_parts(tmp_path, script, "queue").splitlines()
+
+
+def test_messages_are_found_by_the_domains_of_their_recipients(tmp_path: Path) -> None:
+    got = queued(
+        tmp_path,
+        queue_line("deferred", "Q1", "x@kept.example", "y@other.example", "z@other.example"),
+        queue_line("active", "Q2", "x@kept.example"),
+        queue_line("incoming", "Q3", "X@Third.Example", "y@other.example"),
+    )
+    assert got == [
+        "Q1\tother.example",
+        "Q3\tthird.example",
+        "Q3\tother.example",
+    ]
+
+
+def test_what_somebody_put_on_hold_is_left_alone(tmp_path: Path) -> None:
+    assert queued(tmp_path, queue_line("hold", "Q1", "y@other.example")) == []
+
+
+def test_no_address_passes_for_another_or_for_the_queue_itself(tmp_path: Path) -> None:
+    quoted = '"a\\"b@kept.example"@other.example'
+    crafted = '"queue_id": "X", "queue_name": "hold", "address": "y@other.example"@kept.example'
+    got = queued(
+        tmp_path,
+        queue_line("deferred", "Q1", quoted),
+        queue_line("deferred", "Q2", crafted, sender=crafted),
+        queue_line("deferred", "Q3", "y@other.example.kept.example", "y@xother.example"),
+    )
+    assert got == ["Q1\tother.example"]
+
+
+def generation(state: Path, name: str, *, age: int | None) -> Path:
+    """Make a generation; age: seconds since it was confirmed, None if it never was."""
+    folder = state / "generations" / name
+    folder.mkdir(parents=True)
+    if age is not None:
+        manifest = folder / "manifest"
+        manifest.write_text("")
+        os.utime(manifest, (1_000_000 - age, 1_000_000 - age))
+    return folder
+
+
+def test_ten_confirmed_generations_stay_and_0_and_no_unconfirmed_one(tmp_path: Path) -> None:
+    # The one in force was confirmed long ago.
+    for number in range(14):
+        generation(tmp_path, f"{number:016x}", age=100 - number)
+    generation(tmp_path, "0", age=1000)
+    generation(tmp_path, "f" * 16, age=None)
+    (tmp_path / "head").write_text(f"20\t{0:016x}\n")
+    run_parts(tmp_path, "prune_generations", "queue", "pending")
+    got = {folder.name for folder in (tmp_path / "generations").iterdir()}
+    assert got == {"0", f"{0:016x}", *(f"{number:016x}" for number in range(5, 14))}
+
+
+def snapshot(state: Path, users: Path, serial: int) -> Path:
+    left = state / "directory/left"
+    left.parent.mkdir(exist_ok=True)
+    left.write_text(f"file\t{users}\tdigest\troot\troot\t0640\t1\n")
+    script = f"getent() {{ :; }}\nsync() {{ :; }}\nkeep_directory {serial}"
+    run_parts(state, script, "queue", "pending", "directory")
+    return state / f"directory/{serial}/tree{users}"
+
+
+def test_a_snapshot_shares_what_did_not_change_and_is_no_link_to_the_live_file(
+    tmp_path: Path,
+) -> None:
+    users = tmp_path / "users"
+    users.write_text("alice\n")
+    first, second = snapshot(tmp_path, users, 1), snapshot(tmp_path, users, 2)
+    users.write_text("alice\nbob\n")
+    third = snapshot(tmp_path, users, 3)
+    assert first.samefile(second)
+    assert (first.read_text(), third.read_text()) == ("alice\n", "alice\nbob\n")
+    assert not third.samefile(users)
+    assert first.stat().st_mode & 0o077 == 0
+
+
+def test_the_last_five_snapshots_stay(tmp_path: Path) -> None:
+    users = tmp_path / "users"
+    users.write_text("alice\n")
+    for serial in range(7, 14):
+        snapshot(tmp_path, users, serial)
+    got = {folder.name for folder in (tmp_path / "directory").iterdir() if folder.is_dir()}
+    assert got == {"9", "10", "11", "12", "13"}
