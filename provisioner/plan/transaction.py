@@ -34,6 +34,7 @@ from provisioner.plan.diff import DIRECTORY, left_by, password_text
 from provisioner.plan.generation import Generation, Recipe
 from provisioner.plan.record import render_record
 from provisioner.render.artifact import Plane, SealedArtifact
+from provisioner.render.tls_chain import CHAIN_PATH
 
 Row = tuple[str, ...]
 Item = TypeVar("Item")
@@ -101,7 +102,7 @@ def _left_rows(plan: Plan, plane: Plane) -> Iterator[Row]:
 
 def _undo_rows(plan: Plan) -> Iterator[Row]:
     changes = [change for change in plan.transaction if change.plane is Plane.CONFIGURATION]
-    paths = [change.name for change in changes if change.kind == "file"]
+    paths = [change.name for change in changes if change.kind == "file" or _replaces_key(change)]
     paths += [path for _, path in _main_rows(plan)]
     if any(change.name == DIRECTORY for change in changes if change.kind == "record"):
         yield ("adopt",)
@@ -133,6 +134,11 @@ def _store_rows(generation: Generation, contents: list[bytes]) -> Iterator[Row]:
         if not artifact.secret:
             contents.append(artifact.content)
             yield ("store", artifact.path, str(len(contents) - 1))
+
+
+def _replaces_key(change: Change) -> bool:
+    """Tell whether a file of the configuration gives way to a key that the host makes."""
+    return change.kind == "secret" and change.action is Action.CREATE and change.name == CHAIN_PATH
 
 
 def _action_rows(plan: Plan, contents: list[bytes]) -> list[Row]:

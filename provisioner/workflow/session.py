@@ -152,6 +152,16 @@ class HostSession:
                     fix="remove what kept the confirmation from coming, then apply again",
                 )
             )
+        if completed.status == _RETURNED:
+            raise MailprovError(
+                Diagnostic(
+                    summary="the host could not confirm its new configuration; the configuration "
+                    "before is back in force",
+                    where=self.where,
+                    got=_stderr(completed),
+                    fix="make room on the host's disk, then apply again",
+                )
+            )
         raise self.broken("settling the transaction", completed)
 
     def start(self, verb: str, seconds: float, doing: str, *arguments: str) -> Conversation:

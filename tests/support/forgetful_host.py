@@ -129,5 +129,5 @@ def missing_for_forgetful_hosts() -> list[str]:
 
 def pending_of(answer: bytes) -> str | None:
     """Return the serial that a transaction's answer says is pending."""
-    match = re.search(rb"^@pending (\d+)$", answer, re.MULTILINE)
+    match = re.search(rb"^@pending (\S+)$", answer, re.MULTILINE)
     return match[1].decode() if match else None

@@ -115,8 +115,9 @@ do_begin() {
     rm -rf "$pending.new"
     mkdir "$pending.new" && staged_rows managed >"$pending.new/manifest" || return 1
     {
-        printf 'serial\t%s\ngeneration\t%s\nowner\t%s\n' "$(($(head_serial) + 1))" "$1" "$applied_by"
-        staged_rows main | sed "s/^/main$tab/"
+        printf 'serial\t%s\ngeneration\t%s\nowner\t%s\n' "$(($(head_serial) + 1))" "$1" "$applied_by" &&
+            printf 'token\t%s\n' "$(od -An -N8 -tx1 /dev/urandom | tr -d ' \n')" &&
+            staged_rows main | sed "s/^/main$tab/"
     } >"$pending.new/about" || return 1
     if grep -qx adopt "$stage/steps"; then staged_rows directory >"$pending.new/directory" || return 1; fi
     staged_rows undo | while IFS= read -r path; do
@@ -125,8 +126,8 @@ do_begin() {
     staged_rows act-configuration | awk -F '\t' '$1 ~ /^(start|reload|restart|enable|retire|restore)$/ && !seen[$2]++' |
         while IFS="$tab" read -r _ unit running; do
             keep_unit_as_found "$unit" "${running:-$unit}"
-            unit_as_it_is "$unit" "${running:-$unit}"
-        done >"$pending.new/units"
+            unit_as_it_is "$unit" "${running:-$unit}" || exit 1
+        done >"$pending.new/units" || return 1
     keep_domains || return 1
     sync "$pending.new"/* "$pending.new" && mv -T "$pending.new" "$pending" && sync "$state" &&
         arm_return "$((within + 240))" && hold_mail "$pending/domains.before" "$pending/domains.after"

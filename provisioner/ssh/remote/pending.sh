@@ -19,6 +19,9 @@ head_serial() { cut -f 1 "$state/head" 2>/dev/null; }
 head_generation() { cut -f 2 "$state/head" 2>/dev/null; }
 pending_row() { rows "$1" <"$pending/about"; }
 
+# A number is used again after a return; the token tells one transaction from the next.
+pending_id() { printf '%s-%s\n' "$(pending_row serial)" "$(pending_row token)"; }
+
 # set_head SERIAL GENERATION: the moment at which a transaction is through.
 set_head() {
     printf '%s\t%s\n' "$1" "$2" >"$state/head.new" && sync "$state/head.new" &&
@@ -61,16 +64,17 @@ undo_files() {
     done
 }
 
-# undo_units boot|now: every service as it was; at boot they have yet to start.
+# undo_units boot|now: every service as it was. At boot systemd has made its plan already,
+# from what was enabled before: what it left out is added.
 undo_units() {
     while IFS="$tab" read -r unit running enabled active; do
         if [ "$enabled" = enabled ]; then systemctl -q enable "$unit"; else systemctl -q disable "$unit"; fi 2>/dev/null
         systemctl reset-failed "$unit" "$running" 2>/dev/null
-        if [ "$active" = active ]; then
-            [ "$1" = boot ] || systemctl restart "$unit"
-        else
-            systemctl --no-block stop "$unit" 2>/dev/null
-        fi
+        case $1$active in
+            bootactive | bootreloading | bootactivating) systemctl --no-block start "$unit" ;;
+            nowactive | nowreloading | nowactivating) systemctl restart "$unit" ;;
+            *) systemctl --no-block stop "$unit" 2>/dev/null ;;
+        esac
     done <"$pending/units"
     return 0
 }
@@ -78,7 +82,10 @@ undo_units() {
 undo_pending() {
     main=$(pending_row main)
     hold_mail "$pending/domains.after" "$pending/domains.before"
-    undo_files && undo_units "$1" && release_mail "$main" &&
+    undo_files && undo_units "$1" || return 1
+    # It may have been softened for the sake of another daemon, and be no unit of this.
+    if [ -n "$main" ] && [ "$1" != boot ]; then postfix reload >/dev/null 2>&1; fi
+    release_mail "$main" &&
         note_history "$(pending_row serial)" configuration "$(pending_row generation)" "$(pending_row owner)" "$2"
 }
 

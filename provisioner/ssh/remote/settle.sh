@@ -1,9 +1,10 @@
 # shellcheck shell=sh
-# Settle a pending transaction: `confirm SERIAL` keeps the new configuration, `return
-# SERIAL REASON` puts the old one back, `abandoned` settles one that nobody waits for.
+# Settle a pending transaction: `confirm ID` keeps the new configuration, `return ID
+# REASON` puts the old one back, `abandoned` settles one that nobody waits for.
 #
 # Exit status: 0 done, 66 no such transaction is pending (it has returned already, and
-# the answer says why), 70 a step failed, 75 another program is at work.
+# the answer says why), 70 a step failed (the timer is still armed and tries again), 71 the
+# confirmation failed and the old configuration is back, 75 another program is at work.
 
 # Users' files of another kind came, and would have gone, with the configuration.
 adopt_directory() {
@@ -19,7 +20,8 @@ confirm() {
     folder=$state/generations/$(pending_row generation)
     cp "$pending/manifest" "$folder/manifest.new" && sync "$folder/manifest.new" &&
         mv -f "$folder/manifest.new" "$folder/manifest" && sync "$folder" && adopt_directory &&
-        set_head "$(pending_row serial)" "$(pending_row generation)"
+        set_head "$(pending_row serial)" "$(pending_row generation)" &&
+        rm -f "$state/unfinished" "$state/activating"
 }
 
 trap '' PIPE
@@ -31,13 +33,16 @@ if [ "$1" = abandoned ]; then
     section finished
     exit 0
 fi
-if [ ! -d "$pending" ] || [ "$(pending_row serial)" != "$2" ]; then
+if [ ! -d "$pending" ] || [ "$(pending_id)" != "$2" ]; then
     section history
     tail -n 1 "$state/history" 2>/dev/null
     exit 66
 fi
+# The lock keeps the timer's program waiting; the timer is stopped when all is settled.
+reason=${3-}
+if [ "$1" = confirm ]; then confirm || reason="it could not be confirmed"; fi
+settle_pending now "returned: $reason" || exit 70
 disarm_return
-if [ "$1" = confirm ]; then confirm || exit 70; fi
-settle_pending now "returned: ${3-}" || exit 70
 tell_held
+[ "$1" != confirm ] || [ -z "$reason" ] || exit 71
 section finished

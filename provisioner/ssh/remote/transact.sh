@@ -20,7 +20,8 @@ unpack() {
 
 # act PLANE: carry out the plane's steps in order.
 act() {
-    staged_rows "act-$1" >"$stage/journal"
+    # On a full disk it would be empty, and nothing to do be taken for done.
+    staged_rows "act-$1" >"$stage/journal" && [ -s "$stage/journal" ] || return 1
     while IFS="$tab" read -r step first second third fourth fifth sixth <&4; do
         section step "$step $first"
         # What a step has to tell beside its own output goes to 3.
@@ -62,12 +63,11 @@ rm -rf "$stage/tree"
 note_litter || exit 70
 if [ -n "$(staged_rows act-directory)" ]; then note_unfinished && act directory || exit 70; fi
 if [ -n "$(staged_rows act-configuration)" ]; then
-    if ! act configuration; then
-        disarm_return
+    if ! act configuration || ! arm_return "$within"; then
         settle_pending now "returned: a step failed" || exit 70
+        disarm_return
         exit 71
     fi
-    arm_return "$within" || exit 70
-    section pending "$(pending_row serial)"
+    section pending "$(pending_id)"
 fi
 section finished

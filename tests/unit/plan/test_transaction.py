@@ -61,7 +61,11 @@ def test_the_steps_are_in_order_and_everything_new_is_on_disk_before_the_first_n
 
 def test_what_is_pending_can_be_undone_and_users_never_are() -> None:
     rows, _ = unpack(pack_transaction(diff_generation(GENERATION, BARE)))
-    assert [row[1] for row in rows if row[0] == "undo"] == [MAP.path, MAIN_CF.path]
+    assert [row[1] for row in rows if row[0] == "undo"] == [
+        "/etc/mailprov/tls/site.pem",
+        MAP.path,
+        MAIN_CF.path,
+    ]
 
 
 def test_users_alone_make_nothing_pending() -> None:
