@@ -36,6 +36,16 @@ def is_plain(stream: TextIO) -> bool:
     return bool(os.environ.get("NO_COLOR")) or not stream.isatty()
 
 
+def is_typed_at() -> bool:
+    """Tell whether a person sits at standard input; nobody does where it is closed."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def read_piped(most: int) -> bytes:
+    """Return what standard input holds, at most so many bytes; nothing where it is closed."""
+    return b"" if sys.stdin is None else sys.stdin.buffer.read(most)
+
+
 def coloured(text: str, word: str) -> str:
     """Return text in the colour of a word of ours, if standard output shows colours."""
     colour = _COLOURS.get(word)

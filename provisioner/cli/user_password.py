@@ -6,12 +6,14 @@ Never an argument and never a variable: both can be read by others, and stay in 
 from __future__ import annotations
 
 import getpass
+import os
 import sys
 import warnings
 from dataclasses import dataclass
 
 import click
 
+from provisioner.cli.terminal import is_typed_at, read_piped
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
 from provisioner.inventory.new_password import (
     check_strong,
@@ -68,8 +70,43 @@ def obtain_password(wish: PasswordWish) -> tuple[PasswordHash, str]:
     if wish.generate:
         made = make_password()
         return hash_password(made, wish.scheme), made
-    password = _typed(wish) if sys.stdin.isatty() else _piped(wish)
+    password = _typed(wish) if is_typed_at() else _piped(wish)
     return hash_password(password, wish.scheme), ""
+
+
+def check_shown(*, generate: bool) -> None:
+    """Raise MailprovError where a password that is made here would be shown to nobody."""
+    if generate and sys.stdout is None:
+        raise MailprovError(
+            Diagnostic(
+                summary="standard output is closed: a password that is made could not be shown; "
+                "nothing was changed",
+                fix="run it with standard output open, or pipe a password in",
+            )
+        )
+
+
+def hand_over(made: str, address: MailAddress) -> None:
+    """Print a password that was made here: the one thing on standard output.
+
+    MailprovError where that fails; the user is in the site file then. address: the user's.
+    """
+    if not made:
+        return
+    try:
+        click.echo(made)
+    except OSError as error:
+        # What is left in the buffer would fail once more when the process ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise MailprovError(
+            Diagnostic(
+                summary="the user is written, the password could not be printed",
+                got=error.strerror or type(error).__name__,
+                want="standard output that takes it",
+                fix=f"run `mailprov user passwd {address} --generate`",
+            )
+        ) from error
+    click.echo("the password above is not shown again", err=True)
 
 
 def _typed(wish: PasswordWish) -> str:
@@ -105,6 +142,8 @@ def _ask(prompt: str) -> str:
             return getpass.getpass(prompt)
         except (EOFError, KeyboardInterrupt) as error:
             raise click.Abort from error
+        except UnicodeDecodeError:
+            raise _not_utf8("bytes that are not UTF-8") from None  # the error shows one
         except getpass.GetPassWarning as error:
             raise MailprovError(
                 Diagnostic(
@@ -115,24 +154,28 @@ def _ask(prompt: str) -> str:
 
 
 def _piped(wish: PasswordWish) -> str:
-    octets = sys.stdin.buffer.read(_MOST_OCTETS + 1)
+    octets = read_piped(_MOST_OCTETS + 1)
     try:
         text = octets.decode("utf-8")
         line = text.removesuffix("\n").removesuffix("\r") if text.endswith("\n") else text
         _check_one_line(line)
         wish.check(line)
-    except UnicodeDecodeError as error:
-        raise MailprovError(
-            Diagnostic(
-                summary="the password on standard input is not UTF-8 text; nothing was changed",
-                got=f"{len(octets)} bytes",
-                want="UTF-8 text",
-                fix="pipe the password as UTF-8",
-            )
-        ) from error
+    except UnicodeDecodeError:
+        raise _not_utf8(f"{len(octets)} bytes") from None  # the error shows one of them
     except InvalidValueError as error:
         raise MailprovError(_as_diagnostic(error, "; nothing was changed")) from error
     return line
+
+
+def _not_utf8(got: str) -> MailprovError:
+    return MailprovError(
+        Diagnostic(
+            summary="the password on standard input is not UTF-8 text; nothing was changed",
+            got=got,
+            want="UTF-8 text",
+            fix="give the password as UTF-8",
+        )
+    )
 
 
 def _check_one_line(text: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 import click
 
 from provisioner.cli.composition import open_run_over
@@ -15,10 +17,9 @@ from provisioner.inventory.user_edits import RemoveUser
 from provisioner.model.logins import PROBE_NAME
 from provisioner.model.names import MailAddress
 from provisioner.model.site import Role
-from provisioner.workflow.apply import ApplyOptions, apply_site
+from provisioner.workflow.apply import ApplyOptions, HostOutcome, apply_site
 from provisioner.workflow.mail_deletion import check_nothing_else_pends, delete_mail
 from provisioner.workflow.plan import plan_site
-from provisioner.workflow.run import Run
 
 
 def remove_with_mail(opened: OpenSite, address: MailAddress, *, accept_new: bool) -> int:
@@ -43,21 +44,21 @@ def remove_with_mail(opened: OpenSite, address: MailAddress, *, accept_new: bool
             opened.write(edited)
             for line in said(opened.path, f"removed {address}", edited, applied=True):
                 click.echo(line)
-        if failed := _apply(run):
+        outcomes = apply_site(run, SiteAsker, ApplyOptions())
+        if failed := _told(outcomes):
             return failed
         deleted = delete_mail(run, address, platform)
     for path in deleted:
         click.echo(f"{store.key}: deleted {path}")
     if not deleted and edited is None:
-        raise _no_mail_of(address)
+        raise _no_mail_of(address, applied_in_words(outcomes))
     if not deleted:
         click.echo(f"{store.key}: there was no mail of {address}")
     return ExitCode.OK
 
 
-def _apply(run: Run) -> ExitCode:
-    """Apply, and say what came of it where it failed; the mail is then still there."""
-    outcomes = apply_site(run, SiteAsker, ApplyOptions())
+def _told(outcomes: Sequence[HostOutcome]) -> ExitCode:
+    """Say what came of an apply where it failed; the mail is then still there."""
     for notice in dict.fromkeys(notice for outcome in outcomes for notice in outcome.notices):
         click.echo(f"note: {notice}")
     errors = [outcome.error for outcome in outcomes if outcome.error]
@@ -72,10 +73,23 @@ def _apply(run: Run) -> ExitCode:
     return exit_code_of(errors)
 
 
-def _no_mail_of(address: MailAddress) -> MailprovError:
+def applied_in_words(outcomes: Iterable[HostOutcome]) -> str:
+    """Return what an apply did to users and aliases, a line each."""
+    rows = [
+        f"{outcome.host}: {change.action.value} {change.kind} {change.name}"
+        for outcome in outcomes
+        for change in outcome.changes
+    ]
+    if not rows:
+        return "no mail; nothing was pending, so nothing was changed"
+    return "\n".join(["no mail; applied was what was pending:", *rows])
+
+
+def _no_mail_of(address: MailAddress, got: str = "") -> MailprovError:
     return MailprovError(
         Diagnostic(
             summary=f"{address} is no user of the site, and there is no mail of that name",
+            got=got,
             want="a user, or one who was removed and whose mail is kept",
             fix="look at `mailprov user list`",
         ),

@@ -13,7 +13,13 @@ from pydantic_core import PydanticCustomError
 from provisioner.cli.options import accept_option, debug_option, json_option, site_argument
 from provisioner.cli.user_editing import OpenSite, open_site, said
 from provisioner.cli.user_listing import kept_in_words, user_rows, user_table
-from provisioner.cli.user_password import PasswordWish, check_scheme, obtain_password
+from provisioner.cli.user_password import (
+    PasswordWish,
+    check_scheme,
+    check_shown,
+    hand_over,
+    obtain_password,
+)
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, quoted
 from provisioner.inventory.new_password import DEFAULT_SCHEME, NEW_SCHEMES
 from provisioner.inventory.user_edits import AddUser, RemoveUser, Secret, SetEnabled, SetPassword
@@ -86,6 +92,7 @@ def add(  # noqa: PLR0913 its options
     """Add a user, behind the last one."""
     if reference is not None and generate:
         raise click.UsageError("--generate makes a password, --reference names one: give one")
+    check_shown(generate=generate)
     opened = open_site(site_file)
     address = opened.address(name)
     _check_new(opened, address, person)
@@ -101,7 +108,7 @@ def add(  # noqa: PLR0913 its options
         secret, made = obtain_password(wish)
     edited = opened.edited(AddUser(key, secret, person))
     opened.write(edited)
-    _hand_over(made)
+    hand_over(made, address)
     for line in said(site_file, f"added {address}", edited):
         click.echo(line, err=bool(made))
     return ExitCode.OK
@@ -150,6 +157,7 @@ def passwd(  # noqa: PLR0913 its options
     replace_reference: bool,
 ) -> int:
     """Change a user's password."""
+    check_shown(generate=generate)
     opened = open_site(site_file)
     user = opened.user(name)
     if isinstance(user.password, SecretReference) and not replace_reference:
@@ -168,7 +176,7 @@ def passwd(  # noqa: PLR0913 its options
     secret, made = obtain_password(wish)
     edited = opened.edited(SetPassword(opened.keys[user.address], secret))
     opened.write(edited)
-    _hand_over(made)
+    hand_over(made, user.address)
     for line in said(site_file, f"changed the password of {user.address}", edited):
         click.echo(line, err=bool(made))
     return ExitCode.OK
@@ -227,6 +235,7 @@ def remove(name: str, site_file: Path, *, delete_mail: bool, accept_new: bool) -
     kept = f"{mailbox_home(opened.site, user.address)} on {_store(opened.site)}"
     for line in said(site_file, f"removed {user.address}; the mail is kept in {kept}", edited):
         click.echo(line)
+    click.echo("note: a later user of that name gets that mail; --delete-mail deletes it")
     return ExitCode.OK
 
 
@@ -274,10 +283,3 @@ def _reference(text: str) -> dict[str, str]:
         )
         raise MailprovError(told, ExitCode.USAGE) from error
     return {found.source: str(found.value)}
-
-
-def _hand_over(made: str) -> None:
-    """Print a password that was made here: the one thing on standard output."""
-    if made:
-        click.echo(made)
-        click.echo("the password above is not shown again", err=True)

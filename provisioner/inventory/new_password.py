@@ -10,7 +10,6 @@ import base64
 import hashlib
 import hmac
 import math
-import re
 import secrets
 import string
 from collections.abc import Callable, Mapping
@@ -18,12 +17,14 @@ from collections.abc import Callable, Mapping
 import bcrypt
 
 from provisioner.inventory.password_memory import BCRYPT_OCTETS
+from provisioner.inventory.weak_passwords import SHORTEST, hints_about, reason_weak
+from provisioner.model.hashes import looks_hashed
 from provisioner.model.names import MailAddress
+from provisioner.model.scalars import UNSAFE
 from provisioner.model.secrets import PasswordHash
 from provisioner.model.values import InvalidValueError
 
 DEFAULT_SCHEME = "BLF-CRYPT"
-SHORTEST = 8
 _MOST_OCTETS = 512
 """PAM takes no longer answer (PAM_MAX_RESP_SIZE), and nobody remembers one."""
 
@@ -35,8 +36,6 @@ _SALT_LENGTH = 16
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # no 0, 1, i, l, o: read aloud, copied by hand
 _GROUPS, _GROUP = 4, 5
 MADE_BITS = int(_GROUPS * _GROUP * math.log2(len(_LETTERS)))
-_TELLING = 4
-"""A part of a name that is shorter may be in a password by chance."""
 
 
 def make_password() -> str:
@@ -48,18 +47,27 @@ def make_password() -> str:
 def check_usable(password: str, scheme: str) -> None:
     """Raise InvalidValueError, free of the password, for what a scheme cannot take.
 
-    Empty, with control characters, not UTF-8, or so long that a part would not count.
+    Empty, a hash, with control or invisible characters, not UTF-8, or so long that a part
+    would not count.
     """
     if not password:
         raise _unusable("an empty password", "nothing", "a password")
-    if any(ord(character) < ord(" ") or character == "\x7f" for character in password):
-        got = f"{len(password)} characters, some of them control characters"
-        raise _unusable("a password with control characters", got, "one line of text")
     try:
         octets = len(password.encode("utf-8"))
     except UnicodeEncodeError as error:
         got = f"{len(password)} characters"
         raise _unusable("a password that is not UTF-8 text", got, "UTF-8 text") from error
+    if UNSAFE.search(password):
+        got = f"{len(password)} characters, some of them such"
+        summary = "a password with control or invisible characters"
+        raise _unusable(summary, got, "one line of printable text")
+    if looks_hashed(password):
+        raise InvalidValueError(
+            "a hash where a password is wanted: it would be hashed again",
+            got=f"{len(password)} characters that begin with a scheme",
+            want="the password itself",
+            fix="write the hash into the site file as the user's `password`, or use --reference",
+        )
     most = BCRYPT_OCTETS if scheme == "BLF-CRYPT" else _MOST_OCTETS
     if octets > most:
         raise _unusable(
@@ -74,20 +82,13 @@ def check_strong(password: str, address: MailAddress, name: str = "") -> None:
 
     address, name: of the user, whose parts are the first thing to be tried.
     """
-    if len(password) < SHORTEST:
-        raise _weak("it is short", f"{len(password)} characters")
-    folded = password.casefold()
-    words = re.findall(r"\w+", f"{address.local} {name}".casefold())
-    known = {str(address), str(address.local), str(address.domain), *words}
-    known |= set(address.domain.split(".")[:-1])
-    if folded in known or any(word in folded for word in known if len(word) >= _TELLING):
-        raise _weak("the user's name or domain is in it", f"{len(password)} characters")
-    # Its word lists are slow to load, and only a new password needs them.
-    from zxcvbn import zxcvbn  # noqa: PLC0415 see above
-
-    # It takes no more characters than these; a longer password is no weaker.
-    if zxcvbn(password[:BCRYPT_OCTETS], user_inputs=sorted(known))["score"] <= 1:
-        raise _weak("it is among the first that are tried", f"{len(password)} characters")
+    if reason := reason_weak(password, hints_about(address, name)):
+        raise InvalidValueError(
+            f"a weak password: {reason}",
+            got=f"{len(password)} characters",
+            want=f"at least {SHORTEST} characters that nobody would guess",
+            fix="take another, or --generate; to insist, --allow-weak",
+        )
 
 
 def hash_password(password: str, scheme: str = DEFAULT_SCHEME) -> PasswordHash:
@@ -134,12 +135,3 @@ NEW_SCHEMES = tuple(_DIGESTS)
 
 def _unusable(summary: str, got: str, want: str) -> InvalidValueError:
     return InvalidValueError(summary, got=got, want=want, fix="choose another password")
-
-
-def _weak(why: str, got: str) -> InvalidValueError:
-    return InvalidValueError(
-        f"a weak password: {why}",
-        got=got,
-        want=f"at least {SHORTEST} characters that nobody would guess",
-        fix="take another, or --generate; to insist, --allow-weak",
-    )

@@ -43,6 +43,12 @@ def told_by_model(problem: SiteProblem, top: YamlMap) -> Told:
     )
 
 
+def is_about(path: KeyPath, diagnostic: Diagnostic) -> bool:
+    """Tell whether a diagnostic that was made here is about a key or what is below it."""
+    words = _with_path(path, "").removesuffix(": ")
+    return diagnostic.summary.startswith((f"{words}: ", f"{words}."))
+
+
 def _with_path(path: KeyPath, summary: str) -> str:
     steps: list[str] = []
     for step in path:

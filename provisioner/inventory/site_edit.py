@@ -7,12 +7,14 @@ plus exactly the change, and a valid site. Else nothing comes out but a diagnost
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
 from provisioner.inventory.load import LoadedSite, parse_site
+from provisioner.inventory.places import is_about
 from provisioner.inventory.splicing import spliced
-from provisioner.inventory.user_edits import Tree, UserChange, changed_tree, user_splices
+from provisioner.inventory.user_edits import AddUser, Tree, UserChange, changed_tree, user_splices
 from provisioner.inventory.yaml_reader import read_yaml
 from provisioner.model.names import MailAddress, Mailbox
 from provisioner.model.values import InvalidValueError
@@ -37,6 +39,7 @@ def user_keys(octets: bytes, loaded: LoadedSite) -> dict[MailAddress, str]:
 def edit_site(octets: bytes, before: LoadedSite, change: UserChange) -> EditedSite:
     """Return a file after a change; MailprovError (invalid site) where it would be invalid.
 
+    It is wrong usage where nothing but a new user is wrong, who has no place in the file.
     octets: of the file. before: what `parse_site` made of them.
     """
     name, text = str(before.path), octets.decode("utf-8")
@@ -52,6 +55,10 @@ def edit_site(octets: bytes, before: LoadedSite, change: UserChange) -> EditedSi
     try:
         after = parse_site(new, name)
     except MailprovError as error:
+        if isinstance(change, AddUser) and all(
+            is_about(("users", change.key), told) for told in error.diagnostics
+        ):
+            raise _no_such_user_possible(name, error.diagnostics) from error
         head = Diagnostic(
             summary="with this change the site file would be invalid; it was left as it is",
             where=name,
@@ -70,6 +77,15 @@ def _tree(octets: bytes) -> Tree:
 def _same(one: Tree, other: Tree) -> bool:
     # As text, so that the order of keys counts.
     return json.dumps(one) == json.dumps(other)
+
+
+def _no_such_user_possible(name: str, told: Iterable[Diagnostic]) -> MailprovError:
+    head = Diagnostic(
+        summary="the site cannot have such a user; the file was left as it is",
+        where=name,
+        fix="run the command again without what is shown below",
+    )
+    return MailprovError((head, *(replace(one, where="") for one in told)), ExitCode.USAGE)
 
 
 def _not_editable(name: str, summary: str, got: str, fix: str) -> MailprovError:

@@ -12,22 +12,27 @@ import hmac
 import os
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
 from provisioner.inventory.load import read_octets
 
+_PATIENCE = 5.0
+_PAUSE = 0.05
+"""Seconds to wait for somebody else's edit, and between two looks: an edit takes far less."""
+
 
 def replace_site_file(path: Path, old: bytes, new: bytes) -> None:
     """Give a site file new content; a link stays, and what it leads to is replaced.
 
     old: what was read of it. MailprovError, with the file as it was, if it has become
-    another since (refused) or cannot be written.
+    another since, or another edit does not end (refused), or it cannot be written.
     """
     try:
         real = path.resolve(strict=True)
-        with _locked(real):
+        with _locked(path, real):
             state = real.stat()
             if not stat.S_ISREG(state.st_mode):
                 raise _unwritable(path, "not a regular file")
@@ -41,16 +46,29 @@ def replace_site_file(path: Path, old: bytes, new: bytes) -> None:
 
 
 @contextlib.contextmanager
-def _locked(real: Path) -> Iterator[None]:
+def _locked(path: Path, real: Path) -> Iterator[None]:
     """Let two that edit at once come one after the other: the second finds a new file."""
     descriptor = os.open(real, os.O_RDONLY)
     try:
         # Some network file systems lock only what is open for writing.
         with contextlib.suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            _lock(path, descriptor)
         yield
     finally:
         os.close(descriptor)
+
+
+def _lock(path: Path, descriptor: int) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if time.monotonic() >= deadline:
+                raise _in_use(path) from error
+            time.sleep(_PAUSE)
+        else:
+            return
 
 
 @contextlib.contextmanager
@@ -98,6 +116,19 @@ def _changed_meanwhile(path: Path) -> MailprovError:
             where=str(path),
             want="the file that was read a moment ago",
             fix="look at it, then run the command again",
+        ),
+        ExitCode.REFUSED,
+    )
+
+
+def _in_use(path: Path) -> MailprovError:
+    return MailprovError(
+        Diagnostic(
+            summary="another program holds the lock of the site file; it was left as it is",
+            where=str(path),
+            got=f"the lock (flock) is not free after {_PATIENCE:.0f} seconds",
+            want="nobody else who edits the file",
+            fix="wait for the other program to end (`fuser` names it), then run this again",
         ),
         ExitCode.REFUSED,
     )

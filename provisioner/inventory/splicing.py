@@ -121,13 +121,18 @@ def insert_entry(lines: Lines, node: yaml.MappingNode, written: str) -> list[Spl
         return _insert_in_flow(lines, node, written)
     column = node.start_mark.column
     place = lines.end_of(lines.value_end(node))
-    # A comment that is indented deeper than the keys belongs to the last of them.
-    while place < len(lines.text):
-        following = lines.rest(lines.after(place))
+    # A comment that is indented deeper than the keys belongs to the last of them, behind
+    # blank lines as well.
+    ahead = place
+    while ahead < len(lines.text):
+        following = lines.rest(lines.after(ahead))
         bare = following.lstrip(" ")
+        ahead = lines.end_of(lines.after(ahead))
+        if not bare.strip():
+            continue
         if not bare.startswith("#") or len(following) - len(bare) <= column:
             break
-        place = lines.end_of(lines.after(place))
+        place = ahead
     return [Splice(place, place, f"{lines.line_break}{' ' * column}{written}")]
 
 

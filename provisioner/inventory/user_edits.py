@@ -99,7 +99,9 @@ def user_splices(text: str, change: UserChange) -> list[Splice]:
     if isinstance(change, SetPassword):
         password = entry_of(user.value, "password")
         assert password is not None  # noqa: S101 every user of a valid file has one
-        return [replace_value(lines, password, _secret(change.password, password.value))]
+        return [
+            replace_value(lines, password, _secret(change.password, password.key, password.value))
+        ]
     written = _boolean(enabled=change.enabled)
     enabled = entry_of(user.value, "enabled")
     if enabled is not None:
@@ -114,7 +116,7 @@ def _new_user(lines: Lines, users: yaml.MappingNode, change: AddUser) -> str:
     neighbour = Entry(*users.value[-1])
     assert isinstance(neighbour.value, yaml.MappingNode)  # noqa: S101 the file was valid
     field_key = neighbour.value.value[0][0]
-    rows = [f"{_like(field_key, 'password')}: {_secret(change.password)}"]
+    rows = [f"{_like(field_key, 'password')}: {_secret(change.password, field_key)}"]
     if change.name:
         rows.append(f"{_like(field_key, 'name')}: {quote(change.name)}")
     key = _like(neighbour.key, change.key)
@@ -133,17 +135,19 @@ def _gap(users: yaml.MappingNode, width: int) -> str:
     return " " * max(1, columns.pop() - users.start_mark.column - width - 1)
 
 
-def _secret(secret: Secret, before: yaml.Node | None = None) -> str:
+def _secret(secret: Secret, field_key: yaml.ScalarNode, before: yaml.Node | None = None) -> str:
+    """Return a secret as a value. field_key: whose quotes count; before: the old value."""
     if isinstance(secret, dict):
         ((kind, where),) = secret.items()
-        return f"{{{kind}: {where if kind == 'env' else quote(where)}}}"
+        written = _like(field_key, where) if kind == "env" else quote(where)
+        return f"{{{_like(field_key, kind)}: {written}}}"
     if isinstance(before, yaml.ScalarNode) and before.style == "'":
         return f"'{secret}'"  # no hash has a quote in it
     return quote(secret)
 
 
 def _like(neighbour: yaml.ScalarNode, key: str) -> str:
-    """Return a key in the quotes that its neighbour has. No key of a user needs any."""
+    """Return a key in the quotes that its neighbour has. No key, and no variable, needs any."""
     quotes = neighbour.style if neighbour.style in {'"', "'"} else ""
     return f"{quotes}{key}{quotes}"
 

@@ -63,6 +63,16 @@ INSECURITIES: Mapping[Allowance, Insecurity] = {
 }
 
 
+def safe_setting(allowance: Allowance, *, tls_off: bool) -> str:
+    """Return what to set instead of an unsafe wish, and in which order.
+
+    tls_off: the site has `tls: none`, with which nobody could log in but in cleartext.
+    """
+    if allowance is Allowance.CLEARTEXT_LOGIN and tls_off:
+        return "first `tls: self-signed`, then `cleartext_login: false`"
+    return INSECURITIES[allowance].safe
+
+
 def is_used(reading: Reading, allowance: Allowance) -> bool:
     """Tell whether the site does, or with passwords by reference may do, what it may."""
     return any(True for _ in _uses(reading, allowance))
@@ -77,7 +87,7 @@ def warn_insecurities(reading: Reading) -> Iterator[SiteProblem]:
                 path,
                 told.summary,
                 got=got,
-                want=told.safe,
+                want=safe_setting(allowance, tls_off=reading.file.tls == "none"),
                 fix=f"set that, and drop `{allowance}` from `allow_insecure` once nothing needs it",
                 at_key=at_key,
             )

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from provisioner.model.insecurities import INSECURITIES
+from provisioner.model.insecurities import INSECURITIES, safe_setting
 from provisioner.model.site import Allowance, Host, IPAddress, Role, Site
 from provisioner.probes.dialogue import (
     DialogueQuestion,
@@ -74,8 +74,8 @@ def allowance_findings(site: Site) -> tuple[Finding, ...]:
             status=Status.WARNING,
             got=f"yes, because: {reason}",
             want=f"no: {INSECURITIES[allowance].summary}",
-            remedy=f"{INSECURITIES[allowance].safe}, and drop {allowance.value} from "
-            "allow_insecure; then apply again",
+            remedy=f"{safe_setting(allowance, tls_off=site.tls == 'none')}, and drop "
+            f"{allowance.value} from allow_insecure; then apply again",
             via="site",
         )
         for allowance, reason in site.allow_insecure.items()

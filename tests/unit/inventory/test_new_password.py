@@ -56,7 +56,10 @@ def test_the_longest_password_is_counted_in_bytes(scheme: str) -> None:
     assert refusal.value.got == f"{most + 1} bytes"
 
 
-@pytest.mark.parametrize("password", ["", "a\0b", "a\tb", "a\nb", "a\x7f", "a\udc80"])
+@pytest.mark.parametrize(
+    "password",
+    ["", "a\0b", "a\tb", "a\nb", "a\x7f", "a\udc80", "a\x85b", "\ufeffa", "a\u2028b", "a\u202eb"],
+)
 def test_what_cannot_be_typed_at_a_client_is_refused(password: str) -> None:
     with pytest.raises(InvalidValueError):
         check_usable(password, "BLF-CRYPT")
@@ -65,8 +68,8 @@ def test_what_cannot_be_typed_at_a_client_is_refused(password: str) -> None:
 @pytest.mark.parametrize(
     ("password", "word"),
     [
-        ("r7%Kq!2", "short"),
-        ("alice", "short"),
+        ("r7%Kq!2", "fewer"),
+        ("alice", "fewer"),
         ("my-Alice-2031-xq", "name"),
         ("qk-Smithson-99", "name"),
         ("mail-office.example", "name"),
@@ -89,6 +92,14 @@ def test_what_is_guessed_soon_is_refused_without_being_shown(password: str, word
 )
 def test_a_good_password_is_taken(password: str) -> None:
     check_strong(password, ALICE, "Al Smithson")
+
+
+@pytest.mark.parametrize("password", [f"{{BLF-CRYPT}}$2b$12${'a' * 53}", "{SHA512-CRYPT}$6$x$y"])
+def test_a_hash_is_not_hashed_again(password: str) -> None:
+    with pytest.raises(InvalidValueError, match="a hash where a password is wanted") as refusal:
+        check_usable(password, "BLF-CRYPT")
+    assert "--reference" in (refusal.value.fix or "")
+    assert password not in (refusal.value.got or "")
 
 
 def test_a_made_password_is_strong_easy_to_type_and_another_each_time() -> None:

@@ -87,6 +87,15 @@ def test_a_comment_inside_of_the_last_user_stays_with_that_user() -> None:
     assert got == text.replace("# of the", "  bob:\n    password: {env: BOB}\n# of the")
 
 
+def test_a_comment_of_the_last_user_behind_a_blank_line_stays_with_that_user() -> None:
+    text = f'users:\n  alice:\n    password: "{HASH}"\n\n    # enabled: false\n\n# of the file\n'
+    got = users(text, AddUser("bob", {"env": "BOB"}))
+    assert got == text.replace("false\n", "false\n  bob:\n    password: {env: BOB}\n")
+    plain = text.replace("    # enabled: false\n", "")
+    got = users(plain, AddUser("bob", {"env": "BOB"}))
+    assert got == plain.replace('"\n', '"\n  bob:\n    password: {env: BOB}\n')
+
+
 def test_values_that_stand_in_a_column_stay_in_it() -> None:
     got = users(FLOW, AddUser("eve", {"env": "EVE"}))
     assert got == FLOW.replace("aliases", "  eve:   {password: {env: EVE}}\naliases")
@@ -114,6 +123,9 @@ def test_a_json_file_stays_json() -> None:
     got = edited(JSON, AddUser("carol", NEW, "Carol"))
     assert json.loads(got)["users"]["carol"] == {"password": NEW, "name": "Carol"}
     assert list(json.loads(edited(JSON, RemoveUser("bob")))["users"]) == ["alice"]
+    for reference in ({"env": "CAROL"}, {"file": "secrets/carol"}):
+        got = json.loads(edited(JSON, AddUser("carol", reference)))
+        assert got["users"]["carol"] == {"password": reference}
 
 
 @pytest.mark.parametrize("final", [False, True])

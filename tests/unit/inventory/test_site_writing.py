@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from pathlib import Path
 
@@ -50,6 +51,20 @@ def test_a_file_that_somebody_changed_meanwhile_is_left_alone(site: Path) -> Non
     assert refusal.value.exit_code is ExitCode.REFUSED
     assert site.read_bytes() == b"somebody's"
     assert list(site.parent.iterdir()) == [site]
+
+
+def test_a_lock_that_is_never_given_back_is_told(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("provisioner.inventory.site_writing._PATIENCE", 0.1)
+    with site.open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(MailprovError, match="holds the lock") as refusal:
+            replace_site_file(site, b"old", b"new")
+    assert refusal.value.exit_code is ExitCode.REFUSED
+    assert site.read_bytes() == b"old"
+    replace_site_file(site, b"old", b"new")
+    assert site.read_bytes() == b"new"
 
 
 def test_whatever_ends_the_writing_leaves_the_old_file_and_nothing_else(

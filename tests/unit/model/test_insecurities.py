@@ -91,6 +91,17 @@ def test_an_allowance_in_use_is_told_where_it_is_used(
         assert allowance in warning.fix
 
 
+def test_without_tls_the_way_out_of_cleartext_logins_begins_with_tls() -> None:
+    reading = reading_of(
+        allow_insecure={"no-tls": "a lab", "cleartext-login": "a lab"},
+        tls="none",
+        imap={"cleartext_login": "true"},
+    )
+    told = {warning.path: warning.want for warning in warn_insecurities(reading)}
+    want = "first `tls: self-signed`, then `cleartext_login: false`"
+    assert told["imap", "cleartext_login"] == want
+
+
 def test_an_allowance_that_nothing_uses_is_told_once_and_as_that() -> None:
     (warning,) = warn_site(reading_of(allow_insecure={"no-tls": "a lab"}))
     assert warning.summary == "an allowance that nothing uses"

@@ -195,3 +195,10 @@ def test_a_host_without_mail_roles_is_asked_nothing_about_mail() -> None:
     )
     got = ids(two_host_site(hosts=(lone,), domains=()))
     assert {identity.partition(".")[0] for identity in got} == {"port", "dns"}
+
+
+def test_without_tls_the_remedy_of_cleartext_logins_begins_with_tls() -> None:
+    reasons = {Allowance.CLEARTEXT_LOGIN: "an island"}
+    for tls, want in (("none", "first `tls: self-signed`, then"), ("self-signed", "`cleartext")):
+        (got,) = allowance_findings(two_host_site(allow_insecure=reasons, tls=tls))
+        assert got.remedy.startswith(want)
