@@ -9,7 +9,7 @@ from __future__ import annotations
 import getpass
 import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ from provisioner.cli.terminal import LiveProgress, show_diagnostics
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, quoted
 from provisioner.inventory.load import LoadedSite, load_site
 from provisioner.model.secrets import SiteSecrets
-from provisioner.model.site import Host, Site
+from provisioner.model.site import Host, Site, User
 from provisioner.workflow.compiling import Compiler
 from provisioner.workflow.run import Run
 
@@ -94,9 +94,8 @@ def open_run(
     the way back must be open without them.
     """
     site = load_and_warn(path).site
-    opened = open_run_over(
-        site, path, limit, accept_new=accept_new, quiet=quiet, passwords=passwords
-    )
+    users = None if passwords else ()
+    opened = open_run_over(site, path, limit, accept_new=accept_new, quiet=quiet, users=users)
     with opened as (run, _):
         yield run
 
@@ -109,11 +108,12 @@ def open_run_over(  # noqa: PLR0913 as open_run, and the site
     *,
     accept_new: bool,
     quiet: bool,
-    passwords: bool = True,
+    users: Collection[User] | None = None,
 ) -> Iterator[tuple[Run, Secrets]]:
     """Yield a run over a site that was read already, and what its references led to.
 
-    path: of its file, as for `open_run`.
+    path: of its file, as for `open_run`. users: whose passwords are read, and then not the
+    site's key; None: everybody's and the key. The run has the whole site in any case.
     """
     from provisioner.inventory.secrets import read_secrets  # noqa: PLC0415 not for --help
     from provisioner.ssh.fleet import Fleet  # noqa: PLC0415 paramiko is not for --help
@@ -122,7 +122,9 @@ def open_run_over(  # noqa: PLR0913 as open_run, and the site
 
     check_expressible(site)
     hosts = limited_hosts(site, limit)
-    needed = site if passwords else site.model_copy(update={"users": (), "tls": "none"})
+    needed = site
+    if users is not None:
+        needed = site.model_copy(update={"users": tuple(users), "tls": "none"})
     secrets = read_secrets(needed, path)
     show_diagnostics(secrets.warnings)
     with Fleet(SshOptions(accept_new_host_keys=accept_new), secrets.reveal) as fleet:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -54,7 +55,7 @@ def command(  # noqa: PLR0913 one parameter an option is click's way
     Exit code 0 if nothing worse than a warning was found, 1 if an error or a line that
     nothing explains was, 4 if a host cannot be reached.
     """
-    moment = parse_since(since)
+    moment = parse_since(since, datetime.now(UTC))
     catalogue = read_catalogue(catalogues)
     with open_run(site_file, limit, accept_new=accept_new, quiet=as_json, passwords=False) as run:
         report = diagnose_site(run, catalogue, moment)

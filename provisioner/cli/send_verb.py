@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import json
+import math
 import secrets as randomness
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import click
 
 from provisioner.cli.composition import load_and_warn, open_run_over
+from provisioner.cli.hidden_input import ask_hidden
 from provisioner.cli.options import host_options
 from provisioner.cli.outcome import error_rows
 from provisioner.cli.send_output import end_lines, failed_json, handover_lines, sending_json
@@ -24,7 +27,7 @@ from provisioner.diagnosis.trace import Step, Trace
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
 from provisioner.model.prober import login_name
 from provisioner.model.site import Site, User
-from provisioner.workflow.envelope import find_address, find_door, find_sender
+from provisioner.workflow.envelope import Door, Sender, find_address, find_door, find_sender
 from provisioner.workflow.handover import Posting
 from provisioner.workflow.run import Run
 from provisioner.workflow.send import Sending, ends_of, follow, hand_in
@@ -51,6 +54,12 @@ class Wish:
     password_stdin: bool
 
 
+def _finite(_: click.Context, __: click.Parameter, value: float) -> float:
+    if not math.isfinite(value):
+        raise click.BadParameter("wanted: a number of seconds")
+    return value
+
+
 @click.command("send")
 @host_options
 @click.option("--from", "sender", required=True, metavar="ADDRESS", help="Who sends.")
@@ -63,7 +72,11 @@ class Wish:
 @click.option("--subject", default="A mail to try", metavar="TEXT", help="The subject.")
 @click.option("--body", metavar="TEXT", help="The text; - reads it from standard input.")
 @click.option(
-    "--wait", type=click.FloatRange(0), default=30, help="Seconds to follow it; 30 if not given."
+    "--wait",
+    type=click.FloatRange(0),
+    default=30,
+    callback=_finite,
+    help="Seconds to follow it; 30 if not given.",
 )
 def command(
     site_file: Path,
@@ -82,9 +95,15 @@ def command(
     """
     wish = Wish(**typed)  # type: ignore[arg-type] # click hands over what the options say
     site = load_and_warn(site_file).site
-    with open_run_over(site, site_file, limit, accept_new=accept_new, quiet=True) as opened:
+    route = _route(site, wish)
+    # The mail of one must not wait for the secrets of all.
+    user = None if wish.password_stdin else route.sender.user
+    users = (user,) if user else ()
+    with open_run_over(
+        site, site_file, limit, accept_new=accept_new, quiet=True, users=users
+    ) as opened:
         run, secrets = opened
-        posting = _posting(run.site, wish, secrets)
+        posting = _posting(site, wish, route, secrets)
         try:
             sending = hand_in(run, posting, submit_message)
         except MailprovError as error:
@@ -169,19 +188,32 @@ class _Watch:
         )
 
 
-def _posting(site: Site, wish: Wish, secrets: Secrets) -> Posting:
+@dataclass(frozen=True)
+class _Route:
+    """Who sends to whom, and where the message goes in."""
+
+    sender: Sender
+    recipients: tuple[str, ...]
+    door: Door
+
+
+def _route(site: Site, wish: Wish) -> _Route:
     sender = find_sender(site, wish.sender, wish.login)
     recipients = tuple(
         dict.fromkeys(str(find_address(site, text, "--to")) for text in wish.recipients)
     )
-    door = find_door(site, sender, recipients, wish.port)
+    return _Route(sender, recipients, find_door(site, sender, recipients, wish.port))
+
+
+def _posting(site: Site, wish: Wish, route: _Route, secrets: Secrets) -> Posting:
+    sender = route.sender
     secret = _password(sender.user, secrets, wish) if sender.user else ""
-    letter = Letter(sender.address, recipients, wish.subject, _body(wish))
+    letter = Letter(sender.address, route.recipients, wish.subject, _body(wish))
     content, message_id = compose_letter(letter, now=time.time(), token=randomness.token_hex(12))
     return Posting(
-        door=door,
+        door=route.door,
         sender=sender.address,
-        recipients=recipients,
+        recipients=route.recipients,
         content=content,
         message_id=message_id,
         login=login_name(site, sender.user.address) if sender.user else "",
@@ -192,14 +224,18 @@ def _posting(site: Site, wish: Wish, secrets: Secrets) -> Posting:
 def _password(user: User, secrets: Secrets, wish: Wish) -> str:
     """Return the password: from standard input, from the site file's reference, or asked for."""
     if wish.password_stdin:
-        line = sys.stdin.buffer.readline().removesuffix(b"\n").removesuffix(b"\r")
+        line = _input().readline().removesuffix(b"\n").removesuffix(b"\r")
         return _utf8(line, "the password on standard input")
     known = secrets.cleartext(user.address)
     if known is not None:
         return known
-    if sys.stdin.isatty():
-        asked: str = click.prompt(f"Password of {user.address}", hide_input=True, err=True)
-        return asked
+    if _is_terminal():
+        return ask_hidden(
+            f"Password of {user.address}: ",
+            undone="nothing was sent",
+            fix="give the password as the first line of standard input with --password-stdin",
+            exit_code=ExitCode.USAGE,
+        )
     raise MailprovError(
         Diagnostic(
             "the site file has only a hash of this user's password",
@@ -217,7 +253,7 @@ def _body(wish: Wish) -> str:
         return _BODY
     if wish.body != "-":
         return wish.body
-    if sys.stdin.isatty():
+    if _is_terminal():
         raise MailprovError(
             Diagnostic(
                 "--body - reads the text from standard input, and that is a terminal",
@@ -225,7 +261,16 @@ def _body(wish: Wish) -> str:
             ),
             ExitCode.USAGE,
         )
-    return _utf8(sys.stdin.buffer.read(), "the text on standard input")
+    return _utf8(_input().read(), "the text on standard input")
+
+
+def _input() -> IO[bytes]:
+    """Return standard input; where it is closed Python has none, and it is empty."""
+    return io.BytesIO() if sys.stdin is None else sys.stdin.buffer
+
+
+def _is_terminal() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty()
 
 
 def _utf8(octets: bytes, what: str) -> str:

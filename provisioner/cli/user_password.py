@@ -5,14 +5,13 @@ Never an argument and never a variable: both can be read by others, and stay in 
 
 from __future__ import annotations
 
-import getpass
 import os
 import sys
-import warnings
 from dataclasses import dataclass
 
 import click
 
+from provisioner.cli.hidden_input import ask_hidden
 from provisioner.cli.terminal import is_typed_at, read_piped
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
 from provisioner.inventory.new_password import (
@@ -135,22 +134,15 @@ def _typed(wish: PasswordWish) -> str:
 
 
 def _ask(prompt: str) -> str:
-    with warnings.catch_warnings():
-        # Where the terminal cannot hide it, the password would be shown.
-        warnings.simplefilter("error", getpass.GetPassWarning)
-        try:
-            return getpass.getpass(prompt)
-        except (EOFError, KeyboardInterrupt) as error:
-            raise click.Abort from error
-        except UnicodeDecodeError:
-            raise _not_utf8("bytes that are not UTF-8") from None  # the error shows one
-        except getpass.GetPassWarning as error:
-            raise MailprovError(
-                Diagnostic(
-                    summary="the terminal cannot hide what is typed; nothing was changed",
-                    fix="pipe the password into the command, or use --generate",
-                )
-            ) from error
+    try:
+        return ask_hidden(
+            prompt,
+            undone="nothing was changed",
+            fix="pipe the password into the command, or use --generate",
+            exit_code=ExitCode.FAILED,
+        )
+    except UnicodeDecodeError:
+        raise _not_utf8("bytes that are not UTF-8") from None  # the error shows one
 
 
 def _piped(wish: PasswordWish) -> str:

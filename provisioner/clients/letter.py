@@ -28,7 +28,7 @@ def compose_letter(letter: Letter, *, now: float, token: str) -> tuple[bytes, st
     """Return the message, lines ended by CRLF, and its Message-ID with angle brackets.
 
     now: seconds since the epoch. token: unique, of letters and digits. Raises MailprovError
-    (usage) for a subject that is more than one line.
+    (usage) for a subject that is more than one line, and a body that no UTF-8 can write.
     """
     if any(not character.isprintable() for character in letter.subject):
         raise MailprovError(
@@ -40,6 +40,18 @@ def compose_letter(letter: Letter, *, now: float, token: str) -> tuple[bytes, st
             ),
             ExitCode.USAGE,
         )
+    try:
+        letter.body.encode("utf-8")
+    except UnicodeEncodeError as error:  # octets of an argument that are no UTF-8
+        raise MailprovError(
+            Diagnostic(
+                "--body is not UTF-8",
+                got=quoted(letter.body),
+                want="UTF-8 text",
+                fix="send UTF-8 text",
+            ),
+            ExitCode.USAGE,
+        ) from error
     message_id = f"<{token}.mailprov@{letter.sender.rpartition('@')[2]}>"
     message = EmailMessage(policy=_POLICY)
     message["Date"] = format_datetime(datetime.fromtimestamp(now, UTC))

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 JOURNAL = "journal"
 
-_SENDER = r"(?P<program>[^\s:\[\]]+)(?:\[(?P<pid>\d+)\])?: ?(?P<text>.*)"
+_SENDER = r"(?P<program>[^\s:\[\]]+)(?:\[(?P<pid>[0-9]{1,10})\])?: ?(?P<text>.*)"
 _ISO = r"(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d))"
 _OF_JOURNAL = re.compile(rf"{_ISO} {_SENDER}", re.DOTALL)
 _OF_FILE = re.compile(rf"{_ISO} \S+ {_SENDER}", re.DOTALL)
@@ -103,17 +103,17 @@ def parse_line(text: str, now: datetime, *, journal: bool) -> LogLine | None:
     taken from it. A time in the future by more than a day is one of the year before.
     """
     match = (_OF_JOURNAL if journal else _OF_FILE).fullmatch(text)
-    if match:
-        time = datetime.fromisoformat(match["time"])
-    else:
-        match = None if journal else _OF_OLD_FILE.fullmatch(text)
-        moment = _old_time(match["time"], now) if match else None
-        if match is None or moment is None:
-            return None
-        time = moment
-    pid = match["pid"]
-    program = match["program"]
-    return LogLine(time.astimezone(UTC), program, int(pid) if pid else None, match["text"])
+    old = None if match or journal else _OF_OLD_FILE.fullmatch(text)
+    found = match or old
+    if found is None:
+        return None
+    try:
+        time = datetime.fromisoformat(found["time"]) if match else _old_time(found["time"], now)
+        moment = time.astimezone(UTC)
+    except (ValueError, OverflowError):  # month 13, second 60, year 0, a zone of 30 hours
+        return None
+    pid = found["pid"]
+    return LogLine(moment, found["program"], int(pid) if pid else None, found["text"])
 
 
 def _parse_now(row: str) -> datetime:
@@ -148,7 +148,8 @@ def _of_check(argument: str, texts: list[str], now: datetime) -> Iterator[LogLin
         yield LogLine(now.astimezone(UTC), name, None, text)
 
 
-def _old_time(text: str, now: datetime) -> datetime | None:
+def _old_time(text: str, now: datetime) -> datetime:
+    """Return the time of RFC 3164 that was last; ValueError if there is none."""
     month, day, clock = text.split()
     hour, minute, second = map(int, clock.split(":"))
     for year in (now.year, now.year - 1):
@@ -160,4 +161,4 @@ def _old_time(text: str, now: datetime) -> datetime | None:
             continue
         if time <= now + timedelta(days=1):
             return time
-    return None
+    raise ValueError(f"no time: {text!r}")

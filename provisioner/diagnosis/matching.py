@@ -18,7 +18,7 @@ from provisioner.diagnosis.catalogue import Catalogue
 from provisioner.diagnosis.entry import PLACEHOLDER, Condition, Entry, Severity
 from provisioner.diagnosis.mail_log import LogLine, MailLog
 from provisioner.diagnosis.terms import Terms
-from provisioner.diagnosis.trouble import looks_like_trouble, shape_of
+from provisioner.diagnosis.trouble import looks_like_trouble, shape_of, shape_of_text
 from provisioner.model.site import Host, Site
 
 SAMPLES = 3
@@ -51,7 +51,10 @@ class Diagnosis:
 
 @dataclass(frozen=True)
 class UnknownLines:
-    """Lines alike that look like trouble and that no entry explains; the last is shown."""
+    """Lines alike that look like trouble and that no entry explains; the last is shown.
+
+    Of lines whose form is not known, both times are when the log was read.
+    """
 
     host: str
     count: int
@@ -105,12 +108,32 @@ def diagnose_log(catalogue: Catalogue, site: Site, host: Host, log: MailLog) -> 
     return HostDiagnosis(
         host=host.key,
         diagnoses=tuple(sorted(diagnoses, key=_worst_first)),
-        unknown=tuple(
-            UnknownLines(host.key, len(alike), alike[0].time, alike[-1].time, printable(alike[-1]))
-            for alike in sorted(unknown.values(), key=lambda lines: lines[-1].time, reverse=True)
+        unknown=(
+            *_unread(host, log),
+            *(
+                UnknownLines(
+                    host.key, len(alike), alike[0].time, alike[-1].time, printable(alike[-1])
+                )
+                for alike in sorted(
+                    unknown.values(), key=lambda lines: lines[-1].time, reverse=True
+                )
+            ),
         ),
         log=log,
     )
+
+
+def _unread(host: Host, log: MailLog) -> Iterator[UnknownLines]:
+    """Yield the lines of no known form, by shape.
+
+    The host sent them because they look like trouble. When they were written nobody can
+    tell; they count as of the moment when the log was read.
+    """
+    kinds: dict[str, list[str]] = defaultdict(list)
+    for text in log.unread:
+        kinds[shape_of_text(text[:_LOOKED_AT])].append(text)
+    for alike in kinds.values():
+        yield UnknownLines(host.key, len(alike), log.now, log.now, printable(alike[-1]))
 
 
 def _fitting(
@@ -219,7 +242,7 @@ def _named(name: str, values: Iterable[str | None], terms: Terms) -> str:
     return f"{words} and {more} more" if more else words
 
 
-def printable(line: LogLine) -> str:
+def printable(line: LogLine | str) -> str:
     """Return a line for showing: no control, bidirectional or other hidden characters."""
     text = str(line)
     cut = text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"

@@ -75,7 +75,11 @@ _ALIKE = (
 
 def shape_of(line: LogLine) -> str:
     """Return what lines of the same kind have in common: numbers, ids and addresses go."""
-    text = line.text
+    return f"{line.program}: {shape_of_text(line.text)}"
+
+
+def shape_of_text(text: str) -> str:
+    """Return a text without numbers, ids and addresses."""
     for pattern, word in _ALIKE:
         text = pattern.sub(word, text)
-    return f"{line.program}: {text}"
+    return text

@@ -1,10 +1,11 @@
 """An SSH channel as a program's three streams.
 
-Three hazards of paramiko are met here. stdout and stderr share one window, so both must
-be drained at once (issue 1778): the Dialogue does. `recv_exit_status` and `exec_command`
-wait without limit (issue 1815): they run in the Dialogue's threads, and `kill` wakes
-them. A write can block in the socket, out of reach of any channel timeout, and closing
-a channel is a write too: so `kill` closes the whole connection when closing the channel
+Three hazards of paramiko are met here. stdout and stderr share one window: a program that
+fills it with one of them stalls whoever reads only the other, so both must be drained at
+once, and the Dialogue does. `recv_exit_status` and `exec_command` wait without limit for
+a host that has fallen silent: they run in the Dialogue's threads, and `kill` wakes them.
+A write can block in the socket, out of reach of any channel timeout, and closing a
+channel is a write too: so `kill` closes the whole connection when closing the channel
 takes too long.
 """
 

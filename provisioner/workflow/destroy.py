@@ -35,9 +35,13 @@ _IN_FORCE = 67
 _LOCKED = 75
 
 
-def survey_destruction(run: Run, options: ApplyOptions) -> SitePlan:
-    """Return each host's plan back to how it was found; nothing is written."""
-    back = WayBack(run, options, AS_FOUND)
+def survey_destruction(run: Run, options: ApplyOptions, *, settle: bool = False) -> SitePlan:
+    """Return each host's plan back to how it was found.
+
+    settle: first have a host settle what a transaction that broke off left pending; without
+    it nothing is written, and such a transaction is that host's error.
+    """
+    back = WayBack(run, options, AS_FOUND, settle=settle)
 
     def work(host: Host, transport: Transport) -> Plan:
         def as_found(introduction: Introduction) -> Generation:
@@ -61,7 +65,7 @@ def survey_destruction(run: Run, options: ApplyOptions) -> SitePlan:
 
 def destroy_site(run: Run, options: ApplyOptions) -> tuple[HostOutcome, ...]:
     """Take mailprov off the run's hosts and say what became of each, in the site's order."""
-    survey = survey_destruction(run, options)
+    survey = survey_destruction(run, options, settle=True)
 
     def unchanged(host: Host, transport: Transport) -> Plan:
         del transport

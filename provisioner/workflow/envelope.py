@@ -151,7 +151,7 @@ def _exchanger(site: Site, recipients: Sequence[str]) -> Door:
 
 
 def _user(site: Site, text: str) -> User:
-    address = find_address(site, text, "--login")
+    address = plain_address(find_address(site, text, "--login"))
     for user in site.users:
         if user.address == address:
             return user

@@ -62,17 +62,21 @@ def refuse_undecided(host: Host, plan: Plan, drift: DriftDecision) -> None:
 def settle_pending(run: Run, host: Host, transport: Transport, pending: Pending) -> None:
     """Have the host settle what broke off; MailprovError (refused) if somebody waits for it."""
     if pending.armed:
-        raise MailprovError(
-            Diagnostic(
-                summary="another apply has changed this host and waits to confirm it",
-                where=str(host.key),
-                got=f"{pending.owner}, generation {pending.generation}",
-                fix="wait: it is confirmed or taken back within about a minute; then apply again",
-            ),
-            ExitCode.REFUSED,
-        )
-    run.progress.tell(host.key, "settling what an earlier apply left")
+        raise unsettled(host, pending)
+    run.progress.tell(host.key, "settling what an earlier run left")
     run.session(transport).settle_abandoned()
+
+
+def unsettled(host: Host, pending: Pending) -> MailprovError:
+    """Return the error (refused) that tells of a transaction in force and not confirmed."""
+    if pending.armed:
+        summary = "another run has changed this host and waits to confirm it"
+        fix = "wait: it is confirmed or taken back within about a minute; then run it again"
+    else:
+        summary = "an earlier run broke off before it confirmed its change; nothing was changed now"
+        fix = "`mailprov apply`, or destroy with --yes-destroy, has the host settle it first"
+    got = f"{pending.owner}, generation {pending.generation}"
+    return MailprovError(Diagnostic(summary, str(host.key), got, fix=fix), ExitCode.REFUSED)
 
 
 def _undecided(host: Host, drift: Drift) -> Diagnostic:
@@ -81,8 +85,8 @@ def _undecided(host: Host, drift: Drift) -> Diagnostic:
         where=f"{host.key}:{drift.path}",
         got=drift.diff.rstrip() or drift.what,
         want="the file as the last apply left it",
-        fix="take the edit over into the site file; or apply with --overwrite-drift to undo "
-        "it, with --keep-drift to leave the file as it is",
+        fix="take the edit over into the site file; or run it again with --overwrite-drift to "
+        "undo it, with --keep-drift to leave the file as it is",
     )
 
 

@@ -67,6 +67,9 @@ def _no_domain(_: Site, posting: Posting, __: Refusal) -> str:
 
 
 def _too_big(site: Site, posting: Posting, _: Refusal) -> str:
+    # A mailbox that is full is refused with the same code, and in similar words.
+    if len(posting.content) <= site.submission.message_size:
+        return ""
     limit = render_size(site.submission.message_size)
     return f"{len(posting.content)} bytes, and submission.message_size is {limit}"
 

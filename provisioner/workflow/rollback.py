@@ -23,7 +23,13 @@ from provisioner.plan.rollback import diff_recalled, refuse_other_users
 from provisioner.workflow.apply import ApplyOptions, HostOutcome, carry_out
 from provisioner.workflow.asking import OpenAsker
 from provisioner.workflow.health import check_recalled
-from provisioner.workflow.plan import DriftDecision, SitePlan, refuse_undecided, settle_pending
+from provisioner.workflow.plan import (
+    DriftDecision,
+    SitePlan,
+    refuse_undecided,
+    settle_pending,
+    unsettled,
+)
 from provisioner.workflow.ports import Transport
 from provisioner.workflow.recalling import Recalled, recall
 from provisioner.workflow.run import Run
@@ -51,11 +57,16 @@ def rollback_site(
 
 @dataclass(frozen=True)
 class WayBack:
-    """The plans back to what is wanted."""
+    """The plans back to what is wanted.
+
+    settle: first have a host settle what a transaction that broke off left pending; without
+    it, that is refused and nothing is written.
+    """
 
     run: Run
     options: ApplyOptions
     wanted: str | None
+    settle: bool = True
 
     def survey(self) -> SitePlan:
         """Return each host's plan back; raises nothing for a host."""
@@ -72,6 +83,8 @@ class WayBack:
         recalled = self._recall(host, transport)
         generation, facts = self._observe(host, transport, recalled)
         if facts.introduction.pending:
+            if not self.settle:
+                raise unsettled(host, facts.introduction.pending)
             settle_pending(self.run, host, transport, facts.introduction.pending)
             recalled = self._recall(host, transport)
             generation, facts = self._observe(host, transport, recalled)

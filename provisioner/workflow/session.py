@@ -176,7 +176,7 @@ class HostSession:
                 summary="another apply is at work on this host, or has just been",
                 where=self.where,
                 got="\n".join(answer.locked),
-                fix="wait until it has ended, look at `mailprov plan`, then apply again",
+                fix="wait until it has ended, look at `mailprov plan`, then run it again",
             )
         if completed.status == _REFUSED_BY_CHECK:
             return Diagnostic(

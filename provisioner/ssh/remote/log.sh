@@ -17,7 +17,7 @@ read_journal() {
     for unit in $units; do
         set -- "$@" + "_SYSTEMD_UNIT=$unit" + _PID=1 "UNIT=$unit"
     done
-    journalctl -q --no-pager --no-hostname --utc -o short-iso-precise --since "@$since" "$@" 2>/dev/null
+    journalctl -q --no-pager --no-hostname --utc -o short-iso-precise --since "@$since" "$@"
 }
 
 # Rotated parts have names that begin with the file's; oldest first.
@@ -68,7 +68,13 @@ case $since in -*) since=$(($(date +%s) + since)) ;; esac
 
 section now "$(date +%s)" "$(date +%z)"
 section source journal
-read_journal | told
+# sh has no pipefail: the status of the reader comes past its pipe. No entries are no failure.
+if have journalctl; then
+    exec 4>&1
+    status=$({ { read_journal 3>&- 4>&-; echo "$?" >&3; } | told 3>&- >&4; } 3>&1)
+    exec 4>&-
+    [ "$status" -eq 0 ] || exit "$status"
+fi
 own=$(have postconf && postconf -h maillog_file 2>/dev/null)
 if [ -n "$own" ]; then
     section source "$own"

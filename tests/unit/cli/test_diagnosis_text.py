@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from support.logs import log_of, recorded
+from support.logs import NOON, log_of, recorded
 
 from provisioner.cli.diagnosis_text import diagnosis_lines
 from provisioner.cli.main import run
 from provisioner.diagnosis.catalogue import builtin_catalogue
 from provisioner.diagnosis.mail_log import MailLog
 from provisioner.diagnosis.matching import HostDiagnosis, diagnose_log
+from provisioner.diagnosis.report import counts_of
 from provisioner.inventory.load import parse_site
 
 TEXT = """
@@ -93,3 +94,14 @@ def test_wrong_usage_is_told_before_any_host_is_asked(
 ) -> None:
     assert run(["diagnose", "/no/such/site.yaml", *options]) == 64
     assert "want:" in (told := capsys.readouterr().err) or "fix:" in told
+
+
+def test_lines_of_no_known_form_are_unknown_counted_and_escaped() -> None:
+    rows = [f"mx[{n}] \x1b[2Jerror: disk {n} on fire" for n in range(3)]
+    log = MailLog(NOON, (), ("journal",), unread=(*rows, "panic: other"))
+    host = diagnosed(log)
+    assert [(one.count, one.last) for one in host.unknown] == [(3, NOON), (1, NOON)]
+    assert counts_of([host])["unknown"] == 2
+    got = text_of(log)
+    assert r"  | mx[2] \x1b[2Jerror: disk 2 on fire" in got
+    assert got.endswith("diagnose since 24h: 2 unknown")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
 import io
 import json
+import warnings
 from pathlib import Path
 
 import pytest
@@ -53,6 +55,9 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         (["--from", "alice", "--to", "bob", "--port", "25"], "no submissions on this port"),
         (["--from", "alice", "--to", "bob", "--port", "x"], "not a valid integer"),
         (["--from", "alice", "--to", "bob", "--wait", "-1"], "--wait"),
+        (["--from", "alice", "--to", "bob", "--wait", "nan"], "--wait"),
+        (["--from", "alice", "--to", "bob", "--wait", "inf"], "--wait"),
+        (["--from", "alice", "--to", "bob", "--body", "\udcff"], "--body is not UTF-8"),
         (["--from", "alice", "--to", "bob", "--subject", "a\nb"], "--subject holds control"),
         (["--from", "alice", "--to", "bob", "--limit", "web"], "--limit names no host"),
         (["--from", "bob", "--to", "alice"], "--password-stdin"),
@@ -109,3 +114,49 @@ def test_a_host_that_cannot_be_reached_is_exit_code_4_and_a_document(
     document = json.loads(capsys.readouterr().out)
     assert (document["handover"], document["recipients"]) == (None, [])
     assert document["errors"][0]["where"].startswith("mail")
+
+
+@pytest.mark.parametrize(
+    ("options", "want"),
+    [
+        (["--from", "nobody", "--to", "alice"], 64),
+        (["--from", "alice", "--to", "bob"], 3),
+        (["--from", "bob", "--to", "alice"], 64),
+        (["--from", "x@b.example", "--to", "alice"], 4),
+        (["--from", "alice", "--to", "bob", "--password-stdin"], 4),
+        (["--from", "bob", "--to", "alice", "--password-stdin"], 4),
+    ],
+)
+def test_only_the_secret_of_who_logs_in_is_read(
+    site: str, options: list[str], want: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SEND_TEST_PASSWORD")
+    monkeypatch.setattr("sys.stdin", Typed(b"secret\n"))
+    text = SITE.replace("192.0.2.10", "192.0.2.10, ssh: {address: 127.0.0.1, port: 1}")
+    Path(site).write_text(text, encoding="utf-8")
+    assert run(["send", site, *options]) == want
+
+
+def test_standard_input_that_is_closed_is_empty(
+    site: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    text = SITE.replace("192.0.2.10", "192.0.2.10, ssh: {address: 127.0.0.1, port: 1}")
+    Path(site).write_text(text, encoding="utf-8")
+    assert run(["send", site, "--from", "bob", "--to", "alice"]) == 64
+    assert "--password-stdin" in capsys.readouterr().err
+    options = ["--from", "bob", "--to", "alice", "--password-stdin", "--body", "-"]
+    assert run(["send", site, *options]) == 4
+
+
+def test_no_password_is_asked_for_where_the_terminal_would_show_it(
+    site: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def shows(prompt: str) -> str:
+        warnings.warn("cannot control echo", getpass.GetPassWarning, stacklevel=2)
+        return prompt
+
+    monkeypatch.setattr("getpass.getpass", shows)
+    monkeypatch.setattr("sys.stdin", Typed(b"", terminal=True))
+    assert run(["send", site, "--from", "bob", "--to", "alice"]) == 64
+    assert "the terminal cannot hide what is typed; nothing was sent" in capsys.readouterr().err

@@ -43,6 +43,12 @@ def test_a_subject_cannot_add_a_header(subject: str) -> None:
     assert raised.value.exit_code == ExitCode.USAGE
 
 
+def test_a_body_that_is_no_utf8_is_wrong_usage() -> None:
+    with pytest.raises(MailprovError, match="--body is not UTF-8") as raised:
+        composed(body="a\udcffb")
+    assert raised.value.exit_code == ExitCode.USAGE
+
+
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\r"), max_size=3000))
 def test_any_body_passes_any_server_and_comes_out_as_it_went_in(body: str) -> None:
     content, _ = composed(body=body)

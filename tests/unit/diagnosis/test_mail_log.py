@@ -77,6 +77,39 @@ def test_an_answer_without_a_clock_is_an_error() -> None:
         parse_mail_log(["@source journal"], 9)
 
 
+@pytest.mark.parametrize(
+    ("journal", "text"),
+    [
+        (True, "2026-03-01T23:59:60.000000+0000 dovecot: x"),
+        (True, "2026-13-01T10:00:00.000000+0000 dovecot: x"),
+        (True, "0001-01-01T00:00:00.000000+1400 dovecot: x"),
+        (True, f"2026-03-01T10:00:00.000000+0000 dovecot[{'7' * 5000}]: x"),
+        (False, "2026-02-30T10:00:00+02:00 mx dovecot: x"),
+        (False, "Mar  1 11:59:60 mx dovecot: x"),
+        (False, "Foo  1 11:59:58 mx dovecot: x"),
+    ],
+)
+def test_an_impossible_time_or_process_costs_no_more_than_its_line(
+    text: str, *, journal: bool
+) -> None:
+    source = "journal" if journal else "/var/log/mail.log"
+    log = parse_mail_log([CLOCK, f"@source {source}", f"|{text}", "@end"], 9)
+    assert (log.lines, log.unread) == ((), (text,))
+
+
+@given(
+    st.from_regex(
+        r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:?\d\d) (mx )?a(\[\d+\])?: x"
+        r"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d mx a(\[\d+\])?: x",
+        fullmatch=True,
+    ),
+    st.sampled_from(["journal", "/var/log/mail.log"]),
+)
+def test_whatever_stands_for_a_time_is_read_or_kept_apart(text: str, source: str) -> None:
+    log = parse_mail_log([CLOCK, f"@source {source}", f"|{text}", "@end"], 9)
+    assert len(log.lines) + len(log.unread) == 1
+
+
 @given(st.text(st.characters(exclude_characters="\n\r")))
 def test_any_text_is_read_or_kept_apart(text: str) -> None:
     log = parse_mail_log([CLOCK, "@source journal", f"|{text}", "@end"], 9)

@@ -6,6 +6,8 @@ import subprocess
 import time
 from pathlib import Path
 
+import pytest
+
 from provisioner.ssh.remote.program import remote_programs
 
 LINES = (
@@ -56,3 +58,34 @@ def test_of_context_the_last_line_of_each_wording_is_told(tmp_path: Path) -> Non
 
 def test_the_newest_lines_are_told_and_one_more_than_the_limit(tmp_path: Path) -> None:
     assert read(tmp_path, limit="1") == list(LINES[-2:])
+
+
+def read_with_journalctl(folder: Path, script: str) -> subprocess.CompletedProcess[str]:
+    """Run the program where journalctl is another program."""
+    fake = folder / "journalctl"
+    fake.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    fake.chmod(0o755)
+    text = remote_programs()["log"]
+    program = text.replace("PATH=/usr/local/sbin", f"PATH={folder}:/usr/local/sbin")
+    assert program != text
+    stdin = "since\t-60\nlimit\t100\npattern\terror: \n"
+    return subprocess.run(
+        ["sh", "-c", program], input=stdin, capture_output=True, text=True, check=False
+    )
+
+
+def test_a_journal_that_cannot_be_read_is_no_empty_log(tmp_path: Path) -> None:
+    done = read_with_journalctl(tmp_path, "echo 'Failed to open files' >&2; exit 3")
+    assert (done.returncode, done.stderr) == (3, "Failed to open files\n")
+    assert "@end" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("script", "want"), [("exit 0", []), ("echo fine", []), ("echo error: x", ["|error: x"])]
+)
+def test_a_journal_without_such_lines_is_read(tmp_path: Path, script: str, want: list[str]) -> None:
+    done = read_with_journalctl(tmp_path, script)
+    answer = done.stdout.splitlines()
+    assert (done.returncode, answer[-1]) == (0, "@end")
+    assert answer[2 : 2 + len(want)] == want
+    assert [row for row in answer if row.startswith("|")] == want

@@ -48,6 +48,7 @@ def sender(text: str, login: str | None = None) -> tuple[str, str | None]:
         ("office", None, ("office@example.org", "bob@example.org")),
         ("sales", "bob", ("sales@example.org", "bob@example.org")),
         ("bob", "alice", ("bob@example.org", "alice@example.org")),
+        ("bob", "Alice", ("bob@example.org", "alice@example.org")),
         ("x@b.example", None, ("x@b.example", None)),
         ("x@b.example", "alice@example.org", ("x@b.example", "alice@example.org")),
     ],

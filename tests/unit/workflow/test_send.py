@@ -266,6 +266,11 @@ def test_nothing_is_sent_when_a_host_cannot_be_asked() -> None:
         ),
         ("alice", Refusal(Stage.LOGIN, "535 5.7.8 Error", 535), "is another one"),
         ("alice", Refusal(Stage.LOGIN, "454 4.7.0 Temporary", 454), "not about the password"),
+        (
+            "alice",
+            Refusal(Stage.DATA, "552 5.3.4 Error: message file too big", 552),
+            "70000 bytes, and submission.message_size is 64K",
+        ),
         ("alice", Refusal(Stage.CONNECT, "cannot be reached"), ""),
         ("alice", Refusal(Stage.DATA, "550 5.7.1 spam", 550), ""),
         ("alice", Refusal(Stage.DATA, "no answer in time"), "may have taken the message"),
@@ -282,3 +287,9 @@ def test_a_refusal_is_explained_where_the_site_file_knows_why(
     got = explain_refusal(SITE, one, refusal)
     assert want in got
     assert bool(want) == bool(got)
+
+
+def test_a_full_mailbox_is_not_taken_for_a_message_that_is_too_big() -> None:
+    words = "552 5.2.2 <bob@example.org>: mailbox size quota exceeded"
+    refusal = Refusal(Stage.DATA, words, 552, "bob@example.org")
+    assert explain_refusal(SITE, posting(), refusal) == ""
