@@ -94,3 +94,12 @@ def quoted(text: str, limit: int = 120) -> str:
 
 def _indented(text: str) -> str:
     return text.replace("\n", "\n        ")
+
+
+def printable(text: str, limit: int = 0) -> str:
+    """Return text with control and bidirectional characters as escapes, cut at `limit`."""
+    cut = text if not limit or len(text) <= limit else text[: limit - 1] + "…"
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape", "surrogatepass").decode("ascii")
+        for one in cut
+    )

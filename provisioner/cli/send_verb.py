@@ -20,7 +20,7 @@ from provisioner.cli.hidden_input import ask_hidden
 from provisioner.cli.options import host_options
 from provisioner.cli.outcome import error_rows
 from provisioner.cli.send_output import end_lines, failed_json, handover_lines, sending_json
-from provisioner.cli.terminal import show_diagnostics
+from provisioner.cli.terminal import is_typed_at, show_diagnostics
 from provisioner.clients.letter import Letter, compose_letter
 from provisioner.clients.submitting import submit_message
 from provisioner.diagnosis.trace import Step, Trace
@@ -229,7 +229,7 @@ def _password(user: User, secrets: Secrets, wish: Wish) -> str:
     known = secrets.cleartext(user.address)
     if known is not None:
         return known
-    if _is_terminal():
+    if is_typed_at():
         return ask_hidden(
             f"Password of {user.address}: ",
             undone="nothing was sent",
@@ -253,7 +253,7 @@ def _body(wish: Wish) -> str:
         return _BODY
     if wish.body != "-":
         return wish.body
-    if _is_terminal():
+    if is_typed_at():
         raise MailprovError(
             Diagnostic(
                 "--body - reads the text from standard input, and that is a terminal",
@@ -267,10 +267,6 @@ def _body(wish: Wish) -> str:
 def _input() -> IO[bytes]:
     """Return standard input; where it is closed Python has none, and it is empty."""
     return io.BytesIO() if sys.stdin is None else sys.stdin.buffer
-
-
-def _is_terminal() -> bool:
-    return sys.stdin is not None and sys.stdin.isatty()
 
 
 def _utf8(octets: bytes, what: str) -> str:

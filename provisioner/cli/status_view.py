@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from provisioner.cli.outcome import error_rows
 from provisioner.cli.terminal import coloured, table
+from provisioner.diagnostics import printable
 from provisioner.plan.condition import Condition, UnitCondition
 from provisioner.plan.queue import Queue, QueuedMessage
 from provisioner.workflow.status import SiteStatus
@@ -189,15 +190,6 @@ def _reason(message: QueuedMessage) -> str:
     more = len(reasons) - 1
     others = f" (and {more} other reason{'' if more == 1 else 's'})" if more else ""
     return printable(reasons[0], _LONGEST_REASON) + others
-
-
-def printable(text: str, limit: int = 0) -> str:
-    """Return text with control and bidirectional characters as escapes, cut at `limit`."""
-    cut = text if not limit or len(text) <= limit else text[: limit - 1] + "…"
-    return "".join(
-        one if one.isprintable() else one.encode("unicode_escape", "surrogatepass").decode("ascii")
-        for one in cut
-    )
 
 
 def render_age(age: timedelta) -> str:

@@ -19,6 +19,7 @@ from provisioner.diagnosis.entry import PLACEHOLDER, Condition, Entry, Severity
 from provisioner.diagnosis.mail_log import LogLine, MailLog
 from provisioner.diagnosis.terms import Terms
 from provisioner.diagnosis.trouble import looks_like_trouble, shape_of, shape_of_text
+from provisioner.diagnostics import printable
 from provisioner.model.site import Host, Site
 
 SAMPLES = 3
@@ -112,7 +113,11 @@ def diagnose_log(catalogue: Catalogue, site: Site, host: Host, log: MailLog) -> 
             *_unread(host, log),
             *(
                 UnknownLines(
-                    host.key, len(alike), alike[0].time, alike[-1].time, printable(alike[-1])
+                    host.key,
+                    len(alike),
+                    alike[0].time,
+                    alike[-1].time,
+                    printable(str(alike[-1]), _SHOWN),
                 )
                 for alike in sorted(
                     unknown.values(), key=lambda lines: lines[-1].time, reverse=True
@@ -133,7 +138,9 @@ def _unread(host: Host, log: MailLog) -> Iterator[UnknownLines]:
     for text in log.unread:
         kinds[shape_of_text(text[:_LOOKED_AT])].append(text)
     for alike in kinds.values():
-        yield UnknownLines(host.key, len(alike), log.now, log.now, printable(alike[-1]))
+        yield UnknownLines(
+            host.key, len(alike), log.now, log.now, printable(str(alike[-1]), _SHOWN)
+        )
 
 
 def _fitting(
@@ -204,7 +211,7 @@ def _diagnosis(found: _Found, host: Host, terms: Terms, index: _Index) -> Diagno
     entry, lines = found.entry, found.lines
     resolving = [index.later(one, found.matches[-1], lines[-1].time) for one in entry.resolved_by]
     # The newest show best how things are; the same words twice show nothing.
-    samples = dict.fromkeys(printable(line) for line in reversed(lines[-50:]))
+    samples = dict.fromkeys(printable(str(line), _SHOWN) for line in reversed(lines[-50:]))
     return Diagnosis(
         id=entry.id,
         title=entry.title,
@@ -240,15 +247,6 @@ def _named(name: str, values: Iterable[str | None], terms: Terms) -> str:
     words = ", ".join(terms.explain(name, value) for value in most)
     more = len(counts) - len(most)
     return f"{words} and {more} more" if more else words
-
-
-def printable(line: LogLine | str) -> str:
-    """Return a line for showing: no control, bidirectional or other hidden characters."""
-    text = str(line)
-    cut = text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
-    return "".join(
-        one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in cut
-    )
 
 
 _ORDER = {severity: number for number, severity in enumerate(Severity)}

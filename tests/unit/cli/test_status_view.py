@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from provisioner.cli.status_view import (
     condition_json,
     condition_lines,
-    printable,
     render_age,
     render_octets,
 )
+from provisioner.diagnostics import printable
 from provisioner.model.names import HostKey
 from provisioner.plan.change import Drift
 from provisioner.plan.condition import Condition, UnitCondition
