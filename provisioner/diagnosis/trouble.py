@@ -13,7 +13,7 @@ from provisioner.diagnosis.mail_log import LogLine
 # The daemons' own checkers, which the log reading program runs beside the log; see
 # provisioner/ssh/remote/checks.sh for their names. Any word of theirs is a complaint.
 CHECK = re.compile(
-    r"postfix check|postconf -[nM]|postmap -q|doveconf -n|unbound-checkconf|openssl pkey"
+    r"postfix check|postconf -[nMx]|postmap -q|doveconf -n|unbound-checkconf|openssl pkey"
 )
 
 # For grep -E on a host, on whole lines: more than the marks below, never less.

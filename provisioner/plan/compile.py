@@ -19,6 +19,7 @@ from provisioner.plan.generation import (
     Unit,
     user_files,
 )
+from provisioner.plan.listeners import listeners_of
 from provisioner.platforms.record import Daemon, Platform
 from provisioner.probes.services import services_of
 from provisioner.render.artifact import Artifact, Plane
@@ -62,6 +63,7 @@ def compile_generation(
         mail_root=_mail_root(site) if stores else None,
         notices=tuple(_notices(site)),
         ports=tuple(sorted({service.port for service in services_of(site, host)})),
+        listeners=tuple(listeners_of(site, host, platform)),
         user_files=user_files(one.path for one in artifacts if one.plane is Plane.DIRECTORY),
     )
 

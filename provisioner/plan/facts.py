@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from provisioner.model.names import MailAddress
 from provisioner.model.secrets import KnownCredential
+from provisioner.plan.listening import HeldSocket
 from provisioner.plan.status_facts import StatusFacts
 from provisioner.render.artifact import Plane
 
@@ -125,7 +126,8 @@ class Facts:
     """The second flight.
 
     left_contents: what the last transaction wrote, for files that are something else now;
-    where it is known, no secret, and not what the site wants again.
+    where it is known, no secret, and not what the site wants again. listening: who holds
+    the ports that the generation wants.
     """
 
     introduction: Introduction
@@ -135,6 +137,7 @@ class Facts:
     accounts: Mapping[str, AccountState] = field(default_factory=dict)
     groups: Mapping[str, int] = field(default_factory=dict)
     units: Mapping[str, UnitState] = field(default_factory=dict)
+    listening: tuple[HeldSocket, ...] = ()
     recipes: frozenset[str] = frozenset()
     fingerprint: str | None = None
     checks: tuple[CheckRun, ...] = ()

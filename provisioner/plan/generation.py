@@ -16,6 +16,7 @@ from typing import Literal
 
 from provisioner.model.names import HostKey
 from provisioner.model.secrets import PasswordHash
+from provisioner.model.site import IPAddress
 from provisioner.platforms.record import Daemon, Platform
 from provisioner.render.artifact import Artifact, Plane
 
@@ -90,6 +91,19 @@ class Unit:
     running: str
 
 
+@dataclass(frozen=True)
+class Listener:
+    """A port that a daemon opens, on these addresses; an unspecified one stands for all.
+
+    transport: `tcp` or `udp`.
+    """
+
+    daemon: Daemon
+    transport: str
+    port: int
+    addresses: tuple[IPAddress, ...]
+
+
 AS_FOUND = "0"
 """The id of the generation that is the host as mailprov found it."""
 
@@ -99,8 +113,9 @@ class Generation:
     """Packages, accounts, files, host-made secrets and services of one host.
 
     mail_root: the folder below which mailboxes lie, None where there are none.
-    ports: where the host's services are to be reached. user_files: the directory's files
-    that daemons read, which have to be of the kind that the configuration names.
+    ports: where the host's services are to be reached. listeners: what its daemons open, as
+    far as that is known; a recalled generation does not tell. user_files: the directory's
+    files that daemons read, which have to be of the kind that the configuration names.
     as_found: nothing of mailprov's; what was there before is put back.
     """
 
@@ -117,6 +132,7 @@ class Generation:
     mail_root: str | None = None
     notices: tuple[str, ...] = ()
     ports: tuple[int, ...] = ()
+    listeners: tuple[Listener, ...] = ()
     user_files: tuple[str, ...] = ()
     as_found: bool = False
 

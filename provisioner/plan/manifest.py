@@ -46,6 +46,8 @@ def _resource_rows(generation: Generation, introduction: Introduction) -> Iterat
         yield ("unit", unit.name)
         if unit.running != unit.name:
             yield ("unit", unit.running)
+    for transport, port in sorted({(one.transport, one.port) for one in generation.listeners}):
+        yield ("port", transport, f"{port:04X}")
     for recipe in generation.recipes:
         yield ("recipe", recipe.kind, recipe.path, recipe.subject)
         yield ("file", recipe.path, "-", "1", "-")

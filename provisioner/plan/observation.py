@@ -26,6 +26,7 @@ from provisioner.plan.facts import (
     Pending,
     UnitState,
 )
+from provisioner.plan.listening import parse_listening
 from provisioner.plan.status_facts import parse_status
 from provisioner.render.artifact import Plane
 
@@ -71,6 +72,7 @@ def parse_facts(introduction: Introduction, lines: Iterable[str]) -> Facts:
         accounts=_account_states(single.get("accounts", []), single.get("shadow", [])),
         groups={row.split(":")[0]: int(row.split(":")[2]) for row in single.get("groups", [])},
         units=parse_units(single.get("units", [])),
+        listening=parse_listening(single),
         recipes=frozenset(single.get("recipes", [])),
         fingerprint=_fingerprint(single.get("certificate", [])),
         checks=tuple(

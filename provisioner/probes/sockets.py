@@ -48,11 +48,12 @@ def parse_sockets(tables: Mapping[str, str]) -> frozenset[ListeningSocket]:
         socket
         for name, text in tables.items()
         for line in text.splitlines()
-        if (socket := _parse_row(name.removesuffix("6"), line.split())) is not None
+        if (socket := parse_socket(name.removesuffix("6"), line.split())) is not None
     )
 
 
-def _parse_row(transport: str, fields: list[str]) -> ListeningSocket | None:
+def parse_socket(transport: str, fields: list[str]) -> ListeningSocket | None:
+    """Return what listens by the fields of a row, None for a row that is no such socket's."""
     try:
         number, local, _, state = fields[:4]
         if not number.endswith(":"):

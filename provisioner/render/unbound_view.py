@@ -123,7 +123,7 @@ def _view(site: Site, host: Host, platform: Platform, includes: tuple[str, ...])
         anchor=habits.anchor,
         ca_bundle=platform.ca_bundle,
         includes=includes,
-        interfaces=_interfaces(host),
+        interfaces=unbound_interfaces(host),
         access=tuple(_access(site)),
         open_reason=site.allow_insecure.get(Allowance.OPEN_RESOLVER, ""),
         insecure=tuple(_absolute(zone) for zone in site.dns.insecure),
@@ -136,7 +136,8 @@ def _view(site: Site, host: Host, platform: Platform, includes: tuple[str, ...])
     )
 
 
-def _interfaces(host: Host) -> tuple[str, ...]:
+def unbound_interfaces(host: Host) -> tuple[str, ...]:
+    """Return the addresses that Unbound listens on: loopback and the host's own."""
     loopback = ["127.0.0.1"]
     # A host without IPv6 has no ::1, and Unbound does not start if it cannot bind.
     if any(address.version == 6 for address in host.addresses):  # noqa: PLR2004 IP version

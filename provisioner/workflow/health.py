@@ -22,6 +22,7 @@ from provisioner.probes.finding import Finding, Status
 from provisioner.probes.question import Question
 from provisioner.probes.roundtrip import RoundTripQuestion
 from provisioner.workflow.asking import OpenAsker
+from provisioner.workflow.complaints import read_complaints
 from provisioner.workflow.ports import Transport
 from provisioner.workflow.probing import (
     Choose,
@@ -75,7 +76,8 @@ def _judge(run: Run, host: Host, observed: Observed, open_asker: OpenAsker, choo
         if finding.status is Status.FAILED and not finding.id.startswith("mail.cleaned")
     ]
     if failed:
-        raise MailprovError([_diagnostic(finding) for finding in failed])
+        said = read_complaints(run, host, observed.transport)
+        raise MailprovError([*(_diagnostic(finding) for finding in failed), *said])
 
 
 def vital(question: Question[Any]) -> Question[Any] | None:

@@ -14,12 +14,14 @@ from provisioner.workflow.run import Run
 
 READ_SECONDS = 120.0
 LINE_LIMIT = 50_000
+SINCE_PENDING = "pending"
+"""Since the host began what is pending there."""
 
 
 def read_mail_log(  # noqa: PLR0913 what to read, by name
     run: Run,
     transport: Transport,
-    since: datetime | float,
+    since: datetime | float | str,
     *,
     pattern: str = "",
     context: str = "",
@@ -27,7 +29,7 @@ def read_mail_log(  # noqa: PLR0913 what to read, by name
 ) -> MailLog:
     """Return what a host's mail daemons said since a moment.
 
-    since: by the host's own clock, or a number of seconds before now. pattern: an
+    since: by the host's own clock, or a number of seconds before now, or SINCE_PENDING. pattern: an
     extended regular expression (grep(1)) that a line has to match; it is not on any
     command line. context: another one, for lines of which the last of each kind comes as
     well. checks: daemons whose own checkers run beside. Raises MailprovError.
@@ -52,13 +54,13 @@ def read_mail_log(  # noqa: PLR0913 what to read, by name
 
 
 def request_rows(
-    since: datetime | float,
+    since: datetime | float | str,
     pattern: str = "",
     context: str = "",
     checks: Sequence[Daemon] = (),
 ) -> bytes:
     """Return what the reading program wants to know on its standard input; as `read_mail_log`."""
-    moment = f"{since.timestamp():.6f}" if isinstance(since, datetime) else f"-{int(since)}"
+    moment = since if isinstance(since, str) else _moment(since)
     platforms = known_platforms()
     daemons = [daemon for platform in platforms for daemon in platform.daemons.values()]
     units = {unit for daemon in daemons for unit in (daemon.unit, daemon.running_unit)}
@@ -71,3 +73,7 @@ def request_rows(
     rows += [("unit", unit) for unit in sorted(units)]
     rows += [("file", path) for path in sorted({platform.mail_log for platform in platforms})]
     return "".join("\t".join(row) + "\n" for row in rows).encode()
+
+
+def _moment(since: datetime | float) -> str:
+    return f"{since.timestamp():.6f}" if isinstance(since, datetime) else f"-{int(since)}"

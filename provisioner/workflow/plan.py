@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -11,6 +12,7 @@ from provisioner.model.site import Host
 from provisioner.plan.change import Drift, Plan
 from provisioner.plan.diff import diff_generation
 from provisioner.plan.facts import Pending
+from provisioner.plan.port_conflicts import PortConflict, conflict_diagnostic, find_conflicts
 from provisioner.workflow.ports import Transport
 from provisioner.workflow.run import Run
 
@@ -42,21 +44,31 @@ def plan_host(
     """Observe one host and return its plan.
 
     settle: first have the host settle what a transaction that broke off left pending.
-    Raises MailprovError, for drift (refused) if so decided.
+    Raises MailprovError (refused) for a port that somebody else holds, and for drift if so
+    decided.
     """
     generation, facts = run.observe(host, transport)
     if facts.introduction.pending and settle:
         settle_pending(run, host, transport, facts.introduction.pending)
         generation, facts = run.observe(host, transport)
     plan = diff_generation(generation, facts, keep_drift=drift is DriftDecision.KEEP)
-    refuse_undecided(host, plan, drift)
+    refuse_undecided(host, plan, drift, find_conflicts(plan, facts))
     return plan
 
 
-def refuse_undecided(host: Host, plan: Plan, drift: DriftDecision) -> None:
-    """Raise MailprovError (refused) where a plan would undo edits and nobody said so."""
-    if plan.drift and drift is DriftDecision.REFUSE:
-        raise MailprovError([_undecided(host, each) for each in plan.drift], ExitCode.REFUSED)
+def refuse_undecided(
+    host: Host, plan: Plan, drift: DriftDecision, conflicts: Sequence[PortConflict] = ()
+) -> None:
+    """Raise MailprovError (refused) with all that somebody has to decide first.
+
+    That is edits which the plan would undo although nobody said so, and ports that are taken.
+    """
+    edits = plan.drift if drift is DriftDecision.REFUSE else ()
+    refusals = [_undecided(host, each) for each in edits]
+    if conflicts:
+        refusals.append(conflict_diagnostic(plan, conflicts))
+    if refusals:
+        raise MailprovError(refusals, ExitCode.REFUSED)
 
 
 def settle_pending(run: Run, host: Host, transport: Transport, pending: Pending) -> None:

@@ -30,7 +30,7 @@ from provisioner.workflow.run import Run
 CHECKS: Mapping[Daemon, tuple[str, ...]] = {
     "unbound": ("unbound-checkconf",),
     "dovecot": ("doveconf -n",),
-    "postfix": ("postfix check", "postconf -n", "postconf -M", "postmap -q"),
+    "postfix": ("postfix check", "postconf -n", "postconf -M", "postmap -q", "postconf -x"),
 }
 
 

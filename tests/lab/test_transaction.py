@@ -84,13 +84,14 @@ def test_a_configuration_that_passes_every_check_and_breaks_mail_is_taken_back(
     beginner: DeployedSite,
 ) -> None:
     host = beginner.host("mail")
-    # The connection is taken, and no banner ever comes.
-    broken = "postfix: {main: {smtpd_tls_auth_only: maybe}}\n"
+    # A word that is no restriction: no check knows it, and every recipient gets a 451.
+    broken = "postfix: {main: {smtpd_client_restrictions: rejekt}}\n"
     changed = beginner.edited("changed.yaml", ("domain:", f"{broken}domain:"))
     done = beginner.mailprov("apply", site=changed)
     assert done.returncode == 1
     assert "returned" in done.stdout
     assert "the new configuration does not work" in done.stderr
+    assert 'unknown smtpd restriction: "rejekt"' in done.stderr
     assert "Traceback" not in done.stderr
     assert last_outcome(host).startswith("returned: the new configuration does not work")
     assert_returned(beginner, host)

@@ -402,7 +402,7 @@ FAULTS = (
     ),
     Fault(
         "a word that is no value",
-        ("config.bad-value", "postfix.process-died"),
+        ("config.bad-value", "config.breaks-mail", "postfix.process-died"),
         "smtpd_tls_auth_only",
         breaks=main_cf("smtpd_tls_auth_only = maybe")["breaks"],
         provokes=greet(25),

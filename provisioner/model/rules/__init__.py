@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from provisioner.model.problems import SiteProblem
 from provisioner.model.reading import Reading
-from provisioner.model.rules import dns, hosts, people, safety
+from provisioner.model.rules import dns, hatches, hosts, people, safety
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ RULES = (
     _rule(safety.judge_cleartext_login, "submission", "imap", "pop3", "allow_insecure"),
     _rule(safety.judge_ports, "submission", "imap", "pop3"),
     _rule(safety.judge_hashes, "users", "allow_insecure"),
+    _rule(hatches.judge_unbound_options, "unbound"),
 )
 
 

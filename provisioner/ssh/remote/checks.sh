@@ -26,7 +26,7 @@ run_check() {
 
 # Every map that main.cf or master.cf names by its path is opened as the daemons will.
 check_maps() {
-    { postconf -n; postconf -P; } 2>/dev/null | grep -oE '[a-z]+:/[^ ,]*' | sort -u |
+    { postconf -nx; postconf -Px; } 2>/dev/null | grep -oE '[a-z]+:/[^ ,]*' | sort -u |
         while IFS= read -r map; do
             case $map in
                 texthash:* | hash:* | btree:* | lmdb:* | cdb:* | regexp:* | pcre:* | cidr:*)
@@ -34,6 +34,23 @@ check_maps() {
                     ;;
             esac
         done
+    return 0
+}
+
+# With -x the files that a value names (`<PATH>`) are opened, as at a start; a running Dovecot
+# that cannot open them stays with its old configuration and only logs it. What is read is a
+# key, too, and goes nowhere.
+check_dovecot() {
+    doveconf -n -x >/dev/null || return
+    version=$(doveconf -h ssl_min_protocol 2>/dev/null)
+    case $version in
+        '' | ANY | LATEST | SSLv3 | TLSv1 | TLSv1.[0-3]) ;;
+        *) echo "ssl_min_protocol: no such version of TLS: $version" >&2 ;;
+    esac
+    ciphers=$(doveconf -h ssl_cipher_list 2>/dev/null)
+    if [ -n "$ciphers" ] && have openssl && ! openssl ciphers "$ciphers" >/dev/null 2>&1; then
+        echo "ssl_cipher_list: no cipher of OpenSSL's: $ciphers" >&2
+    fi
     return 0
 }
 
@@ -56,8 +73,9 @@ check_daemons() {
                 run_check "postconf -n" postconf -n
                 run_check "postconf -M" postconf -M
                 run_check "postmap -q" check_maps
+                run_check "postconf -x" check_values
                 ;;
-            dovecot) run_check "doveconf -n" doveconf -n ;;
+            dovecot) run_check "doveconf -n" check_dovecot ;;
             unbound) run_check "unbound-checkconf" unbound-checkconf ;;
             certificate) run_check "openssl pkey" check_certificate /etc/mailprov/tls/site.pem ;;
         esac

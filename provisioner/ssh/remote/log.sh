@@ -2,11 +2,11 @@
 # Read the mail log: what Postfix, Dovecot and Unbound said, and what systemd said of
 # them. Nothing is written, no lock is taken.
 #
-# Standard input brings rows: `since` (seconds since 1970, or negative: seconds ago),
-# `limit` (lines at most, the newest count), `pattern` (an extended regular expression
-# that lines have to match; without one, all), `context` (another one: of further lines
-# that match it in the same words, the last), `unit` and `file` (where to look), `check`
-# (a daemon whose own checkers are to be run as well).
+# Standard input brings rows: `since` (seconds since 1970, negative: seconds ago,
+# `pending`: since what is pending was begun), `limit` (lines at most, the newest count),
+# `pattern` (an extended regular expression that lines have to match; without one, all),
+# `context` (another one: of further lines that match it in the same words, the last), `unit`
+# and `file` (where to look), `check` (a daemon whose own checkers are to be run as well).
 #
 # The journal has it all where a syslog daemon reads from it. Where Postfix writes a file
 # of its own (maillog_file), or the journal forgot what the syslog daemon's files still
@@ -64,7 +64,10 @@ limit=$(one limit)
 pattern=$(one pattern)
 context=$(one context)
 units=$(printf '%s\n' "$manifest" | rows unit)
-case $since in -*) since=$(($(date +%s) + since)) ;; esac
+case $since in
+    -*) since=$(($(date +%s) + since)) ;;
+    pending) since=$(stat -c %Y "$state/pending/about" 2>/dev/null || date +%s) ;;
+esac
 
 section now "$(date +%s)" "$(date +%z)"
 section source journal

@@ -1,8 +1,8 @@
 # shellcheck shell=sh
 # Observe: two flights, no lock, nothing written. The first introduces the host. Then
 # standard input brings rows that name what to look at (package, file, account, group,
-# unit, recipe, certificate, check, sockets, secret, status), and the second flight
-# answers them.
+# unit, port, recipe, certificate, check, sockets, secret, status), and the second
+# flight answers them.
 
 introduce() {
     section platform
@@ -97,11 +97,14 @@ observe_accounts() {
 }
 
 observe_units() {
+    units_shown=
     # shellcheck disable=SC2046
     set -- $(printf '%s\n' "$manifest" | rows unit)
     [ $# -gt 0 ] || return 0
     section units
-    systemctl show -p Id -p LoadState -p ActiveState -p SubState -p UnitFileState -p NRestarts -p Result "$@"
+    units_shown=$(systemctl show -p Id -p LoadState -p ActiveState -p SubState -p UnitFileState \
+        -p NRestarts -p Result -p ControlGroup "$@")
+    printf '%s\n' "$units_shown"
 }
 
 # A recipe is fulfilled when what it makes is there, belongs to its subject and will
@@ -200,6 +203,7 @@ observe_packages
 observe_files
 observe_accounts
 observe_units
+observe_ports
 observe_recipes
 observe_service
 observe_status

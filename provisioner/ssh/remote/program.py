@@ -21,10 +21,10 @@ def remote_programs() -> Mapping[str, str]:
     way back. `recover` is what a transaction leaves on the host.
     """
     prelude = _text("prelude")
-    checks = prelude + _text("checks")
+    checks = _joined("prelude", "checks", "postfix_values")
     recover = _joined("prelude", *PENDING, "recover")
     return {
-        "observe": checks + _joined("pending", "observe"),
+        "observe": checks + _joined("pending", "listening", "observe"),
         "recover": recover,
         "settle": _joined("prelude", *PENDING, "directory", "settle"),
         "packages": _joined("prelude", "found", "packages"),

@@ -1,5 +1,6 @@
 """The rules between the keys of a site file: each broken one is told at its place."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -610,3 +611,40 @@ def test_a_zone_is_asked_over_tls_of_all_servers_or_of_none(refused: Refused) ->
     forward = 'dns: {forward: {".": [192.0.2.9, {address: 192.0.2.8, tls_name: dns.example}]}}\n'
     (got,) = refused(_site("  mail: {address: 192.0.2.2}\n", forward))
     assert got.endswith("a zone with servers asked over TLS and servers asked in the clear")
+
+
+@pytest.mark.parametrize(
+    ("options", "want"),
+    [
+        (
+            "access-control: [10.0.0.0/8 allow, 10.0.0.5/24 refuse]",
+            "unbound.server.access-control.1: a network with host bits",
+        ),
+        ("domain-insecure: bücher.example", "unbound.server.domain-insecure: a name in letters"),
+        (
+            "local-data: '\"mäil.example.org. A 192.0.2.1\"'",
+            "unbound.server.local-data: a name in letters that are not ASCII",
+        ),
+    ],
+)
+def test_what_unbounds_checker_lets_through_is_refused(
+    refused: Refused, options: str, want: str
+) -> None:
+    hatch = f"unbound: {{server: {{{options}}}}}\n"
+    (got,) = refused(_site("  mail: {address: 192.0.2.2}\n", hatch))
+    assert re.match(r"5:\d+: ", got)
+    assert want in got
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "access-control: [10.0.0.0/24 allow, '2001:db8::/32 allow', 10.0.0.5 allow, nonsense]",
+        "local-data: '\"example.org. TXT grüße\"'",
+        "domain-insecure: xn--bcher-kva.example",
+        "identity: größer",
+    ],
+)
+def test_what_unbound_may_be_told_stays(loaded: Loaded, options: str) -> None:
+    hatch = f"unbound: {{server: {{{options}}}}}\n"
+    assert loaded(_site("  mail: {address: 192.0.2.2}\n", hatch)).site.unbound["server"]

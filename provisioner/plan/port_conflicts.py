@@ -1,0 +1,169 @@
+"""A port that somebody else holds: found before anything is changed, told with its owner.
+
+A daemon that cannot open one of its ports does not start, and Dovecot and Unbound then
+serve none of the others either. Judged is what the plan is about to start, restart or
+reload; a daemon that stays as it is keeps its ports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from provisioner.diagnostics import Diagnostic, printable
+from provisioner.model.ports import DNS_PORT
+from provisioner.model.site import IPAddress
+from provisioner.plan.change import Action, Plan
+from provisioner.plan.facts import Facts
+from provisioner.plan.generation import Generation, Listener, Unit
+from provisioner.plan.listening import HeldSocket, Holder
+from provisioner.platforms.record import Daemon
+
+_OPENS_PORTS = frozenset({Action.START, Action.RESTART, Action.RELOAD})
+# What the process is called that listens, proc_pid_comm(5).
+_PROCESSES: dict[Daemon, str] = {"postfix": "master", "dovecot": "dovecot", "unbound": "unbound"}
+
+
+@dataclass(frozen=True)
+class PortConflict:
+    """A socket that keeps a daemon from opening a port."""
+
+    listener: Listener
+    held: HeldSocket
+
+
+def find_conflicts(plan: Plan, facts: Facts) -> tuple[PortConflict, ...]:
+    """Return what keeps the daemons that the plan starts, restarts or reloads from their ports."""
+    generation = plan.generation
+    opening = {
+        unit.daemon: unit
+        for unit in generation.units
+        if any(
+            change.kind == "unit" and change.name == unit.name and change.action in _OPENS_PORTS
+            for change in plan.changes
+        )
+    }
+    own = _own_units(generation, facts)
+    return tuple(
+        PortConflict(listener, held)
+        for listener in generation.listeners
+        if listener.daemon in opening
+        for held in _on_port(listener, facts.listening)
+        if not _is_own(held, opening[listener.daemon], own, facts)
+        and _collide(listener, held, facts.listening)
+    )
+
+
+def _own_units(generation: Generation, facts: Facts) -> frozenset[str]:
+    names = {name for unit in generation.units for name in (unit.name, unit.running)}
+    return frozenset(names | facts.introduction.managed_units)
+
+
+def _on_port(listener: Listener, listening: Iterable[HeldSocket]) -> Iterator[HeldSocket]:
+    for held in listening:
+        if (held.socket.transport, held.socket.port) == (listener.transport, listener.port):
+            yield held
+
+
+def _is_own(held: HeldSocket, unit: Unit, own: frozenset[str], facts: Facts) -> bool:
+    """Tell whether a managed daemon has the socket, or systemd has it for one."""
+    holder = held.holder
+    if held.own or holder is None:
+        return held.own
+    if holder.unit in own or own.intersection(holder.triggers):
+        return True
+    # Started by hand it is in the unit's place, as long as systemd thinks that the unit is up.
+    running = facts.units.get(unit.running)
+    by_hand = not holder.unit.endswith((".service", ".socket"))
+    up = running is not None and running.active == "active"
+    return by_hand and up and holder.name == _PROCESSES[unit.daemon]
+
+
+def _collide(listener: Listener, held: HeldSocket, listening: Iterable[HeldSocket]) -> bool:
+    address = held.socket.address
+    if address.version == 6 and address.ipv4_mapped:  # noqa: PLR2004 IP version
+        address = address.ipv4_mapped
+    # The tables do not tell whether an IPv6 socket takes IPv4 too (ipv6(7), IPV6_V6ONLY).
+    # It does by default, and cannot where anything has the port in IPv4 for itself.
+    both = not any(one.socket.address.version == 4 for one in _on_port(listener, listening))  # noqa: PLR2004 IP version
+    return any(_overlap(wanted, address, both=both) for wanted in listener.addresses)
+
+
+def _overlap(wanted: IPAddress, held: IPAddress, *, both: bool) -> bool:
+    if wanted.version != held.version:
+        return both and held.is_unspecified and held.version > wanted.version
+    return wanted == held or wanted.is_unspecified or held.is_unspecified
+
+
+def conflict_diagnostic(plan: Plan, conflicts: Iterable[PortConflict]) -> Diagnostic:
+    """Return the one diagnostic that names a host's conflicts, each with its owner."""
+    found = tuple(conflicts)
+    ports: dict[tuple[str, Daemon, Holder | None], dict[str, None]] = {}
+    for one in found:
+        held = one.held
+        port = f"{one.listener.port}/{one.listener.transport}"
+        key = (port, one.listener.daemon, held.holder)
+        ports.setdefault(key, {})[str(held.socket.address)] = None
+    lines = [
+        f"{port} on {', '.join(addresses)}, wanted by {daemon.capitalize()}: {_in_words(holder)}"
+        for (port, daemon, holder), addresses in ports.items()
+    ]
+    return Diagnostic(
+        summary="ports that the site needs on this host are taken; nothing was changed",
+        where=str(plan.generation.host),
+        got="\n".join(lines),
+        want="each of them free, or held by the daemon that mailprov runs there",
+        fix=_fix(plan, found),
+    )
+
+
+def _in_words(holder: Holder | None) -> str:
+    if holder is None:
+        return "the kernel, or a process of another container"
+    where = f", {holder.unit}" if holder.unit else ""
+    package = f", package {holder.package}" if holder.package else ""
+    return f"{printable(holder.name)} (process {holder.pid}{where}{package})"
+
+
+def _fix(plan: Plan, conflicts: Iterable[PortConflict]) -> str:
+    commands: dict[str, None] = {}
+    packages: dict[str, None] = {}
+    resolver = False
+    for one in conflicts:
+        commands[_command(one)] = None
+        # Stopped they would still be in the way of Postfix's package.
+        packages |= dict.fromkeys(one.held.holder.displaced if one.held.holder else ())
+        resolver = resolver or one.listener.port == DNS_PORT
+    if packages:
+        commands[f"apt-get remove {' '.join(packages)}"] = None
+    text = f"on {plan.generation.host}: `{' && '.join(commands)}`; then apply again"
+    if resolver:
+        text += ". If it is the resolver that /etc/resolv.conf names, name another one there first"
+    return text
+
+
+def _command(conflict: PortConflict) -> str:
+    """Return what sets the port free; run as root."""
+    holder = conflict.held.holder
+    if holder is None:
+        return f"ss -lnp 'sport = :{conflict.listener.port}'"
+    if holder.name == "docker-proxy":
+        return f"docker stop $(docker ps -q --filter publish={conflict.listener.port})"
+    if not _is_stoppable(holder):
+        return f"kill {holder.pid}"
+    # A socket unit would start its service again, and the service outlives its socket unit.
+    # In this order: systemd forgets a transient service together with its socket unit.
+    names = " ".join(one.removesuffix(".service") for one in (*holder.triggers, holder.unit))
+    if holder.enabled == "transient":
+        return f"systemctl stop {names}"
+    stop = f"systemctl disable --now {names}"
+    if holder.enabled == "generated":
+        # Of an init script, which --now does not stop.
+        stop = f"systemctl stop {names} && systemctl disable {names}"
+    return stop
+
+
+def _is_stoppable(holder: Holder) -> bool:
+    """Tell whether stopping its unit ends the process: a login's does more, a dead one nothing."""
+    service = holder.unit.endswith((".service", ".socket")) and not holder.unit.startswith("user@")
+    return service and holder.active not in {"inactive", "failed"}

@@ -1,0 +1,132 @@
+# shellcheck shell=sh
+# Who listens on the ports that the generation wants, so that a port already taken is
+# named with its owner before anything is changed. The manifest's rows `port` name transport
+# and port, the port in four hexadecimal digits as in the kernel's tables (proc_pid_net(5)).
+#
+# Every plan runs this, so the usual case costs a few programs: nobody listens, or the
+# host's own daemons do. Only for a socket that is none of theirs is all of /proc searched.
+
+observe_ports() {
+    wanted=$(printf '%s\n' "$manifest" | rows port)
+    [ -n "$wanted" ] || return 0
+    listening=$(listening_on "$wanted")
+    [ -n "$listening" ] || return 0
+    section listening
+    printf '%s\n' "$listening"
+    # shellcheck disable=SC2046
+    # Inodes and paths below /proc have no white space.
+    own=$(holders "$(printf '%s\n' "$listening" | awk '{ print $11 }')" $(own_processes))
+    section own
+    printf '%s\n' "$own" | cut -f 1
+    strange=$(printf '%s\n%s\n' "$own" "$listening" | awk '
+        NF == 2 { own[$1] = 1 }
+        NF > 2 && !($11 in own) { print $11 }')
+    [ -z "$strange" ] || name_strangers "$strange"
+}
+
+# listening_on ROWS: the lines of the kernel's tables that take connections or datagrams
+# there, each headed by the table's name. Sockets that listen come first in the tables of
+# TCP; the connections behind them, which may be many, are not read.
+listening_on() {
+    wanted_rows=$1
+    set --
+    for table in tcp tcp6 udp udp6; do
+        [ ! -r "/proc/net/$table" ] || set -- "$@" "/proc/net/$table"
+    done
+    printf '%s\n' "$wanted_rows" | awk '
+        NR == FNR { wanted[$1, $2] = 1; next }
+        FNR == 1 {
+            table = FILENAME
+            sub(/.*\//, "", table)
+            transport = substr(table, 1, 3)
+            next
+        }
+        transport == "tcp" && $4 != "0A" { nextfile }
+        (transport == "tcp" || $4 == "07") && (transport, substr($2, length($2) - 3)) in wanted {
+            print table "\t" $0
+        }' - "$@"
+}
+
+# Where the first processes of each unit that mailprov manages here have their files open: a
+# daemon's master, which holds what it listens on, is the oldest.
+own_processes() {
+    printf '%s\n' "$units_shown" | sed -n 's/^ControlGroup=\(..*\)$/\1/p' | while IFS= read -r group; do
+        for root in /sys/fs/cgroup /sys/fs/cgroup/systemd; do
+            [ -r "$root$group/cgroup.procs" ] || continue
+            count=0
+            while [ "$count" -lt 4 ] && read -r process; do
+                printf '/proc/%s/fd\n' "$process"
+                count=$((count + 1))
+            done <"$root$group/cgroup.procs"
+            break
+        done
+    done
+}
+
+# holders INODES /proc/PID/fd...: for each socket the first of these processes that has it
+# open, as rows of inode and process.
+holders() {
+    sockets=$1
+    shift
+    [ $# -gt 0 ] || return 0
+    # A second operand has ls head each folder with its name, however few there are.
+    ls -lnU -- "$@" /dev/null 2>/dev/null | awk -v sockets="$(printf '%s' "$sockets" | tr '\n' ' ')" '
+        BEGIN {
+            count = split(sockets, list, " ")
+            for (i = 1; i <= count; i++) open["socket:[" list[i] "]"] = list[i]
+        }
+        /^\/proc\// { split($0, part, "/"); next }
+        $NF in open { print open[$NF] "\t" part[3]; delete open[$NF] }'
+}
+
+# name_strangers INODES: rows of inode, process, its unit, its name, and on Debian the
+# package that its program is from; then what systemd knows of these units, and of sockets,
+# which it may hold itself for a service that does not run yet.
+name_strangers() {
+    section holders
+    strangers=$(holders "$1" /proc/[0-9]*/fd | sort -k 2 | {
+        known=
+        while IFS="$tab" read -r inode process; do
+            if [ "$process" != "$known" ]; then
+                known=$process
+                unit=$(unit_of "$process")
+                name=$(tr -c '[:print:]' '?' <"/proc/$process/comm")
+                package=$(package_of "$process")
+            fi
+            printf '%s\t%s\t%s\t%s\t%s\n' "$inode" "$process" "$unit" "${name%\?}" "$package"
+        done 2>/dev/null
+    })
+    printf '%s\n' "$strangers"
+    section displaced
+    displaced_by_postfix "$(printf '%s\n' "$strangers" | cut -f 5 | sort -u)"
+    section owners
+    # shellcheck disable=SC2046
+    # Unit names have no white space.
+    systemctl show -p Id -p ActiveState -p UnitFileState -p Listen -p Triggers -- \
+        $(printf '%s\n' "$strangers" | cut -f 3 | sort -u) '*.socket' 2>/dev/null
+}
+
+# unit_of PID: the unit whose control group it is in, nothing outside of any.
+unit_of() {
+    awk '/^0::|name=systemd:/ {
+        count = split($0, part, "/")
+        for (i = 2; i <= count; i++) if (part[i] ~ /\.(service|scope|socket|mount|swap)$/) { print part[i]; exit }
+    }' "/proc/$1/cgroup" 2>/dev/null
+}
+
+package_of() {
+    have dpkg-query || return 0
+    program=$(readlink "/proc/$1/exe") || return 0
+    dpkg-query -S "$program" 2>/dev/null | sed -n '1s/:.*//p'
+}
+
+# displaced_by_postfix PACKAGES: rows of a package and what has to go with it. Debian's mail
+# servers exclude each other, and packages.sh removes nothing to make room; apt itself says,
+# without doing it, what installing Postfix would remove.
+displaced_by_postfix() {
+    have apt-get && printf '%s\n' "$manifest" | rows package | grep -qx postfix || return 0
+    for package in $1; do
+        dpkg-query -W -f '${Provides}\n' "$package" 2>/dev/null | grep -q mail-transport-agent || continue
+        apt-get -s -q install postfix 2>/dev/null </dev/null | sed -n "s/^Remv \([^ ]*\).*/$package$tab\1/p"
+    done
+}

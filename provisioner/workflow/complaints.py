@@ -1,0 +1,49 @@
+"""What the daemons said of a configuration that did not prove itself.
+
+A probe sees that mail does not go; why is in the host's log, from the moment on in which
+what is pending was begun.
+"""
+
+from __future__ import annotations
+
+from provisioner.diagnosis.mail_log import MailLog
+from provisioner.diagnosis.trouble import TROUBLE_SELECTION, looks_like_trouble, shape_of
+from provisioner.diagnostics import Diagnostic, MailprovError, printable
+from provisioner.model.site import Host
+from provisioner.workflow.mail_log import SINCE_PENDING, read_mail_log
+from provisioner.workflow.ports import Transport
+from provisioner.workflow.run import Run
+
+_SHOWN = 6
+_WIDTH = 300
+
+
+def read_complaints(run: Run, host: Host, transport: Transport) -> tuple[Diagnostic, ...]:
+    """Return one diagnostic with the host's log lines of trouble, none if there are none.
+
+    Raises nothing: a log that cannot be read leaves what the probes found as it is.
+    """
+    try:
+        log = read_mail_log(run, transport, SINCE_PENDING, pattern=TROUBLE_SELECTION)
+    except MailprovError:
+        return ()
+    lines = complaints_in(log)
+    if not lines:
+        return ()
+    return (
+        Diagnostic(
+            summary="what the daemons logged of the new configuration",
+            where=str(host.key),
+            got="\n".join(lines),
+            fix="correct in the site file what these lines name, then apply again",
+        ),
+    )
+
+
+def complaints_in(log: MailLog) -> tuple[str, ...]:
+    """Return the first line of each kind that looks like trouble, a few at most."""
+    first: dict[str, str] = {}
+    for line in log.lines:
+        if looks_like_trouble(line) and "SIGHUP received" not in line.text:
+            first.setdefault(shape_of(line), printable(f"{line.program}: {line.text}", _WIDTH))
+    return tuple(first.values())[:_SHOWN]
