@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from provisioner.cli.change_options import change_options, drift_decision
-from provisioner.cli.composition import open_run
+from provisioner.cli.composition import open_asker, open_run
 from provisioner.cli.options import host_options
 from provisioner.cli.outcome import (
     anything_changed,
@@ -20,7 +20,6 @@ from provisioner.cli.outcome import (
     verdict_lines,
 )
 from provisioner.cli.terminal import show_diagnostics
-from provisioner.clients.asking import SiteAsker
 from provisioner.diagnostics import ExitCode, MailprovError
 from provisioner.probes.finding import Verdict
 from provisioner.workflow.apply import ApplyOptions, HostOutcome, apply_site
@@ -51,11 +50,11 @@ def command(  # noqa: PLR0913 click hands over every option
     verdict: Verdict | None = None
     unverified: tuple[MailprovError, ...] = ()
     with open_run(site_file, limit, accept_new=accept_new, quiet=as_json) as run:
-        outcomes = apply_site(run, SiteAsker, options)
+        outcomes = apply_site(run, open_asker, options)
         errors = tuple(outcome.error for outcome in outcomes if outcome.error)
         if not errors and anything_changed(outcomes):
             kept = {outcome.host: outcome.kept for outcome in outcomes}
-            report = verify_site(run, SiteAsker, kept)
+            report = verify_site(run, open_asker, kept)
             verdict, unverified = report.verdict, tuple(report.errors.values())
     errors += unverified
     if as_json:

@@ -1,7 +1,8 @@
 """The composition root: where the layers meet.
 
 A verb asks for a `Run`; here it is put together of the site file, the secrets it
-refers to, the SSH fleet and the remote program.
+refers to, the SSH fleet and the remote program. What asks the live services comes from
+here as well, and is loaded when there is something to ask.
 """
 
 from __future__ import annotations
@@ -9,66 +10,21 @@ from __future__ import annotations
 import getpass
 import os
 import socket
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from provisioner.cli.site_opening import check_expressible, limited_hosts, load_and_warn
 from provisioner.cli.terminal import LiveProgress, show_diagnostics
-from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, quoted
-from provisioner.inventory.load import LoadedSite, load_site
-from provisioner.model.secrets import SiteSecrets
+from provisioner.inventory.secrets import Secrets, read_secrets
 from provisioner.model.site import Host, Site, User
+from provisioner.ssh.fleet import Fleet
+from provisioner.ssh.options import SshOptions
+from provisioner.ssh.remote.program import remote_programs
+from provisioner.workflow.asking import Asker, ProbeAccount
 from provisioner.workflow.compiling import Compiler
+from provisioner.workflow.ports import Transport
 from provisioner.workflow.run import Run
-
-if TYPE_CHECKING:
-    from provisioner.inventory.secrets import Secrets  # at run time not for --help
-
-# What is assumed of a host that nobody has asked yet.
-DEFAULT_PLATFORM = "debian-12"
-
-
-def load_and_warn(path: Path) -> LoadedSite:
-    """Return the site of a file, with its warnings shown; MailprovError if it is invalid."""
-    loaded = load_site(path)
-    show_diagnostics(loaded.warnings)
-    return loaded
-
-
-def check_expressible(site: Site) -> None:
-    """Raise MailprovError (invalid site) for what no daemon's language can express.
-
-    The model's own values can all be written. Only the escape hatches hold text that is
-    a daemon's business, and it is judged here before any host is asked.
-    """
-    if not (site.postfix.main or site.postfix.master or site.dovecot or site.unbound):
-        return
-    from provisioner.platforms.records import platform_named  # noqa: PLC0415 not for --help
-    from provisioner.render.host_tree import render_host  # noqa: PLC0415 not for --help
-
-    for host in site.hosts:
-        render_host(site, host, platform_named(host.platform or DEFAULT_PLATFORM), SiteSecrets())
-
-
-def limited_hosts(site: Site, limit: Sequence[str]) -> tuple[Host, ...]:
-    """Return the hosts that `--limit` leaves; MailprovError if it names an unknown one."""
-    known = [host.key for host in site.hosts]
-    unknown = [name for name in limit if name not in known]
-    if unknown:
-        raise MailprovError(
-            [
-                Diagnostic(
-                    summary="--limit names no host of the site",
-                    got=quoted(name),
-                    want=f"one of {', '.join(known)}",
-                    fix="use the key under `hosts:` in the site file",
-                )
-                for name in unknown
-            ],
-            ExitCode.USAGE,
-        )
-    return tuple(host for host in site.hosts if not limit or host.key in limit)
 
 
 def _user_name() -> str:
@@ -115,11 +71,6 @@ def open_run_over(  # noqa: PLR0913 as open_run, and the site
     path: of its file, as for `open_run`. users: whose passwords are read, and then not the
     site's key; None: everybody's and the key. The run has the whole site in any case.
     """
-    from provisioner.inventory.secrets import read_secrets  # noqa: PLC0415 not for --help
-    from provisioner.ssh.fleet import Fleet  # noqa: PLC0415 paramiko is not for --help
-    from provisioner.ssh.options import SshOptions  # noqa: PLC0415 as Fleet
-    from provisioner.ssh.remote.program import remote_programs  # noqa: PLC0415 as Fleet
-
     check_expressible(site)
     hosts = limited_hosts(site, limit)
     needed = site
@@ -138,3 +89,17 @@ def open_run_over(  # noqa: PLR0913 as open_run, and the site
             owner=f"{_user_name()}@{socket.gethostname()} (process {os.getpid()})",
         )
         yield run, secrets
+
+
+def open_asker(
+    *,
+    hosts: Sequence[Host],
+    transports: Mapping[str, Transport],
+    account: ProbeAccount | None,
+    fingerprints: Mapping[str, str],
+) -> Asker:
+    """Return the asker that has sockets; satisfies provisioner.workflow.asking.OpenAsker."""
+    # An apply with nothing to do asks nothing: it need not load every mail protocol.
+    from provisioner.clients.asking import SiteAsker  # noqa: PLC0415 see above
+
+    return SiteAsker(hosts=hosts, transports=transports, account=account, fingerprints=fingerprints)

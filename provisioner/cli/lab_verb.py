@@ -42,7 +42,7 @@ def up(name: str, site_files: tuple[Path, ...]) -> None:
 
     Several sites share one lab and its internet, which knows the public records of each.
     """
-    from provisioner.cli.composition import load_and_warn  # noqa: PLC0415 not for --help
+    from provisioner.cli.site_opening import load_and_warn  # noqa: PLC0415 not for --help
     from provisioner.lab.sites import LabSite, bring_up_sites  # noqa: PLC0415 not for --help
 
     sites = [

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from provisioner.cli.composition import DEFAULT_PLATFORM, limited_hosts, load_and_warn
 from provisioner.cli.options import debug_option, limit_option, site_argument
+from provisioner.cli.site_opening import DEFAULT_PLATFORM, limited_hosts, load_and_warn
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, quoted
 from provisioner.model.secrets import PasswordHash, SiteSecrets
 from provisioner.model.site import Host, Site

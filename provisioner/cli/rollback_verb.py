@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from provisioner.cli.change_options import change_options, drift_decision
-from provisioner.cli.composition import open_run
+from provisioner.cli.composition import open_asker, open_run
 from provisioner.cli.options import host_options
 from provisioner.cli.outcome import (
     anything_changed,
@@ -19,7 +19,6 @@ from provisioner.cli.outcome import (
     outcome_table,
 )
 from provisioner.cli.terminal import show_diagnostics
-from provisioner.clients.asking import SiteAsker
 from provisioner.plan.history import check_wanted
 from provisioner.workflow.apply import ApplyOptions, HostOutcome
 from provisioner.workflow.restore import restore_directory
@@ -75,7 +74,7 @@ def command(  # noqa: PLR0913 click hands over every option
         if directory:
             outcomes = restore_directory(run, drift, wanted or "")
         else:
-            outcomes = rollback_site(run, SiteAsker, options, wanted)
+            outcomes = rollback_site(run, open_asker, options, wanted)
     note = _USERS_RETURN.format(wanted) if directory else _USERS_STAY
     errors = tuple(outcome.error for outcome in outcomes if outcome.error)
     if as_json:

@@ -6,11 +6,10 @@ from collections.abc import Iterable, Sequence
 
 import click
 
-from provisioner.cli.composition import open_run_over
+from provisioner.cli.composition import open_asker, open_run_over
 from provisioner.cli.outcome import exit_code_of
 from provisioner.cli.terminal import show_diagnostics
 from provisioner.cli.user_editing import OpenSite, said
-from provisioner.clients.asking import SiteAsker
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
 from provisioner.inventory.site_edit import EditedSite
 from provisioner.inventory.user_edits import RemoveUser
@@ -44,7 +43,7 @@ def remove_with_mail(opened: OpenSite, address: MailAddress, *, accept_new: bool
             opened.write(edited)
             for line in said(opened.path, f"removed {address}", edited, applied=True):
                 click.echo(line)
-        outcomes = apply_site(run, SiteAsker, ApplyOptions())
+        outcomes = apply_site(run, open_asker, ApplyOptions())
         if failed := _told(outcomes):
             return failed
         deleted = delete_mail(run, address, platform)

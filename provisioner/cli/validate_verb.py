@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from provisioner.cli.composition import check_expressible
 from provisioner.cli.options import debug_option, json_option, site_argument
+from provisioner.cli.site_opening import check_expressible
 from provisioner.cli.terminal import show_diagnostics
 from provisioner.diagnostics import ExitCode, MailprovError
 from provisioner.inventory.load import load_site

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import click
 
-from provisioner.cli.composition import open_run
+from provisioner.cli.composition import open_asker, open_run
 from provisioner.cli.options import host_options
 from provisioner.cli.outcome import error_rows, exit_code_of, verdict_lines
 from provisioner.cli.terminal import show_diagnostics
-from provisioner.clients.asking import SiteAsker
 from provisioner.diagnostics import ExitCode
 from provisioner.workflow.verify import verify_site
 
@@ -28,7 +27,7 @@ def command(
     Exit code 0 if every probe passed, 1 if one failed, 4 if a host cannot be reached.
     """
     with open_run(site_file, limit, accept_new=accept_new, quiet=as_json) as run:
-        report = verify_site(run, SiteAsker)
+        report = verify_site(run, open_asker)
     errors = tuple(report.errors.values())
     if as_json:
         document = {**report.verdict.as_json(), "errors": error_rows(errors)}

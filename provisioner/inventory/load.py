@@ -7,6 +7,7 @@ sections are judged even where other sections have mistakes.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from provisioner.inventory.field_problems import explain_errors
 from provisioner.inventory.nodes import YamlMap
 from provisioner.inventory.places import in_order, told_by_model, told_by_yaml
 from provisioner.inventory.yaml_reader import read_yaml
-from provisioner.inventory.yaml_text import MAX_OCTETS, decode_text
+from provisioner.inventory.yaml_text import MAX_OCTETS, decode_text, too_large
 from provisioner.model.problems import InvalidSiteError, SiteProblem
 from provisioner.model.reading import Reading
 from provisioner.model.resolve import resolve_site
@@ -54,9 +55,14 @@ def load_site(path: Path) -> LoadedSite:
 
 
 def read_octets(path: Path) -> bytes:
-    """Return what a site file holds, or a little more than it may; MailprovError as `load_site`."""
+    """Return what a site file holds, or a little more than it may; MailprovError as `load_site`.
+
+    A file that is known to be too large is refused unread.
+    """
     try:
         with path.open("rb") as file:
+            if os.fstat(file.fileno()).st_size > MAX_OCTETS:
+                raise MailprovError(too_large(str(path)), ExitCode.INVALID_SITE)
             return file.read(MAX_OCTETS + 1)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise MailprovError(_unreadable(path, error), ExitCode.INVALID_SITE) from error

@@ -11,7 +11,9 @@ import unicodedata
 from provisioner.diagnostics import Diagnostic
 from provisioner.model.scalars import UNSAFE
 
-MAX_OCTETS = 64 * 1024 * 1024
+MAX_OCTETS = 256 * 1024 * 1024
+"""Two million users; what is larger is not the file that its writer meant."""
+
 _LINE_ENDS = "\t\n\r"
 _SHOWN = 20
 """Diagnostics for single characters; random bytes have no end of them."""
@@ -23,7 +25,7 @@ def decode_text(octets: bytes, name: str) -> tuple[str, list[Diagnostic]]:
     name: of the file, for the places in diagnostics. With diagnostics the text is empty.
     """
     if len(octets) > MAX_OCTETS:
-        return "", [_too_large(name)]
+        return "", [too_large(name)]
     if octets.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
         return "", [
             Diagnostic(
@@ -92,7 +94,8 @@ def _empty(name: str) -> Diagnostic:
     )
 
 
-def _too_large(name: str) -> Diagnostic:
+def too_large(name: str) -> Diagnostic:
+    """Return the diagnostic for a file of more than MAX_OCTETS."""
     return Diagnostic(
         summary="the file is too large",
         where=f"{name}:1:1",

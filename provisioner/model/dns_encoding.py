@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from ipaddress import ip_address
 
 import idna
@@ -18,6 +19,8 @@ _NAME_LENGTH = 253
 _LABEL_LENGTH = 63
 
 
+# A large site names the same few domains for each of its users.
+@lru_cache(maxsize=1024)
 def encode_name(text: str, label_form: re.Pattern[str], want: str) -> str:
     """Return a DNS name in A-labels, lower case, without its trailing dot.
 

@@ -12,7 +12,7 @@ from functools import cached_property
 from ipaddress import ip_network
 
 from provisioner.model.file.people import WrittenAliases, WrittenMx
-from provisioner.model.names import DomainName, HostKey, MailAddress
+from provisioner.model.names import DomainName, HostKey, MailAddress, Mailbox
 from provisioner.model.problems import KeyPath
 from provisioner.model.site import AccountKind, IPNetwork, Role
 from provisioner.model.site_file import SiteFile
@@ -77,12 +77,17 @@ class Reading:
         return tuple((key, 10 * number) for number, key in enumerate(keys, 1))
 
     @cached_property
-    def users(self) -> dict[MailAddress, str]:
+    def addresses(self) -> dict[Mailbox, MailAddress]:
+        """The key of each user, with the address it means."""
+        return {key: key.at(self.file.domain) for key in self.file.users}
+
+    @cached_property
+    def users(self) -> dict[MailAddress, Mailbox]:
         """The users' addresses, each with the key it was first written as."""
-        addresses: dict[MailAddress, str] = {}
-        for key in self.file.users:
-            addresses.setdefault(key.at(self.file.domain), key)
-        return addresses
+        users: dict[MailAddress, Mailbox] = {}
+        for key, address in self.addresses.items():
+            users.setdefault(address, key)
+        return users
 
     @cached_property
     def aliases(self) -> tuple[ReadAlias, ...]:
@@ -115,7 +120,7 @@ class Reading:
     def first_user(self) -> MailAddress:
         """Who gets the mail of role addresses: the first user that may log in."""
         enabled = (key for key, user in self.file.users.items() if user.enabled)
-        return next(enabled, next(iter(self.file.users))).at(self.file.domain)
+        return self.addresses[next(enabled, next(iter(self.file.users)))]
 
     @cached_property
     def trusted(self) -> tuple[IPNetwork, ...]:
@@ -141,7 +146,7 @@ class Reading:
             yield from self._section(domain.aliases, ("domains", name, "aliases"), name.name)
         for key, user in self.file.users.items():
             if user.aliases:
-                address = key.at(primary)
+                address = self.addresses[key]
                 for index, source in enumerate(user.aliases):
                     path = ("users", key, "aliases", index)
                     yield ReadAlias(path, source.at(address.domain), ((path, address),))

@@ -100,25 +100,15 @@ def _domains(reading: Reading) -> tuple[MailDomain, ...]:
 
 
 def _users(reading: Reading) -> tuple[User, ...]:
-    # Every value has its type already; validating 100,000 users again only costs time.
     return tuple(
-        User.model_construct(
-            address=key.at(reading.file.domain),
-            password=user.password,
-            name=user.name,
-            enabled=user.enabled,
-        )
+        User(reading.addresses[key], user.password, user.name, user.enabled)
         for key, user in reading.file.users.items()
     )
 
 
 def _aliases(reading: Reading) -> tuple[Alias, ...]:
     written = tuple(
-        Alias.model_construct(
-            source=alias.source,
-            targets=tuple(dict.fromkeys(address for _, address in alias.targets)),
-            implied=False,
-        )
+        Alias(alias.source, tuple(dict.fromkeys(address for _, address in alias.targets)))
         for alias in reading.aliases
     )
     implied = tuple(

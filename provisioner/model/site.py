@@ -8,11 +8,12 @@ no further checks: it cannot be built from a file that breaks a rule.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, InstanceOf
 
 from provisioner.model.names import DomainName, HostKey, MailAddress
 from provisioner.model.secrets import PasswordHash, SecretReference
@@ -93,8 +94,13 @@ class MailDomain(Frozen):
     mx: tuple[Mx, ...]
 
 
-class User(Frozen):
-    """A person with a mailbox."""
+@dataclass(frozen=True, slots=True)
+class User:
+    """A person with a mailbox.
+
+    No pydantic model, like `Alias`: a site may have a million, whose values all have their
+    type already.
+    """
 
     address: MailAddress
     password: PasswordHash | SecretReference
@@ -102,7 +108,8 @@ class User(Frozen):
     enabled: bool = True
 
 
-class Alias(Frozen):
+@dataclass(frozen=True, slots=True)
+class Alias:
     """An address whose mail goes elsewhere. `implied`: a default nobody wrote."""
 
     source: MailAddress
@@ -210,8 +217,8 @@ class Site(Frozen):
     domain: DomainName
     hosts: tuple[Host, ...]
     domains: tuple[MailDomain, ...]
-    users: tuple[User, ...] = ()
-    aliases: tuple[Alias, ...] = ()
+    users: tuple[InstanceOf[User], ...] = ()
+    aliases: tuple[InstanceOf[Alias], ...] = ()
     accounts: Accounts = Accounts()
     networks: Networks = Networks()
     dns: Dns = Dns()

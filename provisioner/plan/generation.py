@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -155,6 +155,11 @@ class Generation:
             [(unit.name, unit.running) for unit in self.units],
         ]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+
+    @cached_property
+    def accounts_by_name(self) -> Mapping[str, Account]:
+        """The accounts by name: of system users there may be thousands."""
+        return {account.name: account for account in self.accounts}
 
     def in_plane(self, plane: Plane) -> tuple[Artifact, ...]:
         """Return the files of one plane, in the order they were rendered."""

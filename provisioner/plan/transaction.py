@@ -200,7 +200,7 @@ def _step_rows(generation: Generation, change: Change, contents: list[bytes]) ->
         case "account":
             yield _account_row(generation, change)
         case "password":
-            account = _named(generation.accounts, "name", change.name)
+            account = generation.accounts_by_name[change.name]
             contents.append(f"{account.name}:{password_text(account)}\n".encode())
             yield ("password", account.name, str(len(contents) - 1))
         case "directory":
@@ -219,7 +219,7 @@ def _step_rows(generation: Generation, change: Change, contents: list[bytes]) ->
 def _account_row(generation: Generation, change: Change) -> Row:
     if change.action is Action.LOCK:
         return ("lock", change.name)
-    account = _named(generation.accounts, "name", change.name)
+    account = generation.accounts_by_name[change.name]
     kind = "system" if account.system else "person"
     place = (account.group, account.home, account.shell)
     return ("account", account.name, *place, kind, account.comment)

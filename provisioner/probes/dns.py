@@ -9,13 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-import dns.exception
-import dns.name
-import dns.rdata
-import dns.rdataclass
-import dns.rdatatype
-from dns.rdtypes.ANY.TXT import TXT
-
 from provisioner.model.site import IPAddress
 from provisioner.probes.finding import Finding, Status
 from provisioner.probes.question import Question
@@ -53,7 +46,7 @@ class RecordQuestion(Question[DnsAnswer]):
         """The records."""
         if not self.records:
             return f"NOERROR with a record of type {self.type}"
-        return _listed(canonical(self.records, self.type))
+        return _listed(self._in_one_spelling(self.records))
 
     @property
     def remedy(self) -> str:
@@ -68,10 +61,16 @@ class RecordQuestion(Question[DnsAnswer]):
         """Judge the reply code, then the data."""
         if answer.rcode != "NOERROR":
             return self.failed(" ".join(filter(None, (answer.rcode, answer.words))))
-        got = canonical(answer.records, self.type)
-        sound = got == canonical(self.records, self.type) if self.records else bool(got)
+        got = self._in_one_spelling(answer.records)
+        sound = got == self._in_one_spelling(self.records) if self.records else bool(got)
         shown = _listed(got) if got else f"NOERROR without a record of type {self.type}"
         return self.passed(shown) if sound else self.failed(shown)
+
+    def _in_one_spelling(self, records: frozenset[str]) -> frozenset[str]:
+        # dnspython is for whoever asks: an apply with nothing to do need not load it.
+        from provisioner.probes.record_spelling import canonical  # noqa: PLC0415 see above
+
+        return canonical(records, self.type)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,30 +131,6 @@ class StrangerQuestion(Question[DnsAnswer]):
             reason = f"{got}; allowed because: {self.allowed}"
             return (self.finding(Status.WARNING, reason),)
         return self.passed(got) if answer.rcode == "REFUSED" else self.failed(got)
-
-
-def canonical(records: frozenset[str], rdtype: str) -> frozenset[str]:
-    """Return records in one spelling: absolute names in lower case, dnspython's text form.
-
-    What dnspython cannot read stays as it is, in lower case, and will match only itself.
-    """
-    return frozenset(_canonical(text, rdtype) for text in records)
-
-
-def _canonical(text: str, rdtype: str) -> str:
-    try:
-        rdata = dns.rdata.from_text(
-            dns.rdataclass.IN,
-            dns.rdatatype.from_text(rdtype),
-            text,
-            origin=dns.name.root,
-            relativize=False,
-        )
-    except (dns.exception.DNSException, ValueError):
-        return text.lower()
-    if isinstance(rdata, TXT):
-        return '"' + b"".join(rdata.strings).decode("utf-8", "replace") + '"'
-    return rdata.to_text().lower()
 
 
 def _listed(records: frozenset[str]) -> str:

@@ -198,6 +198,8 @@ def _printable(value: str, language: str) -> str:
     """Return value; raise unless it is one line without control or surrogate characters."""
     if isinstance(value, Quoted):
         raise TypeError("quoted twice")
+    if value.isprintable():  # nearly every value, and a large site has a million of them
+        return value
     for character in value:
         if character in _LINE_BREAKS or unicodedata.category(character) in {"Cc", "Cs"}:
             raise _refusal(value, language, "a line break or a control character")

@@ -12,6 +12,8 @@ from provisioner.model.reading import BOUNCER, ReadAlias, Reading
 from provisioner.model.secrets import PasswordHash
 from provisioner.model.values import InvalidValueError
 
+_PROBER = f"{PROBE_NAME}@"
+
 
 def judge_domains(reading: Reading) -> Iterator[SiteProblem]:
     """Require every domain once, however it is spelt."""
@@ -41,10 +43,11 @@ def judge_users(reading: Reading) -> Iterator[SiteProblem]:
             want="one user at least",
             fix="add a user, like `alice: {password: {env: ALICE_PASSWORD}}`",
         )
-    for key in reading.file.users:
-        address = key.at(primary)
+    for key, address in reading.addresses.items():
         path = ("users", key)
-        if address.domain not in domains:
+        if key.bare:
+            pass  # a name of the primary domain, as most are
+        elif address.domain not in domains:
             yield SiteProblem(
                 path,
                 "a user of a domain that is not the site's",
@@ -71,7 +74,7 @@ def judge_users(reading: Reading) -> Iterator[SiteProblem]:
                 fix="remove one of the two",
                 at_key=True,
             )
-        if address.local == PROBE_NAME:
+        if address.startswith(_PROBER):
             yield _probers_name(path, quoted(key), "rename the user", at_key=True)
 
 
@@ -81,7 +84,7 @@ def judge_system_accounts(reading: Reading) -> Iterator[SiteProblem]:
         return
     for key, user in reading.file.users.items():
         try:
-            check_login(key.at(reading.file.domain).local)
+            check_login(reading.addresses[key].local)
         except InvalidValueError as error:
             yield SiteProblem(
                 ("users", key), error.summary, quoted(key), error.want, error.fix, at_key=True

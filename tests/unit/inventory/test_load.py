@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from provisioner.diagnostics import ExitCode, MailprovError
 from provisioner.inventory.load import LoadedSite, load_site, parse_site
+from provisioner.model.dns_encoding import encode_name
 from provisioner.model.secrets import SecretReference
 from provisioner.model.site import AccountKind, Role
 
@@ -328,9 +329,21 @@ def test_an_unreadable_file_is_an_invalid_site(tmp_path: Path) -> None:
 def test_a_file_beyond_the_limit_is_refused_unread(tmp_path: Path) -> None:
     path = tmp_path / "site.yaml"
     with path.open("wb") as file:
-        file.truncate(65 * 1024 * 1024)
+        file.truncate(257 * 1024 * 1024)
     with pytest.raises(MailprovError, match="the file is too large"):
         load_site(path)
+
+
+def test_a_domain_is_worked_out_once_however_many_users_it_has() -> None:
+    users = "".join(f"  user{n}@other.example: {{password: {{env: P}}}}\n" for n in range(500))
+    encode_name.cache_clear()
+    loaded = parse_site(
+        b"domain: example.org\nhosts: {mail: {address: 192.0.2.1}}\n"
+        b"domains: {other.example: {}}\nusers:\n" + users.encode(),
+        "site.yaml",
+    )
+    assert len(loaded.site.users) == 500
+    assert encode_name.cache_info().misses < 10
 
 
 def _outcome(octets: bytes) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -26,6 +27,33 @@ def unpack(archive: bytes) -> tuple[list[list[str]], dict[str, bytes]]:
 
 
 BARE = Facts(Introduction(os_release={}))
+
+
+class CountedAccounts(tuple[Account, ...]):
+    """Accounts that count how often somebody goes through all of them."""
+
+    __slots__ = ()
+    walks = 0
+
+    def __iter__(self) -> Iterator[Account]:
+        type(self).walks += 1
+        return super().__iter__()
+
+
+@pytest.mark.parametrize("people", [1, 300])
+def test_the_accounts_are_gone_through_as_often_whatever_their_number(people: int) -> None:
+    hashed = PasswordHash("{SHA512-CRYPT}$6$salt$digest")
+    accounts = CountedAccounts(
+        Account(
+            f"user{n}", "mailusers", f"/home/user{n}", "/bin/false", system=False, password=hashed
+        )
+        for n in range(people)
+    )
+    plan = diff_generation(replace(GENERATION, accounts=accounts), BARE)
+    CountedAccounts.walks = 0
+    rows, _ = unpack(pack_transaction(plan))
+    assert sum(row[:2] == ["act-directory", "password"] for row in rows) == people
+    assert CountedAccounts.walks <= 4
 
 
 def test_every_file_travels_with_its_owner_mode_and_content() -> None:

@@ -13,7 +13,6 @@ from provisioner.probes.dns import (
     ForwardQuestion,
     RecordQuestion,
     StrangerQuestion,
-    canonical,
 )
 from provisioner.probes.finding import Status
 from provisioner.probes.login import (
@@ -24,6 +23,7 @@ from provisioner.probes.login import (
 )
 from provisioner.probes.question import Endpoint
 from provisioner.probes.reach import ReachAnswer, ReachQuestion
+from provisioner.probes.record_spelling import canonical
 from provisioner.probes.services import Service
 from provisioner.probes.tls import (
     InjectionAnswer,

@@ -1,0 +1,1 @@
+"""What mailprov costs, measured: `python -m benchmarks.scale --help`."""

@@ -1,0 +1,69 @@
+"""A command as a whole process: its time, its processor time and its peak memory."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryFile
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one process took. Seconds, and MiB; processor: in user and system mode together."""
+
+    wall: float
+    processor: float
+    peak: float
+
+
+class CommandFailedError(Exception):
+    """A command that was to be measured did not do what it should."""
+
+
+def measure(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Cost:
+    """Run a command to its end and return what it cost; CommandFailedError unless it exits with 0.
+
+    The peak is that of the process itself (getrusage(2), ru_maxrss), not of its children.
+    """
+    with TemporaryFile() as said:
+        begun = time.perf_counter()
+        process = subprocess.Popen(
+            command, env=environment, stdin=subprocess.DEVNULL, stdout=said, stderr=said
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - begun
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode != 0:
+            said.seek(0)
+            text = said.read().decode(errors="replace")[-2000:]
+            raise CommandFailedError(f"{' '.join(command)}: exit {process.returncode}\n{text}")
+    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+def spread(values: Iterable[float]) -> str:
+    """Return the median of some seconds, and the least and the most of them."""
+    ordered = sorted(values)
+    return f"{statistics.median(ordered):.2f} ({ordered[0]:.2f}-{ordered[-1]:.2f})"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return rows under a head; all columns but the first are flush right."""
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if number else cell.ljust(width)
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in (head, *rows)
+    )
+
+
+def installed_command() -> str:
+    """Return the `mailprov` beside the Python that runs this, as an operator calls it."""
+    return str(Path(sys.executable).with_name("mailprov"))

@@ -1,0 +1,102 @@
+"""The controller's part of a plan, with no host: load, compile, compare, pack.
+
+    python -m benchmarks.planning SITE
+
+prints the processor seconds of each step, for a host that is as the site wants it, and
+for one that lacks the first user. The facts are those that such a host would report.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from provisioner.inventory.load import load_site
+from provisioner.model.site import Host, Site
+from provisioner.plan.change import Plan
+from provisioner.plan.diff import diff_generation, left_by
+from provisioner.plan.facts import AccountState, Facts, FileState, Introduction, UnitState
+from provisioner.plan.generation import Generation
+from provisioner.plan.transaction import pack_transaction
+from provisioner.workflow.compiling import Compiler
+
+T = TypeVar("T")
+
+
+def timed(step: str, work: Callable[[], T]) -> T:
+    """Do some work, print what processor time it took, and return what came of it."""
+    begun = time.process_time()
+    result = work()
+    print(f"{step:<28}{time.process_time() - begun:8.2f} s")
+    return result
+
+
+def facts_of(generation: Generation) -> Facts:
+    """Return what a host reports that is as a generation says."""
+    left = {artifact.path: left_by(artifact) for artifact in generation.artifacts}
+    files = {
+        path: FileState("regular file", one.owner, one.group, one.mode, one.sha256)
+        for path, one in left.items()
+    }
+    entries = {
+        entry.path: FileState("directory", entry.owner, entry.group, entry.mode)
+        for entry in generation.directories
+    }
+    made = {
+        recipe.path: FileState("regular file", recipe.owner, recipe.group, recipe.mode, "-")
+        for recipe in generation.recipes
+    }
+    units = {
+        name: UnitState(name, "loaded", "active", "running", "enabled", 0, "success")
+        for unit in generation.units
+        for name in (unit.name, unit.running)
+    }
+    return Facts(
+        Introduction({}, generation=generation.id, left=left),
+        packages=frozenset(generation.packages),
+        files=files | entries | made,
+        accounts={
+            account.name: AccountState(account.name, 1, 1, account.home, account.shell)
+            for account in generation.accounts
+        },
+        groups={group.name: 1 for group in generation.groups},
+        units=units,
+        recipes=frozenset(recipe.kind for recipe in generation.recipes),
+    )
+
+
+def generation_of(site: Site, host: Host) -> Generation:
+    """Return what a host of the site should be; its passwords are hashes in the file."""
+    return Compiler(site, dict).generation_for(host, Introduction({}))
+
+
+def plan_for(wanted: Generation, facts: Facts) -> Plan:
+    """Return the plan from facts to generation, packed as if it were sent."""
+    plan = diff_generation(wanted, facts)
+    if plan.changes:
+        print(f"{'':<28}{len(pack_transaction(plan)) / 1024**2:8.1f} MiB to send")
+    return plan
+
+
+def main() -> None:
+    """Print the costs of planning for the first host of a site."""
+    gc.set_threshold(100_000)  # as `mailprov` does
+    site = timed("load", lambda: load_site(Path(sys.argv[1])).site)
+    host = site.hosts[0]
+    wanted = timed("compile", lambda: generation_of(site, host))
+    same = facts_of(wanted)
+    if timed("compare, nothing changed", lambda: plan_for(wanted, same)).changes:
+        sys.exit("a host that is as it should be has something to change")
+    fewer = site.model_copy(update={"users": site.users[1:]})
+    before = facts_of(generation_of(fewer, host))
+    plan = timed("compare and pack, one more", lambda: plan_for(wanted, before))
+    if {change.kind for change in plan.changes} - {"file", "unit", "record"}:
+        sys.exit("one more user changes more than users' files")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""What a site of N users costs the controller, with no host: validate, render, plan.
+
+    python -m benchmarks.scale [--users N …] [--runs N] [--folder DIR]
+
+prints a table with a line for each command and size: processor time and wall time in
+seconds, median and extremes of the runs, the peak of resident memory, and the processor
+time a user, the start of the program included. On a machine that does other work as well,
+the processor time is the one to compare.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import statistics
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from benchmarks.measuring import Cost, installed_command, measure, spread, table
+from benchmarks.site_of import write_site
+
+_HEAD = ("COMMAND", "USERS", "RUNS", "PROCESSOR s", "WALL s", "PEAK MiB", "µs A USER")
+_MANY = 1_000  # below, the start of the program is nearly all of it
+_SIZES = (1, 1_000, 10_000, 100_000)
+
+
+def main() -> None:
+    """Measure and print."""
+    options = _options()
+    with TemporaryDirectory(dir=options.folder, prefix="mailprov-scale-") as folder:
+        rows = list(_rows(Path(folder), options.users, options.runs))
+    print(table(_HEAD, rows))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--users", type=int, nargs="+", default=_SIZES, metavar="N")
+    parser.add_argument("--runs", type=int, default=5, help="of each command (default 5)")
+    parser.add_argument("--folder", type=Path, help="for sites and trees; a temporary one")
+    return parser.parse_args()
+
+
+def _rows(folder: Path, sizes: Sequence[int], runs: int) -> Iterator[Sequence[str]]:
+    for name, command in (
+        ("python -c pass", [sys.executable, "-c", "pass"]),
+        ("--help", [installed_command(), "--help"]),
+    ):
+        yield _row(name, None, [measure(command) for _ in range(runs)])
+    for users in sizes:
+        site = folder / "site.yaml"
+        write_site(site, users)
+        for name, command in _commands(site, folder / "tree"):
+            costs = []
+            for _ in range(runs):
+                shutil.rmtree(folder / "tree", ignore_errors=True)
+                costs.append(measure(command))
+            yield _row(name, users, costs)
+
+
+def _commands(site: Path, tree: Path) -> Iterator[tuple[str, list[str]]]:
+    program = installed_command()
+    yield "validate", [program, "validate", str(site)]
+    yield "render", [program, "render", str(site), "-o", str(tree)]
+    yield "plan, one user more", [sys.executable, "-m", "benchmarks.planning", str(site)]
+
+
+def _row(name: str, users: int | None, costs: Sequence[Cost]) -> Sequence[str]:
+    processor = statistics.median(cost.processor for cost in costs)
+    return (
+        name,
+        f"{users:,}" if users else "-",
+        str(len(costs)),
+        spread(cost.processor for cost in costs),
+        spread(cost.wall for cost in costs),
+        f"{max(cost.peak for cost in costs):,.0f}",
+        f"{processor / users * 1e6:,.0f}" if users and users >= _MANY else "-",
+    )
+
+
+if __name__ == "__main__":
+    main()
