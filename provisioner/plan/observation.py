@@ -32,6 +32,8 @@ from provisioner.render.artifact import Plane
 
 Section = tuple[str, str, list[str]]
 
+_CREDENTIAL_FIELDS = 3
+
 
 def parse_introduction(lines: Iterable[str]) -> Introduction:
     """Return the first flight's facts from its lines (without line ends)."""
@@ -99,11 +101,15 @@ def parse_os_release(lines: Iterable[str]) -> Mapping[str, str]:
 
 
 def parse_credentials(lines: Iterable[str]) -> Mapping[MailAddress, KnownCredential]:
-    """Return the passwords that were settled before: address, tag and hash a line, tabbed."""
+    """Return the passwords that were settled before: address, tag and hash a line, tabbed.
+
+    A line that somebody damaged is no known password; the file shows as edited anyway.
+    """
     rows = (line.split("\t") for line in lines if not line.startswith("#"))
     return {
-        MailAddress(address): KnownCredential(tag=tag, hash=PasswordHash(text))
-        for address, tag, text in rows
+        MailAddress(row[0]): KnownCredential(tag=row[1], hash=PasswordHash(row[2]))
+        for row in rows
+        if len(row) == _CREDENTIAL_FIELDS
     }
 
 

@@ -8,9 +8,10 @@ words are those of provisioner/ssh/remote/transact.sh:
     stage PATH N OWNER GROUP MODE           this content is to become PATH
     recipe KIND PATH SUBJECT                a secret to be made
     remove PATH                             a file to be removed
+    managed whole SHA256                    of the rows that follow, without their first word
     managed file PATH SHA256 OWNER GROUP MODE SECRET
     managed unit NAME                       the configuration, as it is to be left
-    directory file … | directory account NAME
+    directory whole … | directory file … | directory account NAME
                                             the directory, likewise
     store PATH N                            what the generation wants at PATH, to remember
     undo PATH                               what is there now comes back unless confirmed
@@ -24,9 +25,10 @@ words are those of provisioner/ssh/remote/transact.sh:
 
 from __future__ import annotations
 
+import hashlib
 import io
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 from provisioner.plan.change import Action, Change, Plan
@@ -76,18 +78,22 @@ def _check_rows(plan: Plan) -> Iterator[Row]:
 
 
 def _managed_rows(plan: Plan) -> Iterator[Row]:
-    for row in _left_rows(plan, Plane.CONFIGURATION):
-        yield ("managed", *row)
-    for unit in plan.generation.units:
-        yield ("managed", "unit", unit.name)
+    units = [("unit", unit.name) for unit in plan.generation.units]
+    return _sealed("managed", [*_left_rows(plan, Plane.CONFIGURATION), *units])
 
 
 def _directory_rows(plan: Plan) -> Iterator[Row]:
-    for row in _left_rows(plan, Plane.DIRECTORY):
-        yield ("directory", *row)
-    for account in plan.generation.accounts:
-        if not account.system:
-            yield ("directory", "account", account.name)
+    people = [account for account in plan.generation.accounts if not account.system]
+    accounts = [("account", account.name) for account in people]
+    return _sealed("directory", [*_left_rows(plan, Plane.DIRECTORY), *accounts])
+
+
+def _sealed(kind: str, rows: Sequence[Row]) -> Iterator[Row]:
+    """Yield rows that the host keeps, below their digest: it tells damage by that (state.sh)."""
+    text = "".join("\t".join(row) + "\n" for row in rows)
+    yield (kind, "whole", hashlib.sha256(text.encode()).hexdigest())
+    for row in rows:
+        yield (kind, *row)
 
 
 def _left_rows(plan: Plan, plane: Plane) -> Iterator[Row]:

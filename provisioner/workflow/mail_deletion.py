@@ -15,6 +15,7 @@ from provisioner.platforms.record import Platform
 from provisioner.render.artifact import Plane
 from provisioner.render.dovecot_users import mailbox_home
 from provisioner.workflow.plan import SitePlan
+from provisioner.workflow.remote_failure import UNFIT_STATE
 from provisioner.workflow.run import Run
 
 DELETE_SECONDS = 600.0
@@ -75,6 +76,8 @@ def delete_mail(run: Run, address: MailAddress, platform: Platform) -> tuple[str
     except MailprovError as error:
         raise MailprovError((*error.diagnostics, _unheard(store)), error.exit_code) from error
     answer = _parse(completed.stdout.decode(errors="replace"))
+    if completed.status == UNFIT_STATE:
+        raise run.session(run.fleet.transport(store)).broken("deleting mail", completed)
     if completed.status != 0:
         words = "\n".join(answer.words) or completed.stderr.decode(errors="replace").strip()
         raise _not_deleted(store, address, answer, words, completed.status)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, quoted
+from provisioner import __version__
+from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
 from provisioner.plan.change import Plan
 from provisioner.plan.facts import Facts, Introduction
 from provisioner.plan.generation import Generation
@@ -16,6 +17,13 @@ from provisioner.plan.manifest import observation_rows
 from provisioner.plan.observation import parse_facts, parse_introduction
 from provisioner.plan.transaction import pack_transaction
 from provisioner.workflow.ports import Completed, Conversation, Transport
+from provisioner.workflow.remote_failure import (
+    UNFIT_STATE,
+    broken_off,
+    cause_in,
+    first_lines,
+    stderr_of,
+)
 from provisioner.workflow.transaction_answer import TransactionAnswer, read_answer
 
 OBSERVE_SECONDS = 120.0
@@ -75,6 +83,7 @@ class HostSession:
         """Install the packages that the plan misses; MailprovError with the manager's words."""
         manager = plan.generation.platform.package_manager
         tail: list[str] = []
+        held: list[str] = []
         doing = "installing packages"
         units = ",".join(f"{unit.name}:{unit.running}" for unit in plan.generation.units)
         arguments = (manager, units, *plan.missing_packages)
@@ -82,17 +91,24 @@ class HostSession:
             for line in conversation.lines():
                 if line.startswith("@progress "):
                     tell(line.removeprefix("@progress "))
+                elif line.startswith("@held "):
+                    held.append(line.removeprefix("@held "))
                 else:
                     tail = [*tail[-11:], line.removeprefix("|")]
             completed = conversation.result()
+        if completed.status == UNFIT_STATE:
+            raise self.broken(doing, completed)
+        if completed.status == _LOCKED and held:
+            raise MailprovError(self._held_diagnostic(manager, held[-1]), ExitCode.REFUSED)
         if completed.status != 0:
+            said = "\n".join(tail) or stderr_of(completed)
             raise MailprovError(
                 Diagnostic(
                     summary="the packages could not be installed; nothing else was changed",
                     where=self.where,
-                    got="\n".join(tail),
+                    got=said,
                     want=" ".join(plan.missing_packages),
-                    fix=f"make {manager} work on the host, then apply again",
+                    fix=cause_in(said).fix or f"make {manager} work on the host, then apply again",
                 )
             )
 
@@ -111,6 +127,8 @@ class HostSession:
             conversation.finish()
             answer = read_answer(conversation.lines(), tell)
             completed = conversation.result()
+        if completed.status == UNFIT_STATE:
+            raise self.broken(doing, completed)
         if completed.status != 0 or not answer.finished:
             raise MailprovError(
                 self._transaction_diagnostic(answer, completed),
@@ -158,8 +176,9 @@ class HostSession:
                     summary="the host could not confirm its new configuration; the configuration "
                     "before is back in force",
                     where=self.where,
-                    got=_stderr(completed),
-                    fix="make room on the host's disk, then apply again",
+                    got=stderr_of(completed),
+                    fix=cause_in(stderr_of(completed)).fix
+                    or "make room on the host's disk, then apply again",
                 )
             )
         raise self.broken("settling the transaction", completed)
@@ -183,42 +202,40 @@ class HostSession:
                 summary="the new configuration does not pass the daemons' own checks; "
                 "nothing on the host was changed",
                 where=self.where,
-                got="\n".join(answer.checks) or _stderr(completed),
+                got="\n".join(answer.checks) or stderr_of(completed),
                 want="no word on standard error from any of them",
                 fix="correct the site file; the escape hatches (postfix, dovecot, unbound) "
                 "are the usual cause",
             )
+        said = "\n".join(answer.output) or stderr_of(completed)
+        cause = cause_in(said)
         if answer.failed == "check":
-            return Diagnostic(
-                summary="the new configuration could not be checked; nothing live was changed",
-                where=self.where,
-                got="\n".join(answer.output),
-                fix="remove the cause that is shown, then apply again",
-            )
-        if answer.failed:
-            state = (
-                "the configuration before is back in force"
-                if completed.status == _RETURNED
-                else "the steps before it are in force"
-            )
-            return Diagnostic(
-                summary=f"the step `{answer.failed.strip()}` failed; {state}",
-                where=self.where,
-                got="\n".join(answer.output),
-                fix="remove the cause that is shown, then apply again",
-            )
-        return self.broken("carrying out the transaction", completed).diagnostics[0]
+            what = "the new configuration could not be checked"
+        elif answer.failed:
+            what = f"the step `{answer.failed.strip()}` failed"
+        else:
+            what = f"the transaction broke off with exit status {completed.status}"
+        return Diagnostic(
+            summary=f"{what}; {_left_behind(answer, completed)}",
+            where=self.where,
+            got=first_lines(said),
+            fix=cause.fix or "remove the cause that is shown, then apply again",
+        )
+
+    def _held_diagnostic(self, manager: str, holder: str) -> Diagnostic:
+        return Diagnostic(
+            summary=f"another program holds the host's package manager ({manager}); "
+            "nothing was changed",
+            where=self.where,
+            got=f"{holder}, for longer than a minute",
+            want="nobody else who installs packages",
+            fix="let it end, or end it if it hangs, then apply again; a lock file is never the "
+            "cause and is not to be removed",
+        )
 
     def broken(self, doing: str, completed: Completed) -> MailprovError:
         """Return the error for a program that ended without saying what is wrong."""
-        return MailprovError(
-            Diagnostic(
-                summary=f"the remote program broke off while {doing}",
-                where=self.where,
-                got=f"exit status {completed.status}, {quoted(_stderr(completed), 400)}",
-                fix="look at the host: disk space, memory, and its journal; then try again",
-            )
-        )
+        return broken_off(self.where, doing, completed, f"mailprov {__version__}")
 
 
 def _until_ready(conversation: Conversation) -> Iterator[str]:
@@ -228,5 +245,10 @@ def _until_ready(conversation: Conversation) -> Iterator[str]:
             return
 
 
-def _stderr(completed: Completed) -> str:
-    return completed.stderr.decode(errors="replace").strip()
+def _left_behind(answer: TransactionAnswer, completed: Completed) -> str:
+    """Return in words what a transaction that broke off has changed."""
+    if not answer.begun:
+        return "nothing live was changed"
+    if completed.status == _RETURNED:
+        return "the configuration before is back in force"
+    return "the steps before it are in force"

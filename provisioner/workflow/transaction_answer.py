@@ -15,8 +15,8 @@ class TransactionAnswer:
 
     checks: complaints of the daemons' checkers. failed: the step that did, with its
     output. locked: who holds the lock. pending: the serial of a configuration that has to be
-    confirmed, empty where there is none. ended, kept: users who lost their access, by
-    whether their open sessions could be ended.
+    confirmed, empty where there is none. begun: whether a step was that changes what is live.
+    ended, kept: users who lost their access, by whether their open sessions could be ended.
     """
 
     checks: list[str] = field(default_factory=list)
@@ -26,6 +26,7 @@ class TransactionAnswer:
     ended: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
     pending: str = ""
+    begun: bool = False
     finished: bool = False
 
     def notes(self) -> tuple[str, ...]:
@@ -37,6 +38,8 @@ class TransactionAnswer:
     def take_head(self, section: str, argument: str) -> None:
         """Take the first line of a section."""
         match section:
+            case "step":
+                self.begun = self.begun or argument.split(maxsplit=1)[0] not in {"check", "prepare"}
             case "failed":
                 self.failed = argument
             case "pending":

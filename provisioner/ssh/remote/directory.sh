@@ -33,6 +33,7 @@ copy_directory() {
     done >"$1.new/manifest" || return 1
     rows account <"$state/directory/left" >"$1.new/accounts" || return 1
     getent shadow | awk -F : 'NR == FNR { ours[$1]; next } $1 in ours { print $1 ":" $2 }' "$1.new/accounts" - >"$1.new/shadow" || return 1
+    (cd "$1.new" && sha256sum manifest accounts shadow >whole) || return 1
     sync -f "$1.new" && rm -rf "$1" && mv -T "$1.new" "$1"
 }
 

@@ -107,15 +107,21 @@ observe_units() {
     printf '%s\n' "$units_shown"
 }
 
-# A recipe is fulfilled when what it makes is there, belongs to its subject and will
-# last another thirty days. The fulfilled ones are named.
+# A recipe is fulfilled when what it makes is there, belongs to its subject, is valid by now
+# (the clock may have been ahead when it was made) and will last another thirty days.
+# The fulfilled ones are named.
+has_begun() {
+    begins=$(openssl x509 -in "$1" -noout -startdate 2>/dev/null) &&
+        begins=$(date -d "${begins#*=}" +%s 2>/dev/null) && [ "$begins" -le "$(date +%s)" ]
+}
+
 observe_recipes() {
     section recipes
     printf '%s\n' "$manifest" | rows recipe | while IFS="$tab" read -r kind path subject; do
         case $kind in
             self-signed)
                 if [ -s "$path" ] && have openssl &&
-                    openssl x509 -in "$path" -noout -checkend 2592000 >/dev/null 2>&1 &&
+                    openssl x509 -in "$path" -noout -checkend 2592000 >/dev/null 2>&1 && has_begun "$path" &&
                     openssl x509 -in "$path" -noout -checkhost "$subject" 2>/dev/null | grep -q 'does match'; then
                     printf '%s\n' "$kind"
                 fi

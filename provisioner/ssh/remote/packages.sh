@@ -2,8 +2,12 @@
 # Install packages: `mailprov MANAGER UNITS NAME...`, UNITS separated by commas, each
 # UNIT:RUNNING. An idempotent phase of its own, before the transaction, because package
 # managers have no rollback. Daemons are kept from starting on their vendor's defaults.
+#
+# Exit status: the package manager's, 70 where it could not even be called, 75 where another
+# program holds it, 76 the state (state.sh).
 
 policy=/usr/sbin/policy-rc.d
+patience=60
 
 hold_daemons() {
     # An operator's own policy stays as it is; ours goes away however this ends, one that
@@ -11,29 +15,77 @@ hold_daemons() {
     if [ -e "$policy" ] && ! grep -q '^# mailprov:' "$policy"; then return 0; fi
     trap 'rm -f "$policy"' EXIT
     trap 'exit 130' HUP INT TERM
-    printf '#!/bin/sh\n# mailprov: no daemon starts while packages install\nexit 101\n' >"$policy"
-    chmod 755 "$policy"
+    printf '#!/bin/sh\n# mailprov: no daemon starts while packages install\nexit 101\n' >"$policy" &&
+        chmod 755 "$policy"
+}
+
+# patiently COMMAND...: run it, and again as long as another program holds what it needs.
+# Whoever still holds it after a minute is told as `held`, and the status is 75.
+patiently() {
+    told=''
+    begun=$(seconds)
+    while :; do
+        "$@" >"$said" 2>&1
+        status=$?
+        holder=$(holder_in "$said")
+        if [ "$status" -eq 0 ] || [ -z "$holder" ]; then break; fi
+        if [ "$(($(seconds) - begun))" -ge "$patience" ]; then
+            section held "$holder"
+            status=75
+            break
+        fi
+        [ -n "$told" ] || section progress "waiting for $holder, which holds the package manager"
+        told=1
+        sleep 2
+    done
+    cat "$said"
+    return "$status"
+}
+
+# Whatever becomes of the clock.
+seconds() { cut -d . -f 1 /proc/uptime; }
+
+# holder_in FILE: who has the lock, by what dpkg or apt-get said.
+holder_in() {
+    pid=$(sed -nE 's/.*locked by another process with pid ([0-9]+).*/\1/p; s/.*held by process ([0-9]+).*/\1/p' "$1" | head -n 1)
+    if [ -n "$pid" ]; then
+        name=$(cat "/proc/$pid/comm" 2>/dev/null)
+        printf 'process %s%s\n' "$pid" "${name:+ ($name)}"
+    elif grep -qE 'Could not get lock|locked by another process' "$1"; then
+        echo "another program"
+    fi
 }
 
 install_apt() {
     export DEBIAN_FRONTEND=noninteractive
-    hold_daemons
+    hold_daemons || return 1
     # Without an answer Debian's Postfix has no main.cf and says so at length.
     printf 'postfix postfix/main_mailer_type select No configuration\n' | debconf-set-selections
     # An installation that was interrupted is finished first.
-    dpkg --configure -a || return 1
+    patiently dpkg --configure -a || return
     section progress "installing $# packages"
-    apt_install "$@" && return 0
+    apt_install "$@"
+    status=$?
+    # Of a source that does not answer, no list is to be had either.
+    if [ "$status" -eq 0 ] || [ "$status" -eq 75 ] ||
+        grep -qE 'timed out|Could not connect|Unable to connect|Connection failed|Temporary failure resolving' "$said"; then
+        return "$status"
+    fi
     # The lists may be older than what the archive still has.
     section progress "reading package lists"
-    apt-get -q -o DPkg::Lock::Timeout=60 update || return 1
+    patiently apt_get update || return
     section progress "installing $# packages"
     apt_install "$@"
 }
 
+# A source that does not answer is given up sooner than by apt's own limits.
+apt_get() {
+    apt-get -q -o Acquire::Retries=1 -o Acquire::http::Timeout=15 -o Acquire::https::Timeout=15 "$@"
+}
+
 # Nothing is removed to make room: another mail server and its queue are the operator's.
 apt_install() {
-    apt-get -q -y --no-remove --no-install-recommends -o DPkg::Lock::Timeout=60 \
+    patiently apt_get -y --no-remove --no-install-recommends \
         -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold install "$@"
 }
 
@@ -49,9 +101,9 @@ units=$2
 shift 2
 # Afterwards nobody could tell what was there before.
 printf '%s\n' "$units" | tr , '\n' | while IFS=: read -r unit running; do
-    [ -z "$unit" ] || keep_unit_as_found "$unit" "$running"
-done
-log=$(mktemp) || exit 70
+    [ -z "$unit" ] || keep_unit_as_found "$unit" "$running" || exit 70
+done || exit 70
+log=$(mktemp) && said=$(mktemp) || exit 70
 exec 3>&1
 {
     case $manager in
@@ -61,10 +113,10 @@ exec 3>&1
     printf '%s\n' $? >"$log"
 } </dev/null 2>&1 | while IFS= read -r line; do
     case $line in
-        @progress*) printf '%s\n' "$line" >&3 ;;
+        @progress* | @held*) printf '%s\n' "$line" >&3 ;;
         *) printf '|%s\n' "$line" >&3 ;;
     esac
 done
 status=$(cat "$log")
-rm -f "$log"
+rm -f "$log" "$said"
 exit "${status:-70}"

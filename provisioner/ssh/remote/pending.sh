@@ -22,6 +22,15 @@ pending_row() { rows "$1" <"$pending/about"; }
 # A number is used again after a return; the token tells one transaction from the next.
 pending_id() { printf '%s-%s\n' "$(pending_row serial)" "$(pending_row token)"; }
 
+# is_pending_whole: all that is needed to undo it can be read. What is not is left as it is.
+is_pending_whole() {
+    case $(pending_row serial) in '' | *[!0-9]*) return 1 ;; esac
+    [ -n "$(pending_row token)" ] && [ -f "$pending/units" ] || return 1
+    for list in about paths units; do [ -z "$(tail -c 1 "$pending/$list")" ] || return 1; done
+    awk -F '\t' 'NF < 2 { exit 1 }' "$pending/paths" &&
+        awk -F '\t' 'NF < 4 { exit 1 }' "$pending/units"
+} 2>/dev/null
+
 # set_head SERIAL GENERATION: the moment at which a transaction is through.
 set_head() {
     printf '%s\t%s\n' "$1" "$2" >"$state/head.new" && sync "$state/head.new" &&
@@ -107,6 +116,7 @@ finish_pending() {
 # settle_pending boot|now REASON: finish or undo, whichever head says.
 settle_pending() {
     [ -d "$pending" ] || return 0
+    is_pending_whole || { echo "$pending is damaged" >&2; return 1; }
     if [ "$(head_serial)" = "$(pending_row serial)" ]; then
         finish_pending "$1"
     else

@@ -10,33 +10,42 @@ import shlex
 from collections.abc import Mapping
 from importlib.resources import files
 
+STATE_FORMAT = 1
+"""How the state on a host is laid out, as /var/lib/mailprov/format has it."""
+
+STATE_READER = "0.1.0"
+"""The oldest mailprov that reads that."""
+
 TRANSACTION = ("lock", "found", "directory", "staging", "steps", "sessions", "begin", "transact")
 PENDING = ("queue", "pending")
+STATE = ("pending", "state")
 
 
 def remote_programs() -> Mapping[str, str]:
     """Return the program text of each verb.
 
     observe, packages, transact, settle, delete_mail, log; recall, restore and destroy for the
-    way back. `recover` is what a transaction leaves on the host.
+    way back. `recover` is what a transaction leaves on the host. All but `log`, which reads no
+    state, and `recover`, which settles what the same version left, look at the state first.
     """
     prelude = _text("prelude")
     checks = _joined("prelude", "checks", "postfix_values")
     recover = _joined("prelude", *PENDING, "recover")
+    state = f"{prelude}program_format={STATE_FORMAT}\nprogram_reader={STATE_READER}\n"
     return {
-        "observe": checks + _joined("pending", "listening", "observe"),
+        "observe": state + _joined("checks", "postfix_values", *STATE, "listening", "observe"),
         "recover": recover,
-        "settle": _joined("prelude", *PENDING, "directory", "settle"),
-        "packages": _joined("prelude", "found", "packages"),
+        "settle": state + _joined("queue", *STATE, "directory", "settle"),
+        "packages": state + _joined(*STATE, "found", "packages"),
         "log": checks + _text("log"),
-        "delete_mail": _joined("prelude", "pending", "lock", "delete_mail"),
-        "recall": _joined("prelude", "directory", "recall"),
-        "restore": _joined("prelude", *PENDING, "lock", "found", "directory", "restore"),
-        "destroy": _joined("prelude", *PENDING, "lock", "found", "destroy"),
+        "delete_mail": state + _joined(*STATE, "lock", "delete_mail"),
+        "recall": state + _joined(*STATE, "directory", "recall"),
+        "restore": state + _joined("queue", *STATE, "lock", "found", "directory", "restore"),
+        "destroy": state + _joined("queue", *STATE, "lock", "found", "destroy"),
         # The staged tree is checked by a shell of its own, in a mount namespace of its own;
         # what returns without us is left on the host.
-        "transact": f"{prelude}program_checks={shlex.quote(checks)}\n"
-        f"program_recover={shlex.quote(recover)}\n{_joined(*PENDING, *TRANSACTION)}",
+        "transact": f"{state}program_checks={shlex.quote(checks)}\n"
+        f"program_recover={shlex.quote(recover)}\n{_joined('queue', *STATE, *TRANSACTION)}",
     }
 
 

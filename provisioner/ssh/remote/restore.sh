@@ -11,6 +11,10 @@
 left_rows() { rows "$1" <"$state/directory/left"; }
 
 refuse_damaged() {
+    if [ -e "$kept/whole" ] && ! (cd "$kept" && sha256sum -c --status whole 2>/dev/null); then
+        section damaged "its lists"
+        exit 65
+    fi
     rows file <"$kept/manifest" | while IFS="$tab" read -r path digest _; do
         [ "$(digest_of "$kept/tree$path")" = "$digest" ] && continue
         section damaged "$path"
@@ -102,7 +106,7 @@ case $2 in *[!0-9]* | '') exit 66 ;; esac
 refuse_damaged
 refuse_other_kind
 find_edited "$4"
-left_then >"$work/left" || exit 70
+left_then >"$work/rows" && seal <"$work/rows" >"$work/left" || exit 70
 # Should this break off: these files are ours, and Postfix is owed a reload.
 cp "$work/left" "$state/activating" && echo postfix.service >>"$state/unfinished" &&
     sync "$state/activating" "$state/unfinished" || exit 70

@@ -15,10 +15,17 @@ adopt_directory() {
         note_history "$(pending_row serial)" directory "$(pending_row generation)" "$(pending_row owner)" "in force"
 }
 
+# make_newest FILE: generations go by the age of their manifests, also where the clock was
+# ahead when an earlier one was confirmed.
+make_newest() {
+    newest=$(find "$state/generations" -mindepth 2 -maxdepth 2 -name manifest -printf '%Ts\n' | sort -n | tail -n 1)
+    [ "${newest:-0}" -lt "$(date +%s)" ] || touch -d "@$((newest + 1))" "$1"
+}
+
 # The generation is remembered in full before the head names it.
 confirm() {
     folder=$state/generations/$(pending_row generation)
-    cp "$pending/manifest" "$folder/manifest.new" && sync "$folder/manifest.new" &&
+    cp "$pending/manifest" "$folder/manifest.new" && make_newest "$folder/manifest.new" && sync "$folder/manifest.new" &&
         mv -f "$folder/manifest.new" "$folder/manifest" && sync "$folder" && adopt_directory &&
         set_head "$(pending_row serial)" "$(pending_row generation)" &&
         rm -f "$state/unfinished" "$state/activating"

@@ -71,9 +71,9 @@ check_staged_tree() {
     set -- $(staged_rows check)
     [ $# -gt 0 ] || return 0
     section step check
-    if ! build_staged_tree >"$stage/output" 2>&1; then
+    if ! build_staged_tree >"$output" 2>&1; then
         section failed check
-        sed 's/^/|/' "$stage/output"
+        sed 's/^/|/' "$output"
         exit 70
     fi
     # shellcheck disable=SC2016,SC2154

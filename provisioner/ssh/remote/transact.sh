@@ -11,7 +11,7 @@
 #
 # Exit status: 0 done, 65 the daemons refuse the staged tree (nothing live was touched),
 # 70 a step failed (named in the answer), 71 likewise, and the old configuration is back,
-# 75 another transaction holds the lock or waits to be confirmed.
+# 75 another transaction holds the lock or waits to be confirmed, 76 the state (state.sh).
 
 unpack() {
     rm -rf "$stage"
@@ -26,9 +26,9 @@ act() {
         section step "$step $first"
         # What a step has to tell beside its own output goes to 3.
         if ! "do_$step" "$first" "$second" "$third" "$fourth" "$fifth" "$sixth" \
-            3>&1 >"$stage/output" 2>&1 4<&-; then
+            3>&1 >"$output" 2>&1 4<&-; then
             section failed "$step $first"
-            sed 's/^/|/' "$stage/output"
+            sed 's/^/|/' "$output"
             return 1
         fi
     done 4<"$stage/journal"
@@ -36,13 +36,15 @@ act() {
 
 clean_up() {
     while IFS= read -r path; do rm -f "$path"; done <"$stage/prepared"
-    rm -rf "$stage" "$state/holder"
+    rm -rf "$stage" "$state/holder" "$output"
 } 2>/dev/null
 
 trap '' PIPE
 applied_by=$1
 within=$2
 stage=$state/stage
+# Not on a disk: what a full one keeps from being done has to be told.
+output=/run/mailprov-output
 lock_host "$applied_by"
 trap clean_up EXIT
 trap 'exit 130' HUP INT TERM

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from provisioner.model.names import MailAddress
 from provisioner.plan.facts import LeftFile, Pending
-from provisioner.plan.observation import parse_facts, parse_introduction, parse_units
+from provisioner.plan.observation import (
+    parse_credentials,
+    parse_facts,
+    parse_introduction,
+    parse_units,
+)
 from provisioner.render.artifact import Plane
 
 INTRODUCTION = """\
@@ -123,3 +128,8 @@ def test_secrets_stay_out_of_representations() -> None:
     got = repr(parse_facts(parse_introduction(INTRODUCTION), FACTS))
     assert "$2b$12$x" not in got
     assert "abc123" not in got
+
+
+def test_a_damaged_line_is_no_known_password() -> None:
+    lines = ["# Managed by mailprov.", "a@example.org\ttag\t{SHA512-CRYPT}x", "junk", "a\tb", ""]
+    assert list(parse_credentials(lines)) == ["a@example.org"]

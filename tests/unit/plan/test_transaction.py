@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import tarfile
 from collections.abc import Iterator
@@ -106,6 +107,15 @@ def test_users_alone_make_nothing_pending() -> None:
         "act-directory record_directory",
     ]
     assert not [row for row in rows if row[0] in {"undo", "soften"}]
+
+
+@pytest.mark.parametrize("kind", ["managed", "directory"])
+def test_what_the_host_is_to_keep_travels_below_its_digest(kind: str) -> None:
+    rows, _ = unpack(pack_transaction(diff_generation(GENERATION, BARE)))
+    first, *others = [row[1:] for row in rows if row[0] == kind]
+    text = "".join("\t".join(row) + "\n" for row in others)
+    assert first == ["whole", hashlib.sha256(text.encode()).hexdigest()]
+    assert others
 
 
 def test_users_of_another_kind_come_and_go_with_the_configuration() -> None:

@@ -12,16 +12,16 @@ from provisioner.ssh.remote import program
 from provisioner.ssh.remote.program import remote_programs
 
 PARTS = {
-    "observe": ("prelude", "checks", "pending", "observe"),
-    "settle": ("prelude", *program.PENDING, "directory", "settle"),
+    "observe": ("prelude", "checks", *program.STATE, "observe"),
+    "settle": ("prelude", "queue", *program.STATE, "directory", "settle"),
     "recover": ("prelude", *program.PENDING, "recover"),
-    "packages": ("prelude", "found", "packages"),
+    "packages": ("prelude", *program.STATE, "found", "packages"),
     "log": ("prelude", "checks", "log"),
-    "delete_mail": ("prelude", "pending", "lock", "delete_mail"),
-    "recall": ("prelude", "directory", "recall"),
-    "restore": ("prelude", *program.PENDING, "lock", "found", "directory", "restore"),
-    "destroy": ("prelude", *program.PENDING, "lock", "found", "destroy"),
-    "transact": ("prelude", "checks", *program.PENDING, *program.TRANSACTION),
+    "delete_mail": ("prelude", *program.STATE, "lock", "delete_mail"),
+    "recall": ("prelude", *program.STATE, "directory", "recall"),
+    "restore": ("prelude", "queue", *program.STATE, "lock", "found", "directory", "restore"),
+    "destroy": ("prelude", "queue", *program.STATE, "lock", "found", "destroy"),
+    "transact": ("prelude", "checks", "queue", *program.STATE, *program.TRANSACTION),
 }
 # Not every program uses all of the parts that it shares with others.
 UNUSED_PARTS = "--exclude=SC2034,SC2317"

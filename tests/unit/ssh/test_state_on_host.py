@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
 from pathlib import Path
+
+import pytest
 
 from provisioner.ssh.remote import program
 
@@ -85,6 +88,20 @@ def test_ten_confirmed_generations_stay_and_0_and_no_unconfirmed_one(tmp_path: P
     run_parts(tmp_path, "prune_generations", "queue", "pending")
     got = {folder.name for folder in (tmp_path / "generations").iterdir()}
     assert got == {"0", f"{0:016x}", *(f"{number:016x}" for number in range(5, 14))}
+
+
+@pytest.mark.parametrize("ahead", [-100, 0, 86400])
+def test_the_last_that_was_confirmed_is_the_newest_whatever_the_clock_said(
+    tmp_path: Path, ahead: int
+) -> None:
+    before = generation(tmp_path, "a" * 16, age=0) / "manifest"
+    os.utime(before, (time.time() + ahead, time.time() + ahead))
+    now = generation(tmp_path, "b" * 16, age=None) / "manifest.new"
+    now.touch()
+    settle = (Path(program.__file__).parent / "settle.sh").read_text()
+    function = settle[settle.index("make_newest()") : settle.index("# The generation is")]
+    run_parts(tmp_path, f"{function}\nmake_newest {now}")
+    assert now.stat().st_mtime > before.stat().st_mtime
 
 
 def snapshot(state: Path, users: Path, serial: int) -> Path:

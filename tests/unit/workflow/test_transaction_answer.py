@@ -41,3 +41,9 @@ def test_ended_sessions_are_noted_and_a_failure_to_end_one_is_told() -> None:
         "logged out, because their access changed: alice@example.org, bob@example.org",
         "open sessions could not be ended: carol@example.org (no answer from anvil)",
     )
+
+
+def test_what_only_prepares_has_changed_nothing_that_is_live() -> None:
+    prepared = read_answer(["@step check", "@step prepare ", "@failed prepare "], lambda _: None)
+    begun = read_answer(["@step prepare ", "@step account alice"], lambda _: None)
+    assert (prepared.begun, begun.begun) == (False, True)

@@ -1,0 +1,107 @@
+# shellcheck shell=sh
+# Before anything is done with the state on the host, it is looked at: a newer mailprov
+# may have written it, and damage is never guessed at. What is wrong is told on standard
+# error, `@state damaged PATH WHAT` or `@state newer NUMBER VERSION` (tabbed); exit status 76.
+#
+# $state/format says how the state is laid out, a number, and below it the oldest mailprov
+# that reads that. Without the file it is 1.
+
+unfit() {
+    printf '@state\t%s\t%s\t%s\n' "$1" "$2" "$3" >&2
+    exit 76
+}
+
+# seal < rows: the rows below their digest.
+seal() {
+    sealed=$(cat) || return 1
+    printf 'whole\t%s\n' "$(printf '%s\n' "$sealed" | sha256sum | cut -d ' ' -f 1)" && printf '%s\n' "$sealed"
+}
+
+# is_whole FILE: rows as they were left. Before there were digests, there were only rows.
+is_whole() {
+    [ -s "$1" ] && awk -F '\t' '
+        $1 == "whole" && NR == 1 && NF == 2 { next }
+        $1 == "file" && NF == 7 { next }
+        ($1 == "unit" || $1 == "account") && NF == 2 { next }
+        { exit 1 }' "$1" || return 1
+    digest=$(sed -n "1s/^whole$tab//p" "$1")
+    [ -z "$digest" ] || [ "$(tail -n +2 "$1" | sha256sum | cut -d ' ' -f 1)" = "$digest" ]
+}
+
+check_folder() {
+    [ -d "$state" ] || unfit damaged "$state" "it is no folder"
+    # The recovering program is in there, and runs as root.
+    strange=$(find "$state/" -maxdepth 1 \( ! -user "$(id -u)" -o ! -type l -perm /022 \) | head -n 1)
+    [ -z "$strange" ] || unfit damaged "${strange%/}" "$(stat -c '%U:%G, mode %a' "$strange"): somebody else could write there"
+    for name in head history lock format recover; do
+        if [ -e "$state/$name" ] || [ -L "$state/$name" ]; then
+            [ -f "$state/$name" ] || unfit damaged "$state/$name" "it is no file"
+        fi
+    done
+}
+
+# shellcheck disable=SC2154
+# program_format is set by program.py.
+check_format() {
+    [ -e "$state/format" ] || return 0
+    number='' version=''
+    { IFS= read -r number; IFS= read -r version; } <"$state/format"
+    case $number in '' | 0* | *[!0-9]*) unfit damaged "$state/format" "it names no number" ;; esac
+    [ "$number" -le "$program_format" ] 2>/dev/null || unfit newer "$number" "$version"
+}
+
+check_head() {
+    if [ ! -e "$state/head" ]; then
+        ! grep -q "${tab}confirmed$" "$state/history" 2>/dev/null ||
+            unfit damaged "$state/head" "it is missing, and the history has confirmed transactions"
+        return 0
+    fi
+    is_head "$state/head" || unfit damaged "$state/head" "it is not the number of a transaction and a generation"
+}
+
+is_head() {
+    [ -z "$(tail -c 1 "$1")" ] && awk -F '\t' '
+        NR == 1 && NF == 2 && $1 ~ /^[0-9]+$/ && ($2 == "" || $2 == "0" || length($2) == 16 && $2 !~ /[^0-9a-f]/) { fits = 1; next }
+        { fits = 0 }
+        END { exit !fits }' "$1"
+}
+
+# What the transactions before left, by which edits are told from our own files.
+check_left() {
+    folder=$state/generations/$(head_generation)
+    if [ -n "$(head_generation)" ]; then
+        is_whole "$folder/manifest" || unfit damaged "$folder/manifest" "$(missing_or "$folder/manifest")"
+        [ -f "$state/generations/0/paths" ] || unfit damaged "$state/generations/0/paths" "it is missing"
+    fi
+    if [ -e "$state/directory/left" ] || grep -q "${tab}directory${tab}" "$state/history" 2>/dev/null; then
+        is_whole "$state/directory/left" || unfit damaged "$state/directory/left" "$(missing_or "$state/directory/left")"
+    fi
+    if [ -s "$state/activating" ] && ! is_whole "$state/activating" && [ -s "$state/activating" ]; then
+        unfit damaged "$state/activating" "its rows are not those that were written"
+    fi
+}
+
+missing_or() { if [ -e "$1" ]; then echo "its rows are not those that were written"; else echo "it is missing"; fi; }
+
+check_state() {
+    [ -e "$state" ] || [ -L "$state" ] || return 0
+    check_folder
+    check_format
+    check_head
+    check_left
+    # It may have been settled while it was read.
+    if [ -d "$pending" ] && ! is_pending_whole && [ -d "$pending" ]; then
+        unfit damaged "$pending" "what a configuration that is not confirmed replaced cannot be read"
+    fi
+}
+
+# Called by who holds the lock, before anything else is written.
+# shellcheck disable=SC2154
+# program_reader is set by program.py.
+write_format() {
+    [ ! -e "$state/format" ] || return 0
+    printf '%s\n%s\n' "$program_format" "$program_reader" >"$state/format.new" &&
+        sync "$state/format.new" && mv -f "$state/format.new" "$state/format" && sync "$state"
+}
+
+check_state

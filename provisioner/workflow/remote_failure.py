@@ -1,0 +1,116 @@
+"""Why a remote program broke off, in words that tell what to do.
+
+Programs run in the C locale, so that the system's own words for a full disk and the like
+are always the same (strerror(3)).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, printable, quoted
+from provisioner.workflow.ports import Completed
+
+UNFIT_STATE = 76
+"""Exit status of a program that does not go on with the state it found (state.sh)."""
+
+STATE = "/var/lib/mailprov"
+
+
+@dataclass(frozen=True)
+class Cause:
+    """What is wrong with a host, and what helps. Empty where nobody knows."""
+
+    summary: str = ""
+    fix: str = ""
+
+
+_CAUSES = {
+    "No space left on device": Cause(
+        "a disk of the host is full",
+        "make room there (`df -h / /etc /var` and `df -i` show where it is short), then run it "
+        "again",
+    ),
+    # apt-get(8), before it fetches anything.
+    "enough free space": Cause("a disk of the host is full", "make room there, then run it again"),
+    # What dash calls any failure to write.
+    "printf: I/O error": Cause(
+        "a file could not be written", "see whether the disk is full (`df`, `df -i`)"
+    ),
+    "Disk quota exceeded": Cause(
+        "a disk quota of the host is used up", "raise it or make room, then run it again"
+    ),
+    "Read-only file system": Cause(
+        "a file system of the host is read-only",
+        "look for the reason (`findmnt -O ro`, `journalctl -k`), make it writable, then run it "
+        "again",
+    ),
+    "Input/output error": Cause(
+        "a disk of the host fails", "look at `journalctl -k` there, and save what is on it"
+    ),
+    "Cannot allocate memory": Cause(
+        "the host has no memory left", "see what takes it (`ps`, `free`), then run it again"
+    ),
+}
+
+
+def cause_in(text: str) -> Cause:
+    """Return what the words of failed programs say of the host, an empty cause if nothing."""
+    return next((cause for words, cause in _CAUSES.items() if words in text), Cause())
+
+
+def first_lines(text: str, number: int = 8) -> str:
+    """Return the first lines of a long complaint, and how many more there are."""
+    lines = text.splitlines()
+    more = [f"… and {len(lines) - number} more lines"] if len(lines) > number else []
+    return "\n".join([*lines[:number], *more])
+
+
+def stderr_of(completed: Completed) -> str:
+    """Return what a program said on standard error, as text."""
+    return completed.stderr.decode(errors="replace").strip()
+
+
+def broken_off(where: str, doing: str, completed: Completed, reader: str) -> MailprovError:
+    """Return the error for a program that ended without saying what is wrong.
+
+    doing: what was going on. reader: what calls itself mailprov here, with its version.
+    """
+    said = stderr_of(completed)
+    if completed.status == UNFIT_STATE:
+        return MailprovError(unfit_state(where, said, reader), ExitCode.REFUSED)
+    cause = cause_in(said)
+    summary = f"the remote program broke off while {doing}"
+    return MailprovError(
+        Diagnostic(
+            summary=f"{summary}: {cause.summary}" if cause.summary else summary,
+            where=where,
+            got=f"exit status {completed.status}, {quoted(said, 400)}",
+            fix=cause.fix
+            or "look at the host: disk space, memory, and its journal; then try again",
+        )
+    )
+
+
+def unfit_state(where: str, said: str, reader: str) -> Diagnostic:
+    """Return what a host's state is, by the line that state.sh told of it."""
+    rows = (line.split("\t") for line in said.splitlines())
+    row = next((row for row in rows if row[0] == "@state"), [])
+    kind, subject, words = (*(printable(field, 300) for field in row[1:4]), "", "", "")[:3]
+    if kind == "newer":
+        return Diagnostic(
+            summary="a newer mailprov has been at work on this host; nothing was changed",
+            where=where,
+            got=f"state of format {subject} in {STATE}",
+            want=f"a format that {reader} reads",
+            fix=f"use mailprov {words} or newer" if words else "use that newer mailprov",
+        )
+    return Diagnostic(
+        summary="what mailprov keeps on this host is damaged; nothing was changed",
+        where=f"{where}:{subject or STATE}",
+        got=words or quoted(said, 400),
+        want="what mailprov left there",
+        fix=f"bring {STATE} back from a backup of the host, or put the one thing right. If that "
+        f"cannot be: `mv {STATE} {STATE}.damaged` there, and apply: the daemons and the mail stay "
+        "as they are, and what is there then becomes generation 0",
+    )

@@ -1,0 +1,66 @@
+"""Another program that holds the package manager is waited for, and named (packages.sh)."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from provisioner.ssh.remote import program
+
+DPKG = "dpkg: error: dpkg frontend lock was locked by another process with pid {pid}"
+APT = (
+    "E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process {pid} (perl)\n"
+    "N: Be aware that removing the lock file is not a solution"
+)
+OLD_APT = (
+    "E: Could not get lock /var/lib/apt/lists/lock - open (11: Resource temporarily unavailable)"
+)
+
+
+def patiently(tmp_path: Path, said: str, fails: int, status: int = 100) -> tuple[int, list[str]]:
+    """Run a command that fails so often and says so; return what comes of it, without waiting."""
+    text = (Path(program.__file__).parent / "packages.sh").read_text()
+    functions = text[text.index("patiently()") : text.index("install_apt()")]
+    (tmp_path / "said").write_text(said)
+    script = f"""
+    section() {{ printf '@%s\\n' "$*"; }}
+    waited=0
+    sleep() {{ waited=$((waited + $1)); }}
+    patience=6 said={tmp_path}/out
+    {functions}
+    seconds() {{ echo "$waited"; }}
+    command() {{
+        count=$(($(cat {tmp_path}/count 2>/dev/null || echo 0) + 1))
+        echo "$count" >{tmp_path}/count
+        [ "$count" -gt {fails} ] || {{ cat {tmp_path}/said; return {status}; }}
+    }}
+    patiently command
+    """
+    done = subprocess.run(["sh", "-uc", script], capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    return done.returncode, done.stdout.splitlines()
+
+
+@pytest.mark.parametrize("said", [DPKG, APT, OLD_APT])
+def test_it_is_waited_for(tmp_path: Path, said: str) -> None:
+    assert patiently(tmp_path, said.format(pid=999999), fails=2)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("said", "holder"),
+    [(DPKG, "process 999999"), (APT, "process 999999"), (OLD_APT, "another program")],
+)
+def test_not_for_ever_and_the_holder_is_named(tmp_path: Path, said: str, holder: str) -> None:
+    status, told = patiently(tmp_path, said.format(pid=999999), fails=99)
+    assert status == 75
+    assert f"@held {holder}" in told
+    assert told.count(f"@progress waiting for {holder}, which holds the package manager") == 1
+    assert int((tmp_path / "count").read_text()) == 4
+
+
+def test_another_failure_is_not_repeated(tmp_path: Path) -> None:
+    said = "E: Unable to locate package nothing"
+    assert patiently(tmp_path, said, fails=99) == (100, [said])
+    assert int((tmp_path / "count").read_text()) == 1
