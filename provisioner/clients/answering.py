@@ -77,8 +77,7 @@ def look_up(
             endpoint.address, endpoint.port, question.name, question.type, _UDP_LIMIT
         )
     else:
-        with line.dial() as stream:
-            answer = lookup_over_tcp(stream, question.name, question.type)
+        answer = lookup_over_tcp(line.dial, question.name, question.type)
     return replace(answer, source=line.source)
 
 

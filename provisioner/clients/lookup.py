@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 
 import dns.exception
 import dns.flags
@@ -35,14 +36,28 @@ def lookup_over_udp(
     raise BrokenOff("no answer over UDP" if silent else f"over UDP: {problem}") from problem
 
 
-def lookup_over_tcp(stream: Stream, name: str, rdtype: str) -> DnsAnswer:
-    """Ask a server over an open stream; raise BrokenOff if it does not answer."""
+def lookup_over_tcp(dial: Callable[[], Stream], name: str, rdtype: str) -> DnsAnswer:
+    """Ask a server over a stream that `dial` opens; raise BrokenOff if it does not answer.
+
+    A server may close a connection that it finds idle, and a busy one does so early: then
+    it is asked once more over a new one (RFC 7766 section 6.2.4).
+    """
+    try:
+        return _ask_over_tcp(dial, name, rdtype)
+    except BrokenOff as end:
+        if not end.hung_up:
+            raise
+    return _ask_over_tcp(dial, name, rdtype)
+
+
+def _ask_over_tcp(dial: Callable[[], Stream], name: str, rdtype: str) -> DnsAnswer:
     query = _query(name, rdtype)
     wire = query.to_wire()
-    stream.send(len(wire).to_bytes(2, "big") + wire)
-    size = int.from_bytes(stream.read_exactly(2), "big")
+    with dial() as stream:
+        stream.send(len(wire).to_bytes(2, "big") + wire)
+        answer = stream.read_exactly(int.from_bytes(stream.read_exactly(2), "big"))
     try:
-        reply = dns.message.from_wire(stream.read_exactly(size))
+        reply = dns.message.from_wire(answer)
     except dns.exception.DNSException as problem:
         raise BrokenOff(f"not a DNS message: {problem}") from problem
     if not query.is_response(reply):

@@ -88,6 +88,8 @@ def render_dovecot(
     if not view.virtual:
         content = render_template("pam.d/mailprov", view)
         yield Artifact(f"/etc/pam.d/{PAM_SERVICE}", content, daemons=("dovecot",), rank=20)
+    boot = render_template("tmpfiles.d/mailprov.conf", view)
+    yield Artifact("/etc/tmpfiles.d/mailprov.conf", boot, rank=20)
     for part in view.includes:
         if part == _SITE_PART:
             content = render_dovecot_site(options)

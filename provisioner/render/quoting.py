@@ -70,6 +70,9 @@ def texthash_key(value: str) -> Quoted:
         raise _refusal(value, "a lookup table's key", "a leading # or quote")
     if text.endswith("\\"):
         raise _refusal(value, "a lookup table's key", "a backslash at the end")
+    if text.endswith(":"):
+        # postmap(1) takes it for a line of an aliases file, and says so at each reading.
+        raise _refusal(value, "a lookup table's key", "a colon at the end")
     if text != text.lower():
         raise _refusal(value, "a lookup table's key", "upper-case letters")
     return Quoted(text)

@@ -55,9 +55,9 @@ class DeployedSite:
         assert done.returncode == 0, done.stdout + done.stderr
         return dict(json.loads(done.stdout))
 
-    def verify(self, *options: str) -> tuple[int, dict[str, Any]]:
+    def verify(self, *options: str, site: Path | None = None) -> tuple[int, dict[str, Any]]:
         """Verify and return the exit code and the JSON report."""
-        done = self.mailprov("verify", "--json", *options)
+        done = self.mailprov("verify", "--json", *options, site=site)
         assert done.stdout, done.stderr
         return done.returncode, dict(json.loads(done.stdout))
 

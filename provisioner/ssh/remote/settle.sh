@@ -47,8 +47,11 @@ if [ ! -d "$pending" ] || [ "$(pending_id)" != "$2" ]; then
 fi
 # The lock keeps the timer's program waiting; the timer is stopped when all is settled.
 reason=${3-}
+section step "$1"
 if [ "$1" = confirm ]; then confirm || reason="it could not be confirmed"; fi
+section step settle
 settle_pending now "returned: $reason" || exit 70
+section step disarm
 disarm_return
 tell_held
 [ "$1" != confirm ] || [ -z "$reason" ] || exit 71

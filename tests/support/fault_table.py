@@ -1,0 +1,62 @@
+"""The fault matrix as a page for operators: what came of each fault at each step."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from support.fault_matrix import Fault
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What came of one fault. number: of the step, from 1. outcome: old, new, or what is wrong."""
+
+    scenario: str
+    step: str
+    number: int
+    fault: Fault
+    outcome: str
+
+
+_HEAD = """# Faults at every step of an apply
+
+What a host ends with when an apply is broken off: `old`, wholly the configuration before, or
+`new`, wholly the one that was applied. In either case its services are up, nothing is left
+lying about, the next apply converges, and a last `verify` passes. Written by `make test-all`.
+
+- SSH cut: the host closes the connection. SSH stalled: its cable is pulled.
+- controller killed: `mailprov` gets SIGKILL.
+- host killed: every process there gets SIGKILL, and it boots again.
+- power lost: likewise, and the disk forgets what was not synced.
+"""
+
+
+def render_table(cells: Sequence[Cell]) -> str:
+    """Return the page; every cell of a scenario is there."""
+    counts = Counter(_word(cell) for cell in cells)
+    words = ", ".join(f"{count} {word}" for word, count in sorted(counts.items()))
+    parts = [_HEAD, f"Of {len(cells)} cells in the last whole run: {words}.\n"]
+    parts += [
+        _section(scenario, [cell for cell in cells if cell.scenario == scenario])
+        for scenario in dict.fromkeys(cell.scenario for cell in cells)
+    ]
+    return "\n".join(parts)
+
+
+def _section(scenario: str, cells: Iterable[Cell]) -> str:
+    by_step: dict[tuple[int, str], dict[Fault, str]] = {}
+    for cell in cells:
+        by_step.setdefault((cell.number, cell.step), {})[cell.fault] = _word(cell)
+    rows = [
+        f"| `{step}` | {' | '.join(words[fault] for fault in Fault)} |"
+        for (_, step), words in sorted(by_step.items())
+    ]
+    head = f"| {scenario}, held at | {' | '.join(Fault)} |"
+    rule = "|---|" + "---|" * len(Fault)
+    return "\n".join([f"## {scenario.capitalize()}", "", head, rule, *rows, ""])
+
+
+def _word(cell: Cell) -> str:
+    return cell.outcome if cell.outcome in {"old", "new"} else "wrong"
