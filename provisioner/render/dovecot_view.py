@@ -59,6 +59,7 @@ class DovecotView:
     mailbox: str
     first_valid_uid: int
     queue_directory: str
+    auth_mib: int
     imap: bool
     pop3: bool
     imap_listeners: tuple[Listener, ...]
@@ -100,6 +101,7 @@ def render_dovecot(
     yield Artifact(f"{record.config_dir}/dovecot.conf", main, daemons=("dovecot",), rank=40)
 
 
+_USERS_BY_DEFAULT = 100_000
 _SITE_PART = "conf.d/99-site.conf"
 _PARTS = (
     "conf.d/10-auth.conf",
@@ -167,6 +169,7 @@ def _view(site: Site, host: Host, platform: Platform, *, has_options: bool) -> D
         mailbox=site.accounts.mailbox,
         first_valid_uid=platform.dovecot.first_valid_uid,
         queue_directory=platform.postfix.queue_directory,
+        auth_mib=auth_memory(len(site.users)),
         imap=imap_on,
         pop3=pop3_on,
         imap_listeners=imap,
@@ -195,6 +198,16 @@ def _listeners(ports: frozenset[int], protocol: str, *, tls: bool) -> tuple[List
         on = standard in ports and (tls or not wrapped)
         found.append(Listener(name, standard if on else 0, wrapped))
     return tuple(found)
+
+
+def auth_memory(users: int) -> int:
+    """Return how many MiB auth needs for so many users, 0 where the default will do.
+
+    In steps: a new user is no new configuration.
+    """
+    if users <= _USERS_BY_DEFAULT:
+        return 0
+    return 1 << (256 + users // 512).bit_length()
 
 
 def _protocols(*, imap: bool, pop3: bool) -> Iterator[str]:

@@ -90,7 +90,9 @@ def test_an_option_of_master_cf_reads_back(values: list[str]) -> None:
 @needs_postfix
 @with_tools
 @given(batches)
-@example(["alice@example.org", "a#b", "#a", '"a', "a b", "A", "$x", "\\a", "\\", "é", ":", "a:b", "a:"])
+@example(
+    ["alice@example.org", "a#b", "#a", '"a', "a b", "A", "$x", "\\a", "\\", "é", ":", "a:b", "a:"]
+)
 def test_a_key_of_a_lookup_table_is_found(values: list[str]) -> None:
     want = expressible(texthash_key, values)
     with tempfile.TemporaryDirectory() as folder:

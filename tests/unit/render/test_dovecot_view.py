@@ -7,6 +7,7 @@ from unit.render.sites import ONE_HOST, artifacts_of, lines_of, site_of
 from provisioner.model.names import MailAddress
 from provisioner.model.secrets import PasswordHash, SiteSecrets
 from provisioner.render.dovecot_users import password_rows
+from provisioner.render.dovecot_view import auth_memory
 
 _HASH = "{SHA512-CRYPT}$6$abcdefgh$" + "x" * 86
 _USERS = f"""
@@ -44,6 +45,14 @@ def test_a_resolved_password_is_the_one_in_the_file() -> None:
 def test_the_list_of_logins_is_the_one_whose_losers_are_logged_out() -> None:
     found = [path for path, one in artifacts_of(_SITE, "mail").items() if one.logins]
     assert found == ["/etc/dovecot/mailprov/users"]
+
+
+def test_a_great_many_users_get_the_memory_that_their_lists_take() -> None:
+    assert [auth_memory(users) for users in (1, 100_000)] == [0, 0]
+    for users in (100_001, 300_000, 1_000_000):
+        needed = users * 2 * 2 * 500 // 2**20  # two lists, twice while they are read anew
+        assert needed < auth_memory(users) <= 4 * needed + 256
+    assert auth_memory(1_000_000) == auth_memory(1_000_001)
 
 
 def test_hashes_are_secret_and_readable_by_dovecot_alone() -> None:
