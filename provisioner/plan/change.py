@@ -85,7 +85,8 @@ class Plan:
     serial: the host's last transaction when it was observed; the plan holds after no other.
     pending: a configuration that is in force there and not confirmed.
     kept: files that drifted and stay as somebody made them, with how the last transaction
-    had left them: compared with that, they will still be drift.
+    had left them: compared with that, they will still be drift. seen: what was observed at
+    each path that the plan replaces or removes: a digest, `link`, `other`, or `-` for nothing.
     """
 
     generation: Generation
@@ -93,6 +94,7 @@ class Plan:
     serial: str = ""
     kept: Mapping[str, LeftFile] = field(default_factory=dict)
     pending: Pending | None = None
+    seen: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def drift(self) -> tuple[Drift, ...]:

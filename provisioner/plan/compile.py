@@ -65,6 +65,7 @@ def compile_generation(
         ports=tuple(sorted({service.port for service in services_of(site, host)})),
         listeners=tuple(listeners_of(site, host, platform)),
         user_files=user_files(one.path for one in artifacts if one.plane is Plane.DIRECTORY),
+        people=frozenset(_people(site)) if stores else frozenset(),
     )
 
 
@@ -115,6 +116,14 @@ def _person(site: Site, user: User, secrets: SiteSecrets) -> Account:
         locked=not user.enabled,
         comment=user.name,
     )
+
+
+def _people(site: Site) -> Iterator[str]:
+    if site.accounts.kind is AccountKind.VIRTUAL:
+        for user in site.users:
+            # Only users of the primary domain can be accounts of the host.
+            if user.enabled and user.address.domain == site.domain:
+                yield user.address.local
 
 
 def _mail_root(site: Site) -> str:

@@ -15,7 +15,7 @@ from dataclasses import replace
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, quoted
 from provisioner.plan.change import Action, Change, Kind, Plan
 from provisioner.plan.drift import find_drift, without_drift
-from provisioner.plan.facts import AccountState, Facts, LeftFile
+from provisioner.plan.facts import AccountState, Facts, FileState, LeftFile
 from provisioner.plan.file_diff import (
     access_problems,
     diff_directory,
@@ -55,10 +55,23 @@ def diff_generation(generation: Generation, facts: Facts, *, keep_drift: bool = 
         ]
     changes += _record_changes(generation, facts, frozenset(kept), changes)
     if _is_reshaped(generation, facts):
-        changes = [_with_configuration(change) for change in changes]
+        changes = [_with_configuration(generation, change) for change in changes]
     return Plan(
-        generation, tuple(changes), facts.introduction.serial, kept, facts.introduction.pending
+        generation,
+        tuple(changes),
+        facts.introduction.serial,
+        kept,
+        facts.introduction.pending,
+        seen={c.name: _seen(facts.files.get(c.name)) for c in changes if c.kind == "file"},
     )
+
+
+def _seen(state: FileState | None) -> str:
+    if state is None:
+        return "-"
+    if state.kind == "symbolic link":
+        return "link"
+    return state.sha256 if state.is_regular and state.sha256 else "other"
 
 
 def _changes(generation: Generation, facts: Facts) -> list[Change]:
@@ -80,7 +93,11 @@ def _is_reshaped(generation: Generation, facts: Facts) -> bool:
     return bool(before) and user_files(before) != user_files(now)
 
 
-def _with_configuration(change: Change) -> Change:
+def _with_configuration(generation: Generation, change: Change) -> Change:
+    if change.action is Action.LOCK and change.name in generation.people:
+        # Still a user, who would be locked out where the configuration returns.
+        reason = "its user is virtual from now on; locked once this is confirmed"
+        return replace(change, reason=reason, plane=Plane.CONFIGURATION)
     with_it = change.kind in {"file", "record"}
     return replace(change, plane=Plane.CONFIGURATION) if with_it else change
 

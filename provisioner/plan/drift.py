@@ -47,16 +47,23 @@ def _drifts(generation: Generation, facts: Facts) -> Iterator[Drift]:
         if path in recipes:
             continue  # made anew by the host: nothing of what is there is kept
         state, artifact = facts.files.get(path), wanted.get(path)
-        if artifact is None and state is None:
+        if state is None and (artifact is None or _is_pending_removal(path, facts)):
             continue  # no longer wanted, and no longer there
         if artifact is not None and not file_problems(artifact, state):
             continue
-        begun = facts.introduction.activating.get(path)
-        if begun and not _left_problems(path, begun, state):
-            continue  # a transaction that broke off came as far as this
+        if path == facts.introduction.softened:
+            continue  # settling the pending configuration makes it what it has to be
+        begun = facts.introduction.activating.get(path, ())
+        if any(not _left_problems(path, one, state) for one in begun):
+            continue  # a transaction that broke off, or is pending, came as far as this
         if problems := _left_problems(path, left, state):
             diff = "" if left.secret else _diff(path, state, _left_content(path, artifact, facts))
             yield Drift(path, in_words(problems), diff)
+
+
+def _is_pending_removal(path: str, facts: Facts) -> bool:
+    introduction = facts.introduction
+    return introduction.pending is not None and path not in introduction.activating
 
 
 def _left_problems(path: str, left: LeftFile, state: FileState | None) -> tuple[FileProblem, ...]:

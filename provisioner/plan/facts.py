@@ -43,8 +43,9 @@ class Introduction:
 
     generation: None on a host that mailprov never changed. left: the managed files as
     the last transaction left them. serial: counts the host's transactions. unfinished:
-    units that a transaction which broke off owed a restart. activating: what such a
-    transaction was about to leave.
+    units that a transaction which broke off owed a restart. activating: what such
+    transactions, one or several, were about to leave; and what a pending one has left.
+    softened: main.cf while a configuration is pending, in which Postfix is told to wait.
     """
 
     os_release: Mapping[str, str]
@@ -56,7 +57,8 @@ class Introduction:
     serial: str = ""
     pending: Pending | None = None
     unfinished: frozenset[str] = frozenset()
-    activating: Mapping[str, LeftFile] = field(default_factory=dict)
+    activating: Mapping[str, tuple[LeftFile, ...]] = field(default_factory=dict)
+    softened: str = ""
     credentials: Mapping[MailAddress, KnownCredential] = field(default_factory=dict, repr=False)
 
     @property

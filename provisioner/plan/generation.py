@@ -116,6 +116,8 @@ class Generation:
     ports: where the host's services are to be reached. listeners: what its daemons open, as
     far as that is known; a recalled generation does not tell. user_files: the directory's
     files that daemons read, which have to be of the kind that the configuration names.
+    people: names of virtual users who may log in, and who may have had an account of the
+    host before.
     as_found: nothing of mailprov's; what was there before is put back.
     """
 
@@ -134,6 +136,7 @@ class Generation:
     ports: tuple[int, ...] = ()
     listeners: tuple[Listener, ...] = ()
     user_files: tuple[str, ...] = ()
+    people: frozenset[str] = frozenset()
     as_found: bool = False
 
     @cached_property

@@ -55,7 +55,8 @@ def parse_introduction(lines: Iterable[str]) -> Introduction:
         serial=serial,
         pending=_pending(sections.get("pending", [])),
         unfinished=frozenset(sections.get("unfinished", [])),
-        activating=_left_files(activating, Plane.DIRECTORY),
+        activating=_begun_files(activating),
+        softened=dict(_pairs(sections.get("pending", []))).get("main", ""),
         credentials=parse_credentials(sections.get("credentials", [])),
     )
 
@@ -170,6 +171,15 @@ def _pending(rows: list[str]) -> Pending | None:
     about = dict(_pairs(rows))
     serial, generation, owner = (about.get(key, "") for key in ("serial", "generation", "owner"))
     return Pending(serial, generation, owner, armed="armed" in about)
+
+
+def _begun_files(rows: Iterable[list[str]]) -> Mapping[str, tuple[LeftFile, ...]]:
+    """Return every state in which one of several transactions wanted a file, by path."""
+    begun: dict[str, tuple[LeftFile, ...]] = {}
+    for row in rows:
+        for path, file in _left_files([row], Plane.DIRECTORY).items():
+            begun[path] = (*begun.get(path, ()), file)
+    return begun
 
 
 def _left_files(rows: Iterable[list[str]], plane: Plane) -> Mapping[str, LeftFile]:

@@ -14,7 +14,11 @@ words are those of provisioner/ssh/remote/transact.sh:
     directory whole … | directory file … | directory account NAME
                                             the directory, likewise
     store PATH N                            what the generation wants at PATH, to remember
+    seen PATH DIGEST                        what was observed at a path that is replaced: a
+                                            digest, `link`, `other`, or `-` for nothing
     undo PATH                               what is there now comes back unless confirmed
+    lock-later NAME                         an account to be locked when it is confirmed
+    owed UNIT                               it reads users' files anew with the configuration
     adopt                                   remember the directory when it is confirmed
     record N                                what the host remembers of the generation, but files
     main PATH                               main.cf, where the transaction concerns Postfix
@@ -51,6 +55,8 @@ def pack_transaction(plan: Plan) -> bytes:
     rows += _record_rows(plan, contents)
     rows += _main_rows(plan)
     rows += _undo_rows(plan)
+    rows += [("seen", path, state) for path, state in plan.seen.items()]
+    rows += _owed_rows(plan)
     rows += _action_rows(plan, contents)
     text = "".join("\t".join(row) + "\n" for row in rows)
     buffer = io.BytesIO()
@@ -114,6 +120,21 @@ def _undo_rows(plan: Plan) -> Iterator[Row]:
         yield ("adopt",)
     for path in dict.fromkeys(paths):
         yield ("undo", path)
+
+
+def _owed_rows(plan: Plan) -> Iterator[Row]:
+    """Yield services whose reload for users' files is one with the configuration's."""
+    ahead = {change.name for change in plan.transaction if change.plane is Plane.DIRECTORY}
+    readers = {
+        daemon
+        for artifact in plan.generation.artifacts
+        if artifact.path in ahead
+        for daemon in artifact.daemons
+    }
+    named = {c.name for c in plan.transaction if c.kind == "unit" and c.name not in ahead}
+    for unit in plan.generation.units:
+        if unit.daemon in readers and unit.name in named:
+            yield ("owed", unit.name)
 
 
 def _main_rows(plan: Plan) -> Iterator[tuple[str, str]]:
@@ -185,6 +206,8 @@ def _declaration_rows(
     if change.kind == "secret" and change.action is Action.CREATE:
         recipe = _named(generation.recipes, "path", change.name)
         yield ("recipe", recipe.kind, recipe.path, recipe.subject)
+    elif _is_locked_later(change):
+        yield ("lock-later", change.name)
     elif change.kind == "file" and change.action is Action.REMOVE:
         yield ("remove", change.name)
     elif change.kind == "file":
@@ -203,7 +226,7 @@ def _step_rows(generation: Generation, change: Change, contents: list[bytes]) ->
         case "group":
             group = _named(generation.groups, "name", change.name)
             yield ("group", group.name, "system" if group.system else "regular")
-        case "account":
+        case "account" if not _is_locked_later(change):
             yield _account_row(generation, change)
         case "password":
             account = generation.accounts_by_name[change.name]
@@ -220,6 +243,10 @@ def _step_rows(generation: Generation, change: Change, contents: list[bytes]) ->
             yield from _unit_rows(generation, change)
         case "record" if change.plane is Plane.DIRECTORY:
             yield ("record_directory",)
+
+
+def _is_locked_later(change: Change) -> bool:
+    return change.action is Action.LOCK and change.plane is Plane.CONFIGURATION
 
 
 def _account_row(generation: Generation, change: Change) -> Row:

@@ -2,11 +2,11 @@
 
 All hosts are observed before any of them is changed, so that a host which cannot be
 reached stops the run while nothing has happened. Packages come next, on all hosts at
-once. Then the transactions: the resolvers first, because the other hosts will ask
-them, and whoever fails stops those that have not begun. A new configuration is pending
-until it has proven itself and is confirmed, over a fresh connection; else the host puts
-the old one back, whether it hears of us or not. A run with nothing to do ends after the
-observation: no lock, nothing written.
+once. Then the transactions, wave after wave (workflow/waves.py), and whoever fails stops
+those that have not begun. A new configuration is pending until it has proven itself and
+is confirmed, over a fresh connection; else the host puts the old one back, whether it
+hears of us or not. A run with nothing to do ends after the observation: no lock, nothing
+written.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from enum import StrEnum
 
 from provisioner.diagnostics import Diagnostic, MailprovError
 from provisioner.model.names import HostKey
-from provisioner.model.site import Host, Role
+from provisioner.model.site import Host
 from provisioner.plan.change import Change, Plan
 from provisioner.plan.held_mail import held_notices
 from provisioner.workflow.asking import OpenAsker
@@ -25,6 +25,12 @@ from provisioner.workflow.health import check_health
 from provisioner.workflow.plan import DriftDecision, SitePlan, plan_host, plan_site
 from provisioner.workflow.ports import Transport
 from provisioner.workflow.run import Run
+from provisioner.workflow.transaction_answer import (
+    ReturnedError,
+    TransactionAnswer,
+    down_diagnostics,
+)
+from provisioner.workflow.waves import waves_of
 
 CONFIRM_WITHIN = 60
 """Seconds; see --confirm-within."""
@@ -100,19 +106,12 @@ def carry_out(
                 outcomes[host] = _failed(host, error)
             elif plan:
                 plans[host] = plan
-    for wave in _waves(run.hosts):
+    for wave in waves_of(run.hosts):
         if any(outcome.error for outcome in outcomes.values()):
             break
         transaction = _Transaction(run, options, plans, survey.plans, check)
         outcomes.update(transaction.carry_out(wave))
     return tuple(outcomes.get(host.key) or _not_started(host.key) for host in run.hosts)
-
-
-def _waves(hosts: Sequence[Host]) -> tuple[tuple[Host, ...], ...]:
-    """Return the hosts that are changed side by side, wave after wave: resolvers first."""
-    resolvers = tuple(host for host in hosts if Role.DNS in host.roles)
-    others = tuple(host for host in hosts if Role.DNS not in host.roles)
-    return resolvers, others
 
 
 def _install(
@@ -154,18 +153,18 @@ class _Transaction:
         packages = tuple(c for c in self.survey[host.key].changes if c.kind == "package")
         changes = (*packages, *plan.changes)
         error: MailprovError | None = None
-        notes: tuple[str, ...] = ()
-        held: tuple[str, ...] = ()
-        if plan.changes:
-            answer = self.run.session(transport).transact(
-                plan,
-                self.run.owner,
-                self.options.within,
-                lambda text: self.run.progress.tell(host.key, text),
-            )
-            notes = answer.notes()
-            if answer.pending:
-                error, held = self._prove(host, answer.pending)
+        answers: list[TransactionAnswer] = []
+        try:
+            if plan.changes:
+                answers.append(self._change(host, transport, plan))
+            if answers and answers[0].pending:
+                error, settled = self._prove(host, answers[0].pending)
+                answers.append(settled)
+        except ReturnedError as returned:
+            error = returned
+            answers.append(returned.answer)
+        notes = [note for answer in answers for note in answer.notes()]
+        held = [row for answer in answers for row in answer.held]
         status = HostStatus.CHANGED if changes else HostStatus.UNCHANGED
         if error:
             status = HostStatus.RETURNED
@@ -180,10 +179,18 @@ class _Transaction:
             error=error,
         )
 
-    def _prove(self, host: Host, serial: str) -> tuple[MailprovError | None, tuple[str, ...]]:
+    def _change(self, host: Host, transport: Transport, plan: Plan) -> TransactionAnswer:
+        return self.run.session(transport).transact(
+            plan,
+            self.run.owner,
+            self.options.within,
+            lambda text: self.run.progress.tell(host.key, text),
+        )
+
+    def _prove(self, host: Host, serial: str) -> tuple[MailprovError | None, TransactionAnswer]:
         """Confirm the host's new configuration, or have it return and say why.
 
-        Returns that, and rows of the mail that is on hold.
+        Returns that, and what the host answered.
         """
         try:
             session = self.run.session(self.run.fleet.reopen(host))
@@ -192,8 +199,13 @@ class _Transaction:
         try:
             self.check(host, session.transport)
         except MailprovError as error:
-            session.take_back(serial, error.diagnostics[0].summary)
-            return error, ()
+            try:
+                settled = session.take_back(serial, error.diagnostics[0].summary)
+            except MailprovError as other:
+                both = [*error.diagnostics, *other.diagnostics]
+                raise MailprovError(both, error.exit_code) from error
+            down = down_diagnostics(session.where, settled)
+            return MailprovError([*error.diagnostics, *down], error.exit_code), settled
         return None, session.confirm(serial)
 
     def _left_alone(self, host: Host, error: MailprovError) -> MailprovError:

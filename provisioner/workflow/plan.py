@@ -76,7 +76,8 @@ def settle_pending(run: Run, host: Host, transport: Transport, pending: Pending)
     if pending.armed:
         raise unsettled(host, pending)
     run.progress.tell(host.key, "settling what an earlier run left")
-    run.session(transport).settle_abandoned()
+    for unit in run.session(transport).settle_abandoned().down:
+        run.progress.tell(host.key, f"{unit} did not come up with the configuration before")
 
 
 def unsettled(host: Host, pending: Pending) -> MailprovError:

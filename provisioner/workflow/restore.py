@@ -22,6 +22,7 @@ from provisioner.workflow.ports import Transport
 from provisioner.workflow.recalling import read_history
 from provisioner.workflow.run import Run
 from provisioner.workflow.session import TRANSACT_SECONDS, HostSession
+from provisioner.workflow.transaction_answer import read_answer
 
 
 def restore_directory(run: Run, drift: DriftDecision, serial: str) -> tuple[HostOutcome, ...]:
@@ -31,10 +32,10 @@ def restore_directory(run: Run, drift: DriftDecision, serial: str) -> tuple[Host
         run.progress.tell(host.key, "bringing users back")
         session = run.session(transport)
         history = read_history(session)
-        changes = tuple(_restore(run, host, session, history, (serial, drift)))
+        changes, notes = _restore(run, host, session, history, (serial, drift))
         status = HostStatus.CHANGED if changes else HostStatus.UNCHANGED
         run.progress.tell(host.key, "users brought back")
-        return HostOutcome(host.key, status, history.current, changes)
+        return HostOutcome(host.key, status, history.current, changes, notices=notes)
 
     hosts = [host for host in run.hosts if Role.STORE in host.roles]
     answers = run.fleet.each(hosts, work)
@@ -47,7 +48,8 @@ def restore_directory(run: Run, drift: DriftDecision, serial: str) -> tuple[Host
 
 def _restore(
     run: Run, host: Host, session: HostSession, history: History, what: tuple[str, DriftDecision]
-) -> Iterator[Change]:
+) -> tuple[tuple[Change, ...], tuple[str, ...]]:
+    """Return what the host changed, and what is told of users who lost their access."""
     serial, drift = what
     doing = "bringing users back"
     arguments = (run.owner, serial, history.serial, drift.value)
@@ -62,7 +64,7 @@ def _restore(
         if failure is None:
             raise session.broken(doing, completed)
         raise MailprovError(replace(failure, where=str(host.key)), ExitCode.REFUSED)
-    yield from _changes(sections, serial)
+    return tuple(_changes(sections, serial)), read_answer(lines, lambda _: None).notes()
 
 
 def _changes(sections: Iterable[Section], serial: str) -> Iterator[Change]:

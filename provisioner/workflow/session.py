@@ -24,7 +24,11 @@ from provisioner.workflow.remote_failure import (
     first_lines,
     stderr_of,
 )
-from provisioner.workflow.transaction_answer import TransactionAnswer, read_answer
+from provisioner.workflow.transaction_answer import (
+    ReturnedError,
+    TransactionAnswer,
+    read_answer,
+)
 
 OBSERVE_SECONDS = 120.0
 INSTALL_SECONDS = 1800.0
@@ -115,6 +119,7 @@ class HostSession:
     def transact(self, plan: Plan, owner: str, within: int, tell: Tell) -> TransactionAnswer:
         """Carry out the plan's transaction; MailprovError if it was refused or failed.
 
+        ReturnedError where a step of the configuration failed and the one before is back.
         owner: who holds the host's lock meanwhile, for whoever finds it taken. within:
         seconds after which a configuration that nobody confirmed returns. Where the answer
         names something pending, it is to be confirmed; else all is in force.
@@ -129,59 +134,69 @@ class HostSession:
             completed = conversation.result()
         if completed.status == UNFIT_STATE:
             raise self.broken(doing, completed)
-        if completed.status != 0 or not answer.finished:
-            raise MailprovError(
-                self._transaction_diagnostic(answer, completed),
-                ExitCode.REFUSED if completed.status == _LOCKED else ExitCode.FAILED,
-            )
-        return answer
+        if completed.status == 0 and answer.finished:
+            return answer
+        diagnostic = self._transaction_diagnostic(answer, completed)
+        if completed.status == _RETURNED:
+            raise ReturnedError(self.where, diagnostic, answer)
+        refused = completed.status == _LOCKED
+        raise MailprovError(diagnostic, ExitCode.REFUSED if refused else ExitCode.FAILED)
 
-    def confirm(self, serial: str) -> tuple[str, ...]:
+    def confirm(self, serial: str) -> TransactionAnswer:
         """Keep the pending configuration; MailprovError if it has returned meanwhile.
 
-        Returns rows of the mail that is on hold for want of its domain.
+        ReturnedError where the host could not keep it.
         """
-        said = self._settle("confirm", serial)
-        return tuple(said[said.index("@held") + 1 : -1]) if "@held" in said else ()
+        return self._settle("confirm", serial)
 
-    def take_back(self, serial: str, reason: str) -> None:
+    def take_back(self, serial: str, reason: str) -> TransactionAnswer:
         """Have the host put back the configuration before; MailprovError if it did so already."""
-        self._settle("return", serial, reason)
+        return self._settle("return", serial, reason)
 
-    def settle_abandoned(self) -> None:
+    def settle_abandoned(self) -> TransactionAnswer:
         """Settle what a broken-off transaction left pending; MailprovError if that fails."""
-        self._settle("abandoned")
+        return self._settle("abandoned")
 
-    def _settle(self, *arguments: str) -> list[str]:
+    def _settle(self, *arguments: str) -> TransactionAnswer:
         with self.start("settle", SETTLE_SECONDS, "settling the transaction", *arguments) as talk:
             talk.finish()
-            said = list(talk.lines())
+            answer = read_answer(talk.lines(), lambda _: None)
             completed = talk.result()
-        if completed.status == 0 and said[-1:] == ["@finished"]:
-            return said
+        if completed.status == 0 and answer.finished:
+            return answer
+        if completed.status == _LOCKED:
+            raise MailprovError(self._unsettled(answer), ExitCode.REFUSED)
         if completed.status == _NOT_PENDING:
-            last = said[-1].replace("\t", " ") if len(said) > 1 else "no transaction is pending"
             raise MailprovError(
                 Diagnostic(
                     summary="the host is no longer waiting: it has put the old configuration back",
                     where=self.where,
-                    got=last,
+                    got=answer.history.replace("\t", " ") or "no transaction is pending",
                     want="a confirmation in time (--confirm-within)",
                     fix="remove what kept the confirmation from coming, then apply again",
                 )
             )
         if completed.status == _RETURNED:
-            raise MailprovError(
-                Diagnostic(
-                    summary="the host could not confirm its new configuration; the configuration "
-                    "before is back in force",
-                    where=self.where,
-                    got=stderr_of(completed),
-                    fix=cause_in(stderr_of(completed)).fix
-                    or "make room on the host's disk, then apply again",
-                )
+            failure = Diagnostic(
+                summary="the host could not confirm its new configuration; the configuration "
+                "before is back in force",
+                where=self.where,
+                got=stderr_of(completed),
+                fix=cause_in(stderr_of(completed)).fix
+                or "make room on the host's disk, then apply again",
             )
+            raise ReturnedError(self.where, failure, answer)
         raise self.broken("settling the transaction", completed)
+
+    def _unsettled(self, answer: TransactionAnswer) -> Diagnostic:
+        return Diagnostic(
+            summary="another program of mailprov's is at work on this host, so nothing was settled",
+            where=self.where,
+            got="\n".join(answer.locked),
+            want="the host's lock within 20 s",
+            fix="wait a minute, see `mailprov history` for what has become of the configuration, "
+            "then apply again",
+        )
 
     def start(self, verb: str, seconds: float, doing: str, *arguments: str) -> Conversation:
         """Run a verb of the remote program; see Transport.start."""
@@ -190,6 +205,14 @@ class HostSession:
     def _transaction_diagnostic(
         self, answer: TransactionAnswer, completed: Completed
     ) -> Diagnostic:
+        if completed.status == _LOCKED and answer.edited:
+            return Diagnostic(
+                summary="a file was changed since the host was observed; nothing was changed there",
+                where=self.where,
+                got="\n".join(answer.edited),
+                want="files as they were when the changes were decided",
+                fix="look at `mailprov plan`, then run it again",
+            )
         if completed.status == _LOCKED:
             return Diagnostic(
                 summary="another apply is at work on this host, or has just been",
@@ -247,8 +270,8 @@ def _until_ready(conversation: Conversation) -> Iterator[str]:
 
 def _left_behind(answer: TransactionAnswer, completed: Completed) -> str:
     """Return in words what a transaction that broke off has changed."""
-    if not answer.begun:
-        return "nothing live was changed"
     if completed.status == _RETURNED:
         return "the configuration before is back in force"
+    if not answer.begun:
+        return "nothing live was changed"
     return "the steps before it are in force"

@@ -1,4 +1,4 @@
-"""What transact.sh answers while it works, line by line.
+"""What transact.sh and settle.sh answer while they work, line by line.
 
 A line `@section argument` heads a section; a tool's own lines in it begin with `|`.
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+
+from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
 
 
 @dataclass
@@ -17,6 +19,9 @@ class TransactionAnswer:
     output. locked: who holds the lock. pending: the serial of a configuration that has to be
     confirmed, empty where there is none. begun: whether a step was that changes what is live.
     ended, kept: users who lost their access, by whether their open sessions could be ended.
+    edited: files that somebody changed after the host was observed. down: units that did not
+    come up with the configuration before, each with its last log lines. held: rows of the
+    mail on hold, queue id and domain, tabbed. history: the last line of it.
     """
 
     checks: list[str] = field(default_factory=list)
@@ -25,6 +30,10 @@ class TransactionAnswer:
     locked: list[str] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
+    edited: list[str] = field(default_factory=list)
+    down: dict[str, list[str]] = field(default_factory=dict)
+    held: list[str] = field(default_factory=list)
+    history: str = ""
     pending: str = ""
     begun: bool = False
     finished: bool = False
@@ -50,6 +59,8 @@ class TransactionAnswer:
                 self.ended.append(argument)
             case "kept":
                 self.kept.append(argument)
+            case "down":
+                self.down[argument] = []
 
     def take_body(self, section: str, argument: str, text: str) -> None:
         """Take a further line of a section."""
@@ -62,10 +73,44 @@ class TransactionAnswer:
                 self.locked.append(text)
             case "kept":
                 self.kept[-1] += f" ({text})"
+            case "edited":
+                self.edited.append(text)
+            case "down":
+                self.down[argument].append(text)
+            case "held":
+                self.held.append(text)
+            case "history":
+                self.history = text
+
+
+class ReturnedError(MailprovError):
+    """The configuration before is in force again. answer: what the host told on the way."""
+
+    def __init__(self, where: str, diagnostic: Diagnostic, answer: TransactionAnswer) -> None:
+        super().__init__([diagnostic, *down_diagnostics(where, answer)], ExitCode.FAILED)
+        self.answer = answer
+
+
+def down_diagnostics(where: str, answer: TransactionAnswer) -> tuple[Diagnostic, ...]:
+    """Return what a person is told of services that a return could not bring up."""
+    return tuple(
+        Diagnostic(
+            summary=f"{unit} did not come up again with the configuration before",
+            where=where,
+            got="\n".join(lines),
+            want=f"{unit} active",
+            fix=f"remove the cause that is shown, then on the host: systemctl restart {unit}; "
+            "`mailprov status` tells whether all is up",
+        )
+        for unit, lines in answer.down.items()
+    )
 
 
 def read_answer(lines: Iterable[str], tell: Callable[[str], None]) -> TransactionAnswer:
-    """Return the answer in these lines, and tell of each step as it begins."""
+    """Return the answer in these lines, and tell of each step as it begins.
+
+    A program that ends well ends with `@finished`, and no section follows it.
+    """
     answer = TransactionAnswer()
     section = argument = ""
     for line in lines:

@@ -19,73 +19,19 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from support.crash_site import PROGRAMS, RECOVER_AT_BOOT, USERS, generation, observe
 from support.forgetful_host import NEVER, ForgetfulHost, missing_for_forgetful_hosts, pending_of
 
-from provisioner.model.names import HostKey
 from provisioner.plan.diff import diff_generation
-from provisioner.plan.facts import Facts
-from provisioner.plan.generation import Generation, Unit
-from provisioner.plan.manifest import observation_rows
-from provisioner.plan.observation import parse_facts, parse_introduction
+from provisioner.plan.generation import Generation
 from provisioner.plan.transaction import pack_transaction
-from provisioner.platforms.records import platform_named
-from provisioner.render.artifact import Artifact, Plane
-from provisioner.ssh.remote.program import remote_programs
+from provisioner.render.artifact import Plane
 
 CrashPoints = Callable[[int], list[int]]
-PROGRAMS = remote_programs()
-# As mailprov-recover.service has it.
-RECOVER_AT_BOOT = "[ ! -d /var/lib/mailprov/pending ] || sh /var/lib/mailprov/recover boot"
-MAIN_CF = "/etc/postfix/main.cf"
-USERS = "/etc/dovecot/mailprov/users"
 
 pytestmark = pytest.mark.skipif(
     bool(missing_for_forgetful_hosts()), reason="; ".join(missing_for_forgetful_hosts())
 )
-
-
-def generation(letter: str, users: int) -> Generation:
-    """Return one of three configurations, with a list of users that is independent of it.
-
-    Between them files come, go and are named by their content, a service leaves, and one
-    is restarted where others reload.
-    """
-    table = f"/etc/postfix/mailprov/headers-{letter}.regexp"
-    artifacts = [
-        Artifact("/etc/dovecot/dovecot.conf", f"# {letter}\n".encode(), daemons=("dovecot",)),
-        Artifact(table, f"/{letter}/\n".encode(), daemons=("postfix",), rank=40),
-        Artifact("/etc/postfix/master.cf", f"# {letter}\n".encode(), daemons=("postfix",), rank=80),
-        Artifact(MAIN_CF, f"table = {table}\n".encode(), daemons=("postfix",), rank=90),
-        Artifact(USERS, f"users {users}\n".encode(), plane=Plane.DIRECTORY, secret=True),
-        Artifact(
-            "/etc/postfix/mailprov/aliases",
-            f"aliases {users}\n".encode(),
-            plane=Plane.DIRECTORY,
-            daemons=("postfix",),
-        ),
-    ]
-    units = [
-        Unit("dovecot", "dovecot.service", "dovecot.service"),
-        Unit("postfix", "postfix.service", "postfix.service"),
-    ]
-    if letter != "c":
-        artifacts.append(
-            Artifact("/etc/unbound/unbound.conf", f"# {letter}\n".encode(), daemons=("unbound",))
-        )
-        units.insert(0, Unit("unbound", "unbound.service", "unbound.service"))
-    if letter == "b":
-        artifacts.append(Artifact("/etc/resolv.conf", b"# b\n", daemons=("postfix",), restart=True))
-    return Generation(
-        host=HostKey("mail"),
-        platform=platform_named("debian-12"),
-        packages=(),
-        groups=(),
-        accounts=(),
-        directories=(),
-        recipes=(),
-        artifacts=tuple(artifacts),
-        units=tuple(units),
-    )
 
 
 @dataclass(frozen=True)
@@ -123,17 +69,9 @@ class Model:
     users: set[int] = field(default_factory=lambda: {0})
     calls: dict[str, int] = field(default_factory=dict)
 
-    def observe(self, wanted: Generation) -> Facts:
-        """Return the facts, as the workflow gets them in two flights."""
-        first = self.host.run(PROGRAMS["observe"]).stdout.decode()
-        introduction = parse_introduction(first.partition("@ready")[0].splitlines())
-        rows = observation_rows(wanted, introduction)
-        second = self.host.run(PROGRAMS["observe"], stdin=rows).stdout.decode()
-        return parse_facts(introduction, second.partition("@ready\n")[2].splitlines())
-
     def attempt(self, attempt: Attempt) -> None:
         wanted = generation(attempt.letter, attempt.users)
-        plan = diff_generation(wanted, self.observe(wanted))
+        plan = diff_generation(wanted, observe(self.host, wanted))
         assert not plan.drift, [drift.what for drift in plan.drift]
         if not plan.changes:
             return
@@ -199,7 +137,7 @@ class Model:
         user_lists = {n for n in self.users if files[USERS] == f"users {n}\n".encode()}
         assert user_lists, (self.users, files[USERS])
         assert self.host.stale_units() == []
-        facts = self.observe(generation(letter, 0))
+        facts = observe(self.host, generation(letter, 0))
         assert facts.introduction.pending is None
         assert facts.introduction.generation == generation(letter, 0).id
 
@@ -219,7 +157,7 @@ def applied() -> Iterator[ForgetfulHost]:
         host = ForgetfulHost.create(Path(folder) / "host")
         wanted = generation("a", 0)
         model = Model(host)
-        plan = diff_generation(wanted, model.observe(wanted))
+        plan = diff_generation(wanted, observe(host, wanted))
         done = host.run(
             PROGRAMS["transact"],
             "test",

@@ -19,17 +19,8 @@ from pathlib import Path
 
 import pytest
 from support.deployed import DeployedSite
-from support.host_faults import (
-    PENDING,
-    STATE,
-    applying,
-    disk_with,
-    file_system_of,
-    fill,
-    follow,
-    mounted,
-    wait_until,
-)
+from support.host_faults import PENDING, STATE, disk_with, file_system_of, fill, mounted
+from support.under_way import applying, follow, wait_until
 
 from provisioner.lab import Host, HostSpec, Lab
 

@@ -7,7 +7,9 @@ test begins with B in force.
 
 from __future__ import annotations
 
+import imaplib
 import json
+import signal
 import subprocess
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +19,8 @@ from typing import Any
 
 import pytest
 from support.deployed import DeployedSite
+from support.roster import insecure_tls, is_ended
+from support.under_way import applying, follow, wait_until
 
 from provisioner.lab import Host, HostSpec, Lab
 
@@ -42,6 +46,14 @@ all -exec sha256sum {} +
 all -printf '%p %m %u:%g\n'
 find /etc -type l -printf '%p -> %l\n'"""
 USERS = ("/etc/postfix/mailprov/", "/etc/dovecot/mailprov/")
+LOOKED_AT = "/usr/local/sbin/postqueue"
+# Whether Postfix takes mail at the moment when the queue is looked at.
+LOOK_AT_PORT_25 = """#!/bin/bash
+if [ "$1" = -j ] && [ ! -e /root/port-25 ]; then
+    if : </dev/tcp/127.0.0.1/25; then echo open; else echo closed; fi >/root/port-25
+fi 2>/dev/null
+exec /usr/sbin/postqueue "$@"
+"""
 CHAIN = "/etc/mailprov/tls/site.pem"
 
 
@@ -82,13 +94,11 @@ def queue_of(host: Host) -> list[dict[str, Any]]:
     return [json.loads(line) for line in host.check_run(["postqueue", "-j"]).splitlines()]
 
 
-def wait_until(host: Host, condition: str, seconds: int = 30) -> None:
-    script = f"for try in $(seq {seconds * 5}); do {condition} && exit 0; sleep 0.2; done; exit 1"
-    host.check_run(["sh", "-c", script], timeout=seconds + 30)
+def leave_waiting(host: Host, *recipients: str, start: bool = True) -> None:
+    """Send a message to each, which waits in the queue because Dovecot is down a moment.
 
-
-def leave_waiting(host: Host, *recipients: str) -> None:
-    """Send a message to each, which waits in the queue because Dovecot is down a moment."""
+    start: start Dovecot again.
+    """
     host.check_run(["systemctl", "stop", "dovecot"])
     try:
         for who in recipients:
@@ -97,7 +107,8 @@ def leave_waiting(host: Host, *recipients: str) -> None:
         refused = f"$(postqueue -j | grep -c 'Connection refused') = {len(recipients)}"
         wait_until(host, f"[ {refused} ]")
     finally:
-        host.check_run(["systemctl", "start", "dovecot"])
+        if start:
+            host.check_run(["systemctl", "start", "dovecot"])
 
 
 def mailbox_of_carol(host: Host) -> int:
@@ -268,6 +279,59 @@ def test_a_rollback_that_breaks_mail_returns_and_its_held_mail_goes_on(rolled: R
     assert mailbox_of_carol(rolled.host) == before + 1
 
 
+def test_a_return_lets_in_no_mail_that_it_would_bounce_and_tells_what_waits(
+    rolled: Rolled,
+) -> None:
+    host = rolled.host
+    before = mailbox_of_carol(host)
+    first, _ = rolled.generations()
+    rolled.back("--to", first)
+    with applying(rolled.site, rolled.site_b) as process:
+        follow(process, "proving")
+        process.send_signal(signal.SIGSTOP)
+        # What B takes mail for, and A does not, is in the queue; and B cannot prove itself.
+        leave_waiting(host, "carol@other.example", start=False)
+        host.write_file(LOOKED_AT, LOOK_AT_PORT_25, mode=0o755)
+        process.send_signal(signal.SIGCONT)
+        out, err = process.communicate(timeout=120)
+    looked = host.check_run(["cat", "/root/port-25"])
+    host.check_run(["rm", LOOKED_AT, "/root/port-25"])
+    assert process.returncode == 1, err
+    assert looked == "closed\n"
+    assert "returned" in out
+    assert "1 message for other.example waits on hold" in " ".join((out + err).split())
+    assert "did not come up" not in err
+    assert configuration_of(etc_of(host)) == configuration_of(rolled.etc_a)
+    rolled.site.apply(site=rolled.site_b)
+    wait_until(host, "[ $(postqueue -j | wc -l) = 0 ]")
+    assert mailbox_of_carol(host) == before + 1
+    log = host.check_run(["journalctl", "-q", "-o", "cat", "SYSLOG_FACILITY=2"])
+    assert "status=bounced" not in log
+
+
+def test_a_host_that_goes_down_on_its_way_to_generation_0_comes_up_as_it_was(
+    rolled: Rolled,
+) -> None:
+    host = rolled.host
+    with applying(rolled.site, rolled.site_b, "--to", "0", verb="rollback") as process:
+        follow(process, "removing files")
+        process.send_signal(signal.SIGSTOP)
+        # It goes on by itself as far as it can without us.
+        wait_until(host, f"[ -d {STATE}/pending ] && [ ! -e {STATE}/stage ]", 60)
+        assert host.check_run(["postconf", "-h", "myhostname"]) == "old.example.net\n"
+        host.kill()
+        host.boot()
+    host.wait_until_ready()
+    wait_until(host, "systemctl is-active -q postfix@-.service dovecot.service unbound.service", 60)
+    assert etc_of(host) == rolled.etc_b
+    assert rolled.history()["events"][-1]["outcome"] == "returned at boot"
+    enabled = host.check_run(["systemctl", "is-enabled", "unbound", "dovecot", "postfix"])
+    assert enabled == "enabled\n" * 3
+    verified = rolled.site.mailprov("verify", site=rolled.site_b)
+    assert verified.returncode == 0, verified.stdout
+    assert rolled.site.mailprov("plan", site=rolled.site_b).returncode == 0
+
+
 def test_a_damaged_generation_is_refused_and_nothing_changes(rolled: Rolled) -> None:
     first, _ = rolled.generations()
     kept = f"{STATE}/generations/{first}/tree/etc/postfix/main.cf"
@@ -284,7 +348,13 @@ def test_a_damaged_generation_is_refused_and_nothing_changes(rolled: Rolled) -> 
 def test_users_come_back_only_where_somebody_asks_for_just_that(rolled: Rolled) -> None:
     events = rolled.history()["events"]
     first, *_, last = (row["number"] for row in events if row["plane"] == "directory")
-    rolled.back("--directory", "--to", str(first))
+    session = imaplib.IMAP4_SSL(rolled.host.address, ssl_context=insecure_tls(), timeout=20)
+    session.login("alice@example.org", NEW)
+    outcome = rolled.back("--directory", "--to", str(first))
+    # Her password of today is none any more; carol, who goes, has no session.
+    assert "logged out, because their access changed: alice@example.org" in outcome["notices"]
+    assert is_ended(session)
+    session.shutdown()
     assert who_logs_in(rolled.host) == {("alice", OLD), ("bob", BOBS)}
     event = rolled.history()["events"][-1]
     assert (event["plane"], event["outcome"]) == ("directory", f"in force, as of {first}")

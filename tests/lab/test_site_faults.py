@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 from support.deployed import DeployedSite
-from support.host_faults import PENDING, STATE, applying, wait_until
+from support.host_faults import PENDING, STATE
+from support.under_way import applying, wait_until
 
 from provisioner.lab import HostSpec, Lab
 

@@ -7,16 +7,12 @@ what happened, and the next apply converges.
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from support.deployed import DeployedSite
+from support.under_way import applying, follow, wait_until
 
 from provisioner.lab import Host
 
@@ -39,34 +35,6 @@ def size_on(host: Host) -> int:
 def last_outcome(host: Host) -> str:
     line = host.check_run(["tail", "-n", "1", "/var/lib/mailprov/history"])
     return line.rstrip("\n").split("\t")[-1]
-
-
-def wait_until(host: Host, condition: str, seconds: int = 60) -> None:
-    script = f"for try in $(seq {seconds * 5}); do {condition} && exit 0; sleep 0.2; done; exit 1"
-    host.check_run(["sh", "-c", script], timeout=seconds + 30)
-
-
-@contextmanager
-def applying(site: DeployedSite, path: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
-    """Yield an apply under way; it is killed at the end."""
-    command = [sys.executable, "-m", "provisioner", "apply", str(path), *options]
-    environment = {**os.environ, **site.environment, "HOME": str(site.lab.home)}
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def follow(process: subprocess.Popen[str], word: str) -> None:
-    """Return when the apply says the word; fail where it never does."""
-    assert process.stderr is not None
-    seen = []
-    for line in process.stderr:
-        seen.append(line)
-        if word in line:
-            return
-    pytest.fail(f"no {word!r} in {''.join(seen)}")
 
 
 def assert_returned(site: DeployedSite, host: Host) -> None:

@@ -48,12 +48,12 @@ class ForgetfulHost:
         host = cls(folder)
         shutil.copytree(_PARTS / "sbin", folder / "programs" / "sbin")
         for name in _COUNTED:
-            host._add_program(name, (_PARTS / "sbin/counted").read_text())
+            host.add_program(name, (_PARTS / "sbin/counted").read_text())
         for name in _SILENT:
-            host._add_program(name, "#!/bin/sh\n")
+            host.add_program(name, "#!/bin/sh\n")
         # A link by way of /etc/alternatives, which the host does not have.
         awk = Path(shutil.which("awk") or "awk").resolve()
-        host._add_program("awk", f'#!/bin/sh\nexec {awk} "$@"\n')
+        host.add_program("awk", f'#!/bin/sh\nexec {awk} "$@"\n')
         host.boot()
         with host.image.open("wb") as file:
             file.truncate(_MIB * 1024 * 1024)
@@ -114,7 +114,8 @@ class ForgetfulHost:
         pairs = (row.split(" ", 1) for row in rows)
         return {path: base64.b64decode(content) for path, content in pairs}
 
-    def _add_program(self, name: str, text: str) -> None:
+    def add_program(self, name: str, text: str) -> None:
+        """Put a program in the place of the host's own of that name."""
         path = self.folder / "programs/sbin" / name
         path.write_text(text, encoding="utf-8")
         path.chmod(0o755)

@@ -1,18 +1,11 @@
-"""Faults of a host's surroundings, for as long as a `with` block lasts; an apply under way."""
+"""Faults of a host's surroundings, for as long as a `with` block lasts."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-
-import pytest
 
 from provisioner.lab import Host
-from support.deployed import DeployedSite
 
 STATE = "/var/lib/mailprov"
 PENDING = f"{STATE}/pending"
@@ -67,33 +60,3 @@ def mounted(host: Host, options: str, *folders: str) -> Iterator[None]:
     finally:
         for folder in folders:
             host.check_run(["umount", "-l", folder])
-
-
-@contextmanager
-def applying(site: DeployedSite, path: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
-    """Yield an apply under way; it is killed at the end."""
-    command = [sys.executable, "-m", "provisioner", "apply", str(path), *options]
-    environment = {**os.environ, **site.environment, "HOME": str(site.lab.home)}
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, text=True) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def follow(process: subprocess.Popen[str], word: str) -> None:
-    """Return when the apply says the word; fail where it never does."""
-    assert process.stderr is not None
-    seen = []
-    for line in process.stderr:
-        seen.append(line)
-        if word in line:
-            return
-    pytest.fail(f"no {word!r} in {''.join(seen)}")
-
-
-def wait_until(host: Host, condition: str, seconds: int = 60) -> None:
-    """Return when a condition of the shell holds on the host; fail after so many seconds."""
-    script = f"for try in $(seq {seconds * 5}); do {condition} && exit 0; sleep 0.2; done; exit 1"
-    host.check_run(["sh", "-c", script], timeout=seconds + 30)

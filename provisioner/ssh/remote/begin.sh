@@ -22,25 +22,34 @@ store_record() {
         mv -f "$1/record.new" "$1/record" && sync "$1"
 }
 
+# Users' files are in force; what is owed a reload that comes with the configuration stays so.
 do_record_directory() {
-    staged_rows directory >"$stage/directory" &&
-        record_directory "$stage/directory" "$(head_generation)" "$applied_by" "in force"
+    services_of configuration | grep -xF -f - "$state/unfinished" >"$stage/owed"
+    [ $? -le 1 ] && staged_rows directory >"$stage/directory" &&
+        record_directory "$stage/directory" "$(head_generation)" "$applied_by" "in force" "$stage/owed"
 }
+
+# services_of PLANE: those that the plane's steps have read their files anew.
+services_of() { staged_rows "act-$1" | awk -F '\t' '$1 ~ /^(start|reload|restart)$/ { print $2 }'; }
 
 # What may lie beside its place from now on.
 note_litter() {
-    { staged_rows stage | cut -f 1; staged_rows undo; } >"$state/litter.new" &&
+    { staged_rows stage | cut -f 1; staged_rows undo; staged_rows recipe | cut -f 2; } >"$state/litter.new" &&
         sync "$state/litter.new" && mv -f "$state/litter.new" "$state/litter" && sync "$state"
 }
 
 # Which services are owed a reload if this breaks off: a file that is in place says
 # nothing of whether its daemon has read it. And what is about to be left: should it break
-# off, its own files are not taken for somebody else's.
+# off, its own files are not taken for somebody else's. What an earlier one was about to
+# leave may still be there.
 note_unfinished() {
     {
         cat "$state/unfinished" 2>/dev/null
-        staged_rows act-directory | awk -F '\t' '$1 ~ /^(start|reload|restart)$/ { print $2 }'
-    } | sort -u >"$state/unfinished.new" && staged_rows directory >"$state/activating.new" &&
+        services_of directory
+        staged_rows owed
+    } | sort -u >"$state/unfinished.new" &&
+        { cat "$state/activating" 2>/dev/null; staged_rows directory; } | sed "/^whole$tab/d" | sort -u |
+        seal >"$state/activating.new" &&
         sync "$state/unfinished.new" "$state/activating.new" &&
         mv -f "$state/unfinished.new" "$state/unfinished" &&
         mv -f "$state/activating.new" "$state/activating" && sync "$state"
@@ -53,9 +62,8 @@ install_recovery() {
     # shellcheck disable=SC2154
     # Set by program.py.
     printf '%s\n' "$program_recover" >"$state/recover.new" && cat >"$unit.new" <<'UNIT' || return 1
-# Managed by mailprov.
 [Unit]
-Description=Settle a mail configuration that was pending when the host went down
+Description=mailprov: settle a configuration that was pending when the host went down
 ConditionPathIsDirectory=/var/lib/mailprov/pending
 After=local-fs.target
 Before=unbound.service dovecot.service postfix.service postfix@-.service
@@ -102,11 +110,24 @@ keep_domains() {
     mail_domains "$coming" >"$pending.new/domains.after"
 }
 
-# On a host that is as it was found, that is now what is there.
+# What the configuration in force does not have is the operator's: a first apply may have
+# returned, or the host have gone back, and the file been edited since. What is there now
+# is what was found.
 find_host_again() {
-    [ "$(head_generation)" = 0 ] || return 0
-    staged_rows undo | while IFS= read -r path; do find_again "$path" || exit 1; done
+    generation=$(head_generation)
+    staged_rows undo | while IFS= read -r path; do
+        if left_by_us "$path" "$generation" || made_here "$path"; then continue; fi
+        find_again "$path" || exit 1
+    done
 }
+
+left_by_us() {
+    grep -qF "file$tab$1$tab" "$state/directory/left" 2>/dev/null ||
+        { [ -n "$2" ] && [ "$2" != 0 ] && grep -qF "file$tab$1$tab" "$state/generations/$2/manifest"; }
+}
+
+# A key that this host made for mailprov stands in no manifest.
+made_here() { head -n 1 "$1" 2>/dev/null | grep -q '^# Managed by mailprov: made on this host'; }
 
 # From here on the host returns by itself, whatever happens.
 do_begin() {
@@ -120,6 +141,7 @@ do_begin() {
             staged_rows main | sed "s/^/main$tab/"
     } >"$pending.new/about" || return 1
     if grep -qx adopt "$stage/steps"; then staged_rows directory >"$pending.new/directory" || return 1; fi
+    staged_rows lock-later >"$pending.new/locks" || return 1
     staged_rows undo | while IFS= read -r path; do
         keep_as_found "$path" && keep_old "$path" || exit 1
     done >"$pending.new/paths" || return 1

@@ -29,7 +29,7 @@ remove_folders() {
     return 0
 }
 
-trap '' PIPE
+trap '' PIPE HUP INT TERM
 rm -rf "$state.gone"
 if [ ! -d "$state" ]; then
     section nothing

@@ -37,14 +37,20 @@ copy_directory() {
     sync -f "$1.new" && rm -rf "$1" && mv -T "$1.new" "$1"
 }
 
-# record_directory LEFT GENERATION OWNER OUTCOME: from now on these are the host's users,
-# whatever becomes of the configuration.
+# record_directory LEFT GENERATION OWNER OUTCOME [OWED]: from now on these are the host's
+# users, whatever becomes of the configuration. OWED lists services that have yet to read them.
 record_directory() {
     serial=$(($(head_serial) + 1))
     mkdir -p "$state/directory" && cat "$1" >"$state/directory/left.new" &&
         sync "$state/directory/left.new" &&
         mv -f "$state/directory/left.new" "$state/directory/left" && sync "$state/directory" &&
-        rm -f "$state/unfinished" "$state/activating" && keep_directory "$serial" &&
+        keep_unfinished "${5-}" && rm -f "$state/activating" && keep_directory "$serial" &&
         note_history "$serial" directory "$2" "$3" "$4" &&
         set_head "$serial" "$2"
+}
+
+keep_unfinished() {
+    [ -s "$1" ] || { rm -f "$state/unfinished"; return; }
+    cat "$1" >"$state/unfinished.new" && sync "$state/unfinished.new" &&
+        mv -f "$state/unfinished.new" "$state/unfinished" && sync "$state"
 }

@@ -31,10 +31,11 @@ keep_as_found() {
     printf '%s\n' "$1" >>"$zero/paths" && sync "$zero/paths"
 }
 
-# find_again PATH: a host that is as it was found is its operator's again, and so is what
-# became of the file meanwhile.
+# find_again PATH: a file that mailprov does not manage now is its operator's, and so is
+# what became of it meanwhile.
 find_again() {
-    grep -vxF "$1" "$zero/paths" >"$zero/paths.new" 2>/dev/null
+    grep -qxF "$1" "$zero/paths" 2>/dev/null || return 0
+    grep -vxF "$1" "$zero/paths" >"$zero/paths.new"
     sync "$zero/paths.new" && mv -f "$zero/paths.new" "$zero/paths" && sync "$zero"
 }
 

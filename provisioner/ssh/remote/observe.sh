@@ -26,7 +26,7 @@ introduce() {
     section unfinished
     cat "$state/unfinished" 2>/dev/null
     section activating
-    cat "$state/activating" 2>/dev/null
+    cat "$state/activating" "$pending/manifest" "$pending/directory" 2>/dev/null
     section credentials
     cat "$state/directory/credentials" 2>/dev/null
     section ready

@@ -10,7 +10,7 @@
 # finished; else it is undone. So power may fail at any point.
 #
 # The directory plane (accounts, passwords, users' files) is never in it: no return
-# revives a removed user or a revoked password.
+# revives a removed user or a revoked password. (undo.sh, units.sh, finish.sh)
 
 pending=$state/pending
 return_unit=mailprov-return
@@ -48,71 +48,6 @@ note_history() {
 # sync_folder PATH: the names in the folder of PATH are on the disk.
 sync_folder() { [ ! -d "${1%/*}" ] || sync "${1%/*}"; }
 
-# undo_path PATH was|absent: what is there already stays.
-undo_path() {
-    rm -f "$1.mailprov-new" "$1.mailprov-final"
-    if [ "$2" = absent ]; then
-        rm -f "$1"
-    elif [ -e "$1.mailprov-old" ] || [ -L "$1.mailprov-old" ]; then
-        # Two names of one file, where the new one never came: mv(1) would refuse.
-        if [ "$(stat -c %i "$1" 2>/dev/null)" = "$(stat -c %i "$1.mailprov-old")" ]; then
-            rm -f "$1.mailprov-old"
-        else
-            mv -fT "$1.mailprov-old" "$1"
-        fi
-    fi && sync_folder "$1"
-}
-
-# Files that others name come first, then main.cf, which Postfix rereads whenever one of
-# its processes starts, and last what was not there before goes.
-undo_files() {
-    awk -F '\t' -v main="$(pending_row main)" '
-        { print ($2 == "absent" ? 3 : $1 == main ? 2 : 1) "\t" $0 }' "$pending/paths" |
-        sort -s -n -k 1,1 | while IFS="$tab" read -r _ path before; do
-        undo_path "$path" "$before" || exit 1
-    done
-}
-
-# undo_units boot|now: every service as it was. At boot systemd has made its plan already,
-# from what was enabled before: what it left out is added.
-undo_units() {
-    while IFS="$tab" read -r unit running enabled active; do
-        if [ "$enabled" = enabled ]; then systemctl -q enable "$unit"; else systemctl -q disable "$unit"; fi 2>/dev/null
-        systemctl reset-failed "$unit" "$running" 2>/dev/null
-        case $1$active in
-            bootactive | bootreloading | bootactivating) systemctl --no-block start "$unit" ;;
-            nowactive | nowreloading | nowactivating) systemctl restart "$unit" ;;
-            *) systemctl --no-block stop "$unit" 2>/dev/null ;;
-        esac
-    done <"$pending/units"
-    return 0
-}
-
-undo_pending() {
-    main=$(pending_row main)
-    hold_mail "$pending/domains.after" "$pending/domains.before"
-    undo_files && undo_units "$1" || return 1
-    # It may have been softened for the sake of another daemon, and be no unit of this.
-    if [ -n "$main" ] && [ "$1" != boot ]; then postfix reload >/dev/null 2>&1; fi
-    release_mail "$main" &&
-        note_history "$(pending_row serial)" configuration "$(pending_row generation)" "$(pending_row owner)" "$2"
-}
-
-# What was only for the time of waiting goes: the old files, and Postfix's patience with
-# what it cannot deliver.
-finish_pending() {
-    main=$(pending_row main)
-    # What came while the old configuration was still in force.
-    hold_mail "$pending/domains.before" "$pending/domains.after"
-    if [ -n "$main" ] && [ -e "$main.mailprov-final" ]; then
-        mv -fT "$main.mailprov-final" "$main" && sync_folder "$main" || return 1
-    fi
-    if [ -n "$main" ] && [ "$1" != boot ]; then postfix reload >/dev/null 2>&1; fi
-    while IFS="$tab" read -r path _; do rm -f "$path.mailprov-old"; done <"$pending/paths"
-    release_mail "$main"
-    note_history "$(pending_row serial)" configuration "$(pending_row generation)" "$(pending_row owner)" confirmed
-}
-
 # settle_pending boot|now REASON: finish or undo, whichever head says.
 settle_pending() {
     [ -d "$pending" ] || return 0
@@ -133,10 +68,11 @@ clean_litter() {
     while IFS= read -r path; do
         rm -f "$path.mailprov-new" "$path.mailprov-old" "$path.mailprov-final" "$path.mailprov-soft"
     done <"$state/litter"
-    rm -f "$state/litter"
+    rm -f "$state/litter" "$state/probe-secret.new"
 }
 
 # The last ten that were confirmed stay, and the one in force; one that never was goes.
+# The order is that of the transactions: clocks are set back, and files get copied.
 prune_generations() {
     for folder in "$state/generations"/*; do
         case ${folder##*/} in
@@ -144,9 +80,10 @@ prune_generations() {
             *) [ -e "$folder/manifest" ] || rm -rf "$folder" ;;
         esac
     done
-    find "$state/generations" -mindepth 2 -maxdepth 2 -name manifest -printf '%T@ %h\n' | sort -rn |
-        cut -d ' ' -f 2- | grep -vxF -e "$state/generations/0" -e "$state/generations/$(head_generation)" |
-        tail -n +10 | while IFS= read -r folder; do rm -rf "$folder"; done
+    for folder in "$state/generations"/*; do
+        case ${folder##*/} in 0 | "$(head_generation)" | '*') continue ;; esac
+        printf '%s\t%s\n' "$(cat "$folder/serial" 2>/dev/null || echo 0)" "$folder"
+    done | sort -rn | tail -n +10 | cut -f 2 | while IFS= read -r folder; do rm -rf "$folder"; done
     return 0
 }
 

@@ -16,8 +16,8 @@ STATE_FORMAT = 1
 STATE_READER = "0.1.0"
 """The oldest mailprov that reads that."""
 
-TRANSACTION = ("lock", "found", "directory", "staging", "steps", "sessions", "begin", "transact")
-PENDING = ("queue", "pending")
+TRANSACTION = ("lock", "found", "staging", "steps", "begin", "transact")
+PENDING = ("queue", "sessions", "directory", "pending", "units", "undo", "finish")
 STATE = ("pending", "state")
 
 
@@ -35,17 +35,17 @@ def remote_programs() -> Mapping[str, str]:
     return {
         "observe": state + _joined("checks", "postfix_values", *STATE, "listening", "observe"),
         "recover": recover,
-        "settle": state + _joined("queue", *STATE, "directory", "settle"),
+        "settle": state + _joined(*PENDING, "state", "settle"),
         "packages": state + _joined(*STATE, "found", "packages"),
         "log": checks + _text("log"),
         "delete_mail": state + _joined(*STATE, "lock", "delete_mail"),
         "recall": state + _joined(*STATE, "directory", "recall"),
-        "restore": state + _joined("queue", *STATE, "lock", "found", "directory", "restore"),
-        "destroy": state + _joined("queue", *STATE, "lock", "found", "destroy"),
+        "restore": state + _joined(*PENDING, "state", "lock", "found", "restore"),
+        "destroy": state + _joined(*PENDING, "state", "lock", "found", "destroy"),
         # The staged tree is checked by a shell of its own, in a mount namespace of its own;
         # what returns without us is left on the host.
         "transact": f"{state}program_checks={shlex.quote(checks)}\n"
-        f"program_recover={shlex.quote(recover)}\n{_joined('queue', *STATE, *TRANSACTION)}",
+        f"program_recover={shlex.quote(recover)}\n{_joined(*PENDING, 'state', *TRANSACTION)}",
     }
 
 

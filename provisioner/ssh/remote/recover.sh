@@ -4,6 +4,7 @@
 # `recover boot`: the host went down meanwhile; runs before the mail services start.
 
 [ -d "$pending" ] || exit 0
+exec 3>&1
 exec 9>>"$state/lock"
 # Who carries out or confirms a transaction just now comes first; at boot there is nobody.
 flock -w 600 9 || exit 75

@@ -1,7 +1,8 @@
 # shellcheck shell=sh
-# Put an earlier directory back: `mailprov OWNER SERIAL EXPECT refuse|overwrite|keep`. Users,
-# aliases and passwords become what transaction SERIAL left, removed users and old passwords
-# included: somebody has asked for just that. In force at once; the configuration stays.
+# Put an earlier directory back: `mailprov OWNER SERIAL EXPECT refuse|overwrite|keep`.
+# Users, aliases and passwords become what transaction SERIAL left, removed users and old
+# passwords included: somebody has asked for just that. In force at once; the configuration
+# stays. Whoever loses access by it is logged out.
 #
 # Exit status: 0 done, 65 the snapshot is damaged, 66 there is none, 67 its files are of
 # another kind than the configuration reads, 68 files were edited on the host, 70 a step
@@ -41,6 +42,12 @@ find_edited() {
 }
 
 restore_files() {
+    : >"$work/lost"
+    # The passwd-file of virtual users, where they are virtual.
+    logins=$(left_rows file | cut -f 1 | grep '^/etc/.*/mailprov/users$')
+    if [ -n "$logins" ] && [ -f "$logins" ] && [ -f "$kept/tree$logins" ] && ! grep -qxF "$logins" "$work/edited"; then
+        note_lost "$logins" "$kept/tree$logins" >"$work/lost" || return 1
+    fi
     rows file <"$kept/manifest" | while IFS="$tab" read -r path digest owner group mode _; do
         if grep -qxF "$path" "$work/edited"; then continue; fi
         [ "$(digest_of "$path" 2>/dev/null)" != "$digest" ] || continue
@@ -70,12 +77,14 @@ restore_passwords() {
         $1 in want && $0 != want[$1] { print want[$1] }' "$work/shadow" >"$work/passwords"
     if [ -s "$work/passwords" ]; then
         chpasswd -e <"$work/passwords" || return 1
+        cut -d : -f 1 "$work/passwords" >>"$work/lost"
         cut -d : -f 1 "$work/passwords" | while IFS= read -r name; do section password "$name"; done
     fi
     left_rows account | while IFS= read -r name; do
         if grep -qxF "$name" "$kept/accounts" || grep -q "^$name:!" "$work/shadow"; then continue; fi
         section locked-account "$name"
         usermod --lock "$name" || exit 1
+        printf '%s\n' "$name" >>"$work/lost"
     done
 }
 
@@ -91,7 +100,9 @@ left_then() {
     sed "s/^/account$tab/" "$kept/accounts"
 }
 
-trap '' PIPE
+# What has begun is finished, whoever else wants this to end.
+trap '' PIPE HUP INT TERM
+exec 3>&1
 applied_by=$1
 kept=$state/directory/$2
 lock_host "$applied_by"
@@ -99,7 +110,6 @@ lock_host "$applied_by"
 work=$state/restoring
 rm -rf "$work" && mkdir "$work" || exit 70
 trap 'rm -rf "$work" "$state/holder"' EXIT
-trap 'exit 130' HUP INT TERM
 refuse_if_changed "$3"
 case $2 in *[!0-9]* | '') exit 66 ;; esac
 [ -e "$kept/manifest" ] || exit 66
@@ -108,9 +118,10 @@ refuse_other_kind
 find_edited "$4"
 left_then >"$work/rows" && seal <"$work/rows" >"$work/left" || exit 70
 # Should this break off: these files are ours, and Postfix is owed a reload.
-cp "$work/left" "$state/activating" && echo postfix.service >>"$state/unfinished" &&
+cat "$work/left" >>"$state/activating" && echo postfix.service >>"$state/unfinished" &&
     sync "$state/activating" "$state/unfinished" || exit 70
 restore_files && restore_passwords || exit 70
 if systemctl -q is-active postfix.service; then systemctl reload postfix.service || exit 70; fi
+end_sessions_of "$work/lost"
 record_directory "$work/left" "$(head_generation)" "$applied_by" "in force, as of $2" || exit 70
 section finished

@@ -22,6 +22,11 @@ do_password() { chpasswd -e <"$stage/files/$2" && end_sessions "$1"; }
 
 do_lock() { usermod --lock "$1" && end_sessions "$1"; }
 
+end_sessions() {
+    printf '%s\n' "$1" >"$stage/lost"
+    end_sessions_of "$stage/lost"
+}
+
 do_directory() {
     (umask 022 && mkdir -p "$1") && chown "$2:$3" "$1" && chmod "$4" "$1"
 }
@@ -67,6 +72,16 @@ do_activate() {
     keep_as_found "$1" && mv -fT "$1.mailprov-new" "$1" && sync "${1%/*}"
 }
 
+# do_admit PATH: another list of logins. Whoever is gone from it, or has another hash, may
+# not go on in a session that the old one opened.
+do_admit() {
+    : >"$stage/lost"
+    if [ -f "$1" ]; then
+        note_lost "$1" "$1.mailprov-new" >"$stage/lost" || section kept "users who lost their access" >&3
+    fi
+    do_activate "$1" && end_sessions_of "$stage/lost"
+}
+
 # do_soften MAIN_CF: until the configuration is confirmed, Postfix keeps in its queue what
 # it cannot deliver: the fault may be ours. The file that comes later is softened too; its
 # final form waits beside it.
@@ -110,16 +125,6 @@ do_enable() { systemctl enable "$1" 2>&1; }
 do_start() { change_unit start "$@"; }
 do_reload() { change_unit reload "$@"; }
 do_restart() { change_unit restart "$@"; }
-
-# change_unit VERB UNIT RUNNING: RUNNING is the unit whose state counts.
-change_unit() {
-    # systemd refuses what was started too often just now; this start has a reason.
-    systemctl reset-failed "$2" "$3" 2>/dev/null
-    if systemctl "$1" "$2" && systemctl is-active --quiet "$3"; then return 0; fi
-    echo "$3 is $(systemctl is-active "$3"); its last lines:" >&2
-    journalctl -u "$3" -n 12 --no-pager -o cat >&2
-    return 1
-}
 
 # A resolver is given to the host only once it answers.
 do_await_resolver() {

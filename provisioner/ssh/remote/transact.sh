@@ -11,7 +11,8 @@
 #
 # Exit status: 0 done, 65 the daemons refuse the staged tree (nothing live was touched),
 # 70 a step failed (named in the answer), 71 likewise, and the old configuration is back,
-# 75 another transaction holds the lock or waits to be confirmed, 76 the state (state.sh).
+# 75 another transaction holds the lock or waits to be confirmed, or what the plan replaces
+# is no longer what was observed, 76 the state (state.sh).
 
 unpack() {
     rm -rf "$stage"
@@ -23,6 +24,7 @@ act() {
     # On a full disk it would be empty, and nothing to do be taken for done.
     staged_rows "act-$1" >"$stage/journal" && [ -s "$stage/journal" ] || return 1
     while IFS="$tab" read -r step first second third fourth fifth sixth <&4; do
+        doing="$step $first"
         section step "$step $first"
         # What a step has to tell beside its own output goes to 3.
         if ! "do_$step" "$first" "$second" "$third" "$fourth" "$fifth" "$sixth" \
@@ -32,6 +34,53 @@ act() {
             return 1
         fi
     done 4<"$stage/journal"
+}
+
+# An edit that was made after the host was observed is nobody's to overwrite.
+refuse_if_edited() {
+    edited=$(staged_rows seen | while IFS="$tab" read -r path seen; do
+        [ "$(seen_now "$path")" = "$seen" ] || printf '%s\n' "$path"
+    done) || exit 70
+    [ -n "$edited" ] || return 0
+    section edited
+    printf '%s\n' "$edited"
+    exit 75
+}
+
+# What a link leads to is another's, and may change by itself: a resolver's stub.
+seen_now() {
+    if [ -L "$1" ]; then
+        echo link
+    elif [ -f "$1" ]; then
+        digest_of "$1"
+    elif [ -e "$1" ]; then
+        echo other
+    else
+        echo -
+    fi
+}
+
+# give_back REASON: the configuration before comes back; the steps of the directory stay.
+give_back() {
+    trap '' HUP INT TERM
+    [ -d "$pending" ] || return 0
+    settle_pending now "returned: $1" || exit 70
+    disarm_return
+    tell_held
+}
+
+# Whoever ends this program leaves a host that is wholly old, and not half of each until
+# the timer comes. A step may have turned the standard output elsewhere.
+interrupted() {
+    trap '' HUP INT TERM
+    exec >&5
+    [ -n "$doing" ] || exit 130
+    section failed "$doing"
+    echo "|it was interrupted by a signal"
+    case $doing in check*) exit 70 ;; esac
+    [ -d "$pending" ] || exit 70
+    give_back "interrupted"
+    exit 71
 }
 
 clean_up() {
@@ -51,6 +100,10 @@ trap 'exit 130' HUP INT TERM
 unpack || exit 70
 refuse_if_changed "$(staged_rows expect)"
 clean_litter
+# From here on what is pending is this transaction's own.
+doing=check
+exec 5>&1
+trap interrupted HUP INT TERM
 check_staged_tree
 case $? in
     0) ;;
@@ -62,14 +115,16 @@ case $? in
 esac
 # A copy of /etc is full of secrets: it goes as soon as it has served.
 rm -rf "$stage/tree"
+refuse_if_edited
 note_litter || exit 70
 if [ -n "$(staged_rows act-directory)" ]; then note_unfinished && act directory || exit 70; fi
 if [ -n "$(staged_rows act-configuration)" ]; then
     if ! act configuration || ! arm_return "$within"; then
-        settle_pending now "returned: a step failed" || exit 70
-        disarm_return
+        give_back "a step failed"
         exit 71
     fi
+    # Settled by whoever proves it, or by the timer.
+    trap '' HUP INT TERM
     section pending "$(pending_id)"
 fi
 section finished

@@ -66,7 +66,9 @@ def test_an_edit_that_the_site_took_over_is_noted_and_undoes_nothing() -> None:
 
 def test_what_a_broken_off_transaction_wrote_itself_is_no_drift() -> None:
     facts = with_file(fulfilled(), MAIN_CF.path, edited())
-    begun = {MAIN_CF.path: left_by(replace(MAIN_CF, content=EDITED))}
+    # Two broke off; what is there is of the first.
+    states = (left_by(replace(MAIN_CF, content=EDITED)), left_by(replace(MAIN_CF, mode=0o600)))
+    begun = {MAIN_CF.path: states}
     facts = replace(facts, introduction=replace(facts.introduction, activating=begun))
     plan = diff_generation(GENERATION, facts)
     assert (plan.drift, file_steps(plan)) == ((), [("update", MAIN_CF.path)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from provisioner.model.names import MailAddress
 from provisioner.plan.facts import LeftFile, Pending
 from provisioner.plan.observation import (
@@ -32,9 +34,12 @@ account\talice
 serial\t8
 generation\tfedcba9876543210
 owner\tsomebody@elsewhere (process 1)
+main\t/etc/postfix/main.cf
 armed
 @activating
 file\t/etc/postfix/main.cf\t2c3d\troot\troot\t0644\t1
+file\t/etc/postfix/main.cf\t6a7b\troot\troot\t0644\t1
+unit\tpostfix.service
 @credentials
 # Managed by mailprov
 alice@example.org\ttag\t{BLF-CRYPT}$2b$12$x
@@ -85,7 +90,8 @@ def test_the_introduction_tells_platform_versions_and_what_was_left() -> None:
         users: LeftFile(Plane.DIRECTORY, "4e5f", "root", "dovecot", 0o640, secret=True),
     }
     begun = LeftFile(Plane.DIRECTORY, "2c3d", "root", "root", 0o644, secret=True)
-    assert got.activating == {main: begun}
+    assert got.activating == {main: (begun, replace(begun, sha256="6a7b"))}
+    assert got.softened == main
     owner = "somebody@elsewhere (process 1)"
     assert got.pending == Pending("8", "fedcba9876543210", owner, armed=True)
     assert got.managed_accounts == {"alice"}

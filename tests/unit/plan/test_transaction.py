@@ -9,15 +9,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from support.generations import GENERATION, MAIN_CF, MAP, USERS, fulfilled, with_file
+from support.generations import GENERATION, MAIN_CF, MAP, USERS, fulfilled, state_of, with_file
 
 from provisioner.model.secrets import PasswordHash
-from provisioner.plan.diff import diff_generation
-from provisioner.plan.facts import Facts, Introduction
+from provisioner.plan.diff import diff_generation, left_by
+from provisioner.plan.facts import AccountState, Facts, FileState, Introduction
 from provisioner.plan.generation import Account, Group
 from provisioner.plan.record import render_record
 from provisioner.plan.transaction import pack_transaction
-from provisioner.render.artifact import SealedArtifact
+from provisioner.render.artifact import Plane, SealedArtifact
 
 
 def unpack(archive: bytes) -> tuple[list[list[str]], dict[str, bytes]]:
@@ -198,3 +198,44 @@ def test_the_host_gets_a_record_of_the_configuration_with_it() -> None:
     ((_, number),) = (row for row in rows if row[0] == "record")
     assert contents[f"files/{number}"] == render_record(GENERATION)
     assert ["main", MAIN_CF.path] in rows
+
+
+def test_what_was_observed_travels_with_each_file_that_is_replaced() -> None:
+    facts = with_file(fulfilled(), MAIN_CF.path, replace(state_of(MAIN_CF), sha256="0" * 64))
+    facts = with_file(facts, MAP.path, None)
+    link = FileState("symbolic link", "root", "root", 0o777, "1" * 64)
+    facts = with_file(facts, USERS.path, link)
+    rows, _ = unpack(pack_transaction(diff_generation(GENERATION, facts)))
+    got = {row[1]: row[2] for row in rows if row[0] == "seen"}
+    assert got == {MAIN_CF.path: "0" * 64, MAP.path: "-", USERS.path: "link"}
+
+
+def test_a_daemon_that_reads_users_only_with_the_configuration_is_owed_it() -> None:
+    aliases = replace(MAP, plane=Plane.DIRECTORY)
+    generation = replace(GENERATION, artifacts=(MAIN_CF, aliases))
+    facts = with_file(fulfilled(generation), aliases.path, None)
+    rows, _ = unpack(pack_transaction(diff_generation(generation, facts)))
+    assert [row for row in rows if row[0] == "owed"] == []
+    assert ["act-directory", "reload", "postfix.service", "postfix@-.service"] in rows
+    facts = with_file(facts, MAIN_CF.path, None)
+    rows, _ = unpack(pack_transaction(diff_generation(generation, facts)))
+    assert ["owed", "postfix.service"] in rows
+
+
+def test_the_account_of_a_user_who_becomes_virtual_is_locked_with_the_confirmation() -> None:
+    left = fulfilled(replace(GENERATION, artifacts=(MAIN_CF, MAP)))
+    aliases = replace(MAP, path="/etc/postfix/mailprov/old", plane=Plane.DIRECTORY)
+    introduction = replace(
+        left.introduction,
+        left={**left.introduction.left, aliases.path: left_by(aliases)},
+        managed_accounts=frozenset({"alice", "bob"}),
+    )
+    accounts = {
+        name: AccountState(name, 1001, 990, f"/home/{name}", "/x", "$6$x")
+        for name in ("alice", "bob")
+    }
+    facts = replace(left, introduction=introduction, accounts={**left.accounts, **accounts})
+    plan = diff_generation(replace(GENERATION, people=frozenset({"alice"})), facts)
+    rows, _ = unpack(pack_transaction(plan))
+    assert ["lock-later", "alice"] in rows
+    assert [row for row in rows if "lock" in row] == [["act-directory", "lock", "bob"]]

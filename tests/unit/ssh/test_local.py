@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import time
 from contextlib import closing
 from dataclasses import replace
 from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
 
@@ -82,11 +84,41 @@ def test_leaving_a_conversation_ends_the_program(transport: LocalTransport) -> N
         pytest.fail(f"{pid} still runs")
 
 
-def test_closing_ends_what_runs(transport: LocalTransport) -> None:
+def test_closing_hangs_up_on_what_runs(transport: LocalTransport) -> None:
     talk = transport.start("echo up; exec sleep 60", timeout=30)
     assert talk.read_line() == "up"
     transport.close()
-    assert talk.result().status == -9
+    assert talk.result().status == -signal.SIGHUP
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        pytest.param("trap '' HUP PIPE; echo up; sleep 0.3; echo more; touch $1", id="goes-on"),
+        pytest.param("trap 'touch $1; exit' HUP; echo up; sleep 0.3; sleep 60", id="undoes"),
+        pytest.param("trap : HUP; echo up; sh -c 'sleep 0.3; touch $0' $1", id="spares-children"),
+    ],
+)
+def test_what_a_program_has_begun_it_ends_in_order_when_it_is_left(
+    transport: LocalTransport, tmp_path: Path, program: str
+) -> None:
+    done = tmp_path / "done"
+    with transport.start(program, str(done), timeout=30) as talk:
+        assert talk.read_line() == "up"
+    until = time.monotonic() + 5
+    while not done.exists():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def test_nobody_waits_for_a_program_that_was_left_and_goes_on(transport: LocalTransport) -> None:
+    talk = transport.start("trap '' HUP; echo up; sleep 4", timeout=30)
+    assert talk.read_line() == "up"
+    begun = time.monotonic()
+    transport.close()
+    with pytest.raises(MailprovError, match="goes on"):
+        talk.result()
+    assert time.monotonic() - begun < 3
 
 
 def test_output_without_end_is_not_kept(

@@ -13,15 +13,15 @@ from provisioner.ssh.remote.program import remote_programs
 
 PARTS = {
     "observe": ("prelude", "checks", *program.STATE, "observe"),
-    "settle": ("prelude", "queue", *program.STATE, "directory", "settle"),
+    "settle": ("prelude", *program.PENDING, "state", "settle"),
     "recover": ("prelude", *program.PENDING, "recover"),
     "packages": ("prelude", *program.STATE, "found", "packages"),
     "log": ("prelude", "checks", "log"),
     "delete_mail": ("prelude", *program.STATE, "lock", "delete_mail"),
     "recall": ("prelude", *program.STATE, "directory", "recall"),
-    "restore": ("prelude", "queue", *program.STATE, "lock", "found", "directory", "restore"),
-    "destroy": ("prelude", "queue", *program.STATE, "lock", "found", "destroy"),
-    "transact": ("prelude", "checks", "queue", *program.STATE, *program.TRANSACTION),
+    "restore": ("prelude", *program.PENDING, "state", "lock", "found", "restore"),
+    "destroy": ("prelude", *program.PENDING, "state", "lock", "found", "destroy"),
+    "transact": ("prelude", "checks", *program.PENDING, "state", *program.TRANSACTION),
 }
 # Not every program uses all of the parts that it shares with others.
 UNUSED_PARTS = "--exclude=SC2034,SC2317"

@@ -5,10 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import time
 from pathlib import Path
-
-import pytest
 
 from provisioner.ssh.remote import program
 
@@ -67,41 +64,29 @@ def test_no_address_passes_for_another_or_for_the_queue_itself(tmp_path: Path) -
     assert got == ["Q1\tother.example"]
 
 
-def generation(state: Path, name: str, *, age: int | None) -> Path:
-    """Make a generation; age: seconds since it was confirmed, None if it never was."""
+def generation(state: Path, name: str, *, serial: int | None) -> Path:
+    """Make a generation that was confirmed by that transaction, None if it never was."""
     folder = state / "generations" / name
     folder.mkdir(parents=True)
-    if age is not None:
+    if serial is not None:
         manifest = folder / "manifest"
         manifest.write_text("")
-        os.utime(manifest, (1_000_000 - age, 1_000_000 - age))
+        (folder / "serial").write_text(f"{serial}\n")
+        # A clock that was set back: what came last looks oldest.
+        os.utime(manifest, (1_000_000 - serial, 1_000_000 - serial))
     return folder
 
 
 def test_ten_confirmed_generations_stay_and_0_and_no_unconfirmed_one(tmp_path: Path) -> None:
     # The one in force was confirmed long ago.
     for number in range(14):
-        generation(tmp_path, f"{number:016x}", age=100 - number)
-    generation(tmp_path, "0", age=1000)
-    generation(tmp_path, "f" * 16, age=None)
+        generation(tmp_path, f"{number:016x}", serial=number + 1)
+    generation(tmp_path, "0", serial=0)
+    generation(tmp_path, "f" * 16, serial=None)
     (tmp_path / "head").write_text(f"20\t{0:016x}\n")
     run_parts(tmp_path, "prune_generations", "queue", "pending")
     got = {folder.name for folder in (tmp_path / "generations").iterdir()}
     assert got == {"0", f"{0:016x}", *(f"{number:016x}" for number in range(5, 14))}
-
-
-@pytest.mark.parametrize("ahead", [-100, 0, 86400])
-def test_the_last_that_was_confirmed_is_the_newest_whatever_the_clock_said(
-    tmp_path: Path, ahead: int
-) -> None:
-    before = generation(tmp_path, "a" * 16, age=0) / "manifest"
-    os.utime(before, (time.time() + ahead, time.time() + ahead))
-    now = generation(tmp_path, "b" * 16, age=None) / "manifest.new"
-    now.touch()
-    settle = (Path(program.__file__).parent / "settle.sh").read_text()
-    function = settle[settle.index("make_newest()") : settle.index("# The generation is")]
-    run_parts(tmp_path, f"{function}\nmake_newest {now}")
-    assert now.stat().st_mtime > before.stat().st_mtime
 
 
 def snapshot(state: Path, users: Path, serial: int) -> Path:
@@ -134,3 +119,14 @@ def test_the_last_five_snapshots_stay(tmp_path: Path) -> None:
         snapshot(tmp_path, users, serial)
     got = {folder.name for folder in (tmp_path / "directory").iterdir() if folder.is_dir()}
     assert got == {"9", "10", "11", "12", "13"}
+
+
+def test_whatever_may_lie_beside_its_place_is_noted_before(tmp_path: Path) -> None:
+    (tmp_path / "stage").mkdir()
+    rows = ["stage\t/etc/a\t0\troot\troot\t0644", "undo\t/etc/b"]
+    rows += ["recipe\tprobe\t/etc/dovecot/mailprov/probe\tprobe@example.org"]
+    (tmp_path / "stage/steps").write_text("".join(f"{row}\n" for row in rows))
+    script = f"stage={tmp_path}/stage\nsync() {{ :; }}\nnote_litter"
+    run_parts(tmp_path, script, "staging", "begin")
+    got = (tmp_path / "litter").read_text().split()
+    assert got == ["/etc/a", "/etc/b", "/etc/dovecot/mailprov/probe"]

@@ -1,0 +1,42 @@
+# shellcheck shell=sh
+# A pending configuration that was confirmed is finished: what was only for the time of
+# waiting goes, and what had to wait for the confirmation is done. It may be interrupted
+# anywhere, and is done again.
+
+# Users' files of another kind came, and would have gone, with the configuration.
+adopt_directory() {
+    [ -e "$pending/directory" ] || return 0
+    if [ "$(stat -c %i "$pending/directory")" != "$(stat -c %i "$state/directory/left" 2>/dev/null)" ]; then
+        # A link needs no room; left is never written in place.
+        ln -f "$pending/directory" "$state/directory/left.new" &&
+            mv -f "$state/directory/left.new" "$state/directory/left" && sync "$state/directory" || return 1
+    fi
+    keep_directory "$(pending_row serial)"
+    note_history "$(pending_row serial)" directory "$(pending_row generation)" "$(pending_row owner)" "in force"
+}
+
+# Accounts of the host that the old configuration had its users log in with. Nobody else
+# would lock them one day: the host no longer counts them as its users.
+lock_accounts() {
+    [ -s "$pending/locks" ] || return 0
+    while IFS= read -r name; do
+        getent passwd "$name" >/dev/null || continue
+        usermod --lock "$name" || return 1
+    done <"$pending/locks"
+    end_sessions_of "$pending/locks"
+}
+
+finish_pending() {
+    main=$(pending_row main)
+    # What came while the old configuration was still in force.
+    hold_mail "$pending/domains.before" "$pending/domains.after"
+    if [ -n "$main" ] && [ -e "$main.mailprov-final" ]; then
+        mv -fT "$main.mailprov-final" "$main" && sync_folder "$main" || return 1
+    fi
+    if [ -n "$main" ] && [ "$1" != boot ]; then postfix reload >/dev/null 2>&1; fi
+    adopt_directory && lock_accounts || return 1
+    rm -f "$state/unfinished" "$state/activating"
+    while IFS="$tab" read -r path _; do rm -f "$path.mailprov-old"; done <"$pending/paths"
+    release_mail "$main"
+    note_history "$(pending_row serial)" configuration "$(pending_row generation)" "$(pending_row owner)" confirmed
+}

@@ -1,0 +1,39 @@
+# shellcheck shell=sh
+# Services are changed, and put back as they were.
+
+# change_unit VERB UNIT RUNNING: RUNNING is the unit whose state counts.
+change_unit() {
+    # systemd refuses what was started too often just now; this start has a reason.
+    systemctl reset-failed "$2" "$3" 2>/dev/null
+    if systemctl "$1" "$2" && systemctl is-active --quiet "$3"; then return 0; fi
+    echo "$3 is $(systemctl is-active "$3"); its last lines:" >&2
+    journalctl -u "$3" -n 12 --no-pager -o cat >&2
+    return 1
+}
+
+# undo_units boot|now: every service as it was. At boot systemd has made its plan already,
+# from what was enabled before: what it left out is added. A service that does not come up
+# keeps nothing else from returning; it is told, and `down` names it.
+undo_units() {
+    down=
+    while IFS="$tab" read -r unit running enabled active; do
+        if [ "$enabled" = enabled ]; then systemctl -q enable "$unit"; else systemctl -q disable "$unit"; fi 2>/dev/null
+        case $1$active in
+            bootactive | bootreloading | bootactivating)
+                systemctl reset-failed "$unit" "$running" 2>/dev/null
+                systemctl --no-block start "$unit"
+                ;;
+            nowactive | nowreloading | nowactivating)
+                said=$(change_unit restart "$unit" "$running" 2>&1) && continue
+                down="$down $running"
+                section down "$running"
+                printf '%s\n' "$said" | sed 's/^/|/'
+                ;;
+            *)
+                systemctl reset-failed "$unit" "$running" 2>/dev/null
+                systemctl --no-block stop "$unit" 2>/dev/null
+                ;;
+        esac
+    done <"$pending/units"
+    return 0
+}
