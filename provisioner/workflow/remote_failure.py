@@ -59,11 +59,13 @@ def cause_in(text: str) -> Cause:
     return next((cause for words, cause in _CAUSES.items() if words in text), Cause())
 
 
-def first_lines(text: str, number: int = 8) -> str:
-    """Return the first lines of a long complaint, and how many more there are."""
+def shortened(text: str, head: int = 8, tail: int = 16) -> str:
+    """Return a long complaint's first lines and its last: either may hold the cause."""
     lines = text.splitlines()
-    more = [f"… and {len(lines) - number} more lines"] if len(lines) > number else []
-    return "\n".join([*lines[:number], *more])
+    gone = len(lines) - head - tail
+    if gone <= 1:
+        return "\n".join(lines)
+    return "\n".join([*lines[:head], f"… {gone} lines left out …", *lines[-tail:]])
 
 
 def stderr_of(completed: Completed) -> str:

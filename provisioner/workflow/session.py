@@ -21,7 +21,7 @@ from provisioner.workflow.remote_failure import (
     UNFIT_STATE,
     broken_off,
     cause_in,
-    first_lines,
+    shortened,
     stderr_of,
 )
 from provisioner.workflow.transaction_answer import (
@@ -241,7 +241,7 @@ class HostSession:
         return Diagnostic(
             summary=f"{what}; {_left_behind(answer, completed)}",
             where=self.where,
-            got=first_lines(said),
+            got=shortened(said),
             fix=cause.fix or "remove the cause that is shown, then apply again",
         )
 

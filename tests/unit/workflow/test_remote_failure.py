@@ -9,7 +9,7 @@ import pytest
 
 from provisioner.diagnostics import ExitCode
 from provisioner.workflow.ports import Completed
-from provisioner.workflow.remote_failure import broken_off, cause_in, first_lines, unfit_state
+from provisioner.workflow.remote_failure import broken_off, cause_in, shortened, unfit_state
 
 READER = "mailprov 1.2.3"
 
@@ -71,6 +71,6 @@ def test_whatever_the_host_says_is_told_without_harm(said: str) -> None:
     assert "\x1b" not in told
 
 
-def test_of_a_long_complaint_the_beginning_is_told() -> None:
-    assert first_lines("a\nb", 2) == "a\nb"
-    assert first_lines("a\nb\nc\nd", 2) == "a\nb\n… and 2 more lines"
+def test_of_a_long_complaint_the_beginning_and_the_end_are_told() -> None:
+    assert shortened("a\nb\nc", 1, 1) == "a\nb\nc"
+    assert shortened("a\nb\nc\nd\ne", 1, 2) == "a\n… 2 lines left out …\nd\ne"
