@@ -19,7 +19,7 @@ from provisioner.cli.outcome import (
     outcome_table,
     verdict_lines,
 )
-from provisioner.cli.terminal import show_diagnostics
+from provisioner.cli.terminal import show_errors
 from provisioner.diagnostics import ExitCode, MailprovError
 from provisioner.probes.finding import Verdict
 from provisioner.workflow.apply import ApplyOptions, HostOutcome, apply_site
@@ -87,5 +87,4 @@ def _show(
     if verdict:
         for line in verdict_lines(verdict, everything=False):
             click.echo(line)
-    for error in errors:
-        show_diagnostics(error.diagnostics)
+    show_errors(errors)

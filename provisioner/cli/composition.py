@@ -14,8 +14,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from provisioner.cli.progress import LiveProgress
 from provisioner.cli.site_opening import check_expressible, limited_hosts, load_and_warn
-from provisioner.cli.terminal import LiveProgress, show_diagnostics
+from provisioner.cli.terminal import show_diagnostics
 from provisioner.inventory.secrets import Secrets, read_secrets
 from provisioner.model.site import Host, Site, User
 from provisioner.ssh.fleet import Fleet

@@ -13,7 +13,7 @@ from provisioner.cli.composition import open_run
 from provisioner.cli.options import host_options
 from provisioner.cli.outcome import error_rows, exit_code_of, outcome_json
 from provisioner.cli.rollback_verb import show_outcomes
-from provisioner.cli.terminal import show_diagnostics
+from provisioner.cli.terminal import show_errors
 from provisioner.diagnostics import ExitCode
 from provisioner.workflow.apply import ApplyOptions
 from provisioner.workflow.destroy import destroy_site, survey_destruction
@@ -72,8 +72,7 @@ def _tell(run: Run, options: ApplyOptions, *, as_json: bool) -> int:
     else:
         for line in _lines(survey):
             click.echo(line)
-        for error in errors:
-            show_diagnostics(error.diagnostics)
+        show_errors(errors)
     return exit_code_of(errors) if errors else ExitCode.REFUSED
 
 

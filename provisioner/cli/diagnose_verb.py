@@ -14,7 +14,7 @@ from provisioner.cli.diagnosis_text import diagnosis_lines
 from provisioner.cli.options import host_options
 from provisioner.cli.outcome import error_rows, exit_code_of
 from provisioner.cli.since import parse_since
-from provisioner.cli.terminal import show_diagnostics
+from provisioner.cli.terminal import show_errors
 from provisioner.diagnosis.report import counts_of, host_as_json
 from provisioner.diagnostics import ExitCode
 from provisioner.inventory.catalogue_files import read_catalogue
@@ -65,8 +65,7 @@ def command(  # noqa: PLR0913 one parameter an option is click's way
     else:
         for line in diagnosis_lines(report.hosts.values(), since, everything=everything):
             click.echo(line)
-        for error in errors:
-            show_diagnostics(error.diagnostics)
+        show_errors(errors)
     if errors:
         return exit_code_of(errors)
     counts = counts_of(report.hosts.values())

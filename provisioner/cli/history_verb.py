@@ -11,7 +11,7 @@ import click
 from provisioner.cli.composition import open_run
 from provisioner.cli.options import host_options
 from provisioner.cli.outcome import error_rows, exit_code_of
-from provisioner.cli.terminal import show_diagnostics, table
+from provisioner.cli.terminal import show_errors, table
 from provisioner.diagnostics import ExitCode
 from provisioner.model.names import HostKey
 from provisioner.plan.history import Event, History
@@ -35,8 +35,7 @@ def command(site_file: Path, limit: Sequence[str], *, as_json: bool, accept_new:
         click.echo(json.dumps(_as_json(site), indent=2, ensure_ascii=False))
     else:
         click.echo(table(_HEAD, list(_rows(site.histories))))
-        for error in site.errors.values():
-            show_diagnostics(error.diagnostics)
+        show_errors(site.errors.values())
     return exit_code_of(site.errors.values()) if site.errors else ExitCode.OK
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from provisioner.cli.terminal import coloured, table
+from provisioner.cli.terminal import CROWD, coloured, table
 from provisioner.diagnostics import ExitCode, MailprovError
 from provisioner.plan.change import Action
 from provisioner.probes.finding import Finding, Status, Verdict
@@ -26,7 +27,8 @@ def error_rows(errors: Iterable[MailprovError]) -> list[dict[str, str]]:
 
 
 def outcome_table(outcomes: Sequence[HostOutcome]) -> str:
-    """Return the table that ends an apply."""
+    """Return the table that ends an apply; of a crowd, the hosts where something happened."""
+    told = outcomes if len(outcomes) <= CROWD else _eventful(outcomes)
     rows = [
         (
             outcome.host,
@@ -35,9 +37,19 @@ def outcome_table(outcomes: Sequence[HostOutcome]) -> str:
             outcome.generation or "-",
             _services(outcome),
         )
-        for outcome in outcomes
+        for outcome in told
     ]
-    return table(("HOST", "STATUS", "CHANGES", "GENERATION", "SERVICES"), rows)
+    shown = table(("HOST", "STATUS", "CHANGES", "GENERATION", "SERVICES"), rows) if rows else ""
+    if len(told) == len(outcomes):
+        return shown
+    counts = Counter(outcome.status.value for outcome in outcomes)
+    words = ", ".join(f"{count} {status}" for status, count in counts.items())
+    return f"{shown}\n{len(outcomes)} hosts: {words}".lstrip("\n")
+
+
+def _eventful(outcomes: Sequence[HostOutcome]) -> list[HostOutcome]:
+    quiet = {HostStatus.UNCHANGED, HostStatus.NOT_STARTED}
+    return [outcome for outcome in outcomes if outcome.status not in quiet][: CROWD // 2]
 
 
 def _services(outcome: HostOutcome) -> str:

@@ -11,7 +11,7 @@ import click
 from provisioner.cli.composition import open_run
 from provisioner.cli.options import host_options
 from provisioner.cli.outcome import error_rows, exit_code_of
-from provisioner.cli.terminal import coloured, show_diagnostics
+from provisioner.cli.terminal import CROWD, coloured, show_errors
 from provisioner.diagnostics import ExitCode
 from provisioner.plan.change import Change, Plan
 from provisioner.workflow.plan import SitePlan, plan_site
@@ -31,8 +31,7 @@ def command(site_file: Path, limit: Sequence[str], *, as_json: bool, accept_new:
     else:
         for line in _lines(survey):
             click.echo(line)
-        for error in survey.errors.values():
-            show_diagnostics(error.diagnostics)
+        show_errors(survey.errors.values())
     if survey.errors:
         return exit_code_of(survey.errors.values())
     return ExitCode.OK if survey.is_empty else ExitCode.CHANGES_PENDING
@@ -57,7 +56,8 @@ def _lines(survey: SitePlan) -> Iterator[str]:
     for host, plan in survey.plans.items():
         if plan.pending:
             yield f"note: {host}: what {plan.pending.owner} applied is not confirmed yet"
-        yield from _host_lines(host, plan)
+        if plan.changes or len(survey.plans) <= CROWD:
+            yield from _host_lines(host, plan)
     if not survey.plans:
         return
     total = sum(len(plan.changes) for plan in survey.plans.values())

@@ -18,7 +18,7 @@ from provisioner.cli.outcome import (
     outcome_json,
     outcome_table,
 )
-from provisioner.cli.terminal import show_diagnostics
+from provisioner.cli.terminal import show_errors
 from provisioner.plan.history import check_wanted
 from provisioner.workflow.apply import ApplyOptions, HostOutcome
 from provisioner.workflow.restore import restore_directory
@@ -106,6 +106,4 @@ def show_outcomes(outcomes: Sequence[HostOutcome], note: str) -> None:
     for notice in dict.fromkeys([*notices, *([note] if note else [])]):
         click.echo(f"note: {notice}")
     click.echo(outcome_table(outcomes))
-    for outcome in outcomes:
-        if outcome.error:
-            show_diagnostics(outcome.error.diagnostics)
+    show_errors(outcome.error for outcome in outcomes if outcome.error)

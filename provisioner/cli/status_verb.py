@@ -12,7 +12,7 @@ from provisioner.cli.composition import open_run
 from provisioner.cli.options import host_options
 from provisioner.cli.outcome import exit_code_of
 from provisioner.cli.status_view import condition_lines, status_json
-from provisioner.cli.terminal import show_diagnostics
+from provisioner.cli.terminal import show_errors
 from provisioner.diagnostics import ExitCode
 from provisioner.workflow.status import SiteStatus, status_site
 
@@ -34,8 +34,7 @@ def command(site_file: Path, limit: Sequence[str], *, as_json: bool, accept_new:
     else:
         for line in _lines(status):
             click.echo(line)
-        for error in status.errors.values():
-            show_diagnostics(error.diagnostics)
+        show_errors(status.errors.values())
     if status.errors:
         return exit_code_of(status.errors.values())
     return ExitCode.OK if status.is_healthy else ExitCode.FAILED

@@ -1,22 +1,21 @@
-"""What a person sees: progress on standard error, results on standard output.
+"""What a person sees: results on standard output, what went wrong on standard error.
 
-On a terminal each host has one line that changes in place. Elsewhere every news is a
-line of its own. Colour is for terminals without NO_COLOR (no-color.org) only; nothing
+Colour is for terminals without NO_COLOR (no-color.org) only; nothing
 is told by colour alone.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import sys
-from collections.abc import Sequence
-from threading import Lock
+import textwrap
+from collections.abc import Iterable, Sequence
 from typing import TextIO
 
 import click
 
-from provisioner.diagnostics import Diagnostic
-from provisioner.model.names import HostKey
+from provisioner.diagnostics import Diagnostic, MailprovError
 
 _COLOURS = {
     "passed": "green",
@@ -29,6 +28,12 @@ _COLOURS = {
     "warning": "yellow",
     "update": "yellow",
 }
+
+CROWD = 40
+"""More hosts than this are not told one by one: what is alike is counted."""
+
+
+_NUMBERS = re.compile(r"[0-9a-f]*[0-9][0-9a-f.:]*")
 
 
 def is_plain(stream: TextIO) -> bool:
@@ -52,6 +57,32 @@ def coloured(text: str, word: str) -> str:
     return text if colour is None or is_plain(sys.stdout) else click.style(text, fg=colour)
 
 
+def show_errors(errors: Iterable[MailprovError]) -> None:
+    """Print what went wrong on hosts to standard error; of many that are alike, the first."""
+    diagnostics = [one for error in errors for one in error.diagnostics]
+    if len(diagnostics) <= CROWD // 4:
+        show_diagnostics(diagnostics)
+        return
+    alike: dict[str, list[Diagnostic]] = {}
+    for one in diagnostics:
+        alike.setdefault(_shape(one), []).append(one)
+    for first, *others in alike.values():
+        show_diagnostics([first])
+        if others:
+            click.echo(textwrap.shorten(_likewise(others), 400, placeholder=" …"), err=True)
+
+
+def _shape(diagnostic: Diagnostic) -> str:
+    """Return what is the same for two hosts that fail alike."""
+    place, _, rest = diagnostic.where.partition(":")
+    return _NUMBERS.sub("#", diagnostic.summary) + (rest if place != diagnostic.where else "")
+
+
+def _likewise(others: Sequence[Diagnostic]) -> str:
+    names = ", ".join(dict.fromkeys(re.split(r"[ :]", one.where)[0] for one in others))
+    return f"likewise {len(others)} more: {names}"
+
+
 def show_diagnostics(diagnostics: Sequence[Diagnostic]) -> None:
     """Print diagnostics to standard error."""
     for diagnostic in diagnostics:
@@ -66,38 +97,3 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         for row in (head, *rows)
     ]
     return "\n".join(lines)
-
-
-class LiveProgress:
-    """One line a host; satisfies the workflow's `Progress`. Safe for several threads."""
-
-    def __init__(self, hosts: Sequence[HostKey], *, quiet: bool = False) -> None:
-        self._lines = dict.fromkeys(hosts, "")
-        self._width = max((len(host) for host in hosts), default=0)
-        self._plain = is_plain(sys.stderr)
-        self._quiet = quiet
-        self._drawn = False
-        self._lock = Lock()
-
-    def tell(self, host: HostKey, text: str) -> None:
-        """Show what a host is doing now."""
-        with self._lock:
-            if self._quiet or self._lines.get(host) == text:
-                return
-            self._lines[host] = text
-            if self._plain:
-                click.echo(f"{host:<{self._width}}  {text}", err=True)
-            else:
-                self._draw()
-
-    def _draw(self) -> None:
-        up = f"\x1b[{len(self._lines)}A" if self._drawn else ""
-        # A pseudo-terminal that nobody has sized says 0.
-        columns = os.get_terminal_size(sys.stderr.fileno()).columns or 80
-        body = "".join(
-            "\x1b[2K" + f"{host:<{self._width}}  {text}"[: columns - 1] + "\n"
-            for host, text in self._lines.items()
-        )
-        sys.stderr.write(up + body)
-        sys.stderr.flush()
-        self._drawn = True

@@ -11,7 +11,7 @@ import click
 from provisioner.cli.composition import open_asker, open_run
 from provisioner.cli.options import host_options
 from provisioner.cli.outcome import error_rows, exit_code_of, verdict_lines
-from provisioner.cli.terminal import show_diagnostics
+from provisioner.cli.terminal import show_errors
 from provisioner.diagnostics import ExitCode
 from provisioner.workflow.verify import verify_site
 
@@ -35,8 +35,7 @@ def command(
     else:
         for line in verdict_lines(report.verdict, everything=everything):
             click.echo(line)
-        for error in errors:
-            show_diagnostics(error.diagnostics)
+        show_errors(errors)
     if errors:
         return exit_code_of(errors)
     return ExitCode.OK if report.verdict.passed else ExitCode.FAILED

@@ -11,6 +11,7 @@ import contextlib
 import logging
 import socket
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 import paramiko
@@ -26,7 +27,12 @@ from provisioner.ssh.host_key import HostKeyCheck
 from provisioner.ssh.known_hosts import HostPublicKey
 from provisioner.ssh.login import Login
 from provisioner.ssh.options import Reveal, SshOptions
-from provisioner.ssh.reach import ProxyCommand, connect_tcp, explain_handshake_failure
+from provisioner.ssh.reach import (
+    ProxyCommand,
+    await_banner,
+    connect_tcp,
+    explain_handshake_failure,
+)
 from provisioner.ssh.transport import DialogueTransport
 
 # paramiko logs handshake failures with tracebacks; they are told as diagnostics instead.
@@ -37,11 +43,19 @@ _KEEPALIVE = 15
 _RSA_ALGORITHMS = ("rsa-sha2-512", "rsa-sha2-256")  # how an ssh-rsa key signs, RFC 8332
 
 
-def open_ssh(host: Host, options: SshOptions, reveal: Reveal) -> SshTransport:
-    """Connect and log in to a host; MailprovError (exit code 4) says why that failed."""
+def open_ssh(
+    host: Host,
+    options: SshOptions,
+    reveal: Reveal,
+    turn: AbstractContextManager[object] = nullcontext(),  # noqa: B008 - it holds nothing
+) -> SshTransport:
+    """Connect and log in to a host; MailprovError (exit code 4) says why that failed.
+
+    turn: entered for each handshake and login, and not while a peer is waited for.
+    """
     settings = read_client_config(options)
     endpoint = Resolver(options, settings, run_match_exec).host(host)
-    route = Route(options, reveal)
+    route = Route(options, reveal, turn)
     try:
         transport = route.open(endpoint)
     except BaseException:
@@ -108,6 +122,7 @@ class Route:
 
     options: SshOptions
     reveal: Reveal
+    turn: AbstractContextManager[object]
     _closers: list[Callable[[], None]] = field(default_factory=list)
     _proxies: list[ProxyCommand] = field(default_factory=list)
 
@@ -115,6 +130,14 @@ class Route:
         """Return a logged-in connection to the endpoint, hop by hop."""
         stream = self._stream(endpoint)
         self._closers.append(stream.close)
+        if isinstance(stream, socket.socket) and not endpoint.proxy_command:
+            await_banner(stream, endpoint)
+        with self.turn:
+            return self._log_in(stream, endpoint)
+
+    def _log_in(
+        self, stream: socket.socket | paramiko.Channel, endpoint: Endpoint
+    ) -> paramiko.Transport:
         transport = paramiko.Transport(stream)
         self._closers.append(transport.close)
         check = HostKeyCheck(endpoint, self.options)

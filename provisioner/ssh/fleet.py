@@ -6,7 +6,9 @@ ends, and Ctrl-C would then wait for the slowest connection attempt.
 
 from __future__ import annotations
 
+import contextlib
 import queue
+import resource
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -22,10 +24,17 @@ from provisioner.workflow.ports import Transport
 
 T = TypeVar("T")
 
-_WORKERS = 32
+_WORKERS = 256
+"""Hosts at once. Most of them are waited for: a host that does not answer holds up nobody."""
+
+_HANDSHAKES = 32
+"""Handshakes and logins at once, which is where this machine has to work."""
+
 _LOGINS_AT_ONCE = 8
 """Half-open logins, below the 10 at which sshd starts to drop them (MaxStartups), so that
 hosts behind one jump host do not lock each other out."""
+
+_SOCKETS = 65536
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +59,9 @@ class Fleet:
         self._lock = threading.Lock()
         self._opening: dict[HostKey, threading.Lock] = {}
         self._open: dict[HostKey, Transport] = {}
-        self._logins: dict[str | None, threading.BoundedSemaphore] = {}
+        self._turns: dict[str | None, threading.BoundedSemaphore] = {}
         self._closed = False
+        _make_room_for_sockets()
 
     def transport(self, host: Host) -> Transport:
         """Return the host's transport, opening it if need be; MailprovError if that fails."""
@@ -61,8 +71,7 @@ class Fleet:
             with self._lock:
                 if host.key in self._open:
                     return self._open[host.key]
-            with self._turn(host):
-                transport = open_transport(host, self._options, self._reveal)
+            transport = self._opened(host)
             with self._lock:
                 if not self._closed:
                     self._open[host.key] = transport
@@ -75,8 +84,7 @@ class Fleet:
 
         It proves that the host still lets us in: the one before may only have stayed open.
         """
-        with self._turn(host):
-            fresh = open_transport(host, self._options, self._reveal)
+        fresh = self._opened(host)
         with self._lock:
             before = self._open.pop(host.key, None)
             closed = self._closed
@@ -129,11 +137,16 @@ class Fleet:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _turn(self, host: Host) -> threading.BoundedSemaphore:
-        """Return what admits a login: hosts behind the same jump host take turns."""
+    def _opened(self, host: Host) -> Transport:
         with self._lock:
-            limit = self._workers if host.ssh.jump is None else _LOGINS_AT_ONCE
-            return self._logins.setdefault(host.ssh.jump, threading.BoundedSemaphore(limit))
+            jump = host.ssh.jump
+            # Hosts behind one jump host take turns with it; the others with this machine.
+            limit = _HANDSHAKES if jump is None else _LOGINS_AT_ONCE
+            turn = self._turns.setdefault(jump, threading.BoundedSemaphore(limit))
+        if jump is None:
+            return open_transport(host, self._options, self._reveal, turn)
+        with turn:
+            return open_transport(host, self._options, self._reveal)
 
     def _work(
         self,
@@ -152,6 +165,15 @@ class Fleet:
                 answers.put(Answer(host, error=error))
             except BaseException as bug:  # noqa: BLE001 - raised again in the caller's thread
                 answers.put(bug)
+
+
+def _make_room_for_sockets() -> None:
+    """Let this process have as many files open as it may: a connection is one, often of 1024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _SOCKETS if hard == resource.RLIM_INFINITY else min(hard, _SOCKETS)
+    if soft not in {resource.RLIM_INFINITY, wanted} and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _unpacked(answer: Answer[T] | BaseException) -> Answer[T]:

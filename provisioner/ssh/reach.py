@@ -38,6 +38,23 @@ def connect_tcp(endpoint: Endpoint, silence_limit: float) -> socket.socket:
     )
 
 
+def await_banner(stream: socket.socket, endpoint: Endpoint) -> None:
+    """Return when the peer has begun to speak; nothing is read. MailprovError if it is silent.
+
+    sshd speaks first, without being asked (RFC 4253 section 4.2). Whoever hangs up instead is
+    told by the handshake.
+    """
+    limit = endpoint.connect_timeout
+    stream.settimeout(limit)
+    try:
+        stream.recv(1, socket.MSG_PEEK)
+    except TimeoutError as silence:
+        broken = TimeoutError(f"no banner within {limit:g} s")
+        raise explain_handshake_failure(endpoint, broken) from silence
+    except OSError:
+        return
+
+
 def _notice_silence(connection: socket.socket, limit: float) -> None:
     """Make the kernel end a connection whose peer is gone (tcp(7)), idle or not."""
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
