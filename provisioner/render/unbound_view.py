@@ -6,8 +6,8 @@ dot), because unbound.conf(5) would otherwise leave that to chance.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, ip_network
 
 from provisioner.model.names import DomainName
@@ -16,6 +16,7 @@ from provisioner.model.site import Allowance, ForwardZone, Host, IPAddress, IPNe
 from provisioner.platforms.record import Platform
 from provisioner.render.artifact import Artifact
 from provisioner.render.environment import render_template
+from provisioner.render.once_per_site import once_per_site
 from provisioner.render.site_options import (
     render_unbound_site,
     without_replaced,
@@ -68,7 +69,7 @@ class ForwardRow:
 
 @dataclass(frozen=True, slots=True)
 class UnboundView:
-    """All that the templates under templates/unbound/ print."""
+    """All that the templates under templates/unbound/ print. interfaces: the host's own."""
 
     user: str
     directory: str
@@ -77,7 +78,6 @@ class UnboundView:
     anchor: str
     ca_bundle: str
     includes: tuple[str, ...]
-    interfaces: tuple[str, ...]
     access: tuple[Access, ...]
     open_reason: str
     insecure: tuple[str, ...]
@@ -87,6 +87,7 @@ class UnboundView:
     records: tuple[str, ...]
     pointers: tuple[str, ...]
     forwards: tuple[ForwardRow, ...]
+    interfaces: tuple[str, ...] = ()
 
 
 def render_unbound(site: Site, host: Host, platform: Platform) -> Iterator[Artifact]:
@@ -95,11 +96,26 @@ def render_unbound(site: Site, host: Host, platform: Platform) -> Iterator[Artif
     unbound.conf and the control part restart the daemon: sockets are opened and
     certificates read only when it starts. The others are read again at a reload.
     """
-    parts = ["server", "zones", "forward", "control"]
+    view, parts = _shared(site, platform)
+    yield from parts
+    view = replace(view, interfaces=unbound_interfaces(host))
+    main = without_replaced(render_template("unbound/unbound.conf", view), site.unbound)
+    path = f"{platform.daemons['unbound'].config_dir}/unbound.conf"
+    yield Artifact(path, main, daemons=("unbound",), restart=True, rank=30)
+
+
+@once_per_site
+def _shared(site: Site, platform: Platform) -> tuple[UnboundView, tuple[Artifact, ...]]:
+    """Return what all of the site's resolvers have in common."""
+    names = ["server", "zones", "forward", "control"]
     if site.unbound:
-        parts.append("site")
-    paths = {part: f"{platform.unbound.parts_dir}/mailprov-{part}.conf" for part in parts}
-    view = _view(site, host, platform, tuple(paths.values()))
+        names.append("site")
+    paths = {name: f"{platform.unbound.parts_dir}/mailprov-{name}.conf" for name in names}
+    view = _view(site, platform, tuple(paths.values()))
+    return view, tuple(_parts(site, view, paths))
+
+
+def _parts(site: Site, view: UnboundView, paths: Mapping[str, str]) -> Iterator[Artifact]:
     for part, path in paths.items():
         if part == "site":
             content = render_unbound_site(site.unbound)
@@ -108,12 +124,9 @@ def render_unbound(site: Site, host: Host, platform: Platform) -> Iterator[Artif
             content = without_replaced(text, site.unbound)
         restart = part in {"control", "site"}
         yield Artifact(path, content, daemons=("unbound",), restart=restart, rank=20)
-    main = without_replaced(render_template("unbound/unbound.conf", view), site.unbound)
-    path = f"{platform.daemons['unbound'].config_dir}/unbound.conf"
-    yield Artifact(path, main, daemons=("unbound",), restart=True, rank=30)
 
 
-def _view(site: Site, host: Host, platform: Platform, includes: tuple[str, ...]) -> UnboundView:
+def _view(site: Site, platform: Platform, includes: tuple[str, ...]) -> UnboundView:
     habits = platform.unbound
     return UnboundView(
         user=habits.user,
@@ -123,7 +136,6 @@ def _view(site: Site, host: Host, platform: Platform, includes: tuple[str, ...])
         anchor=habits.anchor,
         ca_bundle=platform.ca_bundle,
         includes=includes,
-        interfaces=unbound_interfaces(host),
         access=tuple(_access(site)),
         open_reason=site.allow_insecure.get(Allowance.OPEN_RESOLVER, ""),
         insecure=tuple(_absolute(zone) for zone in site.dns.insecure),
