@@ -7,7 +7,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -15,20 +15,29 @@ from tempfile import TemporaryFile
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one process took. Seconds, and MiB; processor: in user and system mode together."""
+    """What one process took. Seconds, and MiB; processor: in user and system mode together.
+
+    lines: how many it printed.
+    """
 
     wall: float
     processor: float
     peak: float
+    lines: int
 
 
 class CommandFailedError(Exception):
     """A command that was to be measured did not do what it should."""
 
 
-def measure(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Cost:
-    """Run a command to its end and return what it cost; CommandFailedError unless it exits with 0.
+def measure(
+    command: Sequence[str],
+    environment: Mapping[str, str] | None = None,
+    expected: Container[int] = (0,),
+) -> Cost:
+    """Run a command to its end and return what it cost.
 
+    CommandFailedError unless it exits with one of the expected codes.
     The peak is that of the process itself (getrusage(2), ru_maxrss), not of its children.
     """
     with TemporaryFile() as said:
@@ -39,11 +48,13 @@ def measure(command: Sequence[str], environment: Mapping[str, str] | None = None
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - begun
         process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode != 0:
-            said.seek(0)
-            text = said.read().decode(errors="replace")[-2000:]
-            raise CommandFailedError(f"{' '.join(command)}: exit {process.returncode}\n{text}")
-    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+        said.seek(0)
+        text = said.read().decode(errors="replace")
+        if process.returncode not in expected:
+            words = f"{' '.join(command)}: exit {process.returncode}\n{text[-2000:]}"
+            raise CommandFailedError(words)
+    processor = usage.ru_utime + usage.ru_stime
+    return Cost(wall, processor, usage.ru_maxrss / 1024, len(text.splitlines()))
 
 
 def spread(values: Iterable[float]) -> str:

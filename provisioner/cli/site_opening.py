@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from provisioner.cli.terminal import show_diagnostics
+from provisioner.cli.terminal import show_alike
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, quoted
 from provisioner.inventory.load import LoadedSite, load_site
 from provisioner.model.secrets import SiteSecrets
@@ -22,7 +22,7 @@ DEFAULT_PLATFORM = "debian-12"
 def load_and_warn(path: Path) -> LoadedSite:
     """Return the site of a file, with its warnings shown; MailprovError if it is invalid."""
     loaded = load_site(path)
-    show_diagnostics(loaded.warnings)
+    show_alike(loaded.warnings)
     return loaded
 
 

@@ -33,6 +33,7 @@ CROWD = 40
 """More hosts than this are not told one by one: what is alike is counted."""
 
 
+_IN_FILE = re.compile(r":[0-9]+:[0-9]+$")
 _NUMBERS = re.compile(r"[0-9a-f]*[0-9][0-9a-f.:]*")
 
 
@@ -59,7 +60,11 @@ def coloured(text: str, word: str) -> str:
 
 def show_errors(errors: Iterable[MailprovError]) -> None:
     """Print what went wrong on hosts to standard error; of many that are alike, the first."""
-    diagnostics = [one for error in errors for one in error.diagnostics]
+    show_alike([one for error in errors for one in error.diagnostics])
+
+
+def show_alike(diagnostics: Sequence[Diagnostic]) -> None:
+    """Print diagnostics to standard error; of many that are alike the first, and whom else."""
     if len(diagnostics) <= CROWD // 4:
         show_diagnostics(diagnostics)
         return
@@ -69,18 +74,29 @@ def show_errors(errors: Iterable[MailprovError]) -> None:
     for first, *others in alike.values():
         show_diagnostics([first])
         if others:
-            click.echo(textwrap.shorten(_likewise(others), 400, placeholder=" …"), err=True)
+            names = ", ".join(dict.fromkeys(_subject(one) for one in others))
+            line = f"likewise {len(others)} more: {names}"
+            click.echo(textwrap.shorten(line, 400, placeholder=" …"), err=True)
 
 
 def _shape(diagnostic: Diagnostic) -> str:
-    """Return what is the same for two hosts that fail alike."""
-    place, _, rest = diagnostic.where.partition(":")
-    return _NUMBERS.sub("#", diagnostic.summary) + (rest if place != diagnostic.where else "")
+    """Return what is the same for two that fail alike."""
+    if _IN_FILE.search(diagnostic.where):
+        return _key_and_complaint(diagnostic)[1]
+    _, _, path = diagnostic.where.partition(":/")
+    return f"{_NUMBERS.sub('#', diagnostic.summary)} {path}"
 
 
-def _likewise(others: Sequence[Diagnostic]) -> str:
-    names = ", ".join(dict.fromkeys(re.split(r"[ :]", one.where)[0] for one in others))
-    return f"likewise {len(others)} more: {names}"
+def _subject(diagnostic: Diagnostic) -> str:
+    """Return whom it is about: a key of the site file, or a host."""
+    if _IN_FILE.search(diagnostic.where):
+        return _key_and_complaint(diagnostic)[0]
+    return re.split(r"[ :]", diagnostic.where)[0]
+
+
+def _key_and_complaint(diagnostic: Diagnostic) -> tuple[str, str]:
+    key, _, complaint = diagnostic.summary.removeprefix("warning: ").partition(": ")
+    return key, complaint
 
 
 def show_diagnostics(diagnostics: Sequence[Diagnostic]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from provisioner.cli.terminal import show_errors, table
+from provisioner.cli.terminal import show_alike, show_errors, table
 from provisioner.diagnostics import Diagnostic, MailprovError
 
 
@@ -38,3 +38,14 @@ def test_errors_that_are_alike_are_told_once_and_counted(
 def test_a_few_errors_are_told_in_full(capsys: pytest.CaptureFixture[str]) -> None:
     show_errors([refused(1), refused(2)])
     assert capsys.readouterr().err.count("start sshd there") == 2
+
+
+def test_warnings_that_are_alike_name_the_keys_of_the_others(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    show_alike(
+        [Diagnostic(f"warning: hosts.{n}: a test", where=f"s.yaml:{n}:1") for n in range(1, 51)]
+    )
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[-1].startswith("likewise 49 more: hosts.2, hosts.3, ")
+    assert len(lines) == 2

@@ -1,0 +1,177 @@
+"""From ten hosts to a thousand: time and memory a host, and hosts that fail on the way.
+
+    python -m benchmarks.many_hosts [--hosts N …] [--runs N] [--verb plan|true]
+
+The hosts are loopback addresses on which sshd processes of this machine listen, as root.
+With `true` the connections alone are measured, with `plan` a whole `mailprov plan`, which
+observes this machine (a Debian 12, then) once for each host and writes nothing. For each
+number of hosts there is a second row, in which one host in twenty fails: it refuses, it
+takes the connection and keeps silent, or it does not answer at all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from benchmarks.measuring import Cost, measure, spread, table
+
+_HEAD = ("HOSTS", "FAIL", "RUNS", "WALL s", "CPU s", "ms A HOST", "PEAK MiB", "LINES")
+_FIRST = IPv4Address("127.9.0.1")
+_PORT = 2222
+_A_SERVER = 16  # as many addresses as one sshd listens on (MAX_LISTEN_SOCKS)
+_EVERY = 20
+_MODULES = {"plan": ("provisioner", "plan"), "true": ("benchmarks.reaching",)}
+_SITE = """domain: example.org
+hosts:
+  mail: {{address: {first}, roles: [mx, submission, store], ssh: {{port: {port}}}}}
+{others}users:
+  alice: {{password: "{{BLF-CRYPT}}$2b$12$VLJggkfe.J0topm9./DqOelzoIlExi1YihTRLEEvZHDqogqgKTOZm"}}
+"""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Where the hosts stand. home: of the user who logs in to them."""
+
+    home: Path
+    site: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the measured command runs in."""
+        return {**os.environ, "HOME": str(self.home), "NO_COLOR": "1"}
+
+
+def main() -> None:
+    """Measure and print."""
+    options = _options()
+    print(table(_HEAD, list(_rows(options.hosts, options.runs, options.verb))))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--hosts", type=int, nargs="+", default=(10, 100, 1000), metavar="N")
+    parser.add_argument("--runs", type=int, default=3, help="of each row (default 3)")
+    parser.add_argument("--verb", choices=tuple(_MODULES), default="true")
+    return parser.parse_args()
+
+
+def _rows(sizes: Sequence[int], runs: int, verb: str) -> Iterator[Sequence[str]]:
+    for size in sizes:
+        for failing in (0, size // _EVERY):
+            with TemporaryDirectory(prefix="mailprov-hosts-") as folder, ExitStack() as stack:
+                ground = _prepare(Path(folder), size)
+                _serve(stack, Path(folder), size, failing)
+                command = [sys.executable, "-m", *_MODULES[verb], str(ground.site)]
+                costs = [measure(command, ground.environment, range(5)) for _ in range(runs)]
+            yield _row(size, failing, costs)
+
+
+def _row(size: int, failing: int, costs: Sequence[Cost]) -> Sequence[str]:
+    wall = statistics.median(cost.wall for cost in costs)
+    return (
+        f"{size:,}",
+        str(failing),
+        str(len(costs)),
+        spread(cost.wall for cost in costs),
+        spread(cost.processor for cost in costs),
+        f"{wall / size * 1000:.1f}",
+        f"{max(cost.peak for cost in costs):.0f}",
+        str(max(cost.lines for cost in costs)),
+    )
+
+
+def _address(number: int) -> str:
+    return str(_FIRST + number)
+
+
+def _prepare(folder: Path, size: int) -> Ground:
+    """Write the site file, and the home of the user who logs in to its hosts."""
+    home = folder / "home"
+    ssh = home / ".ssh"
+    ssh.mkdir(parents=True, mode=0o700)
+    for key in (ssh / "id_ed25519", folder / "host_key"):
+        run = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)]
+        subprocess.run(run, check=True)
+    kind, blob, *_ = (folder / "host_key.pub").read_text().split()
+    lines = (f"[{_address(number)}]:{_PORT} {kind} {blob}\n" for number in range(size))
+    (ssh / "known_hosts").write_text("".join(lines))
+    others = "".join(
+        f"  d{number}: {{address: {_address(number)}, roles: [dns], ssh: {{port: {_PORT}}}}}\n"
+        for number in range(1, size)
+    )
+    site = folder / "site.yaml"
+    site.write_text(_SITE.format(first=_address(0), port=_PORT, others=others))
+    return Ground(home, site)
+
+
+def _serve(stack: ExitStack, folder: Path, size: int, failing: int) -> None:
+    """Have all but the last `failing` hosts answer, and each of those fail in its own way."""
+    addresses = [_address(number) for number in range(size)]
+    good, bad = addresses[: size - failing], addresses[size - failing :]
+    for start in range(0, len(good), _A_SERVER):
+        stack.enter_context(_sshd(folder, good[start : start + _A_SERVER], start))
+    for number, address in enumerate(bad):
+        # One in three refuses: nobody listens there.
+        if number % 3:
+            stack.enter_context(_silent(address, deaf=number % 3 == 1))
+    for address in good[::_A_SERVER]:
+        socket.create_connection((address, _PORT), 10).close()
+
+
+@contextmanager
+def _sshd(folder: Path, addresses: Sequence[str], number: int) -> Iterator[None]:
+    config = folder / f"sshd_config.{number}"
+    config.write_text(
+        "".join(f"ListenAddress {address}:{_PORT}\n" for address in addresses)
+        + f"HostKey {folder}/host_key\nAuthorizedKeysFile {folder}/home/.ssh/id_ed25519.pub\n"
+        "PidFile none\nStrictModes no\nUsePAM no\nUseDNS no\nPermitRootLogin yes\n"
+        "MaxStartups 1000\nPrintMotd no\nLogLevel QUIET\n"
+    )
+    server = subprocess.Popen(["/usr/sbin/sshd", "-D", "-e", "-f", str(config)])
+    try:
+        _await_listener(addresses[0])
+        yield
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _await_listener(address: str) -> None:
+    for _ in range(100):
+        with suppress(OSError):
+            socket.create_connection((address, _PORT), 1).close()
+            return
+        time.sleep(0.05)
+    raise SystemExit(f"sshd does not listen on {address}")
+
+
+@contextmanager
+def _silent(address: str, *, deaf: bool) -> Iterator[None]:
+    """Hold an address that takes connections and says nothing; deaf: that takes none either."""
+    with ExitStack() as held:
+        server = held.enter_context(
+            socket.create_server((address, _PORT), backlog=0 if deaf else 9)
+        )
+        # The kernel drops what comes once nobody has taken the connections that wait.
+        for _ in range(2 if deaf else 0):
+            filler = held.enter_context(socket.socket())
+            filler.settimeout(0)
+            filler.connect_ex(server.getsockname())
+        yield
+
+
+if __name__ == "__main__":
+    main()

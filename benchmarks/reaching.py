@@ -1,0 +1,36 @@
+"""Connect to every host of a site file and run `true` there: what many_hosts measures.
+
+    python -m benchmarks.reaching SITE
+
+Prints what `mailprov plan` would print of hosts that cannot be reached. Exit code 4 if
+there are any.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from provisioner.cli.composition import open_run
+from provisioner.cli.outcome import exit_code_of
+from provisioner.cli.terminal import show_errors
+from provisioner.model.site import Host
+from provisioner.workflow.ports import Transport
+
+
+def main() -> int:
+    """Reach them all; return the exit code."""
+    with open_run(Path(sys.argv[1]), (), accept_new=False, quiet=False) as run:
+
+        def reach(host: Host, transport: Transport) -> None:
+            transport.run("true", timeout=60)
+            run.progress.tell(host.key, "reached")
+
+        answers = list(run.fleet.each(run.hosts, reach))
+    errors = [answer.error for answer in answers if answer.error]
+    show_errors(errors)
+    return exit_code_of(errors)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
