@@ -2,7 +2,7 @@
 
 PYTEST = .venv/bin/pytest
 
-.PHONY: help venv demo demo-down test test-all check golden lock wheel clean
+.PHONY: help venv demo demo-down test test-all check bench golden lock wheel clean
 
 help:
 	@echo "make demo       boot the lab, apply the tutorial's site, verify it, send a mail"
@@ -10,6 +10,7 @@ help:
 	@echo "make test       all tests, real hosts included (says which cannot run here, and why)"
 	@echo "make test-all   the full matrices, and a wider search for property failures"
 	@echo "make check      the gates: ruff, mypy, import-linter, shellcheck, unit tests"
+	@echo "make bench      this project beside Ansible and pyinfra on eight lab hosts (an hour, root)"
 	@echo "make golden     rewrite the golden trees from today's templates"
 	@echo "make lock       resolve the dependencies anew"
 	@echo "make wheel      build the package into dist/"
@@ -40,6 +41,10 @@ check: venv
 	shellcheck tools/*.sh .ci/run tests/support/forgetful/*.sh tests/support/forgetful/sbin/*
 	$(PYTEST) tests/unit -q
 
+bench: venv
+	@tools/setup-bench.sh
+	.venv/bin/python -m benchmarks
+
 golden: venv
 	.venv/bin/python tests/golden/rewrite.py
 
@@ -47,6 +52,8 @@ lock: venv
 	.venv/bin/pip install --quiet uv
 	.venv/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 		--custom-compile-command "make lock" --group dev pyproject.toml -o requirements/dev.lock
+	.venv/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+		--custom-compile-command "make lock" benchmarks/requirements.in -o benchmarks/requirements.txt
 
 wheel: venv
 	.venv/bin/python -m build --wheel --no-isolation --outdir dist .

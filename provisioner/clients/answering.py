@@ -49,6 +49,7 @@ from provisioner.probes.tls import (
 from provisioner.workflow.asking import ProbeAccount
 
 _UDP_LIMIT = 4.0  # seconds, all tries together
+_TCP_TRIES = 4
 _NO_ACCOUNT = Unasked("the site has no account for the prober")
 
 

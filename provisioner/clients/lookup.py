@@ -17,6 +17,7 @@ from provisioner.model.site import IPAddress
 from provisioner.probes.dns import DnsAnswer
 
 _TRIES = 2  # UDP may lose a packet
+_TCP_TRIES = 3
 
 
 def lookup_over_udp(
@@ -40,13 +41,14 @@ def lookup_over_tcp(dial: Callable[[], Stream], name: str, rdtype: str) -> DnsAn
     """Ask a server over a stream that `dial` opens; raise BrokenOff if it does not answer.
 
     A server may close a connection that it finds idle, and a busy one does so early: then
-    it is asked once more over a new one (RFC 7766 section 6.2.4).
+    it is asked again over a new one (RFC 7766 section 6.2.4).
     """
-    try:
-        return _ask_over_tcp(dial, name, rdtype)
-    except BrokenOff as end:
-        if not end.hung_up:
-            raise
+    for _ in range(_TCP_TRIES - 1):
+        try:
+            return _ask_over_tcp(dial, name, rdtype)
+        except BrokenOff as end:
+            if not end.hung_up:
+                raise
     return _ask_over_tcp(dial, name, rdtype)
 
 

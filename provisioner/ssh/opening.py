@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import sys
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from types import ModuleType
+from typing import cast
 
 from provisioner.model.site import Host
 from provisioner.ssh.options import Reveal, SshOptions
 from provisioner.ssh.transport import DialogueTransport
+
+_OPTIONAL = "invoke"
+"""What paramiko.config takes where it is there, for `Match exec` in its own reading of
+ssh_config, which client_config.py replaces. It takes two fifths of paramiko's time to load."""
 
 
 def open_transport(
@@ -24,17 +31,24 @@ def open_transport(
         from provisioner.ssh.local import LocalTransport  # noqa: PLC0415 - needed by few
 
         return LocalTransport(host, options, reveal)
-    _do_without_invoke()
-    from provisioner.ssh.connection import open_ssh  # noqa: PLC0415 - paramiko takes 0.1 s to load
+    with _hidden(_OPTIONAL):
+        from provisioner.ssh.connection import open_ssh  # noqa: PLC0415 - paramiko loads slowly
 
     return open_ssh(host, options, reveal, turn)
 
 
-def _do_without_invoke() -> None:
-    """Keep paramiko from loading `invoke`, which takes as long as all the rest of it.
+@contextmanager
+def _hidden(name: str) -> Iterator[None]:
+    """Have imports of a module that was not loaded yet fail as if it were not installed.
 
-    It is for one directive (`Match exec`) of paramiko's own reader of ssh_config, which
-    is not used here, and paramiko does without where it is not installed. None in
-    sys.modules means just that (Python's reference, "The module cache").
+    Threads may be inside side by side: who came first hides it, and shows it again.
     """
-    sys.modules.setdefault("invoke", None)  # type: ignore[arg-type] # the type forgets None
+    if name in sys.modules:
+        yield
+        return
+    # None in its place makes an import raise ModuleNotFoundError (Python reference, 5.3.1).
+    sys.modules[name] = cast("ModuleType", None)
+    try:
+        yield
+    finally:
+        sys.modules.pop(name, None)

@@ -45,14 +45,14 @@ def answer(connection: socket.socket) -> None:
     connection.close()
 
 
-def test_a_server_that_hangs_up_is_asked_once_more() -> None:
-    got = lookup_over_tcp(dialling(hang_up, answer), "example.org", "SOA")
+def test_a_server_that_hangs_up_is_asked_again() -> None:
+    got = lookup_over_tcp(dialling(hang_up, hang_up, answer), "example.org", "SOA")
     assert got.rcode == "NOERROR"
 
 
-def test_a_server_that_hangs_up_twice_has_not_answered() -> None:
+def test_a_server_that_hangs_up_each_time_has_not_answered() -> None:
     with pytest.raises(BrokenOff) as caught:
-        lookup_over_tcp(dialling(hang_up, hang_up, answer), "example.org", "SOA")
+        lookup_over_tcp(dialling(hang_up, hang_up, hang_up, answer), "example.org", "SOA")
     assert caught.value.hung_up
 
 

@@ -1,0 +1,112 @@
+"""How a resolver is asked over TCP, seen by the resolver."""
+
+from __future__ import annotations
+
+import socketserver
+import threading
+import time
+from collections.abc import Iterator
+from ipaddress import ip_address
+
+import dns.message
+import pytest
+
+from provisioner.clients.asking import SiteAsker
+from provisioner.inventory.load import parse_site
+from provisioner.probes.dns import DnsAnswer, RecordQuestion
+from provisioner.probes.question import Endpoint, NoAnswer
+
+SITE = b"""\
+domain: example.org
+hosts: {mail: {address: 127.0.0.1}}
+users: {alice: {password: {env: ALICE_PASSWORD}}}
+"""
+UNHURRIED_BY_UNBOUND = 5
+"""Of its ten connections; every further one is closed after 0.2 to 0.3 s."""
+
+
+class _Resolver(socketserver.ThreadingTCPServer):
+    """Answers every question with no records, slowly; knows how many it had at once.
+
+    impatient: how many connections it closes before it begins to answer.
+    """
+
+    allow_reuse_address = True
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Answering)
+        self.lock = threading.Lock()
+        self.now = 0
+        self.most = 0
+        self.impatient = 0
+
+    def is_impatient(self) -> bool:
+        with self.lock:
+            self.impatient -= 1
+            return self.impatient >= 0
+
+    def count(self, change: int) -> None:
+        with self.lock:
+            self.now += change
+            self.most = max(self.most, self.now)
+
+
+class _Answering(socketserver.StreamRequestHandler):
+    def handle(self) -> None:
+        assert isinstance(self.server, _Resolver)
+        size = self.rfile.read(2)
+        if not size:
+            return  # somebody looked whether the port is open
+        if self.server.is_impatient():
+            return
+        self.server.count(1)
+        query = dns.message.from_wire(self.rfile.read(int.from_bytes(size, "big")))
+        time.sleep(0.05)
+        reply = dns.message.make_response(query).to_wire()
+        # Before the answer is out: the next question may come at once.
+        self.server.count(-1)
+        self.wfile.write(len(reply).to_bytes(2, "big") + reply)
+
+
+@pytest.fixture
+def resolver() -> Iterator[_Resolver]:
+    with _Resolver() as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+def _ask(resolver: _Resolver, count: int) -> list[object]:
+    endpoint = Endpoint("mail", ip_address("127.0.0.1"), resolver.server_address[1])
+    questions = [
+        RecordQuestion(
+            id=f"dns.{number}",
+            text="Is it there?",
+            endpoint=endpoint,
+            name=f"n{number}.example.org",
+            type="A",
+            transport="tcp",
+        )
+        for number in range(count)
+    ]
+    hosts = parse_site(SITE, "site.yaml").site.hosts
+    asker = SiteAsker(hosts=hosts, transports={}, account=None, fingerprints={})
+    return [answered.answer for answered in asker.ask(questions)]
+
+
+def test_lookups_over_tcp_leave_a_resolver_room(resolver: _Resolver) -> None:
+    answers = _ask(resolver, 24)
+    assert all(isinstance(answer, DnsAnswer) for answer in answers)
+    assert 1 < resolver.most <= UNHURRIED_BY_UNBOUND
+
+
+def test_a_lookup_whose_connection_was_closed_is_asked_again(resolver: _Resolver) -> None:
+    resolver.impatient = 2
+    (answer,) = _ask(resolver, 1)
+    assert answer == DnsAnswer("NOERROR", source=ip_address("127.0.0.1"))
+
+
+def test_a_resolver_that_closes_every_connection_gives_no_answer(resolver: _Resolver) -> None:
+    resolver.impatient = 1000
+    assert _ask(resolver, 1) == [NoAnswer("the server closed the connection")]
