@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from enum import Flag, auto
 
 from provisioner.plan.facts import Introduction
 from provisioner.plan.generation import Generation
@@ -13,22 +14,31 @@ QUEUE_SHOWN = 20
 """How many of a queue's messages a status shows, the oldest ones."""
 
 
+class Also(Flag):
+    """What is observed beyond what a plan compares.
+
+    CHECKERS: what the daemons' checkers say, which takes most of a second. SERVICE: sockets,
+    and the secret of the account that `verify` uses. STATUS: the queue, the disk, the clock.
+    """
+
+    NOTHING = 0
+    CHECKERS = auto()
+    SERVICE = auto()
+    STATUS = auto()
+
+
 def observation_rows(
     generation: Generation,
     introduction: Introduction,
-    *,
-    service: bool = False,
-    status: bool = False,
+    also: Also = Also.NOTHING,
 ) -> bytes:
-    """Return the manifest of everything the plan compares.
-
-    service: also run the daemons' checkers, list sockets and read the secret of the
-    account that `verify` uses. status: also look at the queue, the disk and the clock.
-    """
+    """Return the manifest of everything the plan compares, and of what else is asked for."""
     rows = [*_resource_rows(generation, introduction)]
-    if service:
-        rows += _service_rows(generation)
-    if status:
+    if Also.CHECKERS in also:
+        rows += _checker_rows(generation)
+    if Also.SERVICE in also:
+        rows += [("sockets", "all"), ("secret", "probe")]
+    if Also.STATUS in also:
         rows += _status_rows(generation)
     return "".join("\t".join(row) + "\n" for row in rows).encode()
 
@@ -70,13 +80,11 @@ def _file_rows(generation: Generation, introduction: Introduction) -> Iterator[R
         yield ("file", directory.path, "-", "1", "-")
 
 
-def _service_rows(generation: Generation) -> Iterator[Row]:
+def _checker_rows(generation: Generation) -> Iterator[Row]:
     for unit in generation.units:
         yield ("check", unit.daemon)
     if generation.certificate_path:
         yield ("check", "certificate")
-    yield ("sockets", "all")
-    yield ("secret", "probe")
 
 
 def _status_rows(generation: Generation) -> Iterator[Row]:

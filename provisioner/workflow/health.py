@@ -17,6 +17,7 @@ from provisioner.diagnostics import Diagnostic, MailprovError
 from provisioner.model.prober import probe_login
 from provisioner.model.site import Host
 from provisioner.plan.generation import Generation
+from provisioner.plan.manifest import Also
 from provisioner.probes.dns import RecordQuestion
 from provisioner.probes.finding import Finding, Status
 from provisioner.probes.question import Question
@@ -37,7 +38,9 @@ from provisioner.workflow.run import Run
 def check_health(run: Run, host: Host, transport: Transport, open_asker: OpenAsker) -> None:
     """Return if the host's services work; MailprovError with what does not."""
     run.progress.tell(host.key, "proving that it works")
-    _judge(run, host, observe_service(run, host, transport), open_asker, vital)
+    # The daemons' checkers have just read these very files, when they were staged.
+    observed = observe_service(run, host, transport, Also.SERVICE)
+    _judge(run, host, observed, open_asker, vital)
 
 
 def check_recalled(
@@ -58,7 +61,7 @@ def check_recalled(
 
     run.progress.tell(host.key, "proving that it works")
     session = run.session(transport)
-    generation, facts = session.observe(lambda _: generation, service=True)
+    generation, facts = session.observe(lambda _: generation, Also.SERVICE)
     logins = {recipe.subject for recipe in generation.recipes if recipe.kind == "probe"}
     choose = recalled if logins == {probe_login(run.site)} else nothing
     _judge(run, host, Observed(generation, facts, transport), open_asker, choose)

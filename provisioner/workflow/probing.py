@@ -11,6 +11,7 @@ from provisioner.model.prober import probe_address, probe_login
 from provisioner.model.site import Host, Role, Site
 from provisioner.plan.facts import Facts, UnitState
 from provisioner.plan.generation import Generation
+from provisioner.plan.manifest import Also
 from provisioner.probes.catalogue import ProbeTargets, questions_for
 from provisioner.probes.finding import Finding, Status
 from provisioner.probes.hosts import judge_unit
@@ -32,9 +33,9 @@ class Observed:
     transport: Transport
 
 
-def observe_service(run: Run, host: Host, transport: Transport) -> Observed:
-    """Observe a host with its checkers, its sockets and the prober's secret; MailprovError."""
-    generation, facts = run.observe(host, transport, service=True)
+def observe_service(run: Run, host: Host, transport: Transport, also: Also) -> Observed:
+    """Observe a host with what questions to its services need; MailprovError."""
+    generation, facts = run.observe(host, transport, also)
     return Observed(generation, facts, transport)
 
 

@@ -11,6 +11,7 @@ from provisioner.model.names import HostKey
 from provisioner.model.site import Host, Site
 from provisioner.plan.facts import Facts
 from provisioner.plan.generation import Generation
+from provisioner.plan.manifest import Also
 from provisioner.workflow.compiling import Compiler
 from provisioner.workflow.ports import Transport
 from provisioner.workflow.session import HostSession
@@ -79,12 +80,10 @@ class Run:
         return HostSession(transport, self.programs)
 
     def observe(
-        self, host: Host, transport: Transport, *, service: bool = False, status: bool = False
+        self, host: Host, transport: Transport, also: Also = Also.NOTHING
     ) -> tuple[Generation, Facts]:
         """Return what a host should be and what it is; see `HostSession.observe`."""
         self.progress.tell(host.key, "observing")
         return self.session(transport).observe(
-            lambda introduction: self.compiler.generation_for(host, introduction),
-            service=service,
-            status=status,
+            lambda introduction: self.compiler.generation_for(host, introduction), also
         )

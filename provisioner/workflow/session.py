@@ -13,7 +13,7 @@ from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
 from provisioner.plan.change import Plan
 from provisioner.plan.facts import Facts, Introduction
 from provisioner.plan.generation import Generation
-from provisioner.plan.manifest import observation_rows
+from provisioner.plan.manifest import Also, observation_rows
 from provisioner.plan.observation import parse_facts, parse_introduction
 from provisioner.plan.transaction import pack_transaction
 from provisioner.workflow.ports import Completed, Conversation, Transport
@@ -59,13 +59,10 @@ class HostSession:
         """The host in a diagnostic's words."""
         return str(self.transport.host)
 
-    def observe(
-        self, compile_for: Compile, *, service: bool = False, status: bool = False
-    ) -> tuple[Generation, Facts]:
+    def observe(self, compile_for: Compile, also: Also = Also.NOTHING) -> tuple[Generation, Facts]:
         """Return what the host should be and what it is; one program, nothing written.
 
-        compile_for: makes the generation once the host has said what it is. service:
-        also what `verify` needs to know. status: also what `status` shows. Raises
+        compile_for: makes the generation once the host has said what it is. Raises
         MailprovError.
         """
         with self.start("observe", OBSERVE_SECONDS, "observing the host") as conversation:
@@ -74,7 +71,7 @@ class HostSession:
                 raise self.broken("introducing the host", conversation.result())
             introduction = parse_introduction(introduced)
             generation = compile_for(introduction)
-            rows = observation_rows(generation, introduction, service=service, status=status)
+            rows = observation_rows(generation, introduction, also)
             conversation.send(rows)
             conversation.finish()
             lines = list(conversation.lines())

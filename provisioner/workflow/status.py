@@ -8,6 +8,7 @@ from provisioner.diagnostics import MailprovError
 from provisioner.model.names import HostKey
 from provisioner.model.site import Host
 from provisioner.plan.condition import Condition, judge_condition
+from provisioner.plan.manifest import Also
 from provisioner.workflow.ports import Transport
 from provisioner.workflow.run import Run
 
@@ -29,7 +30,7 @@ def status_site(run: Run) -> SiteStatus:
     """Observe all hosts side by side and judge them; raises nothing for a host."""
 
     def work(host: Host, transport: Transport) -> Condition:
-        condition = judge_condition(*run.observe(host, transport, status=True))
+        condition = judge_condition(*run.observe(host, transport, Also.STATUS))
         run.progress.tell(host.key, "observed")
         return condition
 

@@ -16,6 +16,7 @@ from provisioner.model.site import Host, Site
 from provisioner.plan.comparison import compare_paths
 from provisioner.plan.facts import CheckRun
 from provisioner.plan.generation import Generation
+from provisioner.plan.manifest import Also
 from provisioner.platforms.record import Daemon
 from provisioner.probes.catalogue import allowance_findings
 from provisioner.probes.finding import Finding, Status, Verdict
@@ -52,7 +53,7 @@ def verify_site(
     """
 
     def work(host: Host, transport: Transport) -> Observed:
-        observed = observe_service(run, host, transport)
+        observed = observe_service(run, host, transport, Also.SERVICE | Also.CHECKERS)
         run.progress.tell(host.key, "probing")
         return observed
 

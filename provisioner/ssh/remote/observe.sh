@@ -110,22 +110,20 @@ observe_units() {
 # A recipe is fulfilled when what it makes is there, belongs to its subject, is valid by now
 # (the clock may have been ahead when it was made) and will last another thirty days.
 # The fulfilled ones are named.
-has_begun() {
-    begins=$(openssl x509 -in "$1" -noout -startdate 2>/dev/null) &&
-        begins=$(date -d "${begins#*=}" +%s 2>/dev/null) && [ "$begins" -le "$(date +%s)" ]
-}
-
 observe_recipes() {
+    certificate=$(printf '%s\n' "$manifest" | rows certificate)
+    recipes=$(printf '%s\n' "$manifest" | rows recipe)
+    # A run of openssl(1) takes longer than all the rest: one answers for the certificate.
+    about=
+    if [ -n "$certificate" ] && [ -s "$certificate" ] && have openssl; then
+        name=$(printf '%s\n' "$recipes" | awk -F '\t' '$1 == "self-signed" { print $3 }')
+        about=$(openssl x509 -in "$certificate" -noout -fingerprint -sha256 -startdate -enddate \
+            -checkhost "${name:-none.invalid}" 2>/dev/null)
+    fi
     section recipes
-    printf '%s\n' "$manifest" | rows recipe | while IFS="$tab" read -r kind path subject; do
+    printf '%s\n' "$recipes" | while IFS="$tab" read -r kind path subject; do
         case $kind in
-            self-signed)
-                if [ -s "$path" ] && have openssl &&
-                    openssl x509 -in "$path" -noout -checkend 2592000 >/dev/null 2>&1 && has_begun "$path" &&
-                    openssl x509 -in "$path" -noout -checkhost "$subject" 2>/dev/null | grep -q 'does match'; then
-                    printf '%s\n' "$kind"
-                fi
-                ;;
+            self-signed) ! fits_for_long "$about" || printf '%s\n' "$kind" ;;
             trust-anchor) [ ! -s "$path" ] || printf '%s\n' "$kind" ;;
             probe)
                 if [ -s "$state/probe-secret" ] && grep -q "^$subject:" "$path" 2>/dev/null; then
@@ -134,11 +132,19 @@ observe_recipes() {
                 ;;
         esac
     done
-    certificate=$(printf '%s\n' "$manifest" | rows certificate)
-    if [ -n "$certificate" ] && have openssl; then
-        section certificate
-        openssl x509 -in "$certificate" -noout -fingerprint -sha256 2>/dev/null
-    fi
+    [ -n "$certificate" ] || return 0
+    section certificate
+    printf '%s\n' "$about"
+}
+
+# fits_for_long ABOUT: what openssl says of a certificate.
+fits_for_long() {
+    case $1 in *'does match certificate'*) ;; *) return 1 ;; esac
+    begins=$(printf '%s\n' "$1" | sed -n 's/^notBefore=//p')
+    ends=$(printf '%s\n' "$1" | sed -n 's/^notAfter=//p')
+    [ -n "$begins" ] && [ -n "$ends" ] && now=$(date +%s) &&
+        begins=$(date -d "$begins" +%s) && ends=$(date -d "$ends" +%s) &&
+        [ "$begins" -le "$now" ] && [ "$ends" -gt "$((now + 2592000))" ]
 }
 
 observe_service() {

@@ -7,32 +7,37 @@ from dataclasses import replace
 from support.generations import GENERATION
 
 from provisioner.plan.facts import Introduction
-from provisioner.plan.manifest import QUEUE_SHOWN, observation_rows
+from provisioner.plan.manifest import QUEUE_SHOWN, Also, observation_rows
 
 NOBODY = Introduction(os_release={})
 
 
-def rows(kind: str, **asked: bool) -> list[list[str]]:
+def rows(kind: str, also: Also = Also.NOTHING) -> list[list[str]]:
     generation = replace(GENERATION, mail_root="/srv/vmail")
-    lines = observation_rows(generation, NOBODY, **asked).decode().splitlines()
+    lines = observation_rows(generation, NOBODY, also).decode().splitlines()
     return [row.split("\t")[1:] for row in lines if row.split("\t")[0] == kind]
 
 
 def test_a_plan_asks_for_nothing_of_the_status() -> None:
     assert rows("status") == []
-    assert rows("status", service=True) == []
+    assert rows("status", Also.SERVICE) == []
 
 
 def test_the_status_asks_for_no_check_and_no_secret() -> None:
     for kind in ("check", "secret", "sockets"):
-        assert rows(kind, status=True) == []
+        assert rows(kind, Also.STATUS) == []
 
 
 def test_the_status_asks_for_what_the_hosts_roles_bring() -> None:
-    assert rows("status", status=True) == [
+    assert rows("status", Also.STATUS) == [
         ["clock"],
         ["units"],
         ["certificate", "/etc/mailprov/tls/site.pem"],
         ["disk", "/srv/vmail"],
         ["queue", str(QUEUE_SHOWN)],
     ]
+
+
+def test_questions_to_the_services_need_no_checker() -> None:
+    assert rows("check", Also.SERVICE) == []
+    assert rows("check", Also.CHECKERS | Also.SERVICE) != []
