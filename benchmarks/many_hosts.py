@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import os
 import socket
-import statistics
 import subprocess
 import sys
 import time
@@ -25,7 +24,8 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.measuring import Cost, measure, spread, table
+from benchmarks.figures import figure_of, seconds_text
+from benchmarks.one_process import Cost, measure, table
 
 _HEAD = ("HOSTS", "FAIL", "RUNS", "WALL s", "CPU s", "ms A HOST", "PEAK MiB", "LINES")
 _FIRST = IPv4Address("127.9.0.1")
@@ -80,13 +80,13 @@ def _rows(sizes: Sequence[int], runs: int, verb: str) -> Iterator[Sequence[str]]
 
 
 def _row(size: int, failing: int, costs: Sequence[Cost]) -> Sequence[str]:
-    wall = statistics.median(cost.wall for cost in costs)
+    wall = figure_of([cost.wall for cost in costs]).median
     return (
         f"{size:,}",
         str(failing),
         str(len(costs)),
-        spread(cost.wall for cost in costs),
-        spread(cost.processor for cost in costs),
+        seconds_text(figure_of([cost.wall for cost in costs])),
+        seconds_text(figure_of([cost.processor for cost in costs])),
         f"{wall / size * 1000:.1f}",
         f"{max(cost.peak for cost in costs):.0f}",
         str(max(cost.lines for cost in costs)),
@@ -127,8 +127,6 @@ def _serve(stack: ExitStack, folder: Path, size: int, failing: int) -> None:
         # One in three refuses: nobody listens there.
         if number % 3:
             stack.enter_context(_silent(address, deaf=number % 3 == 1))
-    for address in good[::_A_SERVER]:
-        socket.create_connection((address, _PORT), 10).close()
 
 
 @contextmanager

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import statistics
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.measuring import Cost, installed_command, measure, spread, table
+from benchmarks.figures import figure_of, seconds_text
+from benchmarks.one_process import Cost, installed_command, measure, table
 from benchmarks.site_of import write_site
 
 _HEAD = ("COMMAND", "USERS", "RUNS", "PROCESSOR s", "WALL s", "PEAK MiB", "µs A USER")
@@ -67,13 +67,13 @@ def _commands(site: Path, tree: Path) -> Iterator[tuple[str, list[str]]]:
 
 
 def _row(name: str, users: int | None, costs: Sequence[Cost]) -> Sequence[str]:
-    processor = statistics.median(cost.processor for cost in costs)
+    processor = figure_of([cost.processor for cost in costs]).median
     return (
         name,
         f"{users:,}" if users else "-",
         str(len(costs)),
-        spread(cost.processor for cost in costs),
-        spread(cost.wall for cost in costs),
+        seconds_text(figure_of([cost.processor for cost in costs])),
+        seconds_text(figure_of([cost.wall for cost in costs])),
         f"{max(cost.peak for cost in costs):,.0f}",
         f"{processor / users * 1e6:,.0f}" if users and users >= _MANY else "-",
     )

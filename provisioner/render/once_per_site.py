@@ -8,21 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from provisioner.model.site import Site
 from provisioner.platforms.record import Platform
 
 Value = TypeVar("Value")
-
-
-class _Last(Generic[Value]):
-    """The last answer. Replaced as a whole, so that threads see the old or the new one."""
-
-    def __init__(self, site: Site, platform: Platform, value: Value) -> None:
-        self.site = site
-        self.platform = platform
-        self.value = value
 
 
 def once_per_site(
@@ -33,15 +24,15 @@ def once_per_site(
     The function must be pure. Both arguments never change, and comparing their contents
     would cost what is to be saved.
     """
-    last: list[_Last[Value]] = []
+    last: tuple[Site, Platform, Value] | None = None
 
     @wraps(function)
     def remembered(site: Site, platform: Platform) -> Value:
-        for known in last:
-            if known.site is site and known.platform is platform:
-                return known.value
-        value = function(site, platform)
-        last[:] = [_Last(site, platform, value)]
-        return value
+        nonlocal last
+        # Looked at once: another thread may replace it.
+        known = last
+        if known is None or known[0] is not site or known[1] is not platform:
+            known = last = (site, platform, function(site, platform))
+        return known[2]
 
     return remembered

@@ -11,9 +11,9 @@ import random
 from collections.abc import Callable
 
 import pytest
+from support.chance import SEED
 
 SAMPLE = 5
-SEED = int(os.environ.get("MAILPROV_TEST_SEED") or random.SystemRandom().randrange(2**32))
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ them to docs/fault-matrix.md.
 
 from __future__ import annotations
 
-import os
 import queue
 import random
 import re
@@ -22,6 +21,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from support.chance import SEED
 from support.deployed import DeployedSite
 from support.fault_matrix import Bench, Fault, keep_disk, look_at, put_disk, steps_of
 from support.fault_table import Cell, render_table
@@ -30,7 +30,6 @@ from provisioner.lab import Host, HostSpec, Lab
 
 pytestmark = pytest.mark.lab
 
-SEED = int(os.environ.get("MAILPROV_TEST_SEED") or random.SystemRandom().randrange(2**32))
 SAMPLE = 6
 MIB = 400
 TABLE = Path(__file__).parents[2] / "docs/fault-matrix.md"

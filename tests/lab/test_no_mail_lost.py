@@ -13,7 +13,6 @@ fifty.
 from __future__ import annotations
 
 import contextlib
-import os
 import random
 import re
 import smtplib
@@ -24,6 +23,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import pytest
+from support.chance import SEED
 from support.deployed import DeployedSite
 
 from provisioner.lab import Host
@@ -31,7 +31,6 @@ from provisioner.lab import Host
 pytestmark = pytest.mark.lab
 
 LIMITS = "logins_per_minute: 1000"
-SEED = int(os.environ.get("MAILPROV_TEST_SEED") or random.SystemRandom().randrange(2**32))
 FOLDER = "/srv/vmail/example.org/alice/Maildir"
 COUNT = f"grep -rhoE '^X-Number: [0-9]+' {FOLDER}/new {FOLDER}/cur 2>/dev/null | cut -d ' ' -f 2"
 # A kill explains a repetition of what was on its way then, in seconds.

@@ -16,14 +16,14 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from provisioner.lab import Host
 from support.deployed import DeployedSite, failed_ids
+from support.under_way import wait_for
 
 GATES = "run/mailprov-stop"
 WITHIN = 10
@@ -195,7 +195,7 @@ def held_apply(
     ) as process:
         try:
             if step:
-                wait_until((gates / "here").exists, 60, f"gate {step} was not reached")
+                wait_for((gates / "here").exists, 60, f"gate {step} was not reached")
             yield process
         finally:
             process.kill()
@@ -246,16 +246,8 @@ def settle(host: Host, fault: Fault) -> None:
     """Return once the host has nothing pending and nobody changes it; mend what the fault cut."""
     undisturbed = f"[ ! -e {_PENDING} ] && flock -n {_LOCK} true"
     is_settled = f"[ ! -e {_LOCK} ] || {{ {undisturbed}; }}"
-    wait_until(lambda: host.run(["sh", "-c", is_settled]).returncode == 0, 90, "it does not settle")
+    wait_for(lambda: host.run(["sh", "-c", is_settled]).returncode == 0, 90, "it does not settle")
     if fault is Fault.STALLED:
         host.restore_network()
     host.wait_until_settled()
     shutil.rmtree(folder_of(host), ignore_errors=True)
-
-
-def wait_until(condition: Callable[[], bool], seconds: float, complaint: str) -> None:
-    """Return once the condition holds; fail with the complaint where it does not in time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, complaint
-        time.sleep(0.05)

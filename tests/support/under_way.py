@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -49,3 +50,11 @@ def wait_until(host: Host, condition: str, seconds: int = 60) -> None:
     """Return when a condition of the shell holds on the host; fail after so many seconds."""
     script = f"for try in $(seq {seconds * 5}); do {condition} && exit 0; sleep 0.2; done; exit 1"
     host.check_run(["sh", "-c", script], timeout=seconds + 30)
+
+
+def wait_for(condition: Callable[[], bool], seconds: float, complaint: str) -> None:
+    """Return once a condition of this machine holds; fail with the complaint if not in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, complaint
+        time.sleep(0.05)

@@ -18,8 +18,7 @@ store_tree() {
 store_record() {
     index=$(staged_rows record)
     [ -n "$index" ] || return 0
-    mkdir -p "$1" && cp "$stage/files/$index" "$1/record.new" && sync "$1/record.new" &&
-        mv -f "$1/record.new" "$1/record" && sync "$1"
+    mkdir -p "$1" && cp "$stage/files/$index" "$1/record.new" && put_in_place "$1/record"
 }
 
 # Users' files are in force; what is owed a reload that comes with the configuration stays so.
@@ -35,7 +34,7 @@ services_of() { staged_rows "act-$1" | awk -F '\t' '$1 ~ /^(start|reload|restart
 # What may lie beside its place from now on.
 note_litter() {
     { staged_rows stage | cut -f 1; staged_rows undo; staged_rows recipe | cut -f 2; } >"$state/litter.new" &&
-        sync "$state/litter.new" && mv -f "$state/litter.new" "$state/litter" && sync "$state"
+        put_in_place "$state/litter"
 }
 
 # Which services are owed a reload if this breaks off: a file that is in place says

@@ -42,15 +42,12 @@ copy_directory() {
 record_directory() {
     serial=$(($(head_serial) + 1))
     mkdir -p "$state/directory" && cat "$1" >"$state/directory/left.new" &&
-        sync "$state/directory/left.new" &&
-        mv -f "$state/directory/left.new" "$state/directory/left" && sync "$state/directory" &&
-        keep_unfinished "${5-}" && rm -f "$state/activating" && keep_directory "$serial" &&
+        put_in_place "$state/directory/left" && keep_unfinished "${5-}" && rm -f "$state/activating" && keep_directory "$serial" &&
         note_history "$serial" directory "$2" "$3" "$4" &&
         set_head "$serial" "$2"
 }
 
 keep_unfinished() {
     [ -s "$1" ] || { rm -f "$state/unfinished"; return; }
-    cat "$1" >"$state/unfinished.new" && sync "$state/unfinished.new" &&
-        mv -f "$state/unfinished.new" "$state/unfinished" && sync "$state"
+    cat "$1" >"$state/unfinished.new" && put_in_place "$state/unfinished"
 }

@@ -36,7 +36,7 @@ keep_as_found() {
 find_again() {
     grep -qxF "$1" "$zero/paths" 2>/dev/null || return 0
     grep -vxF "$1" "$zero/paths" >"$zero/paths.new"
-    sync "$zero/paths.new" && mv -f "$zero/paths.new" "$zero/paths" && sync "$zero"
+    put_in_place "$zero/paths"
 }
 
 # What was there before mailprov comes back.
@@ -49,5 +49,5 @@ put_back() {
         mv -fT "$1.mailprov-new" "$1"
     else
         rm -f "$1"
-    fi && { [ ! -d "${1%/*}" ] || sync "${1%/*}"; }
+    fi && sync_folder "$1"
 }

@@ -33,8 +33,7 @@ is_pending_whole() {
 
 # set_head SERIAL GENERATION: the moment at which a transaction is through.
 set_head() {
-    printf '%s\t%s\n' "$1" "$2" >"$state/head.new" && sync "$state/head.new" &&
-        mv -f "$state/head.new" "$state/head" && sync "$state"
+    printf '%s\t%s\n' "$1" "$2" >"$state/head.new" && put_in_place "$state/head"
 }
 
 # note_history SERIAL PLANE GENERATION OWNER OUTCOME: append what became of a transaction.
@@ -44,9 +43,6 @@ note_history() {
         sync "$state/history"; } 2>/dev/null
     return 0
 }
-
-# sync_folder PATH: the names in the folder of PATH are on the disk.
-sync_folder() { [ ! -d "${1%/*}" ] || sync "${1%/*}"; }
 
 # settle_pending boot|now REASON: finish or undo, whichever head says.
 settle_pending() {

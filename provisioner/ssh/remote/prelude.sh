@@ -20,5 +20,12 @@ have() { command -v "$1" >/dev/null 2>&1; }
 # somebody may still be writing it; here nobody is.
 settled() { touch -d '1 minute ago' "$1"; }
 
+# sync_folder PATH: the names in the folder of PATH are on the disk.
+sync_folder() { [ ! -d "${1%/*}" ] || sync "${1%/*}"; }
+
+# put_in_place FILE: FILE.new becomes FILE, which is the old one or the new one whenever the
+# power fails, and the new one from here on.
+put_in_place() { sync "$1.new" && mv -f "$1.new" "$1" && sync_folder "$1"; }
+
 # rows NAME < manifest: the fields after NAME of every row that begins with it.
 rows() { awk -F '\t' -v OFS='\t' -v kind="$1" '$1 == kind { sub(/^[^\t]*\t/, ""); print }'; }

@@ -8,13 +8,12 @@ import sys
 import textwrap
 import threading
 import time
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 import pytest
+from support.this_machine import this_machine
 
 from provisioner.diagnostics import ExitCode, MailprovError
-from provisioner.model.names import DomainName, HostKey
 from provisioner.model.site import Host, SshAccess
 from provisioner.ssh.fleet import Fleet
 from provisioner.ssh.options import SshOptions
@@ -25,19 +24,9 @@ if TYPE_CHECKING:
 OPTIONS = SshOptions(local_user="operator", require_root=os.geteuid() == 0)
 
 
-def local(key: str) -> Host:
-    return Host(
-        key=HostKey(key),
-        fqdn=DomainName(f"{key}.example.org"),
-        addresses=(ip_address("127.0.0.1"),),
-        roles=frozenset(),
-        connection="local",
-    )
-
-
 def unreachable(key: str) -> Host:
     ssh = SshAccess(address="no-such-host.invalid", port=1)
-    return local(key).model_copy(update={"connection": "ssh", "ssh": ssh})
+    return this_machine(key).model_copy(update={"connection": "ssh", "ssh": ssh})
 
 
 def say_name(host: Host, transport: Transport) -> str:
@@ -45,14 +34,14 @@ def say_name(host: Host, transport: Transport) -> str:
 
 
 def test_every_host_answers() -> None:
-    hosts = [local(f"host{number}") for number in range(10)]
+    hosts = [this_machine(f"host{number}") for number in range(10)]
     with Fleet(OPTIONS, str, workers=4) as fleet:
         answers = {answer.host.key: answer.value for answer in fleet.each(hosts, say_name)}
     assert answers == {host.key: host.key for host in hosts}
 
 
 def test_a_host_that_fails_does_not_stop_the_others() -> None:
-    hosts = [local("one"), unreachable("two"), local("three")]
+    hosts = [this_machine("one"), unreachable("two"), this_machine("three")]
     with Fleet(OPTIONS, str) as fleet:
         answers = {answer.host.key: answer for answer in fleet.each(hosts, say_name)}
     assert answers["one"].value == "one"
@@ -66,7 +55,7 @@ def test_a_host_that_fails_does_not_stop_the_others() -> None:
 def test_hosts_are_worked_on_at_the_same_time() -> None:
     together = threading.Barrier(3, timeout=10)
     with Fleet(OPTIONS, str) as fleet:
-        hosts = [local("one"), local("two"), local("three")]
+        hosts = [this_machine("one"), this_machine("two"), this_machine("three")]
         answers = list(fleet.each(hosts, lambda _host, _transport: together.wait()))
     assert sorted(answer.value for answer in answers if answer.value is not None) == [0, 1, 2]
 
@@ -84,13 +73,13 @@ def test_no_more_workers_than_allowed() -> None:
             running -= 1
 
     with Fleet(OPTIONS, str, workers=2) as fleet:
-        list(fleet.each([local(f"host{n}") for n in range(6)], work))
+        list(fleet.each([this_machine(f"host{n}") for n in range(6)], work))
     assert highest == 2
 
 
 def test_a_host_is_opened_once() -> None:
     with Fleet(OPTIONS, str) as fleet:
-        host = local("one")
+        host = this_machine("one")
         seen = [answer.value for answer in fleet.each([host, host], lambda _h, t: id(t))]
         assert seen == [id(fleet.transport(host))] * 2
 
@@ -100,16 +89,16 @@ def test_a_bug_in_the_work_is_not_hidden() -> None:
         raise ZeroDivisionError
 
     with Fleet(OPTIONS, str) as fleet, pytest.raises(ZeroDivisionError):
-        list(fleet.each([local("one")], work))
+        list(fleet.each([this_machine("one")], work))
 
 
 def test_leaving_ends_what_runs() -> None:
     begun = time.monotonic()
     with Fleet(OPTIONS, str) as fleet:
         work = lambda _h, t: t.run("sleep 60", timeout=90)  # noqa: E731
-        waiting = threading.Thread(target=lambda: list(fleet.each([local("one")], work)))
+        waiting = threading.Thread(target=lambda: list(fleet.each([this_machine("one")], work)))
         waiting.start()
-        while not fleet.transport(local("one")):
+        while not fleet.transport(this_machine("one")):
             time.sleep(0.01)
         time.sleep(0.2)
     waiting.join(10)
@@ -121,7 +110,7 @@ def test_a_closed_fleet_opens_nothing() -> None:
     fleet = Fleet(OPTIONS, str)
     fleet.close()
     with pytest.raises(MailprovError, match="the run was ended"):
-        fleet.transport(local("one"))
+        fleet.transport(this_machine("one"))
 
 
 def test_interrupt_ends_the_process_at_once() -> None:

@@ -8,26 +8,18 @@ import socket
 import time
 from contextlib import closing
 from dataclasses import replace
-from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from support.this_machine import this_machine
 
 from provisioner.diagnostics import ExitCode, MailprovError
-from provisioner.model.names import DomainName, HostKey
-from provisioner.model.site import Host
 from provisioner.ssh.local import LocalTransport
 from provisioner.ssh.options import SshOptions
 
 MIB = 1024 * 1024
 OPTIONS = SshOptions(local_user="operator", require_root=os.geteuid() == 0)
-HOST = Host(
-    key=HostKey("mail"),
-    fqdn=DomainName("mail.example.org"),
-    addresses=(ip_address("127.0.0.1"),),
-    roles=frozenset(),
-    connection="local",
-)
+HOST = this_machine()
 
 
 @pytest.fixture

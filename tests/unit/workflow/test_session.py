@@ -6,27 +6,19 @@ The host is this machine, and its programs say what the real ones do in such a c
 from __future__ import annotations
 
 import os
-from ipaddress import ip_address
 
 import pytest
 from support.generations import GENERATION
+from support.this_machine import this_machine
 
 from provisioner.diagnostics import ExitCode, MailprovError
-from provisioner.model.names import DomainName, HostKey
-from provisioner.model.site import Host
 from provisioner.plan.change import Plan
 from provisioner.ssh.local import LocalTransport
 from provisioner.ssh.options import SshOptions
 from provisioner.workflow.session import HostSession
 from provisioner.workflow.transaction_answer import ReturnedError
 
-HOST = Host(
-    key=HostKey("mail"),
-    fqdn=DomainName("mail.example.org"),
-    addresses=(ip_address("127.0.0.1"),),
-    roles=frozenset(),
-    connection="local",
-)
+HOST = this_machine()
 
 
 def session(verb: str, *lines: str, status: int) -> HostSession:

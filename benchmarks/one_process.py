@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -55,12 +54,6 @@ def measure(
             raise CommandFailedError(words)
     processor = usage.ru_utime + usage.ru_stime
     return Cost(wall, processor, usage.ru_maxrss / 1024, len(text.splitlines()))
-
-
-def spread(values: Iterable[float]) -> str:
-    """Return the median of some seconds, and the least and the most of them."""
-    ordered = sorted(values)
-    return f"{statistics.median(ordered):.2f} ({ordered[0]:.2f}-{ordered[-1]:.2f})"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
