@@ -24,8 +24,10 @@ is_whole() {
         $1 == "file" && NF == 7 { next }
         ($1 == "unit" || $1 == "account") && NF == 2 { next }
         { exit 1 }' "$1" || return 1
-    digest=$(sed -n "1s/^whole$tab//p" "$1")
-    [ -z "$digest" ] || [ "$(tail -n +2 "$1" | sha256sum | cut -d ' ' -f 1)" = "$digest" ]
+    IFS= read -r head_row <"$1"
+    case $head_row in "whole$tab"*) ;; *) return 0 ;; esac
+    digest=$(tail -n +2 "$1" | sha256sum)
+    [ "${digest%% *}" = "${head_row#"whole$tab"}" ]
 }
 
 check_folder() {
@@ -68,8 +70,9 @@ is_head() {
 
 # What the transactions before left, by which edits are told from our own files.
 check_left() {
-    folder=$state/generations/$(head_generation)
-    if [ -n "$(head_generation)" ]; then
+    generation=$(head_generation)
+    folder=$state/generations/$generation
+    if [ -n "$generation" ]; then
         is_whole "$folder/manifest" || unfit damaged "$folder/manifest" "$(missing_or "$folder/manifest")"
         [ -f "$state/generations/0/paths" ] || unfit damaged "$state/generations/0/paths" "it is missing"
     fi
@@ -100,8 +103,7 @@ check_state() {
 # program_reader is set by program.py.
 write_format() {
     [ ! -e "$state/format" ] || return 0
-    printf '%s\n%s\n' "$program_format" "$program_reader" >"$state/format.new" &&
-        sync "$state/format.new" && mv -f "$state/format.new" "$state/format" && sync "$state"
+    printf '%s\n%s\n' "$program_format" "$program_reader" >"$state/format.new" && put_in_place "$state/format"
 }
 
 check_state
