@@ -31,18 +31,36 @@ lying about, the next apply converges, and a last `verify` passes. Written by `m
 - host killed: every process there gets SIGKILL, and it boots again.
 - power lost: likewise, and the disk forgets what was not synced.
 """
+_HELD_AT = ", held at"
 
 
 def render_table(cells: Sequence[Cell]) -> str:
     """Return the page; every cell of a scenario is there."""
     counts = Counter(_word(cell) for cell in cells)
     words = ", ".join(f"{count} {word}" for word, count in sorted(counts.items()))
-    parts = [_HEAD, f"Of {len(cells)} cells in the last whole run: {words}.\n"]
+    parts = [_HEAD, f"Of {len(cells)} cells in the last run of each apply: {words}.\n"]
     parts += [
         _section(scenario, [cell for cell in cells if cell.scenario == scenario])
         for scenario in dict.fromkeys(cell.scenario for cell in cells)
     ]
     return "\n".join(parts)
+
+
+def parse_table(page: str) -> list[Cell]:
+    """Return the cells of a page; of a wrong one, only that it is."""
+    cells: list[Cell] = []
+    scenario, number = "", 0
+    for line in page.splitlines():
+        fields = [field.strip(" `") for field in line.split("|")[1:-1]]
+        if len(fields) != 1 + len(Fault) or set(fields[0]) == {"-"}:
+            continue
+        if fields[0].endswith(_HELD_AT):
+            scenario, number = fields[0].removesuffix(_HELD_AT), 0
+            continue
+        number += 1
+        outcomes = zip(Fault, fields[1:], strict=True)
+        cells += [Cell(scenario, fields[0], number, fault, outcome) for fault, outcome in outcomes]
+    return cells
 
 
 def _section(scenario: str, cells: Iterable[Cell]) -> str:
@@ -53,7 +71,7 @@ def _section(scenario: str, cells: Iterable[Cell]) -> str:
         f"| `{step}` | {' | '.join(words[fault] for fault in Fault)} |"
         for (_, step), words in sorted(by_step.items())
     ]
-    head = f"| {scenario}, held at | {' | '.join(Fault)} |"
+    head = f"| {scenario}{_HELD_AT} | {' | '.join(Fault)} |"
     rule = "|---|" + "---|" * len(Fault)
     return "\n".join([f"## {scenario.capitalize()}", "", head, rule, *rows, ""])
 
