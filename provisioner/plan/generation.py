@@ -114,7 +114,7 @@ class Generation:
 
     mail_root: the folder below which mailboxes lie, None where there are none.
     ports: where the host's services are to be reached. listeners: what its daemons open, as
-    far as that is known; a recalled generation does not tell. user_files: the directory's
+    far as that is known. user_files: the directory's
     files that daemons read, which have to be of the kind that the configuration names.
     people: names of virtual users who may log in, and who may have had an account of the
     host before.

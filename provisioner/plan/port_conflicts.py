@@ -136,7 +136,7 @@ def _fix(plan: Plan, conflicts: Iterable[PortConflict]) -> str:
         resolver = resolver or one.listener.port == DNS_PORT
     if packages:
         commands[f"apt-get remove {' '.join(packages)}"] = None
-    text = f"on {plan.generation.host}: `{' && '.join(commands)}`; then apply again"
+    text = f"on {plan.generation.host}: `{' && '.join(commands)}`; then run it again"
     if resolver:
         text += ". If it is the resolver that /etc/resolv.conf names, name another one there first"
     return text

@@ -58,6 +58,7 @@ def recall_generation(host: Host, wanted: str, remembered: Remembered) -> Genera
         units=record.units,
         certificate_path=record.certificate_path,
         ports=record.ports,
+        listeners=record.listeners,
         user_files=record.user_files,
     )
     if generation.id != wanted or record.id != wanted:

@@ -13,7 +13,15 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from provisioner.plan.generation import Account, Directory, Generation, Group, Recipe, Unit
+from provisioner.plan.generation import (
+    Account,
+    Directory,
+    Generation,
+    Group,
+    Listener,
+    Recipe,
+    Unit,
+)
 from provisioner.platforms.record import Daemon
 from provisioner.render.artifact import Artifact, Plane
 
@@ -62,6 +70,7 @@ class RecordedGeneration(_Strict):
     units: tuple[Unit, ...]
     certificate_path: str | None
     ports: tuple[int, ...]
+    listeners: tuple[Listener, ...]
     user_files: tuple[str, ...]
     kind: Literal["configuration"] = "configuration"
 
@@ -80,6 +89,7 @@ def render_record(generation: Generation) -> bytes:
         units=generation.units,
         certificate_path=generation.certificate_path,
         ports=generation.ports,
+        listeners=generation.listeners,
         user_files=generation.user_files,
     )
     body = record.model_dump_json(indent=1).encode() + b"\n"

@@ -14,6 +14,7 @@ from provisioner.plan.change import Plan
 from provisioner.plan.facts import Facts, Introduction
 from provisioner.plan.generation import AS_FOUND, Generation
 from provisioner.plan.history import choose_generation
+from provisioner.plan.port_conflicts import find_conflicts
 from provisioner.plan.recall import (
     generation_as_found,
     recall_generation,
@@ -91,7 +92,7 @@ class WayBack:
         refuse_other_users(host, generation, facts)
         keep = self.options.drift is DriftDecision.KEEP
         plan = diff_recalled(generation, facts, keep_drift=keep)
-        refuse_undecided(host, plan, self.options.drift)
+        refuse_undecided(host, plan, self.options.drift, find_conflicts(plan, facts))
         told = "nothing to change" if not plan.changes else "compared"
         self.run.progress.tell(host.key, told)
         return plan

@@ -332,6 +332,22 @@ def test_a_host_that_goes_down_on_its_way_to_generation_0_comes_up_as_it_was(
     assert rolled.site.mailprov("plan", site=rolled.site_b).returncode == 0
 
 
+def test_a_port_that_was_taken_meanwhile_is_told_before_the_way_back(rolled: Rolled) -> None:
+    host = rolled.host
+    host.check_run(["systemctl", "stop", "dovecot"])
+    host.check_run(
+        ["systemd-run", "--unit=taker", "--socket-property=ListenStream=143", "sleep", "9"]
+    )
+    try:
+        done = rolled.site.mailprov("rollback", site=rolled.site_b)
+        assert done.returncode == 5, done.stdout + done.stderr
+        assert "143/tcp on ::, wanted by Dovecot: systemd (process 1, taker.socket)" in done.stderr
+        assert etc_of(host) == rolled.etc_b
+    finally:
+        host.check_run(["systemctl", "stop", "taker.socket"])
+        host.check_run(["systemctl", "start", "dovecot"])
+
+
 def test_a_damaged_generation_is_refused_and_nothing_changes(rolled: Rolled) -> None:
     first, _ = rolled.generations()
     kept = f"{STATE}/generations/{first}/tree/etc/postfix/main.cf"

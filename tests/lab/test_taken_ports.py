@@ -22,7 +22,7 @@ LabFactory = Callable[[str, Sequence[HostSpec]], Lab]
 INVENTORIES = Path(__file__).parents[2] / "inventories"
 PASSWORDS = {"WANGSHENG_PASSWORD": "one for wangsheng's mail", "XHYHUIYING_PASSWORD": "and another"}
 LISTEN = "systemd-socket-activate -l"
-FIX = re.compile(r"fix: +on (\w+): `([^`]+)`; then apply again")
+FIX = re.compile(r"fix: +on (\w+): `([^`]+)`; then run it again")
 TAKEN = "ports that the site needs on this host are taken; nothing was changed"
 
 

@@ -162,7 +162,7 @@ def test_a_reload_opens_what_is_new() -> None:
     ],
 )
 def test_the_fix_is_the_command_that_sets_the_port_free(owner: Holder | None, want: str) -> None:
-    assert told(held("0.0.0.0 25/tcp", owner)).fix == f"on mail: `{want}`; then apply again"
+    assert told(held("0.0.0.0 25/tcp", owner)).fix == f"on mail: `{want}`; then run it again"
 
 
 def test_a_process_cannot_write_to_the_terminal_by_its_name() -> None:

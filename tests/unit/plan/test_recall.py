@@ -15,7 +15,15 @@ from provisioner.model.names import DomainName, HostKey
 from provisioner.model.site import Host, Role
 from provisioner.plan.diff import left_by
 from provisioner.plan.facts import LeftFile
-from provisioner.plan.generation import Account, Directory, Generation, Group, Recipe, Unit
+from provisioner.plan.generation import (
+    Account,
+    Directory,
+    Generation,
+    Group,
+    Listener,
+    Recipe,
+    Unit,
+)
 from provisioner.plan.recall import (
     Remembered,
     generation_as_found,
@@ -68,6 +76,15 @@ generations = st.builds(
     ),
     certificate_path=st.none() | words,
     ports=st.lists(st.integers(1, 65535)).map(tuple),
+    listeners=st.lists(
+        st.builds(
+            Listener,
+            st.sampled_from(["postfix", "unbound"]),
+            st.sampled_from(["tcp", "udp"]),
+            st.integers(1, 65535),
+            st.lists(st.ip_addresses()).map(tuple),
+        )
+    ).map(tuple),
     user_files=st.lists(words).map(tuple),
 )
 
