@@ -32,6 +32,7 @@ from benchmarks.contenders import (
     VERIFY,
 )
 from benchmarks.hosts import Hosts
+from benchmarks.installed import compile_mailprov
 from benchmarks.layouts import HOSTS, SiteText, spread_site, whole_sites
 from benchmarks.measure import adopt_orphans
 from benchmarks.report import write_report
@@ -49,6 +50,7 @@ def main() -> None:
     if not options.without and not (TOOLS / "ansible-playbook").exists():
         sys.exit("the other tools are not installed: run tools/setup-bench.sh")
     install_requirements()
+    compile_mailprov()
     begun = time.monotonic()
     hosts = Hosts.up(options.lab, options.hosts)
     adopt_orphans()

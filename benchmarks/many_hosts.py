@@ -25,6 +25,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.figures import figure_of, seconds_text
+from benchmarks.installed import compile_mailprov
 from benchmarks.one_process import Cost, measure, table
 
 _HEAD = ("HOSTS", "FAIL", "RUNS", "WALL s", "CPU s", "ms A HOST", "PEAK MiB", "LINES")
@@ -57,6 +58,7 @@ class Ground:
 def main() -> None:
     """Measure and print."""
     options = _options()
+    compile_mailprov()
     print(table(_HEAD, list(_rows(options.hosts, options.runs, options.verb))))
 
 

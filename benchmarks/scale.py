@@ -18,6 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.figures import figure_of, seconds_text
+from benchmarks.installed import compile_mailprov
 from benchmarks.one_process import Cost, installed_command, measure, table
 from benchmarks.site_of import write_site
 
@@ -29,6 +30,7 @@ _SIZES = (1, 1_000, 10_000, 100_000)
 def main() -> None:
     """Measure and print."""
     options = _options()
+    compile_mailprov()
     with TemporaryDirectory(dir=options.folder, prefix="mailprov-scale-") as folder:
         rows = list(_rows(Path(folder), options.users, options.runs))
     print(table(_HEAD, rows))
