@@ -22,6 +22,7 @@ class ExitCode(IntEnum):
     UNREACHABLE = 4
     REFUSED = 5
     USAGE = 64
+    INTERRUPTED = 130
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from provisioner.cli.outcome import (
 )
 from provisioner.cli.terminal import show_errors
 from provisioner.diagnostics import ExitCode, MailprovError
+from provisioner.plan.transaction import is_checked
 from provisioner.probes.finding import Verdict
 from provisioner.workflow.apply import ApplyOptions, HostOutcome, apply_site
 from provisioner.workflow.verify import verify_site
@@ -54,7 +55,8 @@ def command(  # noqa: PLR0913 click hands over every option
         errors = tuple(outcome.error for outcome in outcomes if outcome.error)
         if not errors and anything_changed(outcomes):
             kept = {outcome.host: outcome.kept for outcome in outcomes}
-            report = verify_site(run, open_asker, kept)
+            checked = [one.host for one in outcomes if is_checked(one.changes)]
+            report = verify_site(run, open_asker, kept, checked)
             verdict, unverified = report.verdict, tuple(report.errors.values())
     errors += unverified
     if as_json:

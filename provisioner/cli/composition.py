@@ -16,7 +16,7 @@ from pathlib import Path
 
 from provisioner.cli.progress import LiveProgress
 from provisioner.cli.site_opening import check_expressible, limited_hosts, load_and_warn
-from provisioner.cli.terminal import show_diagnostics
+from provisioner.cli.terminal import show_alike
 from provisioner.inventory.secrets import Secrets, read_secrets
 from provisioner.model.site import Host, Site, User
 from provisioner.ssh.fleet import Fleet
@@ -78,7 +78,7 @@ def open_run_over(  # noqa: PLR0913 as open_run, and the site
     if users is not None:
         needed = site.model_copy(update={"users": tuple(users), "tls": "none"})
     secrets = read_secrets(needed, path)
-    show_diagnostics(secrets.warnings)
+    show_alike(secrets.warnings)
     with Fleet(SshOptions(accept_new_host_keys=accept_new), secrets.reveal) as fleet:
         run = Run(
             site=site,

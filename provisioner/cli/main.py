@@ -18,7 +18,6 @@ import click
 from provisioner import __version__
 from provisioner.diagnostics import ExitCode, MailprovError
 
-INTERRUPTED = 130
 _OBJECTS_BETWEEN_COLLECTIONS = 100_000
 
 # verb: what `mailprov --help` says of it. Each is a module of this package.
@@ -86,7 +85,7 @@ def run(arguments: list[str]) -> int:
         return _tell(error, arguments)
     except KeyboardInterrupt:
         click.echo("mailprov: interrupted", err=True)
-        return INTERRUPTED
+        return ExitCode.INTERRUPTED
     return code if isinstance(code, int) else ExitCode.OK
 
 
@@ -97,7 +96,7 @@ def _tell(error: Exception, arguments: list[str]) -> int:
         return ExitCode.USAGE
     if isinstance(error, click.Abort):
         click.echo("mailprov: interrupted", err=True)
-        return INTERRUPTED
+        return ExitCode.INTERRUPTED
     if isinstance(error, BrokenPipeError):
         # The reader of our output has left, as `mailprov plan | head` does.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -36,7 +36,6 @@ from provisioner.workflow.send import Sending, ends_of, follow, hand_in
 if TYPE_CHECKING:
     from provisioner.inventory.secrets import Secrets
 
-INTERRUPTED = 130
 _BODY = "This message was sent by `mailprov send`, to try the way that it took.\n"
 _FIRST_PAUSE = 0.2  # seconds between two looks at the logs, growing
 _LONGEST_PAUSE = 1.0
@@ -176,7 +175,7 @@ class _Watch:
         if self.sending.handover.accepted and (interrupted or error):
             click.echo(self._accepted(), err=True)
         if interrupted:
-            return INTERRUPTED
+            return ExitCode.INTERRUPTED
         if error:
             return error.exit_code
         return ExitCode.OK if ends and all(each.end.good for each in ends) else ExitCode.FAILED

@@ -32,7 +32,7 @@ from __future__ import annotations
 import hashlib
 import io
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from provisioner.plan.change import Action, Change, Plan
@@ -67,6 +67,11 @@ def pack_transaction(plan: Plan) -> bytes:
     return buffer.getvalue()
 
 
+def is_checked(changes: Iterable[Change]) -> bool:
+    """Tell whether these changes have the daemons' checkers read the whole staged tree."""
+    return any(change.kind in {"file", "secret"} for change in changes)
+
+
 def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
     member = tarfile.TarInfo(name)
     member.size = len(content)
@@ -75,7 +80,7 @@ def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
 
 
 def _check_rows(plan: Plan) -> Iterator[Row]:
-    if not any(change.kind in {"file", "secret"} for change in plan.transaction):
+    if not is_checked(plan.transaction):
         return
     for unit in plan.generation.units:
         yield ("check", unit.daemon)

@@ -22,6 +22,7 @@ from provisioner.plan.change import Change, Plan
 from provisioner.plan.held_mail import held_notices
 from provisioner.workflow.asking import OpenAsker
 from provisioner.workflow.health import check_health
+from provisioner.workflow.interruption import AtWork
 from provisioner.workflow.plan import DriftDecision, SitePlan, plan_host, plan_site
 from provisioner.workflow.ports import Transport
 from provisioner.workflow.run import Run
@@ -117,16 +118,23 @@ def carry_out(
 def _install(
     run: Run, hosts: Sequence[Host], plans: dict[HostKey, Plan], replan: Replan
 ) -> Iterator[tuple[HostKey, Plan | None, MailprovError | None]]:
+    at_work = AtWork(
+        "interrupted while packages were installed",
+        "the host finishes what it has begun; apply again, it goes on from there",
+    )
+
     def work(host: Host, transport: Transport) -> Plan:
         def tell(text: str) -> None:
             run.progress.tell(host.key, text)
 
-        run.session(transport).install(plans[host.key], tell)
+        with at_work.on(host.key):
+            run.session(transport).install(plans[host.key], tell)
         # The packages brought files, accounts and versions of their own.
         return replan(host, transport)
 
-    for answer in run.fleet.each(hosts, work):
-        yield answer.host.key, answer.value, answer.error
+    with at_work.told():
+        for answer in run.fleet.each(hosts, work):
+            yield answer.host.key, answer.value, answer.error
 
 
 @dataclass(frozen=True)
@@ -141,12 +149,25 @@ class _Transaction:
 
     def carry_out(self, hosts: Sequence[Host]) -> dict[HostKey, HostOutcome]:
         """Carry out the plans of these hosts side by side and say what became of each."""
-        # Each answer has either a value or an error.
-        answers = self.run.fleet.each(hosts, self._transact)
-        return {
-            answer.host.key: answer.value or _failed(answer.host.key, answer.error)
-            for answer in answers
-        }
+        at_work = AtWork(
+            "interrupted while the configuration was being changed",
+            f"unless it was confirmed already, the host returns to the configuration before by "
+            f"itself, at the latest {self.options.within} s after it has taken the new one; "
+            "`mailprov history` tells which, then apply again",
+        )
+
+        def work(host: Host, transport: Transport) -> HostOutcome:
+            if not self.plans[host.key].changes:
+                return self._transact(host, transport)
+            with at_work.on(host.key):
+                return self._transact(host, transport)
+
+        with at_work.told():
+            # Each answer has either a value or an error.
+            return {
+                answer.host.key: answer.value or _failed(answer.host.key, answer.error)
+                for answer in self.run.fleet.each(hosts, work)
+            }
 
     def _transact(self, host: Host, transport: Transport) -> HostOutcome:
         plan = self.plans[host.key]

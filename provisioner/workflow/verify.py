@@ -44,16 +44,21 @@ class VerifyReport:
 
 
 def verify_site(
-    run: Run, open_asker: OpenAsker, kept: Mapping[HostKey, Collection[str]] | None = None
+    run: Run,
+    open_asker: OpenAsker,
+    kept: Mapping[HostKey, Collection[str]] | None = None,
+    checked: Collection[HostKey] = (),
 ) -> VerifyReport:
     """Verify the run's hosts. Raises nothing for a host: its error is in the report.
 
     open_asker: makes the asker that has sockets, once the hosts have been observed. kept:
-    files that somebody decided to leave as they are on the host; they get a warning.
+    files that somebody decided to leave as they are on the host; they get a warning. checked:
+    hosts whose daemons' checkers have just passed these very files, before they went live.
     """
 
     def work(host: Host, transport: Transport) -> Observed:
-        observed = observe_service(run, host, transport, Also.SERVICE | Also.CHECKERS)
+        also = Also.SERVICE if host.key in checked else Also.SERVICE | Also.CHECKERS
+        observed = observe_service(run, host, transport, also)
         run.progress.tell(host.key, "probing")
         return observed
 
@@ -62,7 +67,7 @@ def verify_site(
     findings: list[Finding] = [*allowance_findings(run.site)]
     for host in run.hosts:
         if host.key in observed:
-            found = _host_findings(run.site, host, observed[host.key])
+            found = _host_findings(run.site, host, observed[host.key], checked=host.key in checked)
             spared = {f"file.{path}@{host.key}" for path in (kept or {}).get(host.key, ())}
             findings += [_only_warned(each) if each.id in spared else each for each in found]
     findings += ask_hosts(run, observed, open_asker)
@@ -72,11 +77,12 @@ def verify_site(
     return VerifyReport(Verdict(tuple(findings)), errors)
 
 
-def _host_findings(site: Site, host: Host, view: Observed) -> Iterator[Finding]:
+def _host_findings(site: Site, host: Host, view: Observed, *, checked: bool) -> Iterator[Finding]:
     generation, facts = view.generation, view.facts
     ran = {check.tool: check for check in facts.checks}
+    missing = (0, "") if checked else (70, "it did not run")
     for tool in _expected_checks(generation):
-        check = ran.get(tool, CheckRun(tool, 70, "it did not run"))
+        check = ran.get(tool, CheckRun(tool, *missing))
         yield judge_check(host.key, check.tool, check.exit_status, check.output)
     for path, problems in compare_paths(generation, facts):
         yield judge_file(host.key, path, problems)

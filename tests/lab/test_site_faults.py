@@ -6,6 +6,7 @@ Two resolvers and a mail server: the resolvers are changed first, side by side.
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,6 +127,51 @@ def test_a_host_that_goes_down_in_the_middle_stops_the_rest_and_the_report_says_
     outcome = ns2.check_run(["tail", "-n", "1", f"{STATE}/history"]).rstrip("\n").split("\t")[-1]
     assert outcome == "returned at boot"
     three.assert_converged(path)
+
+
+def test_ctrl_c_tells_what_becomes_of_the_hosts_and_they_return(three: Three) -> None:
+    path = three.changed("interrupted")
+    before = three.heads()
+    ns2 = three.site.host("ns2")
+    ns2.write_file(OVERRIDE, SLOW.replace("20", "3"))
+    ns2.check_run(["systemctl", "daemon-reload"])
+    with applying(three.site, path, "--confirm-within", "10") as process:
+        wait_until(ns2, f"[ -d {PENDING} ]", 30)
+        process.send_signal(signal.SIGINT)
+        out, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert out == ""
+    told = "interrupted while the configuration was being changed"
+    # The third host's turn had not come.
+    assert f"ns2: {told}" in said
+    assert f"mail: {told}" not in said
+    assert "Traceback" not in said
+    for key in ("ns1", "ns2"):
+        wait_until(three.site.host(key), f"[ ! -d {PENDING} ] && systemctl is-active -q unbound")
+    assert three.heads() == before
+    ns2.write_file(OVERRIDE, "")
+    ns2.check_run(["systemctl", "daemon-reload"])
+    three.assert_converged(path)
+
+
+def test_a_role_that_a_host_gives_up_is_undone_there(three: Three) -> None:
+    mail = three.site.host("mail")
+    roles = "roles: [mx, submission, store]"
+    path = three.site.edited("moved.yaml", (roles, roles.replace("[", "[dns, ")))
+    three.assert_converged(path)
+    assert mail.run(["systemctl", "is-active", "--quiet", "unbound"]).returncode == 0
+    report = three.site.apply()
+    assert report["verify"]["passed"]
+    changes = {(one["action"], one["name"]) for one in report["hosts"]["mail"]["changes"]}
+    assert ("retire", "unbound.service") in changes
+    for state in ("is-active", "is-enabled"):
+        assert mail.run(["systemctl", state, "--quiet", "unbound"]).returncode != 0
+    # The package stays, and its own configuration is in its place again.
+    listing = mail.check_run(
+        ["find", "/etc/unbound", "/etc/resolv.conf", "-newer", "/etc/hostname"]
+    )
+    assert "mailprov" not in listing
+    assert three.site.mailprov("plan").returncode == 0
 
 
 @pytest.fixture
