@@ -4,5 +4,6 @@
 `layouts` says what sites the hosts get, `resources` what that means file by file for the
 others, `contenders` how each tool is started, `scenarios` what is measured, `figures`,
 `tables` and `chart` turn measurements into what people read. By themselves: `scale`, a site of
-many users on the controller alone, and `many_hosts`, from ten hosts to a thousand.
+many users on the controller alone, `many_hosts`, from ten hosts to a thousand, and
+`throughput`, what a configured host carries.
 """

@@ -7,8 +7,6 @@ requirements.txt (`make bench` sees to both). The lab is taken down at the end.
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import subprocess
 import sys
 import time
@@ -34,6 +32,7 @@ from benchmarks.contenders import (
 from benchmarks.hosts import Hosts
 from benchmarks.installed import compile_mailprov
 from benchmarks.layouts import HOSTS, SiteText, spread_site, whole_sites
+from benchmarks.machine import describe_machine, say
 from benchmarks.measure import adopt_orphans
 from benchmarks.report import write_report
 from benchmarks.scenarios import FIRST, NOOP, ONE_LINE, SINGLE, Bench
@@ -56,7 +55,7 @@ def main() -> None:
     adopt_orphans()
     results: dict[str, Any] = {
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "machine": _machine(),
+        "machine": describe_machine(),
         "versions": _versions(),
         "records": [],
         "failures": [],
@@ -67,7 +66,7 @@ def main() -> None:
     finally:
         if not options.keep:
             take_down(options.lab)
-    _say(f"{(time.monotonic() - begun) / 60:.0f} minutes in all")
+    say(f"{(time.monotonic() - begun) / 60:.0f} minutes in all")
     sys.stdout.write(write_report(results, options.output))
 
 
@@ -78,7 +77,7 @@ def _run_layout(
         "whole": whole_sites(options.hosts),
         "spread": spread_site(options.hosts),
     }
-    bench = Bench(hosts, layout, texts[layout], _say, results["records"], results["failures"])
+    bench = Bench(hosts, layout, texts[layout], say, results["records"], results["failures"])
     bench.prepare()
     peers = [name for name in PEER_NAMES if name not in options.without]
     idle = [MAILPROV, PLAN, VERIFY, INSIDE, *FLOORS, *peers]
@@ -110,27 +109,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _machine() -> str:
-    """Return what the figures depend on of this machine, and nothing that names it."""
-    cores = len(os.sched_getaffinity(0))
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return (
-        f"{cores} cores of {_processor()}, {memory:.0f} GiB, Linux {_kernel()}, Python "
-        f"{platform.python_version()}; the lab hosts share cores and memory with the tools"
-    )
-
-
-def _kernel() -> str:
-    return ".".join(platform.release().split(".")[:2])
-
-
-def _processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.machine()
-
-
 def _versions() -> dict[str, str]:
     found = {"mailprov": version("mailprov"), "paramiko": version("paramiko")}
     if (TOOLS / "pip").exists():
@@ -141,11 +119,6 @@ def _versions() -> dict[str, str]:
         names = {"ansible-core": "Ansible", "mitogen": "Mitogen", "pyinfra": "pyinfra"}
         found |= {title: pairs[name] for name, title in names.items() if name in pairs}
     return found
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"{datetime.now(UTC):%H:%M:%S} {text}\n")
-    sys.stderr.flush()
 
 
 if __name__ == "__main__":

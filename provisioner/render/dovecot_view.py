@@ -60,6 +60,8 @@ class DovecotView:
     first_valid_uid: int
     queue_directory: str
     auth_mib: int
+    login_processes: int
+    login_clients: int
     imap: bool
     pop3: bool
     imap_listeners: tuple[Listener, ...]
@@ -102,6 +104,11 @@ def render_dovecot(
 
 
 _USERS_BY_DEFAULT = 100_000
+_SESSIONS_OF_A_USER = 12
+_PROCESSES_BY_DEFAULT, _MOST_SESSIONS = 100, 1024
+# auth and anvil serve 1000 clients by default. The login processes of the other services and
+# lmtp, 100 of each, are among them, and doveconf(1) warns when all of them would not fit.
+_MOST_WITHIN_DEFAULT, _CLIENTS_OF_MANY = 512, 2048
 _SITE_PART = "conf.d/99-site.conf"
 _PARTS = (
     "conf.d/10-auth.conf",
@@ -144,6 +151,7 @@ def _view(site: Site, host: Host, platform: Platform, *, has_options: bool) -> D
     store = Role.STORE in host.roles
     imap = _listeners(site.imap.ports if store else frozenset(), "imap", tls=tls)
     pop3 = _listeners(site.pop3.ports if store else frozenset(), "pop3", tls=tls)
+    processes = login_processes(len(site.users))
     reasons = site.allow_insecure
     imap_cleartext = site.imap.cleartext_login or not tls
     pop3_cleartext = site.pop3.cleartext_login or not tls
@@ -170,6 +178,8 @@ def _view(site: Site, host: Host, platform: Platform, *, has_options: bool) -> D
         first_valid_uid=platform.dovecot.first_valid_uid,
         queue_directory=platform.postfix.queue_directory,
         auth_mib=auth_memory(len(site.users)),
+        login_processes=processes,
+        login_clients=login_clients(processes),
         imap=imap_on,
         pop3=pop3_on,
         imap_listeners=imap,
@@ -208,6 +218,22 @@ def auth_memory(users: int) -> int:
     if users <= _USERS_BY_DEFAULT:
         return 0
     return 1 << (256 + users // 512).bit_length()
+
+
+def login_processes(users: int) -> int:
+    """Return how many login processes so many users need, 0 where the default will do.
+
+    Each holds one TLS session of IMAP, and a user's clients together open a dozen. Not more
+    than `service imap` has by default, 1024. In steps: a new user is no new configuration.
+    """
+    if users * _SESSIONS_OF_A_USER <= _PROCESSES_BY_DEFAULT:
+        return 0
+    return min(1 << (users * _SESSIONS_OF_A_USER - 1).bit_length(), _MOST_SESSIONS)
+
+
+def login_clients(processes: int) -> int:
+    """Return the clients that auth and anvil must serve at once, 0 where the default will do."""
+    return _CLIENTS_OF_MANY if processes > _MOST_WITHIN_DEFAULT else 0
 
 
 def _protocols(*, imap: bool, pop3: bool) -> Iterator[str]:

@@ -28,7 +28,12 @@ PostfixService = Annotated[
     ),
 ]
 DovecotKey = Annotated[
-    str, formed(r"[a-z][a-z0-9_]{0,127}", "a Dovecot setting", "a name like mail_max_lock_timeout")
+    str,
+    formed(
+        r"[a-z][a-z0-9_]{0,127}|service/[a-z][a-z0-9-]{0,63}/[a-z][a-z0-9_]{0,63}",
+        "a Dovecot setting",
+        "a name like mail_max_lock_timeout or service/imap-login/service_count",
+    ),
 ]
 UnboundKey = Annotated[
     str, formed(r"[a-z][a-z0-9-]{0,127}", "an Unbound option", "a name like cache-max-ttl")

@@ -637,6 +637,15 @@ def test_what_unbounds_checker_lets_through_is_refused(
 
 
 @pytest.mark.parametrize(
+    "name", ["service/imap-login", "service//vsz_limit", "plugin/quota", "service/a/b/c", "/x"]
+)
+def test_a_path_that_names_no_setting_of_a_service_is_refused(refused: Refused, name: str) -> None:
+    hatch = f'dovecot: {{"2.3": {{{name}: "1"}}}}\n'
+    (got,) = refused(_site("  mail: {address: 192.0.2.2}\n", hatch))
+    assert "a Dovecot setting" in got
+
+
+@pytest.mark.parametrize(
     "options",
     [
         "access-control: [10.0.0.0/24 allow, '2001:db8::/32 allow', 10.0.0.5 allow, nonsense]",

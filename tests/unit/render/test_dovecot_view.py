@@ -6,8 +6,9 @@ from unit.render.sites import ONE_HOST, artifacts_of, lines_of, site_of
 
 from provisioner.model.names import MailAddress
 from provisioner.model.secrets import PasswordHash, SiteSecrets
+from provisioner.model.site import Site
 from provisioner.render.dovecot_users import password_rows
-from provisioner.render.dovecot_view import auth_memory
+from provisioner.render.dovecot_view import auth_memory, login_processes
 
 _HASH = "{SHA512-CRYPT}$6$abcdefgh$" + "x" * 86
 _USERS = f"""
@@ -20,6 +21,11 @@ users:
 """
 _SITE = site_of(_USERS)
 _CONF = "/etc/dovecot/conf.d"
+
+
+def _many_users(count: int) -> Site:
+    rows = "".join(f'  u{number}: {{password: "{_HASH}"}}\n' for number in range(count))
+    return site_of(f"domain: example.org\nhosts: {{mail: {{address: 192.0.2.10}}}}\nusers:\n{rows}")
 
 
 def test_a_disabled_user_has_a_mailbox_and_no_password() -> None:
@@ -53,6 +59,28 @@ def test_a_great_many_users_get_the_memory_that_their_lists_take() -> None:
         needed = users * 2 * 2 * 500 // 2**20  # two lists, twice while they are read anew
         assert needed < auth_memory(users) <= 4 * needed + 256
     assert auth_memory(1_000_000) == auth_memory(1_000_001)
+
+
+def test_the_default_number_of_login_processes_does_for_a_few_users_and_changes_in_steps() -> None:
+    got = {users: login_processes(users) for users in (1, 8, 9, 10, 21, 22, 42, 43, 1000)}
+    want = {1: 0, 8: 0, 9: 128, 10: 128, 21: 256, 22: 512, 42: 512, 43: 1024, 1000: 1024}
+    assert got == want
+
+
+def test_a_site_of_many_users_has_room_for_a_dozen_sessions_of_each() -> None:
+    lines = lines_of(_many_users(20), "mail", f"{_CONF}/10-master.conf")
+    assert lines[lines.index("service imap-login {") + 1] == "process_limit = 256"
+    assert not any(line.startswith("client_limit") for line in lines)
+
+
+def test_whom_the_login_processes_talk_to_has_room_for_all_of_them() -> None:
+    lines = lines_of(_many_users(100), "mail", f"{_CONF}/10-master.conf")
+    for service in ("service auth {", "service anvil {"):
+        assert lines[lines.index(service) + 1] == "client_limit = 2048"
+
+
+def test_a_password_that_was_taken_away_is_not_remembered() -> None:
+    assert "auth_cache_size = 0" in lines_of(_SITE, "mail", f"{_CONF}/10-auth.conf")
 
 
 def test_hashes_are_secret_and_readable_by_dovecot_alone() -> None:
@@ -104,6 +132,12 @@ def test_settings_of_the_site_come_last() -> None:
     main = lines_of(site, "mail", "/etc/dovecot/dovecot.conf")
     assert main[-1] == "!include conf.d/99-site.conf"
     assert lines_of(site, "mail", f"{_CONF}/99-site.conf") == ["mail_max_lock_timeout = 30s"]
+
+
+def test_settings_of_a_service_are_settings_too() -> None:
+    site = site_of(ONE_HOST, 'dovecot: {"2.3": {service/imap-login/service_count: "0"}}\n')
+    want = ["service/imap-login/service_count = 0"]
+    assert lines_of(site, "mail", f"{_CONF}/99-site.conf") == want
 
 
 def test_only_named_parts_are_included_and_all_of_them_are_rendered() -> None:

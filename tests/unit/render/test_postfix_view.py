@@ -94,6 +94,26 @@ def test_limits_are_the_sites() -> None:
     assert _main(more)["message_size_limit"] == str(25 * 1024**2)
 
 
+def test_a_flood_for_one_mailbox_leaves_room_for_the_others() -> None:
+    got = _main()
+    # Only with one recipient in each delivery is the other limit one for each mailbox.
+    assert got["lmtp_destination_recipient_limit"] == "1"
+    (line,) = (one for one in lines_of(site_of(ONE_HOST), "mail", _MASTER) if one[:5] == "lmtp ")
+    in_all = int(line.split()[6])
+    assert int(got["lmtp_destination_concurrency_limit"]) <= in_all // 10
+
+
+def test_a_login_to_submit_waits_for_no_name_server() -> None:
+    lines = lines_of(site_of(ONE_HOST), "mail", _MASTER)
+    assert lines.count("-o smtpd_peername_lookup=no") == 2
+    assert "smtpd_peername_lookup" not in _main()
+
+
+def test_submission_logs_no_handshake_that_went_well_and_port_25_does() -> None:
+    assert lines_of(site_of(ONE_HOST), "mail", _MASTER).count("-o smtpd_tls_loglevel=0") == 2
+    assert _main()["smtpd_tls_loglevel"] == "1"
+
+
 def test_services_are_confined_where_the_release_does_so() -> None:
     def chroot(platform: str) -> set[str]:
         lines = lines_of(site_of(ONE_HOST), "mail", _MASTER, platform)
