@@ -14,17 +14,29 @@ from provisioner.cli.outcome import error_rows, exit_code_of
 from provisioner.cli.terminal import CROWD, coloured, show_errors
 from provisioner.diagnostics import ExitCode
 from provisioner.plan.change import Change, Plan
+from provisioner.platforms.records import platform_named
 from provisioner.workflow.plan import SitePlan, plan_site
 
 
 @click.command("plan")
 @host_options
-def command(site_file: Path, limit: Sequence[str], *, as_json: bool, accept_new: bool) -> int:
+@click.option(
+    "--platform",
+    default="",
+    metavar="NAME",
+    help="Plan for a release that the hosts are to be upgraded to, as if they ran it.",
+)
+def command(
+    site_file: Path, limit: Sequence[str], *, as_json: bool, accept_new: bool, platform: str
+) -> int:
     """Show what apply would change, as unified diffs; nothing is written.
 
     Exit code 0 if there is nothing to change, 2 if there is. Secrets are never shown.
     """
+    if platform:
+        platform_named(platform)  # refused before any host is asked
     with open_run(site_file, limit, accept_new=accept_new, quiet=as_json) as run:
+        run.compiler.ahead = platform
         survey = plan_site(run)
     if as_json:
         click.echo(json.dumps(_as_json(survey), indent=2, ensure_ascii=False))

@@ -118,7 +118,8 @@ def inject_command(stream: Stream, service: Service, name: str, helo: str) -> In
         if service.speaks == "sieve":
             client.resume()  # the capabilities, which come unasked
     except BrokenOff as end:
-        # Hanging up is a sound answer to injection; speaking in the clear is not.
+        # Ending the connection is a sound answer to injection, as Dovecot 2.4 does, which takes
+        # the command for a malformed handshake; speaking in the clear is not.
         return InjectionAnswer("" if end.hung_up else str(end))
     try:
         return InjectionAnswer(shown(stream.read_line(within=_SILENCE)[:200]))

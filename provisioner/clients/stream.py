@@ -7,6 +7,7 @@ as one exception, `BrokenOff`, with words for a person: to a probe that is an an
 from __future__ import annotations
 
 import hashlib
+import re
 import socket
 import ssl
 import time
@@ -16,6 +17,10 @@ from typing import Self
 
 LINE_LIMIT = 65536
 _CHUNK = 16384
+
+
+# A record of the kind alert, of two bytes, level fatal: RFC 8446 sections 5.1 and 6.
+_FATAL_ALERT = re.compile(rb"\x15\x03[\x00-\x04]\x00\x02\x02", re.DOTALL)
 
 
 class BrokenOff(Exception):  # noqa: N818 it is an event of the conversation, not a fault of the program
@@ -86,6 +91,8 @@ class Stream:
         The certificate is not checked here. Who is about to send a secret compares
         `fingerprint` with what the host told over SSH; the TLS probe judges the rest.
         """
+        if _FATAL_ALERT.match(self._buffer):
+            raise BrokenOff("the server refused the TLS handshake", hung_up=True)
         if self._buffer:
             raise BrokenOff(f"data in the clear before the handshake: {self._buffer[:60]!r}")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -125,7 +132,11 @@ def _told(when: str) -> Iterator[None]:
     except (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError) as problem:
         raise BrokenOff(f"the server hung up {when}", hung_up=True) from problem
     except ssl.SSLError as problem:
-        raise BrokenOff(f"TLS failed {when}: {problem.reason or problem}") from problem
+        # An alert is the server's word that it ends this (RFC 8446 section 6).
+        ended = "_ALERT_" in (problem.reason or "")
+        raise BrokenOff(
+            f"TLS failed {when}: {problem.reason or problem}", hung_up=ended
+        ) from problem
     except OSError as problem:
         raise BrokenOff(f"{problem.strerror or problem} {when}") from problem
 

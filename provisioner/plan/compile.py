@@ -61,7 +61,7 @@ def compile_generation(
         units=tuple(_unit(platform, daemon) for daemon in daemons),
         certificate_path=CHAIN_PATH if stores and site.tls != "none" else None,
         mail_root=_mail_root(site) if stores else None,
-        notices=tuple(_notices(site)),
+        notices=(*_notices(site), *_dialect_notices(site, host, platform)),
         ports=tuple(sorted({service.port for service in services_of(site, host)})),
         listeners=tuple(listeners_of(site, host, platform)),
         user_files=user_files(one.path for one in artifacts if one.plane is Plane.DIRECTORY),
@@ -183,3 +183,16 @@ def _notices(site: Site) -> Iterator[str]:
         yield f"mail to {', '.join(sorted(led))} goes to {person}, the first user"
     for allowance, reason in site.allow_insecure.items():
         yield f"allowed although unsafe: {allowance} ({reason})"
+
+
+def _dialect_notices(site: Site, host: Host, platform: Platform) -> Iterator[str]:
+    """Tell of settings in Dovecot's own words that this host's Dovecot does not speak."""
+    spoken = platform.daemons["dovecot"].dialect
+    unread = [name for name, options in site.dovecot.items() if options and name != spoken]
+    # Who wrote for both has seen to both.
+    if "dovecot" in daemons_of(host) and unread and spoken not in site.dovecot:
+        yield (
+            f"{host.key}: the settings under `dovecot` are for Dovecot {' and '.join(unread)}, and "
+            f"this host's is {spoken}: none of them is in force there; say under "
+            f'`"{spoken}": {{}}` what is to hold instead'
+        )

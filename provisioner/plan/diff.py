@@ -39,6 +39,9 @@ _RECIPE_READERS: dict[str, tuple[Daemon, ...]] = {
 }
 
 
+_UP = frozenset({"active", "reloading"})
+
+
 def diff_generation(generation: Generation, facts: Facts, *, keep_drift: bool = False) -> Plan:
     """Return the plan that turns a host with these facts into the generation.
 
@@ -271,7 +274,10 @@ def _service_changes(generation: Generation, facts: Facts) -> Iterator[Change]:
         yield from _file_changes(mine, facts)
         touched = [artifact for artifact in generation.artifacts if unit.daemon in artifact.daemons]
         recipes = [recipe for recipe in made if unit.daemon in _RECIPE_READERS[recipe.kind]]
-        yield from _unit_changes(unit, touched, recipes, facts)
+        replaced = _replaced(unit, generation, facts)
+        for name in replaced:
+            yield Change("unit", name, Action.RETIRE, f"{unit.name} takes its place")
+        yield from _unit_changes(unit, touched, recipes, facts, replaced)
     yield from _file_changes(remaining, facts)
     units = {unit.name for unit in generation.units}
     for name in sorted(facts.introduction.managed_units - units):
@@ -293,8 +299,18 @@ def _file_changes(artifacts: Iterable[Artifact], facts: Facts) -> Iterator[Chang
         yield from diff_file(artifact, facts.files.get(artifact.path))
 
 
+def _replaced(unit: Unit, generation: Generation, facts: Facts) -> list[str]:
+    """Return the units of the release before that still run the daemon after an upgrade."""
+    states = (facts.units.get(name) for name in generation.platform.daemons[unit.daemon].replaces)
+    return [state.name for state in states if state and state.active in _UP]
+
+
 def _unit_changes(
-    unit: Unit, artifacts: Iterable[Artifact], recipes: Iterable[Recipe], facts: Facts
+    unit: Unit,
+    artifacts: Iterable[Artifact],
+    recipes: Iterable[Recipe],
+    facts: Facts,
+    replaced: list[str],
 ) -> Iterator[Change]:
     state = facts.units.get(unit.name)
     if state is None or state.enabled != "enabled":
@@ -306,8 +322,13 @@ def _unit_changes(
         if file_problems(artifact, facts.files.get(artifact.path))
     ]
     names = [artifact.path for artifact in changed] + [recipe.path for recipe in recipes]
-    if running is None or running.active not in {"active", "reloading"}:
+    if replaced:
+        yield Change("unit", unit.name, Action.RESTART, f"takes the place of {replaced[0]}")
+    elif running is None or running.active not in _UP:
         yield Change("unit", unit.name, Action.START, "not running")
+    elif running.sub == "exited":
+        # As Debian 12 had it, whose postfix.service was a name only: a start would do nothing.
+        yield Change("unit", unit.name, Action.RESTART, "is up without a process")
     elif unit.name in facts.introduction.unfinished:
         yield Change("unit", unit.name, Action.RESTART, "an earlier apply broke off")
     elif causes := [artifact.path for artifact in changed if _needs_restart(artifact, facts)]:

@@ -56,6 +56,8 @@ def find_conflicts(plan: Plan, facts: Facts) -> tuple[PortConflict, ...]:
 
 def _own_units(generation: Generation, facts: Facts) -> frozenset[str]:
     names = {name for unit in generation.units for name in (unit.name, unit.running)}
+    for unit in generation.units:
+        names |= set(generation.platform.daemons[unit.daemon].replaces)
     return frozenset(names | facts.introduction.managed_units)
 
 

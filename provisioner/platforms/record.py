@@ -32,9 +32,12 @@ class DaemonRecord(Frozen):
     """One daemon as the release packages it.
 
     version: the release's own, used where no host has been asked. dialect: the
-    folder under templates/ that speaks it, empty where one folder speaks to all.
+    folder under templates/ that speaks it, named by the version's major and minor part;
+    empty where one folder speaks to all.
     unit: the one to enable, reload and restart. running_unit: the one whose state says
     whether the daemon is up (Debian 12's postfix.service only runs /bin/true).
+    replaces: units of the release before that run the same daemon and end when this one
+    starts; one may be left after an upgrade.
     """
 
     version: str
@@ -42,6 +45,7 @@ class DaemonRecord(Frozen):
     packages: tuple[str, ...]
     unit: str
     running_unit: str
+    replaces: tuple[str, ...] = ()
     config_dir: str
 
 

@@ -13,7 +13,7 @@ from functools import cache
 from importlib import resources
 
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, quoted
-from provisioner.platforms.record import Platform
+from provisioner.platforms.record import Daemon, Platform
 
 
 @cache
@@ -26,6 +26,12 @@ def known_platforms() -> tuple[Platform, ...]:
     )
     records = (Platform.model_validate(tomllib.loads(file.read_text("utf-8"))) for file in files)
     return tuple(sorted(records, key=lambda platform: platform.name))
+
+
+def known_dialects(daemon: Daemon) -> tuple[str, ...]:
+    """Return the dialects of a daemon that some release speaks, in order."""
+    spoken = {platform.daemons[daemon].dialect for platform in known_platforms()}
+    return tuple(sorted(spoken - {""}))
 
 
 def platform_named(name: str) -> Platform:

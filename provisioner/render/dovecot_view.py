@@ -1,7 +1,8 @@
 """What Dovecot's templates are given, and its files.
 
-The dialect (2.3 here) is a folder under templates/: this view holds meaning, and the
-templates of a dialect say it in that dialect's words.
+A dialect (2.3, 2.4) is a folder under templates/: this view holds meaning, and the
+templates of a dialect say it in that dialect's words. What both say alike stands once, in
+the folder `both`.
 """
 
 from __future__ import annotations
@@ -78,6 +79,7 @@ class DovecotView:
     imap_cleartext: bool
     pop3_cleartext: bool
     cleartext_reason: str
+    weak_hash_reason: str
 
 
 def render_dovecot(
@@ -97,7 +99,8 @@ def render_dovecot(
         if part == _SITE_PART:
             content = render_dovecot_site(options)
         else:
-            content = render_template(f"dovecot/{record.dialect}/{part}", view)
+            folder = "both" if part in _SAID_ALIKE else record.dialect
+            content = render_template(f"dovecot/{folder}/{part}", view)
         yield Artifact(f"{record.config_dir}/{part}", content, daemons=("dovecot",), rank=30)
     main = render_template(f"dovecot/{record.dialect}/dovecot.conf", view)
     yield Artifact(f"{record.config_dir}/dovecot.conf", main, daemons=("dovecot",), rank=40)
@@ -123,6 +126,15 @@ _PARTS = (
     "conf.d/20-managesieve.conf",
     "conf.d/20-pop3.conf",
     "conf.d/90-sieve.conf",
+)
+_SAID_ALIKE = frozenset(
+    {
+        "conf.d/10-logging.conf",
+        "conf.d/10-master.conf",
+        "conf.d/15-lda.conf",
+        "conf.d/15-mailboxes.conf",
+        "conf.d/20-managesieve.conf",
+    }
 )
 
 
@@ -196,6 +208,7 @@ def _view(site: Site, host: Host, platform: Platform, *, has_options: bool) -> D
         imap_cleartext=imap_cleartext,
         pop3_cleartext=pop3_cleartext,
         cleartext_reason=cleartext_reason(site),
+        weak_hash_reason=reasons.get(Allowance.WEAK_HASH, ""),
     )
 
 

@@ -87,7 +87,7 @@ def texthash_value(value: str) -> Quoted:
 
 
 def dovecot_value(value: str) -> Quoted:
-    """Return value for the right side of `setting = value` in dovecot.conf of 2.3.
+    """Return value for the right side of `setting = value` in dovecot.conf, of 2.3 and of 2.4.
 
     In double quotes `#` is no comment and white space stays; a backslash takes the next
     character as it is. `%` and `$` expand and a leading `<` reads a file even in quotes,

@@ -6,8 +6,9 @@ passwords it remembers. Everything else was known before any connection was made
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from threading import Lock
 
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
@@ -17,8 +18,8 @@ from provisioner.model.site import Host, Role, Site
 from provisioner.plan.compile import compile_generation
 from provisioner.plan.facts import Introduction
 from provisioner.plan.generation import Generation
-from provisioner.platforms.record import Platform
-from provisioner.platforms.records import detect_platform, platform_named
+from provisioner.platforms.record import Daemon, Platform
+from provisioner.platforms.records import detect_platform, known_dialects, platform_named
 
 Known = Mapping[MailAddress, KnownCredential]
 
@@ -29,12 +30,14 @@ class Compiler:
 
     settle: turns what hosts remember of referenced passwords into what they shall
     remember; it knows the cleartexts, this class does not. tls_chain: the operator's
-    own certificate and key, if the site has one.
+    own certificate and key, if the site has one. ahead: the name of a platform that the
+    hosts do not run yet; generations are then compiled as if they did, to be shown.
     """
 
     site: Site
     settle: Callable[[Known], Known]
     tls_chain: bytes | None = field(default=None, repr=False)
+    ahead: str = ""
     _settled: dict[MailAddress, KnownCredential] = field(default_factory=dict, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False)
 
@@ -45,15 +48,33 @@ class Compiler:
         if Role.STORE in host.roles:
             credentials = self._credentials(introduction)
         secrets = SiteSecrets(self._passwords(credentials), self.tls_chain)
-        return compile_generation(self.site, host, platform, secrets, credentials)
+        generation = compile_generation(self.site, host, platform, secrets, credentials)
+        notices = self._notices(host, platform, introduction)
+        return replace(generation, notices=(*notices, *generation.notices))
 
     def platform_for(self, host: Host, introduction: Introduction) -> Platform:
-        """Return what the host runs; MailprovError (refused) if it is unknown."""
+        """Return what the host runs, or will; MailprovError (refused) if it is unknown."""
+        if self.ahead:
+            # Which versions come with it nobody can ask yet: the record's are the best guess.
+            return platform_named(self.ahead)
         if host.platform:
             platform = platform_named(host.platform)
         else:
             platform = detect_platform(introduction.os_release)
         return with_versions(host, platform, introduction.versions)
+
+    def _notices(self, host: Host, platform: Platform, introduction: Introduction) -> Iterator[str]:
+        if self.ahead:
+            yield f"{host.key}: {_as_if(platform, introduction)}"
+        elif host.platform:
+            with suppress(MailprovError):  # what is unknown is what the key is for
+                found = detect_platform(introduction.os_release)
+                if found.name != platform.name:
+                    yield (
+                        f"{host.key}: the site file says `platform: {platform.name}`, and the host "
+                        f"calls itself {found.title}: after an upgrade the key has to change too, "
+                        "or go"
+                    )
 
     def _credentials(self, introduction: Introduction) -> Known:
         # A hash has a random salt: within one run the same password gets the same one,
@@ -74,25 +95,50 @@ class Compiler:
 
 
 def with_versions(host: Host, platform: Platform, versions: Mapping[str, str]) -> Platform:
-    """Return the platform with the daemons' versions that the host really has.
+    """Return the platform with the daemons' versions and dialects that the host really has.
 
-    Raises MailprovError (refused) where a daemon speaks another dialect than the record.
+    A dialect follows the version, whatever the distribution. Raises MailprovError (refused)
+    for one that no record knows.
     """
     daemons = dict(platform.daemons)
     for name, record in platform.daemons.items():
-        version = versions.get(name)
-        if not version:
-            continue
-        if name == "dovecot" and not version.startswith(f"{record.dialect}."):
-            raise MailprovError(
-                Diagnostic(
-                    summary="this Dovecot speaks a language that is not supported yet",
-                    where=str(host.key),
-                    got=f"Dovecot {version}",
-                    want=f"Dovecot {record.dialect}, as {platform.title} has it",
-                    fix="use the release's own packages",
-                ),
-                ExitCode.REFUSED,
-            )
-        daemons[name] = record.model_copy(update={"version": version})
+        if version := versions.get(name):
+            dialect = _dialect(host, platform, name, version) if record.dialect else ""
+            daemons[name] = record.model_copy(update={"version": version, "dialect": dialect})
     return platform.model_copy(update={"daemons": daemons})
+
+
+def _dialect(host: Host, platform: Platform, daemon: Daemon, version: str) -> str:
+    """Return the dialect of a version, which is its major and minor part: `2.4` of `2.4.1-4`."""
+    dialect = ".".join(version.split(".")[:2])
+    known = known_dialects(daemon)
+    if dialect not in known:
+        title = daemon.capitalize()
+        raise MailprovError(
+            Diagnostic(
+                summary=f"this {title} speaks a language that is not supported yet",
+                where=str(host.key),
+                got=f"{title} {version}",
+                want=" or ".join(f"{title} {one}" for one in known)
+                + f"; {platform.title} itself has {platform.daemons[daemon].version}",
+                fix="use the release's own packages",
+            ),
+            ExitCode.REFUSED,
+        )
+    return dialect
+
+
+def _as_if(ahead: Platform, introduction: Introduction) -> str:
+    """Return in words what a plan is made for, and what the host runs instead."""
+    versions = introduction.versions
+    before = ", ".join(
+        f"{name.capitalize()} {versions[name]}" for name in ahead.daemons if name in versions
+    )
+    after = ", ".join(
+        f"{name.capitalize()} {record.version}" for name, record in ahead.daemons.items()
+    )
+    system = introduction.os_release.get("PRETTY_NAME") or "an unknown system"
+    return (
+        f"planned as if it ran {ahead.title} ({after}); it runs {system}"
+        f"{f' ({before})' if before else ''}"
+    )

@@ -52,7 +52,9 @@ def plan_host(
         settle_pending(run, host, transport, facts.introduction.pending)
         generation, facts = run.observe(host, transport)
     plan = diff_generation(generation, facts, keep_drift=drift is DriftDecision.KEEP)
-    refuse_undecided(host, plan, drift, find_conflicts(plan, facts))
+    # Who holds the ports of a system that is not there yet, nobody knows.
+    conflicts = () if run.compiler.ahead else find_conflicts(plan, facts)
+    refuse_undecided(host, plan, drift, conflicts)
     return plan
 
 

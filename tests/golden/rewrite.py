@@ -27,7 +27,7 @@ SITES = {
     "beginner": _INVENTORIES / "beginner/site.yaml",
     "everything": GOLDEN / "everything/site.yaml",
 }
-PLATFORMS = ("debian-12", "el-9")
+PLATFORMS = ("debian-12", "debian-13", "el-9")
 
 
 def rendered_tree(name: str, platform: str) -> dict[str, bytes]:

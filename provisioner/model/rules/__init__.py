@@ -48,6 +48,7 @@ RULES = (
     _rule(safety.judge_cleartext_login, "submission", "imap", "pop3", "allow_insecure"),
     _rule(safety.judge_ports, "submission", "imap", "pop3"),
     _rule(safety.judge_hashes, "users", "allow_insecure"),
+    _rule(hatches.judge_dovecot_options, "dovecot"),
     _rule(hatches.judge_unbound_options, "unbound"),
 )
 

@@ -2,6 +2,7 @@
 
 Unbound takes a name in any letters and never answers for it, because names on the wire are
 in A-labels; and it takes a network with host bits for a wider one than it looks like.
+Dovecot 2.4 puts the content of a file that `<` names into its complaint, a key's too.
 """
 
 from __future__ import annotations
@@ -37,6 +38,21 @@ def judge_unbound_options(reading: Reading) -> Iterator[SiteProblem]:
                 yield from _judge_name(path, first[0].strip("\"'"))
             if first and option in _NETWORKS:
                 yield from _judge_network(path, first[0])
+
+
+def judge_dovecot_options(reading: Reading) -> Iterator[SiteProblem]:
+    """Require files to be named without `<` in `dovecot.2.4`, where their names are enough."""
+    for name, value in reading.file.dovecot.get("2.4", {}).items():
+        if name.endswith("_file") and value.lstrip().startswith("<"):
+            plain = value.lstrip().removeprefix("<").lstrip()
+            yield SiteProblem(
+                ("dovecot", "2.4", name),
+                "a file named as Dovecot 2.3 had it: 2.4 would read the file and take what is "
+                "in it for a name",
+                got=quoted(value),
+                want="the file's name alone",
+                fix=f"write {plain}",
+            )
 
 
 def _judge_name(path: KeyPath, name: str) -> Iterator[SiteProblem]:

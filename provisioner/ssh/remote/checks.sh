@@ -42,17 +42,20 @@ check_maps() {
 # key, too, and goes nowhere.
 check_dovecot() {
     doveconf -n -x >/dev/null || return
-    version=$(doveconf -h ssl_min_protocol 2>/dev/null)
+    version=$(dovecot_value ssl_min_protocol)
     case $version in
         '' | ANY | LATEST | SSLv3 | TLSv1 | TLSv1.[0-3]) ;;
         *) echo "ssl_min_protocol: no such version of TLS: $version" >&2 ;;
     esac
-    ciphers=$(doveconf -h ssl_cipher_list 2>/dev/null)
+    ciphers=$(dovecot_value ssl_cipher_list)
     if [ -n "$ciphers" ] && have openssl && ! openssl ciphers "$ciphers" >/dev/null 2>&1; then
         echo "ssl_cipher_list: no cipher of OpenSSL's: $ciphers" >&2
     fi
     return 0
 }
+
+# dovecot_value NAME: a setting's value. (Option -h would print nothing else, but 2.4.1 refuses it.)
+dovecot_value() { doveconf "$1" 2>/dev/null | sed -n "s/^$1 = //p"; }
 
 # The key and the certificate that the daemons will offer belong together.
 check_certificate() {

@@ -62,7 +62,8 @@ install_apt() {
     # Without an answer Debian's Postfix has no main.cf and says so at length.
     printf 'postfix postfix/main_mailer_type select No configuration\n' | debconf-set-selections
     # An installation that was interrupted is finished first.
-    patiently dpkg --configure -a || return
+    # Nobody is there to be asked about a file of configuration: the one in place stays.
+    patiently dpkg --configure -a --force-confdef --force-confold || return
     section progress "installing $# packages"
     apt_install "$@"
     status=$?

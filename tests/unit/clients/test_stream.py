@@ -69,6 +69,25 @@ def test_what_was_sent_in_the_clear_is_not_taken_into_tls(pair: Pair) -> None:
         stream.start_tls("mail.probe.test")
 
 
+def test_a_server_that_ends_the_handshake_before_it_begins_has_hung_up(pair: Pair) -> None:
+    # Dovecot 2.4, to which a command behind STARTTLS is a malformed handshake.
+    stream, server = pair
+    server.sendall(b"m1 OK Begin TLS negotiation now.\r\n\x15\x03\x03\x00\x02\x02\x50")
+    stream.read_line()
+    with pytest.raises(BrokenOff) as caught:
+        stream.start_tls("mail.probe.test")
+    assert caught.value.hung_up
+
+
+@pytest.mark.parametrize("alert", [10, 80])
+def test_an_alert_in_the_handshake_is_the_servers_end_of_it(pair: Pair, alert: int) -> None:
+    stream, server = pair
+    server.sendall(b"\x15\x03\x03\x00\x02\x02" + bytes([alert]))
+    with pytest.raises(BrokenOff, match="TLS failed") as caught:
+        stream.start_tls("mail.probe.test")
+    assert caught.value.hung_up
+
+
 def test_no_tls_at_the_other_end_is_told_in_words(pair: Pair) -> None:
     stream, server = pair
     server.sendall(b"554 no TLS here\r\n")

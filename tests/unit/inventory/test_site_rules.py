@@ -636,6 +636,20 @@ def test_what_unbounds_checker_lets_through_is_refused(
     assert want in got
 
 
+def test_a_file_that_dovecot_2_4_would_read_and_tell_is_refused(
+    refused: Refused, loaded: Loaded
+) -> None:
+    def site(dialect: str, setting: str) -> str:
+        hatch = f"dovecot: {{'{dialect}': {{{setting}}}}}\n"
+        return _site("  mail: {address: 192.0.2.2}\n", hatch)
+
+    (got,) = refused(site("2.4", "ssl_server_key_file: '</etc/key.pem'"))
+    assert '"2.4".ssl_server_key_file: a file named as Dovecot 2.3 had it' in got
+    assert loaded(site("2.4", "ssl_server_key_file: /etc/key.pem"))
+    assert loaded(site("2.4", "login_greeting: '<hello>'"))
+    assert loaded(site("2.3", "ssl_key: '</etc/key.pem'"))
+
+
 @pytest.mark.parametrize(
     "name", ["service/imap-login", "service//vsz_limit", "plugin/quota", "service/a/b/c", "/x"]
 )

@@ -11,9 +11,9 @@ from provisioner.plan.generation import Generation
 from provisioner.platforms.records import platform_named
 
 
-def generation_of(text: str, host: str = "mail") -> Generation:
+def generation_of(text: str, host: str = "mail", platform: str = "debian-12") -> Generation:
     site = site_of(text)
-    return compile_generation(site, site.host(host), platform_named("debian-12"), SiteSecrets(), {})
+    return compile_generation(site, site.host(host), platform_named(platform), SiteSecrets(), {})
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,24 @@ def test_the_mail_lies_where_the_accounts_have_it_and_only_on_the_store() -> Non
     assert generation_of(TWO_HOSTS).mail_root == "/srv/vmail"
     assert generation_of(TWO_HOSTS + "accounts: system\n").mail_root == "/home"
     assert generation_of(TWO_HOSTS, "ns").mail_root is None
+
+
+@pytest.mark.parametrize(
+    ("written", "platform", "told"),
+    [
+        ('"2.3": {mail_max_lock_timeout: 30s}', "debian-12", False),
+        ('"2.3": {mail_max_lock_timeout: 30s}', "debian-13", True),
+        ('"2.4": {mail_max_lock_timeout: 30s}', "debian-12", True),
+        ('"2.3": {mail_max_lock_timeout: 30s}, "2.4": {}', "debian-13", False),
+        ('"2.3": {}', "debian-13", False),
+    ],
+)
+def test_settings_that_the_hosts_dovecot_does_not_speak_are_said_to_be_without_force(
+    written: str, platform: str, *, told: bool
+) -> None:
+    text = f"{TWO_HOSTS}dovecot: {{{written}}}\n"
+    said = [
+        one for one in generation_of(text, "mail", platform).notices if "under `dovecot`" in one
+    ]
+    assert len(said) == told
+    assert not any("under `dovecot`" in one for one in generation_of(text, "ns", platform).notices)

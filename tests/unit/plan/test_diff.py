@@ -12,7 +12,9 @@ from provisioner.model.secrets import PasswordHash
 from provisioner.plan.change import Action
 from provisioner.plan.diff import diff_generation, left_by
 from provisioner.plan.facts import AccountState, Facts, FileState, Introduction, UnitState
-from provisioner.plan.generation import Account, Generation, Group
+from provisioner.plan.generation import Account, Generation, Group, Unit
+from provisioner.plan.manifest import observation_rows
+from provisioner.platforms.records import platform_named
 
 ALICE = Account(
     "alice",
@@ -114,6 +116,30 @@ def test_a_daemon_that_is_down_is_started_and_not_reloaded() -> None:
     facts = with_file(facts, MAP.path, None)
     got = [step for step in steps(GENERATION, facts) if step[1] == "unit"]
     assert got == [("start", "unit", "postfix.service")]
+
+
+UPGRADED = replace(
+    GENERATION,
+    platform=platform_named("debian-13"),
+    units=(Unit("postfix", "postfix.service", "postfix.service"),),
+)
+
+
+def test_a_unit_of_the_release_before_that_still_runs_makes_way() -> None:
+    # Debian 12's name of the daemon, and postfix.service as that release left it behind.
+    old = UnitState("postfix@-.service", "loaded", "active", "running", "disabled", 0, "success")
+    left = UnitState("postfix.service", "loaded", "active", "exited", "enabled", 0, "success")
+    facts = replace(fulfilled(UPGRADED), units={one.name: one for one in (old, left)})
+    assert [step for step in steps(UPGRADED, facts) if step[1] == "unit"] == [
+        ("retire", "unit", "postfix@-.service"),
+        ("restart", "unit", "postfix.service"),
+    ]
+    gone = replace(facts, units={**facts.units, old.name: replace(old, active="inactive")})
+    assert [step for step in steps(UPGRADED, gone) if step[1] == "unit"] == [
+        ("restart", "unit", "postfix.service")
+    ]
+    assert steps(UPGRADED, fulfilled(UPGRADED)) == []
+    assert b"unit\tpostfix@-.service\n" in observation_rows(UPGRADED, facts.introduction)
 
 
 def test_a_file_that_left_the_site_is_removed_only_if_mailprov_wrote_it() -> None:

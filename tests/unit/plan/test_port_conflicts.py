@@ -17,6 +17,7 @@ from provisioner.plan.generation import Listener, Unit
 from provisioner.plan.listening import HeldSocket, Holder
 from provisioner.plan.manifest import observation_rows
 from provisioner.plan.port_conflicts import conflict_diagnostic, find_conflicts
+from provisioner.platforms.records import platform_named
 from provisioner.probes.sockets import ListeningSocket
 
 ANY = ip_address("0.0.0.0")  # noqa: S104 what Postfix opens
@@ -110,6 +111,15 @@ def test_an_ipv6_wildcard_takes_ipv4_too_unless_something_has_that_for_itself() 
 )
 def test_the_daemon_that_is_managed_is_in_nobodys_way(owner: Holder) -> None:
     assert taken(bare(held("0.0.0.0 25/tcp", owner))) == set()
+
+
+def test_a_daemon_that_the_release_before_had_in_another_unit_is_in_nobodys_way() -> None:
+    # After an upgrade of the system it may still run; the new unit ends it when it starts.
+    unit = Unit("postfix", "postfix.service", "postfix.service")
+    wanted = replace(WANTED, platform=platform_named("debian-13"), units=(unit,))
+    for name, want in (("postfix@-.service", 0), ("postfix@other.service", 1)):
+        facts = bare(held("0.0.0.0 25/tcp", Holder(9, "master", name)))
+        assert len(find_conflicts(diff_generation(wanted, facts), facts)) == want
 
 
 def test_a_daemon_that_somebody_started_by_hand_is_in_its_units_way_while_that_is_down() -> None:

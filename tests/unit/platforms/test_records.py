@@ -6,17 +6,24 @@ import pytest
 
 from provisioner.diagnostics import ExitCode, MailprovError
 from provisioner.platforms.record import Platform
-from provisioner.platforms.records import detect_platform, known_platforms, platform_named
+from provisioner.platforms.records import (
+    detect_platform,
+    known_dialects,
+    known_platforms,
+    platform_named,
+)
+from provisioner.render.environment import template_folder
 
 
 def test_the_known_platforms_are_named_in_order() -> None:
-    assert [platform.name for platform in known_platforms()] == ["debian-12", "el-9"]
+    assert [platform.name for platform in known_platforms()] == ["debian-12", "debian-13", "el-9"]
 
 
 @pytest.mark.parametrize(
     ("os_release", "want"),
     [
         ({"ID": "debian", "VERSION_ID": "12", "PRETTY_NAME": "Debian GNU/Linux 12"}, "debian-12"),
+        ({"ID": "debian", "VERSION_ID": "13", "PRETTY_NAME": "Debian GNU/Linux 13"}, "debian-13"),
         ({"ID": "centos", "VERSION_ID": "9", "ID_LIKE": "rhel fedora"}, "el-9"),
         ({"ID": "rocky", "VERSION_ID": "9.4", "ID_LIKE": "rhel centos fedora"}, "el-9"),
         ({"ID": "newel", "VERSION_ID": "9.1", "ID_LIKE": "fedora rhel"}, "el-9"),
@@ -29,7 +36,8 @@ def test_a_host_is_recognised_by_its_own_description(os_release: dict[str, str],
 @pytest.mark.parametrize(
     ("os_release", "nearest"),
     [
-        ({"ID": "debian", "VERSION_ID": "13"}, "debian-12"),
+        ({"ID": "debian", "VERSION_ID": "14"}, "debian-13"),
+        ({"ID": "debian", "VERSION_ID": "11"}, "debian-1"),
         ({"ID": "rhel", "VERSION_ID": "10.0", "ID_LIKE": "fedora"}, "el-9"),
         ({}, ""),
         ({"ID": "\x1b[2J", "VERSION_ID": "12\n"}, ""),
@@ -49,7 +57,12 @@ def test_an_unknown_release_is_refused_with_the_nearest_known(
 def test_a_derivative_of_debian_is_not_taken_for_debian() -> None:
     # Its packages have other versions, and their defaults differ.
     with pytest.raises(MailprovError):
-        detect_platform({"ID": "ubuntu", "ID_LIKE": "debian", "VERSION_ID": "12.04"})
+        detect_platform({"ID": "ubuntu", "ID_LIKE": "debian", "VERSION_ID": "13.04"})
+
+
+def test_the_dialects_are_those_that_some_release_speaks() -> None:
+    assert known_dialects("dovecot") == ("2.3", "2.4")
+    assert known_dialects("postfix") == ()
 
 
 def test_a_misspelt_name_is_refused_with_the_nearest_known() -> None:
@@ -65,5 +78,8 @@ def test_every_record_is_complete(platform: Platform) -> None:
         assert record.packages
         assert record.unit.endswith(".service")
         assert record.config_dir.startswith("/etc/")
+        assert not record.dialect or record.version.startswith(f"{record.dialect}.")
     assert platform.unbound.parts_dir.startswith(f"{platform.daemons['unbound'].config_dir}/")
+    folder = template_folder() / "dovecot" / platform.daemons["dovecot"].dialect
+    assert (folder / "dovecot.conf.j2").is_file()
     assert 0 < platform.dovecot.first_valid_uid < platform.first_uid

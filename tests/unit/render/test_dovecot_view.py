@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from unit.render.sites import ONE_HOST, artifacts_of, lines_of, site_of
 
 from provisioner.model.names import MailAddress
@@ -121,6 +122,49 @@ def test_cleartext_login_is_refused_by_default_and_open_where_one_service_asks()
     assert "cleartext-login: old client" in artifacts_of(site, "mail")[auth].content.decode()
 
 
+def test_the_other_dialect_says_the_same_of_cleartext_login() -> None:
+    auth, imap = f"{_CONF}/10-auth.conf", f"{_CONF}/20-imap.conf"
+    assert "auth_allow_cleartext = no" in lines_of(site_of(ONE_HOST), "mail", auth, "debian-13")
+    site = site_of(
+        ONE_HOST, "imap: {cleartext_login: true}\nallow_insecure: {cleartext-login: old client}\n"
+    )
+    assert "auth_allow_cleartext = no" in lines_of(site, "mail", auth, "debian-13")
+    assert "auth_allow_cleartext = yes" in lines_of(site, "mail", imap, "debian-13")
+    assert "ssl = yes" in lines_of(site, "mail", f"{_CONF}/10-ssl.conf", "debian-13")
+
+
+def test_hashes_that_dovecot_2_4_calls_weak_are_taken_where_the_site_insists() -> None:
+    auth, allowed = f"{_CONF}/10-auth.conf", "allow_insecure: {weak-hash: until Monday}\n"
+    setting = "auth_allow_weak_schemes = yes"
+    assert setting not in lines_of(site_of(ONE_HOST), "mail", auth, "debian-13")
+    assert setting in lines_of(site_of(ONE_HOST, allowed), "mail", auth, "debian-13")
+
+
+@pytest.mark.parametrize(
+    ("pop3", "old", "new"),
+    [
+        ("classic", "%08Xu%08Xv", "%{uid | hex(8)}%{uidvalidity | hex(8)}"),
+        ("guid", "%g", "%{guid}"),
+    ],
+)
+def test_both_dialects_tell_messages_apart_alike(pop3: str, old: str, new: str) -> None:
+    site = site_of(ONE_HOST, f"pop3: {{uidl: {pop3}}}\n")
+    for platform, want in (("debian-12", old), ("debian-13", new)):
+        lines = lines_of(site, "mail", f"{_CONF}/20-pop3.conf", platform)
+        assert f"pop3_uidl_format = {want}" in lines
+
+
+def test_the_configurations_version_is_the_first_setting_of_all() -> None:
+    lines = lines_of(site_of(ONE_HOST), "mail", "/etc/dovecot/dovecot.conf", "debian-13")
+    assert lines[:2] == ["dovecot_config_version = 2.4.0", "dovecot_storage_version = 2.4.0"]
+
+
+def test_each_dialect_has_its_own_settings_of_the_site() -> None:
+    site = site_of(ONE_HOST, 'dovecot: {"2.3": {mail_debug: "yes"}, "2.4": {log_debug: "*"}}\n')
+    for platform, want in (("debian-12", "mail_debug = yes"), ("debian-13", "log_debug = *")):
+        assert lines_of(site, "mail", f"{_CONF}/99-site.conf", platform) == [want]
+
+
 def test_an_ipv4_host_does_not_listen_on_ipv6() -> None:
     assert "listen = *" in lines_of(site_of(ONE_HOST), "mail", "/etc/dovecot/dovecot.conf")
     both = site_of(ONE_HOST.replace("192.0.2.10", '[192.0.2.10, "2001:db8::10"]'))
@@ -140,9 +184,10 @@ def test_settings_of_a_service_are_settings_too() -> None:
     assert lines_of(site, "mail", f"{_CONF}/99-site.conf") == want
 
 
-def test_only_named_parts_are_included_and_all_of_them_are_rendered() -> None:
-    files = artifacts_of(site_of(ONE_HOST), "mail")
-    main = lines_of(site_of(ONE_HOST), "mail", "/etc/dovecot/dovecot.conf")
+@pytest.mark.parametrize("platform", ["debian-12", "debian-13"])
+def test_only_named_parts_are_included_and_all_of_them_are_rendered(platform: str) -> None:
+    files = artifacts_of(site_of(ONE_HOST), "mail", platform)
+    main = lines_of(site_of(ONE_HOST), "mail", "/etc/dovecot/dovecot.conf", platform)
     included = [line.split()[1] for line in main if line.startswith("!include")]
     assert included
     assert not any("*" in part for part in included)

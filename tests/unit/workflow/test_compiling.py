@@ -1,0 +1,87 @@
+"""What a host says of itself decides what its files are written for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+from unit.render.sites import ONE_HOST, site_of
+
+from provisioner.diagnostics import ExitCode, MailprovError
+from provisioner.plan.facts import Introduction
+from provisioner.plan.generation import Generation
+from provisioner.workflow.compiling import Compiler
+
+DEBIAN_12 = {"ID": "debian", "VERSION_ID": "12", "PRETTY_NAME": "Debian GNU/Linux 12 (bookworm)"}
+DEBIAN_13 = {"ID": "debian", "VERSION_ID": "13", "PRETTY_NAME": "Debian GNU/Linux 13 (trixie)"}
+BOOKWORM = {"dovecot": "2.3.19.1", "postfix": "3.7.11"}
+
+
+def compiled(
+    system: Mapping[str, str], versions: Mapping[str, str], *, ahead: str = "", pinned: str = ""
+) -> Generation:
+    more = f", platform: {pinned}" if pinned else ""
+    site = site_of(ONE_HOST.replace("address: 192.0.2.10", f"address: 192.0.2.10{more}"))
+    compiler = Compiler(site, settle=dict, ahead=ahead)
+    return compiler.generation_for(site.host("mail"), Introduction(system, versions))
+
+
+def dovecot_conf(generation: Generation) -> str:
+    return next(
+        one.content.decode() for one in generation.artifacts if one.path.endswith("/dovecot.conf")
+    )
+
+
+@pytest.mark.parametrize(
+    ("system", "version", "new"),
+    [
+        (DEBIAN_12, "2.3.19.1", False),
+        (DEBIAN_13, "2.4.1-4", True),
+        # From Dovecot's own package source, or kept back by an upgrade.
+        (DEBIAN_12, "2.4.2", True),
+        (DEBIAN_13, "2.3.21", False),
+    ],
+)
+def test_the_language_of_dovecot_follows_its_version(
+    system: Mapping[str, str], version: str, *, new: bool
+) -> None:
+    generation = compiled(system, {"dovecot": version})
+    assert generation.platform.daemons["dovecot"].dialect == ("2.4" if new else "2.3")
+    assert ("dovecot_config_version" in dovecot_conf(generation)) is new
+
+
+def test_a_host_without_dovecot_gets_what_its_release_has() -> None:
+    assert "dovecot_config_version" not in dovecot_conf(compiled(DEBIAN_12, {}))
+    assert "dovecot_config_version" in dovecot_conf(compiled(DEBIAN_13, {}))
+
+
+@pytest.mark.parametrize("version", ["2.2.36", "2.5.0", "3.1.0", "nonsense"])
+def test_a_language_that_no_release_speaks_is_refused(version: str) -> None:
+    with pytest.raises(MailprovError) as caught:
+        compiled(DEBIAN_12, {"dovecot": version})
+    assert caught.value.exit_code is ExitCode.REFUSED
+    got = caught.value.diagnostics[0]
+    assert got.got == f"Dovecot {version}"
+    assert got.want == "Dovecot 2.3 or Dovecot 2.4; Debian 12 itself has 2.3.19.1"
+
+
+def test_a_plan_ahead_is_made_for_the_release_to_come_and_names_both() -> None:
+    generation = compiled(DEBIAN_12, BOOKWORM, ahead="debian-13")
+    assert generation.platform.name == "debian-13"
+    assert "dovecot_config_version" in dovecot_conf(generation)
+    told = generation.notices[0]
+    assert told.startswith("mail: planned as if it ran Debian 13 (")
+    for part in ("Dovecot 2.4.1", "Debian GNU/Linux 12 (bookworm)", "Dovecot 2.3.19.1"):
+        assert part in told
+
+
+def test_a_platform_in_the_site_file_that_an_upgrade_has_overtaken_is_told() -> None:
+    told = compiled(DEBIAN_13, {}, pinned="debian-12").notices[0]
+    assert "`platform: debian-12`" in told
+    assert "Debian 13" in told
+    for system, pinned in (
+        (DEBIAN_13, ""),
+        (DEBIAN_13, "debian-13"),
+        ({"ID": "ubuntu"}, "debian-12"),
+    ):
+        assert not any("platform:" in one for one in compiled(system, {}, pinned=pinned).notices)
