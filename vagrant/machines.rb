@@ -7,6 +7,20 @@ Machine = Struct.new(:name, :fqdn, :addresses, :roles, keyword_init: true)
 
 ALL_ROLES = %w[dns mx submission store].freeze
 
+# Release => box of the distribution's own makers, for libvirt and VirtualBox. Boxes move and are
+# renamed: MAILPROV_BOX names another.
+BOXES = {
+  "centos-stream-9" => "centos/stream9",
+  "centos-stream-10" => "centos/stream10",
+  "debian-12" => "debian/bookworm64",
+  "debian-13" => "debian/trixie64"
+}.freeze
+
+# Return the box of a release; abort, naming all, if there is none.
+def box_of(release)
+  BOXES.fetch(release) { abort "no box for #{release}: one of #{BOXES.keys.join(', ')}" }
+end
+
 # Return the machines that the site file at `path` describes, in its order.
 def machines_of(path)
   site = YAML.safe_load(File.read(path, encoding: "UTF-8"))

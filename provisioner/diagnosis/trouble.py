@@ -49,15 +49,18 @@ _MARKS = tuple(
         ("systemd", _SYSTEMD),
     )
 )
-_HANDSHAKE = re.compile(r": SSL_accept\(\) (?:syscall )?failed")
+_KNOCK = re.compile(
+    r": SSL_accept\(\) (?:syscall )?failed"
+    r"|: read\(size=\d+\) failed: Connection reset by peer \(no auth attempts"
+)
 
 
 def looks_like_trouble(line: LogLine) -> bool:
     """Tell whether a daemon complains in this line."""
     if CHECK.fullmatch(line.program):
         return True
-    if line.program == "dovecot" and _HANDSHAKE.search(line.text):
-        # Strangers who knock without speaking TLS are no complaint of Dovecot's.
+    if line.program == "dovecot" and _KNOCK.search(line.text):
+        # Strangers who knock and go, or do not speak TLS, are no complaint of Dovecot's.
         return False
     return any(
         program.fullmatch(line.program) and text.search(line.text) for program, text in _MARKS

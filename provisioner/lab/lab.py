@@ -38,7 +38,7 @@ from provisioner.lab.package_cache import cache_url, start_cache
 from provisioner.lab.package_sources import read_machine_apt_settings
 from provisioner.lab.places import exclusive
 from provisioner.lab.prerequisites import require_all
-from provisioner.lab.recipes import INTERNET_ADDITION, base_of
+from provisioner.lab.recipes import INTERNET_ADDITION, LAYOUTS, base_of
 from provisioner.lab.state import (
     HostSpec,
     LabState,
@@ -256,7 +256,7 @@ def _identity(
             nameservers=nameservers,
         )
     )
-    if 4 not in versions:  # noqa: PLR2004
+    if 4 not in versions and spec.tree not in LAYOUTS:  # noqa: PLR2004
         proxy = render_apt_settings(read_machine_apt_settings(), cache_url(version=6))
         files.append(IdentityFile("/etc/apt/apt.conf.d/90lab", proxy))
     return files

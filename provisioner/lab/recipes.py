@@ -9,6 +9,9 @@ A tree is named after its release and what it adds:
 
 and the same for debian-13. A tree with a base is a layer over it, so that all of
 them together cost little more disk than their packages.
+
+    el-9                a bare host with the layout of Enterprise Linux 9 over Debian 12's
+                        binaries: dnf and rpm, and no apt (see `layout`)
 """
 
 from __future__ import annotations
@@ -20,6 +23,8 @@ from provisioner.lab.failures import lab_error
 CODENAMES = {"debian-12": "bookworm", "debian-13": "trixie"}
 DEFAULT_TREE = "debian-12"
 INTERNET_ADDITION = "inet"
+LAYOUTS = {"el-9": "debian-12"}
+"""Trees that are remade in another system's layout, with the release whose binaries they run."""
 
 # Timers that would fetch, trim or scan on their own while a test looks at the host,
 # and logins on a console that nobody has.
@@ -73,22 +78,32 @@ _ADDITIONS = {
         "openssl",
     ),
 }
+# What a layout is made with, and what its bare hosts have beside systemd.
+_LAYOUT_PACKAGES = ("dnf", "rpm", "createrepo-c", "rsyslog", "unbound-anchor", "firewalld")
 
 
 @dataclass(frozen=True, slots=True)
 class TreeRecipe:
-    """How to make one tree: `base` is the name of the tree below it, or ""."""
+    """How to make one tree: `base` is the name of the tree below it, or "".
+
+    layout: another system's, in which the tree is remade (see `layout`), or "".
+    """
 
     name: str
     codename: str
     packages: tuple[str, ...]
     base: str = ""
+    layout: str = ""
 
 
 def tree_recipe(name: str) -> TreeRecipe:
     """Return the recipe of a tree; raise MailprovError, naming all trees, if there is none."""
     if name in CODENAMES:
         return TreeRecipe(name, CODENAMES[name], _BARE)
+    if name in LAYOUTS:
+        release = LAYOUTS[name]
+        mail = f"{release}-mail"
+        return TreeRecipe(name, CODENAMES[release], _LAYOUT_PACKAGES, mail, layout=name)
     base, _, addition = name.rpartition("-")
     if base in CODENAMES and addition in _ADDITIONS:
         return TreeRecipe(name, CODENAMES[base], _ADDITIONS[addition], base)
@@ -97,10 +112,13 @@ def tree_recipe(name: str) -> TreeRecipe:
 
 def tree_names() -> list[str]:
     """Return the names of all trees that can be built."""
-    return [f"{base}{rest}" for base in CODENAMES for rest in ("", *(f"-{a}" for a in _ADDITIONS))]
+    trees = [f"{base}{rest}" for base in CODENAMES for rest in ("", *(f"-{a}" for a in _ADDITIONS))]
+    return [*trees, *LAYOUTS]
 
 
 def base_of(name: str) -> str:
-    """Return the bare tree of a tree's release: `debian-12` for `debian-12-mail`."""
+    """Return the bare Debian tree of a tree's release: `debian-12` for `debian-12-mail`."""
     recipe = tree_recipe(name)
+    if recipe.layout:
+        return LAYOUTS[recipe.layout]
     return recipe.base or recipe.name

@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+from provisioner.lab.layout import LAY_OUT, layout_digest, layout_folder
 from provisioner.lab.package_cache import cache_url, start_cache
 from provisioner.lab.package_sources import (
     read_machine_apt_settings,
@@ -90,8 +91,10 @@ def tree_digest(
     recipe: TreeRecipe, sources: str, settings: Mapping[str, str], below: tuple[Path, ...]
 ) -> str:
     """Return 12 hexadecimal digits that change whenever the tree would."""
+    described = asdict(recipe)
+    layout = described.pop("layout")
     parts = [
-        asdict(recipe),
+        described,
         sources,
         dict(settings),
         [layer.name for layer in below],
@@ -99,6 +102,7 @@ def tree_digest(
         _DEBOOTSTRAP,
         _INSTALL,
         render_apt_settings(settings, cache_url()),
+        *([LAY_OUT, layout_digest(layout)] if layout else []),
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
 
@@ -136,6 +140,9 @@ def _build(
         [*_NAMESPACE, "sh", "-c", _INSTALL, "sh", str(root), lower, *packages],
         timeout=_BUILD_SECONDS,
     )
+    if recipe.layout:
+        arguments = [str(root), lower, str(layout_folder(recipe.layout))]
+        run_program([*_NAMESPACE, "sh", "-c", LAY_OUT, "sh", *arguments], timeout=_BUILD_SECONDS)
     root.rename(target)
     shutil.rmtree(workshop)
 

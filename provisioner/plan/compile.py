@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from provisioner.model.logins import PROBE_NAME
 from provisioner.model.names import MailAddress
@@ -24,6 +25,7 @@ from provisioner.platforms.record import Daemon, Platform
 from provisioner.probes.services import services_of
 from provisioner.render.artifact import Artifact, Plane
 from provisioner.render.dovecot_users import MAIL_ROOT, mailbox_home
+from provisioner.render.firewall_view import render_firewall
 from provisioner.render.host_tree import render_host
 from provisioner.render.tls_chain import CHAIN_PATH
 
@@ -55,7 +57,7 @@ def compile_generation(
         packages=_packages(platform, daemons),
         groups=tuple(_groups(site)) if stores else (),
         accounts=tuple(_accounts(site, platform, secrets)) if stores else (),
-        directories=tuple(_directories(site)) if stores else (),
+        directories=tuple(_directories(site, platform)) if stores else (),
         recipes=tuple(_recipes(site, host, platform)),
         artifacts=artifacts,
         units=tuple(_unit(platform, daemon) for daemon in daemons),
@@ -67,6 +69,12 @@ def compile_generation(
         user_files=user_files(one.path for one in artifacts if one.plane is Plane.DIRECTORY),
         people=frozenset(_people(site)) if stores else frozenset(),
     )
+
+
+def with_firewall(generation: Generation, site: Site, host: Host, zone: str) -> Generation:
+    """Return the generation with the host's ports opened in a zone of firewalld(1)."""
+    policy = render_firewall(site, host, zone)
+    return replace(generation, artifacts=(*generation.artifacts, policy))
 
 
 def daemons_of(host: Host) -> tuple[Daemon, ...]:
@@ -130,11 +138,12 @@ def _mail_root(site: Site) -> str:
     return _HOMES if site.accounts.kind is AccountKind.SYSTEM else MAIL_ROOT
 
 
-def _directories(site: Site) -> Iterator[Directory]:
-    yield Directory(PROBE_HOME, PROBE_NAME, PROBE_NAME, 0o700)
+def _directories(site: Site, platform: Platform) -> Iterator[Directory]:
+    label = platform.mail_label
+    yield Directory(PROBE_HOME, PROBE_NAME, PROBE_NAME, 0o700, label)
     if site.accounts.kind is AccountKind.VIRTUAL:
         owner = site.accounts.group
-        yield Directory(MAIL_ROOT, owner, owner, 0o700)
+        yield Directory(MAIL_ROOT, owner, owner, 0o700, label)
 
 
 def _recipes(site: Site, host: Host, platform: Platform) -> Iterator[Recipe]:

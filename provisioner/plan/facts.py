@@ -46,6 +46,8 @@ class Introduction:
     units that a transaction which broke off owed a restart. activating: what such
     transactions, one or several, were about to leave; and what a pending one has left.
     softened: main.cf while a configuration is pending, in which Postfix is told to wait.
+    firewall_zone: the zone of firewalld(1) that connections fall into, empty where it does
+    not run.
     """
 
     os_release: Mapping[str, str]
@@ -59,6 +61,7 @@ class Introduction:
     unfinished: frozenset[str] = frozenset()
     activating: Mapping[str, tuple[LeftFile, ...]] = field(default_factory=dict)
     softened: str = ""
+    firewall_zone: str = ""
     credentials: Mapping[MailAddress, KnownCredential] = field(default_factory=dict, repr=False)
 
     @property

@@ -74,6 +74,8 @@ def diff_directory(directory: Directory, state: FileState | None) -> Iterator[Ch
     if problems := access_problems(directory, state):
         action = Action.CREATE if state is None else Action.UPDATE
         reason = in_words(problems)
+        if directory.label:
+            reason += f"; {directory.label} to SELinux, where that is on"
         yield Change("directory", directory.path, action, reason, plane=Plane.DIRECTORY)
 
 

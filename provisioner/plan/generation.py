@@ -51,12 +51,16 @@ class Account:
 
 @dataclass(frozen=True)
 class Directory:
-    """A directory that has to exist, with its owner and mode. Its content is not managed."""
+    """A directory that has to exist, with its owner and mode. Its content is not managed.
+
+    label: the SELinux type that it gets when it is made, empty for the one of its place.
+    """
 
     path: str
     owner: str
     group: str
     mode: int
+    label: str = ""
 
 
 @dataclass(frozen=True)

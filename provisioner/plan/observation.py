@@ -12,6 +12,7 @@ section are the named tool's own output, and a tool's free text is prefixed with
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from provisioner.model.names import MailAddress
@@ -33,6 +34,7 @@ from provisioner.render.artifact import Plane
 Section = tuple[str, str, list[str]]
 
 _CREDENTIAL_FIELDS = 3
+_ZONE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def parse_introduction(lines: Iterable[str]) -> Introduction:
@@ -58,6 +60,7 @@ def parse_introduction(lines: Iterable[str]) -> Introduction:
         activating=_begun_files(activating),
         softened=dict(_pairs(sections.get("pending", []))).get("main", ""),
         credentials=parse_credentials(sections.get("credentials", [])),
+        firewall_zone=next(filter(_ZONE.fullmatch, sections.get("firewall", [])), ""),
     )
 
 

@@ -239,7 +239,8 @@ def _step_rows(generation: Generation, change: Change, contents: list[bytes]) ->
             yield ("password", account.name, str(len(contents) - 1))
         case "directory":
             entry = _named(generation.directories, "path", change.name)
-            yield ("directory", entry.path, entry.owner, entry.group, f"{entry.mode:04o}")
+            access = (entry.owner, entry.group, f"{entry.mode:04o}")
+            yield ("directory", entry.path, *access, *([entry.label] if entry.label else []))
         case "secret":
             yield _recipe_row(_named(generation.recipes, "path", change.name), change)
         case "file":

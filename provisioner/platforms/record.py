@@ -93,7 +93,9 @@ class Platform(Frozen):
     """A release: packages, package manager, paths, units, dialects, chroot habit, log file.
 
     mail_log: where a syslog daemon of the release writes what mail daemons say. It may be
-    absent: the journal is read first.
+    absent: the journal is read first. mail_label: the SELinux type of folders in which
+    Dovecot may keep mail; a host on which SELinux is off has no labels. network_manager:
+    the folder of NetworkManager's parts, where the release leaves /etc/resolv.conf to it.
     """
 
     name: str
@@ -110,4 +112,6 @@ class Platform(Frozen):
     mail_log: str
     first_uid: int
     selinux: bool
+    mail_label: str = ""
+    network_manager: str = ""
     firewall: Literal["none", "firewalld"]

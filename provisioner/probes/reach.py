@@ -43,8 +43,9 @@ class ReachQuestion(Question[ReachAnswer]):
         """For a port that nobody refused."""
         return (
             f"something between here and {self.endpoint} drops port {self.endpoint.port}: open it "
-            "in the host's firewall and the provider's; many networks block outgoing port 25, "
-            "then run mailprov elsewhere"
+            "in the host's firewall (firewalld: `firewall-cmd --permanent --add-port="
+            f"{self.endpoint.port}/tcp && firewall-cmd --reload`) and the provider's; many "
+            "networks block outgoing port 25, then run mailprov elsewhere"
         )
 
     def judge(self, answer: ReachAnswer) -> tuple[Finding, ...]:

@@ -38,4 +38,4 @@ def _artifacts(
             yield from render_tls_chain(site, secrets)
         yield from render_dovecot(site, host, platform, secrets)
         yield from render_postfix(site, host, platform)
-    yield from render_resolver(site, host)
+    yield from render_resolver(site, host, platform)

@@ -172,6 +172,14 @@ def resolv_conf(value: str) -> Quoted:
     return Quoted(text)
 
 
+def xml_name(value: str) -> Quoted:
+    """Quote a name for an attribute of an XML file: letters, digits, `_` and `-` only."""
+    _printable(value, "a firewalld policy")
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", value):
+        raise _refusal(value, "a firewalld policy", "another character than a name may have")
+    return Quoted(value)
+
+
 FILTERS: Mapping[str, Callable[[str], Quoted]] = {
     "main_cf": main_cf,
     "master_cf": master_cf,
@@ -185,6 +193,7 @@ FILTERS: Mapping[str, Callable[[str], Quoted]] = {
     "zone_data": zone_data,
     "comment": comment,
     "resolv_conf": resolv_conf,
+    "xml_name": xml_name,
 }
 
 

@@ -15,7 +15,7 @@ from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
 from provisioner.model.names import MailAddress
 from provisioner.model.secrets import KnownCredential, PasswordHash, SiteSecrets
 from provisioner.model.site import Host, Role, Site
-from provisioner.plan.compile import compile_generation
+from provisioner.plan.compile import compile_generation, with_firewall
 from provisioner.plan.facts import Introduction
 from provisioner.plan.generation import Generation
 from provisioner.platforms.record import Daemon, Platform
@@ -49,6 +49,8 @@ class Compiler:
             credentials = self._credentials(introduction)
         secrets = SiteSecrets(self._passwords(credentials), self.tls_chain)
         generation = compile_generation(self.site, host, platform, secrets, credentials)
+        if introduction.firewall_zone:
+            generation = with_firewall(generation, self.site, host, introduction.firewall_zone)
         notices = self._notices(host, platform, introduction)
         return replace(generation, notices=(*notices, *generation.notices))
 

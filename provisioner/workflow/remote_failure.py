@@ -33,6 +33,10 @@ _CAUSES = {
     ),
     # apt-get(8), before it fetches anything.
     "enough free space": Cause("a disk of the host is full", "make room there, then run it again"),
+    # dnf(8), likewise.
+    "more space needed on the": Cause(
+        "a disk of the host is full", "make room there, then run it again"
+    ),
     # What dash calls any failure to write.
     "printf: I/O error": Cause(
         "a file could not be written", "see whether the disk is full (`df`, `df -i`)"

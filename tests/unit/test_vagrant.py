@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from provisioner.inventory.load import load_site
+from provisioner.ssh.client_config import parse_client_config
+from provisioner.ssh.endpoint import Resolver
+from provisioner.ssh.options import SshOptions
 
 _ROOT = Path(__file__).parents[2]
 _FOLDER = _ROOT / "vagrant"
@@ -65,9 +71,89 @@ def test_a_lone_host_does_everything() -> None:
     assert _machines(site)[0].endswith(" dns,mx,store,submission")
 
 
+# What Vagrant 2.3.4 tells of two machines (its template for ssh-config), as the Vagrantfile
+# has it filtered: known_hosts stays the operator's.
+_SSH_CONFIG = """\
+Host ns
+  HostName 127.0.0.1
+  User vagrant
+  Port 2222
+  PasswordAuthentication no
+  IdentityFile "/srv/a checkout/vagrant/.vagrant/machines/ns/virtualbox/private_key"
+  IdentitiesOnly yes
+  LogLevel FATAL
+
+Host mail
+  HostName 192.168.121.40
+  User vagrant
+  Port 22
+  PasswordAuthentication no
+  IdentityFile /srv/vagrant/.vagrant/machines/mail/libvirt/private_key
+  IdentitiesOnly yes
+  LogLevel FATAL
+
+"""
+
+
+def test_where_and_how_to_log_in_is_read_from_what_vagrant_tells() -> None:
+    resolver = Resolver(SshOptions(), parse_client_config(_SSH_CONFIG, lambda _: []))
+    ns, mail = (resolver.host(host) for host in load_site(_SITE).site.hosts)
+    assert (ns.peer, mail.peer) == ("vagrant@127.0.0.1:2222", "vagrant@192.168.121.40:22")
+    assert list(map(str, ns.identities)) == [
+        "/srv/a checkout/vagrant/.vagrant/machines/ns/virtualbox/private_key"
+    ]
+    assert ns.only_identities
+    assert ns.known_hosts == (SshOptions().known_hosts,)
+
+
+def _workflow(name: str) -> dict[str, Any]:
+    """Return a workflow; YAML 1.1 reads its `on` as a truth value."""
+    return dict(yaml.safe_load((_ROOT / ".github/workflows" / name).read_text(encoding="utf-8")))
+
+
+def _commands(workflow: dict[str, Any]) -> list[str]:
+    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
+    return [step["run"] for step in steps if "run" in step]
+
+
+@pytest.mark.parametrize("name", ["suite.yml", "machines.yml"])
+def test_workflows_are_whole_and_their_commands_are_shell(name: str) -> None:
+    workflow = _workflow(name)
+    assert set(workflow) == {"name", True, "permissions", "jobs"}
+    for job in workflow["jobs"].values():
+        assert job["runs-on"]
+        assert all(("run" in step) != ("uses" in step) for step in job["steps"])
+    for command in _commands(workflow):
+        checked = subprocess.run(
+            ["sh", "-n"], input=command, text=True, capture_output=True, check=False
+        )
+        assert checked.stderr == ""
+
+
+def test_every_push_runs_the_suite() -> None:
+    workflow: dict[Any, Any] = _workflow("suite.yml")
+    assert "push" in workflow[True]
+    assert ".ci/run" in _commands(workflow)
+
+
+def test_the_matrix_has_every_box_and_runs_the_script_that_the_lab_runs() -> None:
+    workflow = _workflow("machines.yml")
+    job = workflow["jobs"]["prove"]
+    got = {row["release"] for row in job["strategy"]["matrix"]["include"]}
+    listed = re.findall(r'^  "(.*?)" => "', (_FOLDER / "machines.rb").read_text(), re.MULTILINE)
+    assert got == set(listed)
+    assert job["env"]["MAILPROV_RELEASE"] == "${{ matrix.release }}"
+    commands = _commands(workflow)
+    (prove,) = [one.split() for one in commands if "prove" in one]
+    assert os.access(_ROOT / prove[0], os.X_OK)
+    assert _ROOT / prove[1] == _SITE
+
+
 @needs_vagrant
-def test_vagrant_accepts_the_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize("release", ["centos-stream-9", "debian-12"])
+def test_vagrant_accepts_the_file(tmp_path: Path, release: str) -> None:
     environment = {
+        "MAILPROV_RELEASE": release,
         **os.environ,
         "VAGRANT_HOME": str(tmp_path / "home"),
         "VAGRANT_DOTFILE_PATH": str(tmp_path / "state"),

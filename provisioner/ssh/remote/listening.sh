@@ -115,9 +115,13 @@ unit_of() {
 }
 
 package_of() {
-    have dpkg-query || return 0
     program=$(readlink "/proc/$1/exe") || return 0
-    dpkg-query -S "$program" 2>/dev/null | sed -n '1s/:.*//p'
+    if have dpkg-query; then
+        dpkg-query -S "$program" 2>/dev/null | sed -n '1s/:.*//p'
+    elif have rpm; then
+        # What it says of a file of nobody's goes to standard output too.
+        owner=$(rpm -qf --qf '%{NAME}\n' "$program" 2>/dev/null) && printf '%s\n' "$owner" | head -n 1
+    fi
 }
 
 # displaced_by_postfix PACKAGES: rows of a package and what has to go with it. Debian's mail

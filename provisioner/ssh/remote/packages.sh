@@ -45,13 +45,15 @@ patiently() {
 # Whatever becomes of the clock.
 seconds() { cut -d . -f 1 /proc/uptime; }
 
-# holder_in FILE: who has the lock, by what dpkg or apt-get said.
+# holder_in FILE: who has the lock, by what dpkg, apt-get, dnf or rpm said.
 holder_in() {
-    pid=$(sed -nE 's/.*locked by another process with pid ([0-9]+).*/\1/p; s/.*held by process ([0-9]+).*/\1/p' "$1" | head -n 1)
+    pid=$(sed -nE 's/.*locked by another process with pid ([0-9]+).*/\1/p
+        s/.*held by process ([0-9]+).*/\1/p
+        s/.*already locked by ([0-9]+).*/\1/p' "$1" | head -n 1)
     if [ -n "$pid" ]; then
         name=$(cat "/proc/$pid/comm" 2>/dev/null)
         printf 'process %s%s\n' "$pid" "${name:+ ($name)}"
-    elif grep -qE 'Could not get lock|locked by another process' "$1"; then
+    elif grep -qE "Could not get lock|locked by another process|can't create transaction lock" "$1"; then
         echo "another program"
     fi
 }
@@ -92,7 +94,25 @@ apt_install() {
 
 install_dnf() {
     section progress "installing $# packages"
-    dnf -q -y --setopt=install_weak_deps=False install "$@"
+    patiently dnf_install "$@"
+    status=$?
+    # The metadata may be older than what the repository still has: it names packages that are
+    # gone, or does not know new ones.
+    if [ "$status" -eq 0 ] || [ "$status" -eq 75 ] ||
+        ! grep -qE 'Unable to find a match|No match for argument|Error downloading packages|incorrect checksum' "$said" ||
+        grep -q 'Failed to download metadata' "$said"; then
+        return "$status"
+    fi
+    section progress "reading package lists"
+    patiently dnf_install --refresh "$@"
+}
+
+# Left to itself dnf waits for another one without end and, told to be quiet, without a word. A
+# source that does not answer is given up sooner than by its own limits. Without
+# --allowerasing nothing is removed to make room, and no daemon starts because it came.
+dnf_install() {
+    dnf -q -y --setopt=exit_on_lock=True --setopt=retries=2 --setopt=timeout=15 \
+        --setopt=install_weak_deps=False install "$@"
 }
 
 # Whoever started this may be gone; what has begun is finished.

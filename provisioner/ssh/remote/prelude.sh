@@ -27,5 +27,28 @@ sync_folder() { [ ! -d "${1%/*}" ] || sync "${1%/*}"; }
 # power fails, and the new one from here on.
 put_in_place() { sync "$1.new" && mv -f "$1.new" "$1" && sync_folder "$1"; }
 
+# selinux_on: whether there are labels to be right.
+selinux_on() { have selinuxenabled && selinuxenabled; }
+
+# label_as PATH FILE: where SELinux is on, FILE has the label that the policy has for PATH
+# before it takes that place. By itself it has its folder's, which for some is another.
+label_as() {
+    selinux_on || return 0
+    label=$(matchpathcon -n "$1") || return 1
+    [ "$label" = "<<none>>" ] || chcon "$label" "$2"
+}
+
+# tell_reader PATH: who reads a file and is no daemon of mail's reads it anew, where it runs.
+tell_reader() {
+    case $1 in
+        /etc/firewalld/*) reader=firewalld.service ;;
+        /etc/NetworkManager/*) reader=NetworkManager.service ;;
+        *) return 0 ;;
+    esac
+    systemctl -q is-active "$reader" || return 0
+    # A reload by systemctl is done before firewalld has read anything.
+    if [ "$reader" = firewalld.service ]; then firewall-cmd -q --reload; else systemctl reload "$reader"; fi
+}
+
 # rows NAME < manifest: the fields after NAME of every row that begins with it.
 rows() { awk -F '\t' -v OFS='\t' -v kind="$1" '$1 == kind { sub(/^[^\t]*\t/, ""); print }'; }

@@ -38,11 +38,18 @@ queued_for() {
         }'
 }
 
+# queue_is_empty: nothing is on its way. postqueue would say so as well, and while Postfix is
+# down leave a warning in the log that nobody could explain.
+queue_is_empty() {
+    queue=$(postconf -h queue_directory 2>/dev/null) && [ -d "$queue/deferred" ] &&
+        [ -z "$(cd "$queue" && find maildrop incoming active deferred -type f -print -quit 2>/dev/null)" ]
+}
+
 # hold_mail BEFORE AFTER: files that list domains; mail for those that go is put on hold.
 hold_mail() {
     [ -e "$1" ] && [ -e "$2" ] || return 0
     comm -23 "$1" "$2" >"$state/leaving" || return 1
-    if [ -s "$state/leaving" ] && have postqueue; then
+    if [ -s "$state/leaving" ] && have postqueue && ! queue_is_empty; then
         queued_for "$state/leaving" >"$state/held.new"
         if [ -s "$state/held.new" ]; then
             # What is noted and not on hold is only released once more.

@@ -28,14 +28,28 @@ end_sessions() {
 }
 
 do_directory() {
-    (umask 022 && mkdir -p "$1") && chown "$2:$3" "$1" && chmod "$4" "$1"
+    (umask 022 && mkdir -p "$1") && chown "$2:$3" "$1" && chmod "$4" "$1" && label_folder "$1" "${5:-}"
+}
+
+# label_folder PATH TYPE: what SELinux calls a folder and all that comes into it. As a rule
+# of the host's policy where its tools are there: a relabelling would undo a bare label.
+# The rule stays as long as the mail does, which nobody takes away.
+label_folder() {
+    [ -n "$2" ] && selinux_on || return 0
+    if have semanage; then
+        semanage fcontext -a -t "$2" "$1(/.*)?" 2>/dev/null ||
+            semanage fcontext -m -t "$2" "$1(/.*)?" || return 1
+        restorecon -R "$1"
+    else
+        chcon -R -t "$2" "$1"
+    fi
 }
 
 do_recipe() {
     case $1 in
         self-signed)
             (umask 022 && mkdir -p "${2%/*}")
-            cp -p "$stage/made" "$2.mailprov-new" && sync "$2.mailprov-new" && do_activate "$2"
+            cp -p "$stage/made" "$2.mailprov-new" && label_as "$2" "$2.mailprov-new" && sync "$2.mailprov-new" && do_activate "$2"
             ;;
         trust-anchor) [ -s "$2" ] ;;
         probe)
@@ -49,6 +63,7 @@ do_recipe() {
             } >"$2.mailprov-new" || return 1
             printf '%s\n' "$secret" >"$state/probe-secret.new" || return 1
             chown root:dovecot "$2.mailprov-new" && chmod 640 "$2.mailprov-new" &&
+                label_as "$2" "$2.mailprov-new" &&
                 sync "$2.mailprov-new" "$state/probe-secret.new" &&
                 mv -f "$state/probe-secret.new" "$state/probe-secret" && mv -f "$2.mailprov-new" "$2"
             ;;
@@ -60,7 +75,8 @@ do_prepare() {
     staged_rows stage | while IFS="$tab" read -r path index owner group mode; do
         (umask 022 && mkdir -p "${path%/*}")
         rm -f "$path.mailprov-new"
-        install -o "$owner" -g "$group" -m "$mode" "$stage/files/$index" "$path.mailprov-new" || exit 1
+        install -o "$owner" -g "$group" -m "$mode" "$stage/files/$index" "$path.mailprov-new" &&
+            label_as "$path" "$path.mailprov-new" || exit 1
         printf '%s\n' "$path.mailprov-new"
     done >"$stage/prepared" || return 1
     # Managed paths have no white space.
@@ -69,7 +85,7 @@ do_prepare() {
 }
 
 do_activate() {
-    keep_as_found "$1" && mv -fT "$1.mailprov-new" "$1" && sync "${1%/*}"
+    keep_as_found "$1" && mv -fT "$1.mailprov-new" "$1" && sync "${1%/*}" && tell_reader "$1"
 }
 
 # do_admit PATH: another list of logins. Whoever is gone from it, or has another hash, may
@@ -104,7 +120,7 @@ soften() {
         'soft_bounce = yes' >>"$1" && settled "$1" && sync "$1"
 }
 
-do_remove() { put_back "$1"; }
+do_remove() { put_back "$1" && tell_reader "$1"; }
 
 # do_access PATH OWNER GROUP MODE: content that is the host's own affair.
 do_access() { chown "$2:$3" "$1" && chmod "$4" "$1"; }

@@ -13,7 +13,9 @@ undo_path() {
         else
             mv -fT "$1.mailprov-old" "$1"
         fi
-    fi && sync_folder "$1"
+    fi && sync_folder "$1" || return 1
+    # Nobody's complaint keeps the host from returning.
+    tell_reader "$1" || :
 }
 
 # Files that others name come first, then main.cf, which Postfix rereads whenever one of

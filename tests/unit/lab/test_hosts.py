@@ -11,7 +11,7 @@ from provisioner.diagnostics import MailprovError
 from provisioner.lab.disk import Disk
 from provisioner.lab.identity import Identity, IdentityFile, make_ssh_key, render_identity
 from provisioner.lab.lab import internet_spec
-from provisioner.lab.recipes import base_of, tree_names, tree_recipe
+from provisioner.lab.recipes import LAYOUTS, base_of, tree_names, tree_recipe
 from provisioner.lab.state import (
     HostSpec,
     LabState,
@@ -122,7 +122,7 @@ def test_every_tree_has_a_recipe_and_a_base() -> None:
     for name in tree_names():
         recipe = tree_recipe(name)
         assert recipe.name == name
-        assert base_of(name) == (recipe.base or name)
+        assert base_of(name) == (LAYOUTS.get(name) or recipe.base or name)
     with pytest.raises(MailprovError, match="debian-12-mail"):
         tree_recipe("debian-12-nothing")
 

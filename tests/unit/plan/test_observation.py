@@ -43,6 +43,8 @@ unit\tpostfix.service
 @credentials
 # Managed by mailprov
 alice@example.org\ttag\t{BLF-CRYPT}$2b$12$x
+@firewall
+public
 """.splitlines()
 
 FACTS = """\
@@ -94,6 +96,7 @@ def test_the_introduction_tells_platform_versions_and_what_was_left() -> None:
     assert got.softened == main
     owner = "somebody@elsewhere (process 1)"
     assert got.pending == Pending("8", "fedcba9876543210", owner, armed=True)
+    assert got.firewall_zone == "public"
     assert got.managed_accounts == {"alice"}
     assert got.credentials[MailAddress("alice@example.org")].tag == "tag"
 

@@ -17,6 +17,15 @@ APT = (
 OLD_APT = (
     "E: Could not get lock /var/lib/apt/lists/lock - open (11: Resource temporarily unavailable)"
 )
+DNF = (
+    "metadata already locked by {pid}\n"
+    "  The application with PID {pid} is: dnf\n"
+    "    Memory : 100 M RSS (120 MB VSZ)"
+)
+RPM = (
+    "error: can't create transaction lock on /var/lib/rpm/.rpm.lock "
+    "(Resource temporarily unavailable)"
+)
 
 
 def patiently(tmp_path: Path, said: str, fails: int, status: int = 100) -> tuple[int, list[str]]:
@@ -43,14 +52,20 @@ def patiently(tmp_path: Path, said: str, fails: int, status: int = 100) -> tuple
     return done.returncode, done.stdout.splitlines()
 
 
-@pytest.mark.parametrize("said", [DPKG, APT, OLD_APT])
+@pytest.mark.parametrize("said", [DPKG, APT, OLD_APT, DNF, RPM])
 def test_it_is_waited_for(tmp_path: Path, said: str) -> None:
     assert patiently(tmp_path, said.format(pid=999999), fails=2)[0] == 0
 
 
 @pytest.mark.parametrize(
     ("said", "holder"),
-    [(DPKG, "process 999999"), (APT, "process 999999"), (OLD_APT, "another program")],
+    [
+        (DPKG, "process 999999"),
+        (APT, "process 999999"),
+        (OLD_APT, "another program"),
+        (DNF, "process 999999"),
+        (RPM, "another program"),
+    ],
 )
 def test_not_for_ever_and_the_holder_is_named(tmp_path: Path, said: str, holder: str) -> None:
     status, told = patiently(tmp_path, said.format(pid=999999), fails=99)
@@ -64,3 +79,38 @@ def test_another_failure_is_not_repeated(tmp_path: Path) -> None:
     said = "E: Unable to locate package nothing"
     assert patiently(tmp_path, said, fails=99) == (100, [said])
     assert int((tmp_path / "count").read_text()) == 1
+
+
+GONE = "Error: Error downloading packages:\n  Cannot download x.rpm: All mirrors were tried"
+UNKNOWN = "Error: Unable to find a match: dovecot-pigeonhole"
+DEAF = (
+    "Error: Failed to download metadata for repo 'lab': Cannot download repomd.xml: "
+    "Cannot download repodata/repomd.xml: All mirrors were tried"
+)
+CONFLICT = "Error: \n Problem: problem with installed package"
+
+
+@pytest.mark.parametrize(
+    ("said", "asked"), [(GONE, 2), (UNKNOWN, 2), (DEAF, 1), (CONFLICT, 1), ("", 1)]
+)
+def test_dnf_reads_its_metadata_anew_where_they_may_be_stale(
+    tmp_path: Path, said: str, asked: int
+) -> None:
+    text = (Path(program.__file__).parent / "packages.sh").read_text()
+    functions = text[text.index("patiently()") : text.index("# Whoever started this")]
+    (tmp_path / "words").write_text(said)
+    script = f"""
+    section() {{ :; }}
+    patience=6 said={tmp_path}/out
+    {functions}
+    dnf() {{
+        echo "$*" >>{tmp_path}/asked
+        [ ! -s {tmp_path}/words ] || {{ cat {tmp_path}/words; return 1; }}
+    }}
+    install_dnf dovecot-pigeonhole
+    """
+    done = subprocess.run(["sh", "-uc", script], capture_output=True, text=True, check=False)
+    assert done.returncode == (1 if said else 0), done.stderr
+    lines = (tmp_path / "asked").read_text().splitlines()
+    assert ["--refresh" in line for line in lines] == [False, True][:asked]
+    assert all(line.endswith(" dovecot-pigeonhole") for line in lines)

@@ -10,6 +10,7 @@ from unit.render.sites import ONE_HOST, site_of
 from provisioner.diagnostics import ExitCode, MailprovError
 from provisioner.plan.facts import Introduction
 from provisioner.plan.generation import Generation
+from provisioner.render.firewall_view import POLICY_PATH
 from provisioner.workflow.compiling import Compiler
 
 DEBIAN_12 = {"ID": "debian", "VERSION_ID": "12", "PRETTY_NAME": "Debian GNU/Linux 12 (bookworm)"}
@@ -85,3 +86,32 @@ def test_a_platform_in_the_site_file_that_an_upgrade_has_overtaken_is_told() -> 
         ({"ID": "ubuntu"}, "debian-12"),
     ):
         assert not any("platform:" in one for one in compiled(system, {}, pinned=pinned).notices)
+
+
+CENTOS = {"ID": "centos", "ID_LIKE": "rhel fedora", "VERSION_ID": "9"}
+
+
+def generation_on(os_release: dict[str, str], zone: str = "") -> Generation:
+    site = site_of(ONE_HOST)
+    introduction = Introduction(os_release, firewall_zone=zone)
+    return Compiler(site, settle=dict).generation_for(site.host("mail"), introduction)
+
+
+def paths(generation: Generation) -> set[str]:
+    return {artifact.path for artifact in generation.artifacts}
+
+
+@pytest.mark.parametrize("os_release", [DEBIAN_12, CENTOS])
+def test_ports_are_opened_where_firewalld_runs_and_only_there(os_release: dict[str, str]) -> None:
+    without, having = generation_on(os_release), generation_on(os_release, "internal")
+    assert paths(having) - paths(without) == {POLICY_PATH}
+    policy = having.artifacts[-1]
+    assert b'<ingress-zone name="internal"/>' in policy.content
+    assert having.id != without.id
+
+
+def test_mail_folders_have_the_label_that_the_release_knows() -> None:
+    got = {entry.path: entry.label for entry in generation_on(CENTOS).directories}
+    assert set(got) == {"/srv/vmail", "/var/lib/mailprov-probe"}
+    assert set(got.values()) == {"mail_spool_t"}
+    assert {entry.label for entry in generation_on(DEBIAN_12).directories} == {""}
