@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -14,6 +15,7 @@ from provisioner.model.secrets import PasswordHash, SiteSecrets
 from provisioner.model.site import Host, Site
 from provisioner.platforms.records import known_platforms, platform_named
 from provisioner.render.artifact import Artifact
+from provisioner.render.directory_table import ShardedTable
 from provisioner.render.host_tree import render_host
 
 _RECORD = ".mailprov-render"
@@ -67,7 +69,16 @@ def _rendered(
                 ExitCode.REFUSED,
             )
         for artifact in render_host(site, host, platform_named(name), SiteSecrets(passwords)):
-            yield f"{host.key}{artifact.path}", artifact
+            for path, content in _contents(artifact):
+                yield f"{host.key}{path}", replace(artifact, content=content)
+
+
+def _contents(artifact: Artifact) -> Iterator[tuple[str, bytes]]:
+    if isinstance(artifact, ShardedTable):
+        for name, content in artifact.shards.items():
+            yield f"{artifact.path}/shards/{name}", content
+    else:
+        yield artifact.path, artifact.content
 
 
 def _refuse_outside(folder: Path, name: str) -> None:

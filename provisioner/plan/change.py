@@ -10,6 +10,7 @@ from typing import Literal
 from provisioner.plan.facts import LeftFile, Pending
 from provisioner.plan.generation import Generation
 from provisioner.render.artifact import Plane
+from provisioner.render.shards import Shards
 
 Kind = Literal[
     "package", "group", "account", "password", "directory", "secret", "file", "unit", "record"
@@ -87,6 +88,7 @@ class Plan:
     kept: files that drifted and stay as somebody made them, with how the last transaction
     had left them: compared with that, they will still be drift. seen: what was observed at
     each path that the plan replaces or removes: a digest, `link`, `other`, or `-` for nothing.
+    shards: of each table, those that are not as they should be; empty where one has to go.
     """
 
     generation: Generation
@@ -95,6 +97,7 @@ class Plan:
     kept: Mapping[str, LeftFile] = field(default_factory=dict)
     pending: Pending | None = None
     seen: Mapping[str, str] = field(default_factory=dict)
+    shards: Mapping[str, Shards] = field(default_factory=dict, repr=False)
 
     @property
     def drift(self) -> tuple[Drift, ...]:

@@ -24,6 +24,7 @@ from provisioner.plan.listeners import listeners_of
 from provisioner.platforms.record import Daemon, Platform
 from provisioner.probes.services import services_of
 from provisioner.render.artifact import Artifact, Plane
+from provisioner.render.directory_table import has_tables
 from provisioner.render.dovecot_users import MAIL_ROOT, mailbox_home
 from provisioner.render.firewall_view import render_firewall
 from provisioner.render.host_tree import render_host
@@ -54,7 +55,7 @@ def compile_generation(
     return Generation(
         host=host.key,
         platform=platform,
-        packages=_packages(platform, daemons),
+        packages=_packages(platform, daemons, tables=stores and has_tables(site)),
         groups=tuple(_groups(site)) if stores else (),
         accounts=tuple(_accounts(site, platform, secrets)) if stores else (),
         directories=tuple(_directories(site, platform)) if stores else (),
@@ -87,10 +88,12 @@ def daemons_of(host: Host) -> tuple[Daemon, ...]:
     return tuple(daemons)
 
 
-def _packages(platform: Platform, daemons: tuple[Daemon, ...]) -> tuple[str, ...]:
+def _packages(platform: Platform, daemons: tuple[Daemon, ...], *, tables: bool) -> tuple[str, ...]:
     names = list(platform.base_packages)
     for daemon in daemons:
         names += platform.daemons[daemon].packages
+    if tables:
+        names += platform.table_packages
     return tuple(dict.fromkeys(names))
 
 

@@ -24,6 +24,7 @@ from provisioner.plan.file_diff import (
     in_words,
 )
 from provisioner.plan.generation import Account, Generation, Recipe, Unit, user_files
+from provisioner.plan.table_diff import changed_tables
 from provisioner.platforms.record import Daemon
 from provisioner.render.artifact import Artifact, Plane
 from provisioner.render.postfix_restart import needs_restart
@@ -66,6 +67,7 @@ def diff_generation(generation: Generation, facts: Facts, *, keep_drift: bool = 
         kept,
         facts.introduction.pending,
         seen={c.name: _seen(facts.files.get(c.name)) for c in changes if c.kind == "file"},
+        shards=changed_tables(generation, facts),
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from provisioner.plan.change import Drift
-from provisioner.plan.facts import Facts, FileState, LeftFile
+from provisioner.plan.facts import Facts, FileState, LeftFile, TableFlaw
 from provisioner.plan.file_diff import file_problems, in_words, ownership_problems, unified_diff
 from provisioner.plan.generation import Generation
 from provisioner.probes.hosts import FileProblem
@@ -58,7 +58,9 @@ def _drifts(generation: Generation, facts: Facts) -> Iterator[Drift]:
             continue  # a transaction that broke off, or is pending, came as far as this
         if problems := _left_problems(path, left, state):
             diff = "" if left.secret else _diff(path, state, _left_content(path, artifact, facts))
-            yield Drift(path, in_words(problems), diff)
+            edited = state.table.edited if state and state.table else ()
+            where = f" (shards: {', '.join(edited)})" if edited else ""
+            yield Drift(path, in_words(problems) + where, diff)
 
 
 def _is_pending_removal(path: str, facts: Facts) -> bool:
@@ -74,6 +76,8 @@ def _left_problems(path: str, left: LeftFile, state: FileState | None) -> tuple[
         problems.append(FileProblem("kind", state.kind, "regular file"))
     if state.sha256 != left.sha256:
         problems.append(FileProblem("content", "", ""))
+    if state.table and state.table.flaw is TableFlaw.DERIVED:
+        problems.append(FileProblem(TableFlaw.DERIVED, "", ""))
     return (*problems, *ownership_problems(left, state))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from provisioner.model.names import MailAddress
 from provisioner.model.secrets import KnownCredential
@@ -70,9 +71,33 @@ class Introduction:
         return frozenset(self.left)
 
 
+class TableFlaw(StrEnum):
+    """What is wrong with a table in shards, whatever its rows are.
+
+    Unfinished: a change broke off, and goes on with the next. Derived: what the daemons read
+    is not what the shards say, or can be read by others.
+    """
+
+    UNFINISHED = "unfinished"
+    DERIVED = "derived"
+
+
+@dataclass(frozen=True)
+class TableState:
+    """What a table in shards has beyond a file.
+
+    digests: how each shard's digest begins; only where the table differs from what was asked
+    for. edited: shards that are not as they were left, some of them.
+    """
+
+    digests: Mapping[str, str] = field(default_factory=dict)
+    edited: tuple[str, ...] = ()
+    flaw: TableFlaw | None = None
+
+
 @dataclass(frozen=True)
 class FileState:
-    """A file or directory as it is.
+    """A file or directory as it is, or a table in shards (its folder, and the root of digests).
 
     mode: permission bits. content: only where it differs from what was asked for, is
     not secret, and is small enough to show.
@@ -84,11 +109,12 @@ class FileState:
     mode: int
     sha256: str | None = None
     content: bytes | None = field(default=None, repr=False)
+    table: TableState | None = None
 
     @property
     def is_regular(self) -> bool:
-        """Whether it is a file, not a directory, a link or a device."""
-        return self.kind in {"regular file", "regular empty file"}
+        """Whether it is a file or a table, not a directory, a link or a device."""
+        return self.table is not None or self.kind in {"regular file", "regular empty file"}
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,12 @@ import difflib
 from collections.abc import Iterable, Iterator
 
 from provisioner.plan.change import Action, Change
-from provisioner.plan.facts import FileState, LeftFile
+from provisioner.plan.facts import FileState, LeftFile, TableFlaw
 from provisioner.plan.generation import Directory, Recipe
+from provisioner.plan.table_diff import changed_shards
 from provisioner.probes.hosts import FileProblem
 from provisioner.render.artifact import Artifact, Plane
+from provisioner.render.directory_table import ShardedTable
 
 
 def diff_file(artifact: Artifact, state: FileState | None) -> Iterator[Change]:
@@ -21,7 +23,11 @@ def diff_file(artifact: Artifact, state: FileState | None) -> Iterator[Change]:
     if problems := file_problems(artifact, state):
         content_differs = state.sha256 != artifact.sha256
         diff = _unified(artifact, state.content) if content_differs else ""
-        hidden = " (secret, not shown)" if content_differs and artifact.secret else ""
+        hidden = ""
+        if content_differs and isinstance(artifact, ShardedTable):
+            hidden = f" ({len(changed_shards(artifact, state))} of its shards)"
+        elif content_differs and artifact.secret:
+            hidden = " (secret, not shown)"
         reason = in_words(problems) + hidden
         yield Change("file", artifact.path, Action.UPDATE, reason, diff, plane=artifact.plane)
 
@@ -36,6 +42,8 @@ def file_problems(artifact: Artifact, state: FileState | None) -> tuple[FileProb
     if state.sha256 != artifact.sha256:
         got, want = (state.sha256 or "unreadable")[:12], artifact.sha256[:12]
         problems.append(FileProblem("content", f"sha256 {got}…", f"sha256 {want}…"))
+    if state.table and state.table.flaw:
+        problems.append(FileProblem(state.table.flaw.value, "", ""))
     return (*problems, *access_problems(artifact, state))
 
 
@@ -62,7 +70,12 @@ def ownership_problems(
 
 def in_words(problems: Iterable[FileProblem]) -> str:
     """Return problems as a change's reason."""
-    plain = {"content": "content differs", "missing": "missing"}
+    plain = {
+        "content": "content differs",
+        "missing": "missing",
+        TableFlaw.UNFINISHED: "a change of it broke off",
+        TableFlaw.DERIVED: "the lookup tables made of it are not as they were left",
+    }
     return ", ".join(
         plain.get(problem.aspect) or f"{problem.aspect} is {problem.got}, wanted {problem.want}"
         for problem in problems

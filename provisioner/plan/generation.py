@@ -108,6 +108,9 @@ class Listener:
     addresses: tuple[IPAddress, ...]
 
 
+STATE_FOLDER = "/var/lib/mailprov/"
+"""Where a host keeps what mailprov remembers of it."""
+
 AS_FOUND = "0"
 """The id of the generation that is the host as mailprov found it."""
 
@@ -178,7 +181,7 @@ def user_files(paths: Iterable[str]) -> tuple[str, ...]:
 
     What a host remembers for itself, below its own state folder, no daemon reads.
     """
-    return tuple(sorted(path for path in paths if path.startswith("/etc/")))
+    return tuple(sorted(path for path in paths if not path.startswith(STATE_FOLDER)))
 
 
 def _identity(artifact: Artifact) -> tuple[str, str, str, int, str]:

@@ -25,6 +25,8 @@ from provisioner.plan.facts import (
     Introduction,
     LeftFile,
     Pending,
+    TableFlaw,
+    TableState,
     UnitState,
 )
 from provisioner.plan.listening import parse_listening
@@ -71,9 +73,12 @@ def parse_facts(introduction: Introduction, lines: Iterable[str]) -> Facts:
     return Facts(
         introduction=introduction,
         packages=frozenset(row.split("\t")[0] for row in single.get("packages", [])),
-        files=_file_states(
-            single.get("files", []), single.get("digests", []), _contents(sections, "content")
-        ),
+        files={
+            **_file_states(
+                single.get("files", []), single.get("digests", []), _contents(sections, "content")
+            ),
+            **{path: _table_state(body) for name, path, body in sections if name == "table"},
+        },
         left_contents=_contents(sections, "left"),
         accounts=_account_states(single.get("accounts", []), single.get("shadow", [])),
         groups={row.split(":")[0]: int(row.split(":")[2]) for row in single.get("groups", [])},
@@ -202,6 +207,15 @@ def _file_states(
         path: FileState(kind, owner, group, int(mode, 8), by_path.get(path), contents.get(path))
         for path, kind, owner, group, mode in rows
     }
+
+
+def _table_state(rows: Iterable[str]) -> FileState:
+    facts = dict(_pairs(row for row in rows if "\t" in row))
+    owner, group, mode = facts["access"].split("\t")
+    flaw = TableFlaw(facts["flaw"]) if "flaw" in facts else None
+    digests = dict(row.split(" ") for row in rows if "\t" not in row)
+    table = TableState(digests, tuple(facts.get("edited", "").split()), flaw)
+    return FileState("table", owner, group, int(mode, 8), facts["root"], table=table)
 
 
 def _account_states(passwd: Iterable[str], shadow: Iterable[str]) -> Mapping[str, AccountState]:

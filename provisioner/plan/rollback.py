@@ -52,8 +52,9 @@ def without_directory(facts: Facts) -> Facts:
 def refuse_other_users(host: Host, generation: Generation, facts: Facts) -> None:
     """Raise MailprovError (refused) where the configuration could not read today's users.
 
-    A site that changes the kind of its accounts changes what its daemons read: the old
-    configuration with the new files would refuse valid mail.
+    A site that changes the kind of its accounts, or has so many more or fewer of them that
+    they are kept in another way, changes what its daemons read: the old configuration with
+    the new files would refuse valid mail.
     """
     left = facts.introduction.left
     now = user_files(path for path, file in left.items() if file.plane is Plane.DIRECTORY)
@@ -61,8 +62,8 @@ def refuse_other_users(host: Host, generation: Generation, facts: Facts) -> None
         return
     raise MailprovError(
         Diagnostic(
-            summary="that configuration is for another kind of accounts, whose files are not "
-            "there any more; nothing was changed",
+            summary="that configuration has its users in other files, which are not there any "
+            "more; nothing was changed",
             where=str(host.key),
             got=f"users in {', '.join(now) or 'no file'}",
             want=f"users in {', '.join(generation.user_files) or 'no file'}",

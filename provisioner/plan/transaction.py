@@ -6,6 +6,7 @@ words are those of provisioner/ssh/remote/transact.sh:
 
     check DAEMON                            run its checker on the staged tree
     stage PATH N OWNER GROUP MODE           this content is to become PATH
+    table PATH                              a table in shards, `files/N/SHARD`, is to change
     recipe KIND PATH SUBJECT                a secret to be made
     remove PATH                             a file to be removed
     managed whole SHA256                    of the rows that follow, without their first word
@@ -40,15 +41,18 @@ from provisioner.plan.diff import DIRECTORY, left_by, password_text
 from provisioner.plan.generation import Generation, Recipe
 from provisioner.plan.record import render_record
 from provisioner.render.artifact import Plane, SealedArtifact
+from provisioner.render.directory_table import TABLE_PATH, ShardedTable
+from provisioner.render.shards import Shards
 from provisioner.render.tls_chain import CHAIN_PATH
 
 Row = tuple[str, ...]
 Item = TypeVar("Item")
+Contents = list[bytes | Shards]
 
 
 def pack_transaction(plan: Plan) -> bytes:
     """Return the archive of a plan's changes, packages left out (they come before)."""
-    contents: list[bytes] = []
+    contents: Contents = []
     rows = [("expect", plan.serial), *_check_rows(plan), *_managed_rows(plan)]
     rows += _directory_rows(plan)
     rows += _store_rows(plan.generation, contents)
@@ -63,13 +67,22 @@ def pack_transaction(plan: Plan) -> bytes:
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
         _add(archive, "steps", text.encode())
         for number, content in enumerate(contents):
-            _add(archive, f"files/{number}", content)
+            if isinstance(content, bytes):
+                _add(archive, f"files/{number}", content)
+                continue
+            for name, shard in content.items():
+                _add(archive, f"files/{number}/{name}", shard)
     return buffer.getvalue()
 
 
 def is_checked(changes: Iterable[Change]) -> bool:
-    """Tell whether these changes have the daemons' checkers read the whole staged tree."""
-    return any(change.kind in {"file", "secret"} for change in changes)
+    """Tell whether these changes have the daemons' checkers read the whole staged tree.
+
+    No checker reads a table.
+    """
+    return any(
+        change.kind in {"file", "secret"} and change.name != TABLE_PATH for change in changes
+    )
 
 
 def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
@@ -154,13 +167,13 @@ def _runs_postfix(plan: Plan) -> bool:
     return any(unit.daemon == "postfix" for unit in plan.generation.units)
 
 
-def _record_rows(plan: Plan, contents: list[bytes]) -> Iterator[Row]:
+def _record_rows(plan: Plan, contents: Contents) -> Iterator[Row]:
     if any(change.plane is Plane.CONFIGURATION for change in plan.transaction):
         contents.append(render_record(plan.generation))
         yield ("record", str(len(contents) - 1))
 
 
-def _store_rows(generation: Generation, contents: list[bytes]) -> Iterator[Row]:
+def _store_rows(generation: Generation, contents: Contents) -> Iterator[Row]:
     """Yield the configuration's files. No secret is kept twice, and no user's data."""
     for artifact in generation.in_plane(Plane.CONFIGURATION):
         if not artifact.secret:
@@ -173,7 +186,7 @@ def _replaces_key(change: Change) -> bool:
     return change.kind == "secret" and change.action is Action.CREATE and change.name == CHAIN_PATH
 
 
-def _action_rows(plan: Plan, contents: list[bytes]) -> list[Row]:
+def _action_rows(plan: Plan, contents: Contents) -> list[Row]:
     rows: list[Row] = []
     prepared = False
     for plane in (Plane.DIRECTORY, Plane.CONFIGURATION):
@@ -185,7 +198,7 @@ def _action_rows(plan: Plan, contents: list[bytes]) -> list[Row]:
                 acts.append(("prepare",))
                 prepared = True
             rows += _declaration_rows(plan.generation, change, contents)
-            acts += _step_rows(plan.generation, change, contents)
+            acts += _step_rows(plan, change, contents)
         rows += [(f"act-{plane}", *act) for act in _begun(plan, plane, acts)]
     return rows
 
@@ -204,9 +217,7 @@ def _begun(plan: Plan, plane: Plane, acts: list[Row]) -> list[Row]:
     return [*first, *begin, *acts[len(first) :]]
 
 
-def _declaration_rows(
-    generation: Generation, change: Change, contents: list[bytes]
-) -> Iterator[Row]:
+def _declaration_rows(generation: Generation, change: Change, contents: Contents) -> Iterator[Row]:
     """Yield what the check has to know before anything is done."""
     if change.kind == "secret" and change.action is Action.CREATE:
         recipe = _named(generation.recipes, "path", change.name)
@@ -217,6 +228,9 @@ def _declaration_rows(
         yield ("remove", change.name)
     elif change.kind == "file":
         artifact = _named(generation.artifacts, "path", change.name)
+        if isinstance(artifact, ShardedTable):
+            yield ("table", artifact.path)
+            return
         if isinstance(artifact, SealedArtifact):
             # No plan says so; an empty file in the place of a key must not be the proof.
             raise ValueError(f"{artifact.path} is sealed and cannot be written")
@@ -226,7 +240,8 @@ def _declaration_rows(
         yield ("stage", artifact.path, number, artifact.owner, artifact.group, mode)
 
 
-def _step_rows(generation: Generation, change: Change, contents: list[bytes]) -> Iterator[Row]:
+def _step_rows(plan: Plan, change: Change, contents: Contents) -> Iterator[Row]:
+    generation = plan.generation
     match change.kind:
         case "group":
             group = _named(generation.groups, "name", change.name)
@@ -244,7 +259,7 @@ def _step_rows(generation: Generation, change: Change, contents: list[bytes]) ->
         case "secret":
             yield _recipe_row(_named(generation.recipes, "path", change.name), change)
         case "file":
-            yield _file_row(generation, change)
+            yield _file_row(plan, change, contents)
         case "unit":
             yield from _unit_rows(generation, change)
         case "record" if change.plane is Plane.DIRECTORY:
@@ -264,10 +279,13 @@ def _account_row(generation: Generation, change: Change) -> Row:
     return ("account", account.name, *place, kind, account.comment)
 
 
-def _file_row(generation: Generation, change: Change) -> Row:
+def _file_row(plan: Plan, change: Change, contents: Contents) -> Row:
     if change.action is Action.REMOVE:
         return ("remove", change.name)
-    artifact = _named(generation.artifacts, "path", change.name)
+    artifact = _named(plan.generation.artifacts, "path", change.name)
+    if isinstance(artifact, ShardedTable):
+        contents.append(plan.shards[artifact.path])
+        return ("table", artifact.path, artifact.sha256, str(len(contents) - 1))
     return ("admit" if artifact.logins else "activate", change.name)
 
 

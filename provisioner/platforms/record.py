@@ -72,13 +72,15 @@ class PostfixHabits(Frozen):
     """How the release builds Postfix.
 
     chroot: whether master.cf confines the services that can be. map_type: of maps that
-    need no postmap(1). queue_directory: what a relative socket path is relative to.
+    need no postmap(1). table_type: of those in which single keys are changed while the
+    daemons read them. queue_directory: what a relative socket path is relative to.
     parameters: what the vendor sets in its main.cf because the compiled-in value is
     another one: the upgrade scripts of the package depend on it.
     """
 
     chroot: bool
     map_type: str
+    table_type: Literal["lmdb"]
     queue_directory: str
     parameters: Mapping[str, str] = {}
 
@@ -95,7 +97,9 @@ class Platform(Frozen):
     mail_log: where a syslog daemon of the release writes what mail daemons say. It may be
     absent: the journal is read first. mail_label: the SELinux type of folders in which
     Dovecot may keep mail; a host on which SELinux is off has no labels. network_manager:
-    the folder of NetworkManager's parts, where the release leaves /etc/resolv.conf to it.
+    the folder of NetworkManager's parts, where the release leaves /etc/resolv.conf to it. table_packages:
+    what a directory in tables needs besides: lookups in them for Postfix and Dovecot, and
+    sqlite3(1).
     """
 
     name: str
@@ -103,6 +107,7 @@ class Platform(Frozen):
     match: PlatformMatch
     package_manager: Literal["apt", "dnf"]
     base_packages: tuple[str, ...]
+    table_packages: tuple[str, ...]
     daemons: Mapping[Daemon, DaemonRecord]
     unbound: UnboundHabits
     postfix: PostfixHabits

@@ -50,8 +50,8 @@ class UnitView(Protocol):
 class FileProblem:
     """One way in which a managed file is not as it was written.
 
-    aspect: `missing`, `kind`, `content`, `owner`, `group` or `mode`. got, want: as text, masked
-    where the file is secret.
+    aspect: `missing`, `kind`, `content`, `owner`, `group` or `mode`; of a table in shards also
+    `unfinished` and `derived`. got, want: as text, masked where the file is secret.
     """
 
     aspect: str

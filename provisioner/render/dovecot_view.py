@@ -15,6 +15,7 @@ from provisioner.model.secrets import SiteSecrets
 from provisioner.model.site import AccountKind, Allowance, Host, Role, Site
 from provisioner.platforms.record import Platform
 from provisioner.render.artifact import Artifact, Plane
+from provisioner.render.directory_table import TABLE_PATH, has_tables
 from provisioner.render.dovecot_users import mailbox_rows, password_rows
 from provisioner.render.environment import render_template
 from provisioner.render.site_options import render_dovecot_site
@@ -55,12 +56,13 @@ class DovecotView:
     group: str
     pam_service: str
     folder: str
+    tables: bool
+    database: str
     probe_login: str
     mailbox_format: str
     mailbox: str
     first_valid_uid: int
     queue_directory: str
-    auth_mib: int
     login_processes: int
     login_clients: int
     imap: bool
@@ -89,7 +91,10 @@ def render_dovecot(
     record = platform.daemons["dovecot"]
     options = site.dovecot.get(record.dialect, {})
     view = _view(site, host, platform, has_options=bool(options))
-    yield from _directory(site, view, secrets)
+    if view.tables:
+        yield _lookups(view, record.dialect)
+    else:
+        yield from _directory(site, view, secrets)
     if not view.virtual:
         content = render_template("pam.d/mailprov", view)
         yield Artifact(f"/etc/pam.d/{PAM_SERVICE}", content, daemons=("dovecot",), rank=20)
@@ -106,7 +111,6 @@ def render_dovecot(
     yield Artifact(f"{record.config_dir}/dovecot.conf", main, daemons=("dovecot",), rank=40)
 
 
-_USERS_BY_DEFAULT = 100_000
 _SESSIONS_OF_A_USER = 12
 _PROCESSES_BY_DEFAULT, _MOST_SESSIONS = 100, 1024
 # auth and anvil serve 1000 clients by default. The login processes of the other services and
@@ -158,6 +162,12 @@ def _directory(site: Site, view: DovecotView, secrets: SiteSecrets) -> Iterator[
         )
 
 
+def _lookups(view: DovecotView, dialect: str) -> Artifact:
+    content = render_template(f"dovecot/{dialect}/mailprov/tables.conf.ext", view)
+    path = f"{view.folder}/tables.conf.ext"
+    return Artifact(path, content, daemons=("dovecot",), rank=20)
+
+
 def _view(site: Site, host: Host, platform: Platform, *, has_options: bool) -> DovecotView:
     tls = site.tls != "none"
     store = Role.STORE in host.roles
@@ -184,12 +194,13 @@ def _view(site: Site, host: Host, platform: Platform, *, has_options: bool) -> D
         group=site.accounts.group,
         pam_service=PAM_SERVICE,
         folder=f"{platform.daemons['dovecot'].config_dir}/mailprov",
+        tables=has_tables(site),
+        database=f"{TABLE_PATH}/users.sqlite",
         probe_login=probe_login(site),
         mailbox_format=site.accounts.mailbox_format,
         mailbox=site.accounts.mailbox,
         first_valid_uid=platform.dovecot.first_valid_uid,
         queue_directory=platform.postfix.queue_directory,
-        auth_mib=auth_memory(len(site.users)),
         login_processes=processes,
         login_clients=login_clients(processes),
         imap=imap_on,
@@ -221,16 +232,6 @@ def _listeners(ports: frozenset[int], protocol: str, *, tls: bool) -> tuple[List
         on = standard in ports and (tls or not wrapped)
         found.append(Listener(name, standard if on else 0, wrapped))
     return tuple(found)
-
-
-def auth_memory(users: int) -> int:
-    """Return how many MiB auth needs for so many users, 0 where the default will do.
-
-    In steps: a new user is no new configuration.
-    """
-    if users <= _USERS_BY_DEFAULT:
-        return 0
-    return 1 << (256 + users // 512).bit_length()
 
 
 def login_processes(users: int) -> int:

@@ -8,6 +8,7 @@ from provisioner.model.secrets import SiteSecrets
 from provisioner.model.site import Host, Role, Site
 from provisioner.platforms.record import Platform
 from provisioner.render.artifact import Artifact
+from provisioner.render.directory_table import has_tables, render_directory_table
 from provisioner.render.dovecot_view import render_dovecot
 from provisioner.render.postfix_view import render_postfix
 from provisioner.render.resolver_view import render_resolver
@@ -36,6 +37,8 @@ def _artifacts(
     if host.roles - {Role.DNS}:
         if site.tls != "none":
             yield from render_tls_chain(site, secrets)
+        if has_tables(site):
+            yield render_directory_table(site, secrets)
         yield from render_dovecot(site, host, platform, secrets)
         yield from render_postfix(site, host, platform)
     yield from render_resolver(site, host, platform)

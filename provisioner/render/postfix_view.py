@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from provisioner.model.site import AccountKind, Allowance, Host, IPNetwork, Role, Site
 from provisioner.platforms.record import Platform
 from provisioner.render.artifact import Artifact, Plane
+from provisioner.render.directory_table import TABLE_PATH, has_tables
 from provisioner.render.environment import render_template
 from provisioner.render.postfix_features import PostfixFeatures, postfix_features
 from provisioner.render.postfix_maps import MapView, alias_rows, recipient_rows, sender_rows
@@ -80,7 +81,8 @@ def render_postfix(site: Site, host: Host, platform: Platform) -> Iterator[Artif
     checks = _header_checks(host)
     checks_path = f"{folder}/submission-headers-{hashlib.sha256(checks).hexdigest()[:12]}.regexp"
     view = _view(site, host, platform, folder, checks_path)
-    yield from _maps(site, folder)
+    if not has_tables(site):
+        yield from _maps(site, folder)
     if view.submission:
         # Named by its content: a running daemon never reads a half-changed pair of
         # master.cf and table.
@@ -123,7 +125,9 @@ def _view(
     names = tuple(domain.name for domain in site.domains)
     tls = site.tls != "none"
     reasons = site.allow_insecure
-    kind = platform.postfix.map_type
+    maps = f"{platform.postfix.map_type}:{folder}"
+    if has_tables(site):
+        maps = f"{platform.postfix.table_type}:{TABLE_PATH}"
     return PostfixView(
         features=postfix_features(platform.daemons["postfix"].version),
         vendor=tuple(platform.postfix.parameters.items()),
@@ -136,9 +140,9 @@ def _view(
         virtual=virtual,
         domains=names,
         alias_domains=tuple(name for name in names if name != site.domain),
-        recipients=f"{kind}:{folder}/recipients",
-        aliases=f"{kind}:{folder}/aliases",
-        senders=f"{kind}:{folder}/senders",
+        recipients=f"{maps}/recipients",
+        aliases=f"{maps}/aliases",
+        senders=f"{maps}/senders",
         chain=CHAIN_PATH,
         tls=tls,
         no_tls_reason=reasons.get(Allowance.NO_TLS, ""),

@@ -138,6 +138,7 @@ def _in_words(step: str) -> str:
         "prepare": "writing files",
         "activate": "activating files",
         "admit": "activating files",
+        "table": "changing users",
         "remove": "removing files",
         "await_resolver": "waiting for the resolver",
         "access": "setting owners and modes",

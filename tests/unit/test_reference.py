@@ -466,6 +466,7 @@ def test_the_table_of_managed_files_is_what_is_rendered() -> None:
 @pytest.mark.parametrize("platform", known_platforms(), ids=lambda platform: platform.name)
 def test_packages_and_units_of_every_platform_are_named(platform: Any) -> None:  # noqa: ANN401 pytest hands it over
     want = {platform.name, *platform.base_packages, platform.unbound.parts_dir}
+    want |= set(platform.table_packages)
     for daemon in platform.daemons.values():
         want |= {*daemon.packages, daemon.unit, daemon.running_unit}
     want -= {"/etc/unbound/unbound.conf.d"}  # stands in the table of files

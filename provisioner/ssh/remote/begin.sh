@@ -33,7 +33,7 @@ services_of() { staged_rows "act-$1" | awk -F '\t' '$1 ~ /^(start|reload|restart
 
 # What may lie beside its place from now on.
 note_litter() {
-    { staged_rows stage | cut -f 1; staged_rows undo; staged_rows recipe | cut -f 2; } >"$state/litter.new" &&
+    { staged_rows stage | cut -f 1; staged_rows table; staged_rows undo; staged_rows recipe | cut -f 2; } >"$state/litter.new" &&
         put_in_place "$state/litter"
 }
 
@@ -63,7 +63,8 @@ install_recovery() {
     printf '%s\n' "$program_recover" >"$state/recover.new" && cat >"$unit.new" <<'UNIT' || return 1
 [Unit]
 Description=mailprov: settle a configuration that was pending when the host went down
-ConditionPathIsDirectory=/var/lib/mailprov/pending
+ConditionPathIsDirectory=|/var/lib/mailprov/pending
+ConditionPathExists=|/var/lib/mailprov-directory/users.sqlite-journal
 After=local-fs.target
 Before=unbound.service dovecot.service postfix.service postfix@-.service
 
@@ -83,9 +84,11 @@ UNIT
 
 # keep_old PATH: it stays beside the new one; says whether there is one.
 keep_old() {
-    rm -f "$1.mailprov-old"
+    rm -rf "$1.mailprov-old"
     if [ -L "$1" ]; then
         cp -P "$1" "$1.mailprov-old" || return 1
+    elif is_table "$1"; then
+        :
     elif [ -e "$1" ]; then
         ln "$1" "$1.mailprov-old" || return 1
     else

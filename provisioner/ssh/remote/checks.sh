@@ -29,6 +29,8 @@ check_maps() {
     { postconf -nx; postconf -Px; } 2>/dev/null | grep -oE '[a-z]+:/[^ ,]*' | sort -u |
         while IFS= read -r map; do
             case $map in
+                # It is made from the directory in the transaction that is checked here.
+                lmdb:/var/lib/mailprov-directory/*) [ ! -e "${map#lmdb:}.lmdb" ] || postmap -q mailprov-check "$map" >&2 ;;
                 texthash:* | hash:* | btree:* | lmdb:* | cdb:* | regexp:* | pcre:* | cidr:*)
                     postmap -q mailprov-check "$map" >&2
                     ;;

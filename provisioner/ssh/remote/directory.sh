@@ -6,8 +6,6 @@ snapshots() {
     find "$state/directory" -mindepth 1 -maxdepth 1 -type d -name '[1-9]*' ! -name '*.new' -printf '%f\n' 2>/dev/null | sort -n
 }
 
-digest_of() { sha256sum <"$1" | cut -d ' ' -f 1; }
-
 # keep_directory SERIAL: content that did not change is shared with the snapshot before.
 # Without room there is no snapshot, and the change of users stands.
 keep_directory() {
@@ -21,10 +19,12 @@ copy_directory() {
     rm -rf "$1.new"
     mkdir -p "$1.new/tree" || return 1
     rows file <"$state/directory/left" | while IFS="$tab" read -r path _ owner group mode secret; do
-        [ -f "$path" ] || continue
-        now=$(digest_of "$path")
+        [ -f "$path" ] || is_table "$path" || continue
+        now=$(digest_at "$path")
         mkdir -p "$1.new/tree${path%/*}" || exit 1
-        if [ -n "$last" ] && grep -qF "file$tab$path$tab$now$tab" "$state/directory/$last/manifest"; then
+        if is_table "$path"; then
+            copy_table "$path" "$1.new/tree$path" "$state/directory/${last:-none}/tree$path" || exit 1
+        elif [ -n "$last" ] && grep -qF "file$tab$path$tab$now$tab" "$state/directory/$last/manifest"; then
             ln "$state/directory/$last/tree$path" "$1.new/tree$path" || exit 1
         else
             cp "$path" "$1.new/tree$path" || exit 1

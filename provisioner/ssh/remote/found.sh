@@ -41,13 +41,13 @@ find_again() {
 
 # What was there before mailprov comes back.
 put_back() {
-    rm -f "$1.mailprov-new"
+    rm -rf "$1.mailprov-new"
     if [ -e "$zero/tree$1" ] || [ -L "$zero/tree$1" ]; then
         (umask 022 && mkdir -p "${1%/*}")
         cp -a "$zero/tree$1" "$1.mailprov-new" || return 1
         [ -L "$1.mailprov-new" ] || sync "$1.mailprov-new" || return 1
         mv -fT "$1.mailprov-new" "$1"
     else
-        rm -f "$1"
+        take_away "$1"
     fi && sync_folder "$1"
 }

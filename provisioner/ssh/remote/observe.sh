@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # Observe: two flights, no lock, nothing written. The first introduces the host. Then
-# standard input brings rows that name what to look at (package, file, account, group,
+# standard input brings rows that name what to look at (package, file, table, account, group,
 # unit, port, recipe, certificate, check, sockets, secret, status), and the second
 # flight answers them.
 
@@ -87,6 +87,28 @@ observe_files() {
         printf '%s  %s\n' "$left" "$kept" | sha256sum -c --status 2>/dev/null || continue
         section left "$path"
         base64 "$kept"
+    done
+}
+
+# A table whose digest is not the wanted one tells how each of its shards' begins.
+observe_tables() {
+    printf '%s\n' "$manifest" | rows table | while IFS="$tab" read -r path wanted; do
+        is_table "$path" || continue
+        section table "$path"
+        stat --printf 'access\t%U\t%G\t%a\n' "$path"
+        digests=$(shard_digests "$path")
+        now=$(printf '%s\n' "$digests" | digest_of_input)
+        printf 'root\t%s\n' "$now"
+        if [ -d "$path/journal" ]; then
+            printf 'flaw\tunfinished\n'
+        elif ! is_sealed "$path"; then
+            are_derived_right "$path" || printf 'flaw\tderived\n'
+            printf 'edited\t'
+            printf '%s\n' "$digests" | sort - "$path/digests" | uniq -u | cut -c 67- | sort -u | head -n 5 | tr '\n' ' '
+            echo
+        fi
+        [ "$wanted" = - ] || [ "$now" = "$wanted" ] ||
+            printf '%s\n' "$digests" | awk '{ print $2 " " substr($1, 1, 16) }'
     done
 }
 
@@ -224,6 +246,7 @@ introduce
 manifest=$(cat)
 observe_packages
 observe_files
+observe_tables
 observe_accounts
 observe_units
 observe_ports

@@ -62,7 +62,7 @@ settle_pending() {
 clean_litter() {
     [ -f "$state/litter" ] && [ ! -d "$pending" ] || return 0
     while IFS= read -r path; do
-        rm -f "$path.mailprov-new" "$path.mailprov-old" "$path.mailprov-final" "$path.mailprov-soft"
+        rm -rf "$path.mailprov-new" "$path.mailprov-old" "$path.mailprov-final" "$path.mailprov-soft"
     done <"$state/litter"
     rm -f "$state/litter" "$state/probe-secret.new"
 }

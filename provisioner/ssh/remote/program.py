@@ -16,8 +16,17 @@ STATE_FORMAT = 1
 STATE_READER = "0.1.0"
 """The oldest mailprov that reads that."""
 
-TRANSACTION = ("lock", "found", "staging", "steps", "begin", "transact")
-PENDING = ("queue", "sessions", "directory", "pending", "units", "undo", "finish")
+TRANSACTION = (
+    "table_rows",
+    "table_change",
+    "lock",
+    "found",
+    "staging",
+    "steps",
+    "begin",
+    "transact",
+)
+PENDING = ("queue", "sessions", "tables", "directory", "pending", "units", "undo", "finish")
 STATE = ("pending", "state")
 
 
@@ -33,14 +42,18 @@ def remote_programs() -> Mapping[str, str]:
     recover = _joined("prelude", *PENDING, "recover")
     state = f"{prelude}program_format={STATE_FORMAT}\nprogram_reader={STATE_READER}\n"
     return {
-        "observe": state + _joined("checks", "postfix_values", *STATE, "listening", "observe"),
+        "observe": state
+        + _joined(
+            "checks", "postfix_values", *STATE, "tables", "table_rows", "listening", "observe"
+        ),
         "recover": recover,
         "settle": state + _joined(*PENDING, "state", "settle"),
         "packages": state + _joined(*STATE, "found", "packages"),
         "log": checks + _text("log"),
         "delete_mail": state + _joined(*STATE, "lock", "delete_mail"),
-        "recall": state + _joined(*STATE, "directory", "recall"),
-        "restore": state + _joined(*PENDING, "state", "lock", "found", "restore"),
+        "recall": state + _joined(*STATE, "tables", "directory", "recall"),
+        "restore": state
+        + _joined(*PENDING, "state", "table_rows", "table_change", "lock", "found", "restore"),
         "destroy": state + _joined(*PENDING, "state", "lock", "found", "destroy"),
         # The staged tree is checked by a shell of its own, in a mount namespace of its own;
         # what returns without us is left on the host.
@@ -54,6 +67,10 @@ def _joined(*parts: str) -> str:
 
 
 def _text(name: str) -> str:
-    """Return a part without its comments: they are for readers here, not for the wire."""
-    lines = files(__package__).joinpath(f"{name}.sh").read_text(encoding="utf-8").splitlines()
-    return "".join(f"{line}\n" for line in lines if line and not line.lstrip().startswith("#"))
+    """Return a part without comments and indents: they are for readers here, not for the wire.
+
+    So no text of several lines may depend on how far it is indented.
+    """
+    text = files(__package__).joinpath(f"{name}.sh").read_text(encoding="utf-8")
+    lines = map(str.lstrip, text.splitlines())
+    return "".join(f"{line}\n" for line in lines if line and not line.startswith("#"))

@@ -17,21 +17,29 @@ refuse_damaged() {
         exit 65
     fi
     rows file <"$kept/manifest" | while IFS="$tab" read -r path digest _; do
-        [ "$(digest_of "$kept/tree$path")" = "$digest" ] && continue
+        [ "$(digest_kept "$path")" = "$digest" ] && continue
         section damaged "$path"
         exit 65
     done || exit 65
 }
 
+digest_kept() {
+    if is_table "$kept/tree$1"; then
+        digests_in "$kept/tree$1/shards" | digest_of_input
+    else
+        digest_of_input <"$kept/tree$1"
+    fi
+}
+
 refuse_other_kind() {
-    rows file <"$kept/manifest" | cut -f 1 | grep '^/etc/' | sort >"$work/then"
-    left_rows file | cut -f 1 | grep '^/etc/' | sort >"$work/now"
+    rows file <"$kept/manifest" | cut -f 1 | grep -v "^$state/" | sort >"$work/then"
+    left_rows file | cut -f 1 | grep -v "^$state/" | sort >"$work/now"
     [ "$(cat "$work/then")" = "$(cat "$work/now")" ] || exit 67
 }
 
 find_edited() {
     left_rows file | while IFS="$tab" read -r path digest _; do
-        [ -f "$path" ] && [ "$(digest_of "$path")" = "$digest" ] || printf '%s\n' "$path"
+        { [ -f "$path" ] || is_table "$path"; } && [ "$(digest_at "$path")" = "$digest" ] || printf '%s\n' "$path"
     done >"$work/edited"
     if [ -s "$work/edited" ] && [ "$1" = refuse ]; then
         section edited
@@ -39,6 +47,14 @@ find_edited() {
         exit 68
     fi
     [ "$1" = keep ] || : >"$work/edited"
+}
+
+restore_table() {
+    rm -rf "$work/shards" && mkdir "$work/shards" || return 1
+    { shard_digests "$1"; cat "$kept/tree$1/digests"; } | sort | uniq -u | cut -c 67- | sort -u >"$work/differ"
+    (cd "$kept/tree$1/shards" && those_there | xargs -r cp -t "$work/shards") <"$work/differ" &&
+        (cd "$work/shards" && xargs -r touch) <"$work/differ" &&
+        change_table "$1" "$work/shards" "$2"
 }
 
 restore_files() {
@@ -50,8 +66,12 @@ restore_files() {
     fi
     rows file <"$kept/manifest" | while IFS="$tab" read -r path digest owner group mode _; do
         if grep -qxF "$path" "$work/edited"; then continue; fi
-        [ "$(digest_of "$path" 2>/dev/null)" != "$digest" ] || continue
+        [ "$(digest_at "$path" 2>/dev/null)" != "$digest" ] || continue
         section restored "$path"
+        if is_table "$path"; then
+            restore_table "$path" "$digest" || exit 1
+            continue
+        fi
         (umask 022 && mkdir -p "${path%/*}")
         install -o "$owner" -g "$group" -m "$mode" "$kept/tree$path" "$path.mailprov-new" &&
             sync "$path.mailprov-new" && mv -fT "$path.mailprov-new" "$path" && sync "${path%/*}" || exit 1

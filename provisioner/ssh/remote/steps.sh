@@ -98,6 +98,16 @@ do_admit() {
     do_activate "$1" && end_sessions_of "$stage/lost"
 }
 
+# do_table PATH DIGEST N: what changes of its shards is in files/N.
+do_table() {
+    mkdir -p "$stage/files/$3" || return 1
+    if is_table "$1"; then
+        change_table "$1" "$stage/files/$3" "$2"
+    else
+        create_table "$1" "$stage/files/$3" "$2"
+    fi
+}
+
 # do_soften MAIN_CF: until the configuration is confirmed, Postfix keeps in its queue what
 # it cannot deliver: the fault may be ours. The file that comes later is softened too; its
 # final form waits beside it.
@@ -120,7 +130,15 @@ soften() {
         'soft_bounce = yes' >>"$1" && settled "$1" && sync "$1"
 }
 
-do_remove() { put_back "$1" && tell_reader "$1"; }
+# A table is what the configuration before has its users in: it stays beside until this one
+# is confirmed.
+do_remove() {
+    if is_table "$1"; then
+        rm -rf "$1.mailprov-old" && mv -T "$1" "$1.mailprov-old" && sync_folder "$1"
+    else
+        put_back "$1" && tell_reader "$1"
+    fi
+}
 
 # do_access PATH OWNER GROUP MODE: content that is the host's own affair.
 do_access() { chown "$2:$3" "$1" && chmod "$4" "$1"; }

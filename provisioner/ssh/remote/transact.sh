@@ -51,8 +51,8 @@ refuse_if_edited() {
 seen_now() {
     if [ -L "$1" ]; then
         echo link
-    elif [ -f "$1" ]; then
-        digest_of "$1"
+    elif [ -f "$1" ] || is_table "$1"; then
+        digest_at "$1"
     elif [ -e "$1" ]; then
         echo other
     else
@@ -84,6 +84,7 @@ interrupted() {
 }
 
 clean_up() {
+    heal_table /var/lib/mailprov-directory
     while IFS= read -r path; do rm -f "$path"; done <"$stage/prepared"
     rm -rf "$stage" "$state/holder" "$output"
 } 2>/dev/null

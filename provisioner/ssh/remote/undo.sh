@@ -3,9 +3,9 @@
 
 # undo_path PATH was|absent: what is there already stays.
 undo_path() {
-    rm -f "$1.mailprov-new" "$1.mailprov-final"
+    rm -rf "$1.mailprov-new" "$1.mailprov-final"
     if [ "$2" = absent ]; then
-        rm -f "$1"
+        take_away "$1"
     elif [ -e "$1.mailprov-old" ] || [ -L "$1.mailprov-old" ]; then
         # Two names of one file, where the new one never came: mv(1) would refuse.
         if [ "$(stat -c %i "$1" 2>/dev/null)" = "$(stat -c %i "$1.mailprov-old")" ]; then

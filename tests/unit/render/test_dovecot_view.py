@@ -9,7 +9,7 @@ from provisioner.model.names import MailAddress
 from provisioner.model.secrets import PasswordHash, SiteSecrets
 from provisioner.model.site import Site
 from provisioner.render.dovecot_users import password_rows
-from provisioner.render.dovecot_view import auth_memory, login_processes
+from provisioner.render.dovecot_view import login_processes
 
 _HASH = "{SHA512-CRYPT}$6$abcdefgh$" + "x" * 86
 _USERS = f"""
@@ -52,14 +52,6 @@ def test_a_resolved_password_is_the_one_in_the_file() -> None:
 def test_the_list_of_logins_is_the_one_whose_losers_are_logged_out() -> None:
     found = [path for path, one in artifacts_of(_SITE, "mail").items() if one.logins]
     assert found == ["/etc/dovecot/mailprov/users"]
-
-
-def test_a_great_many_users_get_the_memory_that_their_lists_take() -> None:
-    assert [auth_memory(users) for users in (1, 100_000)] == [0, 0]
-    for users in (100_001, 300_000, 1_000_000):
-        needed = users * 2 * 2 * 500 // 2**20  # two lists, twice while they are read anew
-        assert needed < auth_memory(users) <= 4 * needed + 256
-    assert auth_memory(1_000_000) == auth_memory(1_000_001)
 
 
 def test_the_default_number_of_login_processes_does_for_a_few_users_and_changes_in_steps() -> None:

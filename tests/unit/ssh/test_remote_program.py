@@ -12,14 +12,23 @@ from provisioner.ssh.remote import program
 from provisioner.ssh.remote.program import remote_programs
 
 PARTS = {
-    "observe": ("prelude", "checks", *program.STATE, "observe"),
+    "observe": ("prelude", "checks", *program.STATE, "tables", "table_rows", "observe"),
     "settle": ("prelude", *program.PENDING, "state", "settle"),
     "recover": ("prelude", *program.PENDING, "recover"),
     "packages": ("prelude", *program.STATE, "found", "packages"),
     "log": ("prelude", "checks", "log"),
     "delete_mail": ("prelude", *program.STATE, "lock", "delete_mail"),
-    "recall": ("prelude", *program.STATE, "directory", "recall"),
-    "restore": ("prelude", *program.PENDING, "state", "lock", "found", "restore"),
+    "recall": ("prelude", *program.STATE, "tables", "directory", "recall"),
+    "restore": (
+        "prelude",
+        *program.PENDING,
+        "state",
+        "table_rows",
+        "table_change",
+        "lock",
+        "found",
+        "restore",
+    ),
     "destroy": ("prelude", *program.PENDING, "state", "lock", "found", "destroy"),
     "transact": ("prelude", "checks", *program.PENDING, "state", *program.TRANSACTION),
 }

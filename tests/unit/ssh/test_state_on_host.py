@@ -94,7 +94,7 @@ def snapshot(state: Path, users: Path, serial: int) -> Path:
     left.parent.mkdir(exist_ok=True)
     left.write_text(f"file\t{users}\tdigest\troot\troot\t0640\t1\n")
     script = f"getent() {{ :; }}\nsync() {{ :; }}\nkeep_directory {serial}"
-    run_parts(state, script, "queue", "pending", "directory")
+    run_parts(state, script, "queue", "pending", "tables", "directory")
     return state / f"directory/{serial}/tree{users}"
 
 

@@ -1,0 +1,76 @@
+"""The directory of a large site: one table in shards, from which the daemons' tables are made.
+
+A small site has text files, which whoever runs it can read, and which every process of
+Postfix and Dovecot's auth read whole. That is what a large one cannot afford. There the
+text is the shards of one table; the host makes of them what the daemons look single keys
+up in, and changes there what a change of the shards changes (ssh/remote/tables.sh).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from provisioner.model.secrets import SiteSecrets
+from provisioner.model.site import AccountKind, Site
+from provisioner.render.artifact import Artifact, Plane
+from provisioner.render.dovecot_users import mailbox_rows, password_rows
+from provisioner.render.postfix_maps import alias_rows, recipient_rows, sender_rows
+from provisioner.render.quoting import passwd_field, texthash_key, texthash_value
+from provisioner.render.shards import Shards, TableRow, root_digest, shard_digests, shard_rows
+
+TABLE_PATH = "/var/lib/mailprov-directory"
+"""Where the table lies: not below /etc, which is copied for every check, nor in the state,
+which no daemon may enter."""
+
+USERS_IN_TEXT = 20_000
+"""How many users text files are for. Each process of Postfix reads two lines a user, some
+200 bytes each: with a hundred processes that is 800 MiB here, and grows with every user."""
+
+
+@dataclass(frozen=True)
+class ShardedTable(Artifact):
+    """A table in shards; path is the folder, and the digest that of the shards' digests."""
+
+    shards: Shards = field(default_factory=dict, repr=False, hash=False)
+
+    @cached_property
+    def sha256(self) -> str:
+        """The root of the shards' digests."""
+        return root_digest(shard_digests(self.shards))
+
+
+def has_tables(site: Site) -> bool:
+    """Tell whether the site's directory is a table; users of the system are in its own files."""
+    return site.accounts.kind is AccountKind.VIRTUAL and len(site.users) > USERS_IN_TEXT
+
+
+def render_directory_table(site: Site, secrets: SiteSecrets) -> ShardedTable:
+    """Return the site's directory as one table.
+
+    What text files cannot express is refused here too: a site may shrink.
+    """
+    return ShardedTable(
+        TABLE_PATH,
+        b"",
+        mode=0o755,  # the daemons pass through; the shards are root's alone
+        secret=True,
+        plane=Plane.DIRECTORY,
+        rank=10,
+        shards=shard_rows(_rows(site, secrets)),
+    )
+
+
+def _rows(site: Site, secrets: SiteSecrets) -> Iterator[TableRow]:
+    for user in password_rows(site, secrets):
+        yield TableRow("users", passwd_field(user.name), passwd_field(user.hash))
+    for box in mailbox_rows(site):
+        yield TableRow("mailboxes", passwd_field(box.name), passwd_field(box.home))
+    for table, rows in (
+        ("recipients", recipient_rows(site)),
+        ("aliases", alias_rows(site)),
+        ("senders", sender_rows(site)),
+    ):
+        for row in rows:
+            yield TableRow(table, texthash_key(row.key), texthash_value(row.value))

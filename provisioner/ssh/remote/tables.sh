@@ -1,0 +1,87 @@
+# shellcheck shell=sh
+# A directory too large for text files: a table in shards, and what the daemons look keys up
+# in. Its folder has
+#
+#   shards/SHARD    the rows whose key's MD5 begins with SHARD, `TABLE KEY VALUE` (tabbed)
+#   digests         sha256sum(1) of the shards; the digest of this list is the table's
+#   users.sqlite    Dovecot's: who may log in, and where mail lies
+#   NAME.lmdb       Postfix's
+#   seal            digest of a listing of all these: nobody touched them since they were left
+#   journal/        a change that is under way (table_change.sh)
+#
+# Where the seal is whole, nothing of the table has to be read to know it. Where it is not,
+# all of it is.
+
+postfix_tables='recipients aliases senders'
+
+is_table() { [ -d "$1/shards" ]; }
+
+# take_away PATH: a file, or a table, which is there as a whole or not at all.
+take_away() {
+    if is_table "$1"; then
+        mv -T "$1" "$1.mailprov-new" && rm -rf "$1.mailprov-new"
+    else
+        rm -f "$1"
+    fi
+}
+
+digest_of_input() {
+    digest=$(sha256sum) && printf '%s\n' "${digest%% *}"
+}
+
+# The change time says more than any other date: nobody can set it.
+list_table() {
+    (cd "$1" && find shards digests ./*.sqlite* ./*.lmdb -type f -printf '%p %s %i %m %U %G %C@\n' 2>/dev/null | sort)
+}
+
+seal_table() { list_table "$1" | digest_of_input >"$1/seal.new" && put_in_place "$1/seal"; }
+
+is_sealed() { [ -s "$1/seal" ] && [ "$(list_table "$1" | digest_of_input)" = "$(cat "$1/seal")" ]; }
+
+# The shards in the folder that this is, by name.
+find_shards() { find . -type f -name '[0-9a-f][0-9a-f][0-9a-f]' | sed 's,^\./,,' | sort; }
+
+digests_in() { (cd "$1" && find_shards | xargs -r sha256sum); }
+
+# shard_digests TABLE: of its shards, as they are or are about to be.
+shard_digests() {
+    if [ -d "$1/journal" ]; then
+        cat "$1/journal/digests"
+    elif is_sealed "$1"; then
+        cat "$1/digests"
+    else
+        digests_in "$1/shards"
+    fi
+}
+
+# digest_at PATH: of a file's content, or of a table.
+digest_at() {
+    if is_table "$1"; then shard_digests "$1" | digest_of_input; else digest_of_input <"$1"; fi
+}
+
+# sql DATABASE [STATEMENT]: statements come on standard input else.
+sql() { sqlite3 -batch -bail -init /dev/null -separator "$tab" "$@"; }
+
+# copy_table TABLE COPY LAST: its shards, for the directory's history; what the copy LAST has
+# is shared with it.
+copy_table() {
+    mkdir -p "$2" || return 1
+    if is_table "$3"; then
+        cp -al "$3/shards" "$2/shards" &&
+            sort "$3/digests" "$1/digests" | uniq -u | cut -c 67- | sort -u >"$2/differ" &&
+            (cd "$2/shards" && xargs -r rm -f) <"$2/differ" &&
+            (cd "$1/shards" && those_there | xargs -r cp -t "$2/shards") <"$2/differ" &&
+            rm -f "$2/differ"
+    else
+        cp -a "$1/shards" "$2/shards"
+    fi && cp "$1/digests" "$2/digests"
+}
+
+# those_there < NAMES: the names of what is in the folder.
+those_there() { while IFS= read -r name; do [ ! -e "$name" ] || printf '%s\n' "$name"; done; }
+
+# A change of the database that was cut off is taken back by who may write there, and that
+# is not Dovecot.
+heal_table() {
+    [ ! -e "$1/users.sqlite-journal" ] || sql "$1/users.sqlite" 'SELECT count(*) FROM users' >/dev/null
+}
