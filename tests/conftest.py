@@ -12,6 +12,7 @@ import os
 import signal
 
 from hypothesis import settings
+from support.chance import SEED
 
 settings.register_profile("steady", derandomize=True, database=None)
 settings.register_profile("search", max_examples=1000, print_blob=True)
@@ -20,3 +21,8 @@ settings.load_profile("search" if os.environ.get("MAILPROV_TEST_SEARCH") else "s
 # A shell that runs the tests in the background has them ignore SIGINT, and every process
 # that they start inherits that: tests of Ctrl-C would wait for what cannot come.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_report_header() -> str:
+    """Tell the seed before anything can fail for it."""
+    return f"MAILPROV_TEST_SEED={SEED} repeats what differs from run to run"

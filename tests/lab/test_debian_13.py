@@ -110,6 +110,7 @@ def test_a_beginners_site_is_in_force_and_stays_as_it_is(beginner13: DeployedSit
     )
 
 
+@pytest.mark.matrix
 def test_a_site_of_system_users_is_in_force_and_stays_as_it_is(tutorial13: DeployedSite) -> None:
     assert_settled(tutorial13)
     address, password = tutorial13.host("mail").address, PASSWORDS["WANGSHENG_PASSWORD"]
@@ -163,6 +164,7 @@ def test_a_setting_of_the_sites_that_breaks_dovecot_never_goes_live(
     assert beginner13.mailprov("plan").returncode == 0
 
 
+@pytest.mark.matrix
 def test_settings_of_the_sites_are_in_force_and_an_old_password_logs_out(
     beginner13: DeployedSite,
 ) -> None:
@@ -206,6 +208,7 @@ def test_nothing_that_a_sound_host_logs_is_taken_for_a_failure(beginner13: Deplo
     assert (done.returncode, rows, host["unknown"]) == (0, [], [])
 
 
+@pytest.mark.matrix
 def test_the_way_back_is_open(tutorial13: DeployedSite) -> None:
     host = tutorial13.host("mail")
     back = tutorial13.mailprov("rollback", "--to", "0")

@@ -229,6 +229,7 @@ def test_destroy_gives_the_vendors_configuration_back(lone: DeployedSite, host: 
     assert lines_of(host, "systemctl is-active postfix dovecot unbound || :") == ["inactive"] * 3
 
 
+@pytest.mark.matrix
 def test_the_tutorials_site_is_applied_with_system_users(lab_factory: LabFactory) -> None:
     lab = lab_factory(
         "el-tutorial",

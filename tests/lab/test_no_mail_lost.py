@@ -157,6 +157,8 @@ def test_what_was_accepted_is_there_and_nothing_twice_without_a_cause(
     beginner.apply()
     stream = Stream(host.address)
     trouble = Trouble(beginner, host, random.Random(SEED))  # noqa: S311 no secret
+    # A rollback may come first, and needs something to go back to.
+    trouble.applies_another_configuration()
     sender = threading.Thread(target=stream.run)
     sender.start()
     try:
