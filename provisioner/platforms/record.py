@@ -115,8 +115,5 @@ class Platform(Frozen):
     ca_bundle: str
     nologin: str
     mail_log: str
-    first_uid: int
-    selinux: bool
     mail_label: str = ""
     network_manager: str = ""
-    firewall: Literal["none", "firewalld"]

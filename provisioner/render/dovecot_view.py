@@ -115,7 +115,7 @@ _SESSIONS_OF_A_USER = 12
 _PROCESSES_BY_DEFAULT, _MOST_SESSIONS = 100, 1024
 # auth and anvil serve 1000 clients by default. The login processes of the other services and
 # lmtp, 100 of each, are among them, and doveconf(1) warns when all of them would not fit.
-_MOST_WITHIN_DEFAULT, _CLIENTS_OF_MANY = 512, 2048
+_MOST_WITHIN_DEFAULT, _CLIENTS_OF_MANY = 256, 2048
 _SITE_PART = "conf.d/99-site.conf"
 _PARTS = (
     "conf.d/10-auth.conf",

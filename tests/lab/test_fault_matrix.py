@@ -69,8 +69,9 @@ users:
 pop3: {{ports: []}}
 postfix: {{main: {{inet_protocols: ipv4}}}}
 {LAB_DNS.replace("1000}", "1000, message_size: 13M}")}"""
-# Steps that no apply of one host has: the way back, and a role that goes to another host.
-ELSEWHERE = {"restore", "retire"}
+# Steps that no apply of one host has: the way back, and a role that goes to another host. A
+# table needs more users than a host is worth here; tests/crash breaks off each call of it.
+ELSEWHERE = {"restore", "retire", "table"}
 
 
 @dataclass(frozen=True)

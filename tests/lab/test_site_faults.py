@@ -191,7 +191,8 @@ def test_another_host_key_is_refused_before_anything_is_sent(
     three: Three, another_key: tuple[str, str]
 ) -> None:
     before = three.heads()
-    since = three.site.host("ns1").check_run(["date", "+%s"]).strip()
+    show = ["journalctl", "-u", "ssh", "-q", "-o", "cat"]
+    now = three.site.host("ns1").check_run([*show, "-n", "0", "--show-cursor"])
     # Not even with this: it is for keys that are new.
     done = three.site.mailprov("apply", "--accept-new-host-keys", site=three.changed("key"))
     assert done.returncode == 4
@@ -200,7 +201,9 @@ def test_another_host_key_is_refused_before_anything_is_sent(
         assert fingerprint in done.stderr
     assert "ssh-keygen -f" in done.stderr
     assert "on the host's console" in done.stderr
-    log = three.site.host("ns1").check_run(["journalctl", "-u", "ssh", "--since", f"@{since}"])
+    cursor = now.removeprefix("-- cursor: ").strip()
+    log = three.site.host("ns1").check_run([*show, "--after-cursor", cursor])
+    assert "Connection closed" in log
     assert "Accepted" not in log
     assert three.heads() == before
 

@@ -65,7 +65,7 @@ install_recovery() {
 Description=mailprov: settle a configuration that was pending when the host went down
 ConditionPathIsDirectory=|/var/lib/mailprov/pending
 ConditionPathExists=|/var/lib/mailprov-directory/users.sqlite-journal
-After=local-fs.target
+After=local-fs.target firewalld.service
 Before=unbound.service dovecot.service postfix.service postfix@-.service
 
 [Service]

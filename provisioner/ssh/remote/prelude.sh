@@ -46,8 +46,10 @@ tell_reader() {
         *) return 0 ;;
     esac
     systemctl -q is-active "$reader" || return 0
-    # A reload by systemctl is done before firewalld has read anything.
-    if [ "$reader" = firewalld.service ]; then firewall-cmd -q --reload; else systemctl reload "$reader"; fi
+    [ "$reader" = firewalld.service ] || { systemctl reload "$reader"; return; }
+    # A reload by systemctl is done before firewalld has read anything, and a reload of what
+    # it cannot read leaves the host with another policy than the one in its files.
+    firewall-cmd --check-config >/dev/null && firewall-cmd --reload >/dev/null
 }
 
 # rows NAME < manifest: the fields after NAME of every row that begins with it.

@@ -27,8 +27,9 @@ end_sessions() {
     end_sessions_of "$stage/lost"
 }
 
+# Its owner comes last: until then nobody else can put a link there for us to label or open.
 do_directory() {
-    (umask 022 && mkdir -p "$1") && chown "$2:$3" "$1" && chmod "$4" "$1" && label_folder "$1" "${5:-}"
+    (umask 022 && mkdir -p "$1") && label_folder "$1" "${5:-}" && chmod "$4" "$1" && chown "$2:$3" "$1"
 }
 
 # label_folder PATH TYPE: what SELinux calls a folder and all that comes into it. As a rule
@@ -150,6 +151,8 @@ do_retire() { systemctl disable --now "$1" 2>&1; }
 do_restore() {
     awk -F '\t' -v unit="$1" '$1 == unit' "$zero/units" >"$stage/unit" || return 1
     IFS="$tab" read -r unit running enabled active <"$stage/unit" || return 0
+    # The unit that ran it may have gone with an upgrade of the system.
+    [ "$(systemctl show -p FragmentPath --value "$running")" ] || running=$unit
     if [ "$enabled" = enabled ]; then systemctl enable "$unit" 2>&1 || return 1; fi
     [ "$active" != active ] || change_unit restart "$unit" "$running"
 }

@@ -82,4 +82,4 @@ def test_every_record_is_complete(platform: Platform) -> None:
     assert platform.unbound.parts_dir.startswith(f"{platform.daemons['unbound'].config_dir}/")
     folder = template_folder() / "dovecot" / platform.daemons["dovecot"].dialect
     assert (folder / "dovecot.conf.j2").is_file()
-    assert 0 < platform.dovecot.first_valid_uid < platform.first_uid
+    assert 0 < platform.dovecot.first_valid_uid < 1000

@@ -20,8 +20,8 @@ chcon() { echo "chcon $*"; }
 restorecon() { echo "restorecon $*"; }
 """
 _OFF = _SELINUX.replace("selinuxenabled() { return 0", "selinuxenabled() { return 1")
-_SEMANAGE = 'semanage() { echo "semanage $*" >&2; }\n'
-_KNOWN_RULE = 'semanage() { echo "semanage $*" >&2; [ "$2" = -m ]; }\n'
+_SEMANAGE = 'semanage() { echo "semanage $*"; }\n'
+_KNOWN_RULE = 'semanage() { [ "$2" = -m ] && echo "semanage $*"; }\n'
 
 
 def run(script: str, tools: str, tmp_path: Path) -> list[str]:
@@ -58,7 +58,7 @@ def test_where_selinux_is_off_or_absent_nothing_is_asked(tmp_path: Path, tools: 
 
 def test_a_folder_of_mail_becomes_a_rule_of_the_policy(tmp_path: Path) -> None:
     got = run("do_directory ./mail a b 0700 mail_spool_t", _SELINUX + _SEMANAGE, tmp_path)
-    assert got == ["restorecon -R ./mail"]
+    assert got == ["semanage fcontext -a -t mail_spool_t ./mail(/.*)?", "restorecon -R ./mail"]
 
 
 def test_a_rule_that_is_there_already_is_changed(tmp_path: Path) -> None:
