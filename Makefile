@@ -1,6 +1,7 @@
 # The project's commands. `make` alone lists them.
 
-PYTEST = .venv/bin/pytest
+# Side by side: most of what tests do is wait for a host.
+PYTEST = .venv/bin/pytest -n 2 --dist loadgroup
 
 .PHONY: help venv demo demo-down test test-all check bench golden lock wheel clean
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable, Sequence
 
+import pytest
 from hypothesis import settings
 from support.chance import SEED
 
@@ -23,6 +25,32 @@ settings.load_profile("search" if os.environ.get("MAILPROV_TEST_SEARCH") else "s
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+# Fixtures of the whole session that take long to make; who has one has it for all its tests.
+SHARED = ("tutorial", "tutorial_open", "beginner", "bare_lab")
+
+
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """Keep together, for `-n N --dist loadgroup`, what has the same site or is in one file."""
+    for item in items:
+        shared = [name for name in SHARED if name in getattr(item, "fixturenames", ())]
+        item.add_marker(pytest.mark.xdist_group([*shared, item.path.name][0]))
+
+
+@pytest.fixture
+def tell(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Return a function that has a line in the run's summary."""
+    return lambda line: record_property("told", line)
+
+
 def pytest_report_header() -> str:
     """Tell the seed before anything can fail for it."""
     return f"MAILPROV_TEST_SEED={SEED} repeats what differs from run to run"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests told, whichever process they ran in."""
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.getreports(outcome):
+            lines = [str(value) for name, value in report.user_properties if name == "told"]
+            for line in lines if report.when == "call" else ():
+                terminalreporter.write_line(line)

@@ -1,6 +1,6 @@
 """Where the power fails: a sample that differs from run to run, or every place.
 
-The summary tells the seed of the sample; MAILPROV_TEST_SEED=N repeats it. With
+The run's header tells the seed of the sample; MAILPROV_TEST_SEED=N repeats it. With
 MAILPROV_TEST_SEARCH (`make test-all`) every place is tried.
 """
 
@@ -27,7 +27,3 @@ def crash_points() -> Callable[[int], list[int]]:
         return sorted(random.Random(SEED).sample(every, min(SAMPLE, calls)))  # noqa: S311 no secret
 
     return choose
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    terminalreporter.write_line(f"places where the power failed: MAILPROV_TEST_SEED={SEED}")

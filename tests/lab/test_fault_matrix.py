@@ -184,15 +184,14 @@ def wrong_cells(cells: Sequence[Cell]) -> str:
 
 
 def test_a_fault_leaves_the_host_wholly_old_or_wholly_new(
-    benches: Benches, capsys: pytest.CaptureFixture[str]
+    benches: Benches, tell: Callable[[str], None]
 ) -> None:
     every = [(n, fault) for n in range(1, len(benches.steps) + 1) for fault in Fault]
     chance = random.Random(f"{SEED} {benches.scenario.name}")  # noqa: S311 no secret
     cells = try_out(benches, chance.sample(every, SAMPLE // len(SCENARIOS)))
-    with capsys.disabled():
-        print(f"\n{benches.scenario.name}, MAILPROV_TEST_SEED={SEED}:")  # noqa: T201 it repeats them
-        for cell in cells:
-            print(f"  {cell.step}, {cell.fault}: {cell.outcome[:200]}")  # noqa: T201 as above
+    tell(f"{benches.scenario.name}, MAILPROV_TEST_SEED={SEED}:")
+    for cell in cells:
+        tell(f"  {cell.step}, {cell.fault}: {cell.outcome[:200]}")
     assert not wrong_cells(cells), wrong_cells(cells)
 
 

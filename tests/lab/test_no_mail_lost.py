@@ -150,7 +150,7 @@ def quiet_end(beginner: DeployedSite) -> Iterator[None]:
 @pytest.mark.usefixtures("quiet_end")
 @pytest.mark.parametrize("rounds", [6, pytest.param(50, marks=pytest.mark.matrix)])
 def test_what_was_accepted_is_there_and_nothing_twice_without_a_cause(
-    beginner: DeployedSite, rounds: int, capsys: pytest.CaptureFixture[str]
+    beginner: DeployedSite, rounds: int, tell: Callable[[str], None]
 ) -> None:
     host = beginner.host("mail")
     host.check_run(["sh", "-c", f"rm -rf {FOLDER}/new/* {FOLDER}/cur/*"])
@@ -174,12 +174,11 @@ def test_what_was_accepted_is_there_and_nothing_twice_without_a_cause(
     lost = sorted(set(stream.accepted) - set(delivered))
     repeated = [number for number, count in delivered.items() if count > 1]
     causeless = [number for number in repeated if not has_cause(number, stream, trouble.killed)]
-    with capsys.disabled():
-        print(  # noqa: T201 the figures are what this test is for
-            f"\nno mail lost: {rounds} rounds, MAILPROV_TEST_SEED={SEED}: {len(stream.accepted)} "
-            f"accepted, {len(delivered)} delivered, {len(lost)} lost, {len(repeated)} repeated, "
-            f"{len(causeless)} without cause"
-        )
+    tell(
+        f"no mail lost: {rounds} rounds, MAILPROV_TEST_SEED={SEED}: {len(stream.accepted)} "
+        f"accepted, {len(delivered)} delivered, {len(lost)} lost, {len(repeated)} repeated, "
+        f"{len(causeless)} without cause"
+    )
     assert len(stream.accepted) > 5 * rounds
     assert (lost, causeless) == ([], [])
 
