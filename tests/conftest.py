@@ -29,6 +29,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 SHARED = ("tutorial", "tutorial_open", "beginner", "bare_lab")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
     """Keep together, for `-n N --dist loadgroup`, what has the same site or is in one file."""
     for item in items:

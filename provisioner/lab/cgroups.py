@@ -115,13 +115,20 @@ class Cgroup:
             time.sleep(_POLL_SECONDS)
 
     def remove(self) -> None:
-        """Kill what is left and delete the group; none is fine."""
-        folder = self.folder
-        if not folder.exists():
-            return
-        self.kill()
-        for path, _, _ in os.walk(folder, topdown=False):
-            Path(path).rmdir()
+        """Kill what is left and delete the group; none is fine.
+
+        Raises MailprovError as `kill`, and OSError if the group cannot be deleted for as long.
+        """
+        deadline = time.monotonic() + _KILL_SECONDS
+        while self.folder.exists():
+            self.kill()
+            try:
+                for path, _, _ in os.walk(self.folder, topdown=False):
+                    Path(path).rmdir()
+            except OSError:  # somebody who was on the way in has just arrived
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(_POLL_SECONDS)
 
 
 def remove_top_group() -> None:

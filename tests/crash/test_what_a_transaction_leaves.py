@@ -256,6 +256,15 @@ def test_a_reload_that_users_share_with_a_configuration_is_owed_until_it_was_don
     assert facts.introduction.unfinished == frozenset()
 
 
+def test_a_service_that_boot_starts_meanwhile_reads_the_new_files_all_the_same(
+    applied: ForgetfulHost,
+) -> None:
+    applied.shell("systemctl stop dovecot.service")
+    done = transact(applied, generation("b", 0), between="systemctl start dovecot.service")
+    assert settle(applied, done, "confirm").returncode == 0
+    assert applied.stale_units() == []
+
+
 def test_a_service_that_does_not_come_up_after_a_return_is_told(applied: ForgetfulHost) -> None:
     applied.add_program("journalctl", "#!/bin/sh\necho no room for mail\n")
     done = transact(applied, generation("b", 0))

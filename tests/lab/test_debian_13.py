@@ -220,6 +220,8 @@ def test_the_way_back_is_open(tutorial13: DeployedSite) -> None:
 
 def test_the_way_out_is_open_and_mail_stays(beginner13: DeployedSite) -> None:
     host = beginner13.host("mail")
+    sent = beginner13.mailprov("send", "--from", "alice", "--to", "bob")
+    assert sent.returncode == 0, sent.stdout + sent.stderr
     gone = beginner13.mailprov("destroy", "--yes-destroy")
     assert gone.returncode == 0, gone.stdout + gone.stderr
     assert host.run(["test", "-e", "/var/lib/mailprov"]).returncode == 1

@@ -7,9 +7,9 @@
 # host's own daemons do. Only for a socket that is none of theirs is all of /proc searched.
 
 observe_ports() {
-    wanted=$(printf '%s\n' "$manifest" | rows port)
-    [ -n "$wanted" ] || return 0
-    listening=$(listening_on "$wanted")
+    pick port
+    [ -n "$picked" ] || return 0
+    listening=$(listening_on "$picked")
     [ -n "$listening" ] || return 0
     section listening
     printf '%s\n' "$listening"

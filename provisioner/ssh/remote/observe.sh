@@ -9,29 +9,41 @@ introduce() {
     cat /etc/os-release
     section daemons
     if have postconf; then printf 'postfix\t%s\n' "$(postconf -d -h mail_version 2>/dev/null)"; fi
-    if have dovecot; then printf 'dovecot\t%s\n' "$(dovecot --version 2>/dev/null | cut -d ' ' -f 1)"; fi
-    if have unbound; then unbound -V 2>/dev/null | sed -n "1s/^Version /unbound$tab/p"; fi
+    if have dovecot; then
+        version=$(dovecot --version 2>/dev/null)
+        printf 'dovecot\t%s\n' "${version%% *}"
+    fi
+    if have unbound; then
+        version=$(unbound -V 2>/dev/null)
+        version=${version%%"$newline"*}
+        printf 'unbound\t%s\n' "${version#Version }"
+    fi
     generation=$(head_generation)
     section head
-    cat "$state/head" 2>/dev/null
+    show "$state/head"
     section managed
-    [ -z "$generation" ] || cat "$state/generations/$generation/manifest" 2>/dev/null
+    [ -z "$generation" ] || show "$state/generations/$generation/manifest"
     section directory
-    cat "$state/directory/left" 2>/dev/null
+    show "$state/directory/left"
     section pending
     if [ -d "$pending" ]; then
         cat "$pending/about"
         ! is_armed || echo armed
     fi
     section unfinished
-    cat "$state/unfinished" 2>/dev/null
+    show "$state/unfinished"
     section activating
-    cat "$state/activating" "$pending/manifest" "$pending/directory" 2>/dev/null
+    show "$state/activating" "$pending/manifest" "$pending/directory"
     section credentials
-    cat "$state/directory/credentials" 2>/dev/null
+    show "$state/directory/credentials"
     section firewall
     firewall_zone
     section ready
+}
+
+# show FILE...: those that are there.
+show() {
+    for file in "$@"; do [ ! -s "$file" ] || cat "$file"; done 2>/dev/null
 }
 
 # firewall_zone: where connections come in, by firewalld's configuration: its own command
@@ -45,9 +57,10 @@ firewall_zone() {
 
 observe_packages() {
     section packages
+    pick package
     # The names have no white space: they come from a platform record.
-    # shellcheck disable=SC2046
-    set -- $(printf '%s\n' "$manifest" | rows package)
+    # shellcheck disable=SC2086
+    set -- $names
     [ $# -gt 0 ] || return 0
     if have dpkg-query; then
         dpkg-query -W -f '${Package}\t${db:Status-Status}\n' "$@" 2>/dev/null | grep "${tab}installed$"
@@ -57,15 +70,15 @@ observe_packages() {
 }
 
 observe_files() {
-    paths=$(printf '%s\n' "$manifest" | rows file | cut -f 1)
-    [ -n "$paths" ] || return 0
+    pick file
+    [ -n "$names" ] || return 0
     section files
     # Managed paths have no white space: the model refuses it in every name.
     # shellcheck disable=SC2086
-    stat --printf '%n\t%F\t%U\t%G\t%a\n' -- $paths 2>/dev/null
+    stat --printf '%n\t%F\t%U\t%G\t%a\n' -- $names 2>/dev/null
     section digests
     # shellcheck disable=SC2086
-    digests=$(sha256sum -- $paths 2>/dev/null)
+    digests=$(sha256sum -- $names 2>/dev/null)
     printf '%s\n' "$digests" | grep .
     # What differs, is no secret and is small is sent along, for the diff; and what the
     # last transaction wrote there, where that is neither on the host nor wanted now.
@@ -92,7 +105,8 @@ observe_files() {
 
 # A table whose digest is not the wanted one tells how each of its shards' begins.
 observe_tables() {
-    printf '%s\n' "$manifest" | rows table | while IFS="$tab" read -r path wanted; do
+    pick table
+    printf '%s\n' "$picked" | while IFS="$tab" read -r path wanted; do
         is_table "$path" || continue
         section table "$path"
         stat --printf 'access\t%U\t%G\t%a\n' "$path"
@@ -113,16 +127,18 @@ observe_tables() {
 }
 
 observe_accounts() {
-    # shellcheck disable=SC2046
-    set -- $(printf '%s\n' "$manifest" | rows account)
+    pick account
+    # shellcheck disable=SC2086
+    set -- $names
     if [ $# -gt 0 ]; then
         section accounts
         getent passwd "$@"
         section shadow
         getent shadow "$@" | cut -d : -f 1,2
     fi
-    # shellcheck disable=SC2046
-    set -- $(printf '%s\n' "$manifest" | rows group)
+    pick group
+    # shellcheck disable=SC2086
+    set -- $names
     if [ $# -gt 0 ]; then
         section groups
         getent group "$@"
@@ -131,8 +147,9 @@ observe_accounts() {
 
 observe_units() {
     units_shown=
-    # shellcheck disable=SC2046
-    set -- $(printf '%s\n' "$manifest" | rows unit)
+    pick unit
+    # shellcheck disable=SC2086
+    set -- $names
     [ $# -gt 0 ] || return 0
     section units
     units_shown=$(systemctl show -p Id -p LoadState -p ActiveState -p SubState -p UnitFileState \
@@ -144,8 +161,10 @@ observe_units() {
 # (the clock may have been ahead when it was made) and will last another thirty days.
 # The fulfilled ones are named.
 observe_recipes() {
-    certificate=$(printf '%s\n' "$manifest" | rows certificate)
-    recipes=$(printf '%s\n' "$manifest" | rows recipe)
+    pick certificate
+    certificate=$picked
+    pick recipe
+    recipes=$picked
     # A run of openssl(1) takes longer than all the rest: one answers for the certificate.
     about=
     if [ -n "$certificate" ] && [ -s "$certificate" ] && have openssl; then
@@ -173,23 +192,26 @@ observe_recipes() {
 # fits_for_long ABOUT: what openssl says of a certificate.
 fits_for_long() {
     case $1 in *'does match certificate'*) ;; *) return 1 ;; esac
-    begins=$(printf '%s\n' "$1" | sed -n 's/^notBefore=//p')
-    ends=$(printf '%s\n' "$1" | sed -n 's/^notAfter=//p')
-    [ -n "$begins" ] && [ -n "$ends" ] && now=$(date +%s) &&
-        begins=$(date -d "$begins" +%s) && ends=$(date -d "$ends" +%s) &&
-        [ "$begins" -le "$now" ] && [ "$ends" -gt "$((now + 2592000))" ]
+    times=$({ printf '%s\n' "$1" | sed -n 's/^not[AB][a-z]*=//p' && echo now; } | date -f - +%s) || return 1
+    # It begins, it ends, and it is now.
+    # shellcheck disable=SC2086
+    set -- $times
+    [ $# -eq 3 ] && [ "$1" -le "$3" ] && [ "$2" -gt "$(($3 + 2592000))" ]
 }
 
 observe_service() {
-    # shellcheck disable=SC2046
-    check_daemons $(printf '%s\n' "$manifest" | rows check)
-    if [ -n "$(printf '%s\n' "$manifest" | rows sockets)" ]; then
+    pick check
+    # shellcheck disable=SC2086
+    check_daemons $names
+    pick sockets
+    if [ -n "$picked" ]; then
         for table in tcp tcp6 udp udp6; do
             section sockets "$table"
             cat "/proc/net/$table" 2>/dev/null
         done
     fi
-    if [ -n "$(printf '%s\n' "$manifest" | rows secret)" ]; then
+    pick secret
+    if [ -n "$picked" ]; then
         section probe-secret
         cat "$state/probe-secret" 2>/dev/null
     fi
@@ -197,7 +219,8 @@ observe_service() {
 
 # What `mailprov status` asks beyond the plan; nothing of it runs without a status row.
 observe_status() {
-    printf '%s\n' "$manifest" | rows status | while IFS="$tab" read -r subject argument; do
+    pick status
+    printf '%s\n' "$picked" | while IFS="$tab" read -r subject argument; do
         case $subject in
             clock)
                 section clock
@@ -207,10 +230,10 @@ observe_status() {
                 ;;
             units)
                 section since
-                # shellcheck disable=SC2046
+                pick unit
                 # Unit names have no white space.
-                systemctl show --timestamp=unix -p Id -p ActiveEnterTimestamp \
-                    $(printf '%s\n' "$manifest" | rows unit) 2>/dev/null
+                # shellcheck disable=SC2086
+                systemctl show --timestamp=unix -p Id -p ActiveEnterTimestamp $names 2>/dev/null
                 ;;
             certificate)
                 section validity

@@ -15,8 +15,9 @@
 pending=$state/pending
 return_unit=mailprov-return
 
-head_serial() { cut -f 1 "$state/head" 2>/dev/null; }
-head_generation() { cut -f 2 "$state/head" 2>/dev/null; }
+head_serial() { read_head && printf '%s\n' "$serial_in_force"; }
+head_generation() { read_head && printf '%s\n' "$generation_in_force"; }
+read_head() { IFS="$tab" read -r serial_in_force generation_in_force <"$state/head"; } 2>/dev/null
 pending_row() { rows "$1" <"$pending/about"; }
 
 # A number is used again after a return; the token tells one transaction from the next.

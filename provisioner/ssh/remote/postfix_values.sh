@@ -11,7 +11,7 @@ check_values() {
         postconf -d | sed -n -e '/^smtpd_forbid_bare_newline /d' -e '/^[a-z_]*_directory /d' \
             -e "s/^\([a-z0-9_]*\) = yes\$/switch$tab\1/p" -e "s/^\([a-z0-9_]*\) = no\$/switch$tab\1/p"
         postconf -m | sed "s/^/type$tab/"
-        postconf -hx smtpd_restriction_classes | tr -s ', ' '\n\n' | sed "s/^/class$tab/"
+        postconf -hx smtpd_restriction_classes | tr -s ', ' '\n' | sed "s/^/class$tab/"
         { postconf -nx; postconf -Px; } | sed "s/^/set$tab/"
     } 2>/dev/null | judge_values | sort -u | while IFS="$tab" read -r kind name value; do
         case $kind in

@@ -11,6 +11,8 @@ export LC_ALL PATH
 umask 077
 state=/var/lib/mailprov
 tab=$(printf '\t')
+newline='
+'
 
 section() { printf '@%s\n' "$*"; }
 

@@ -44,7 +44,8 @@ def remote_programs() -> Mapping[str, str]:
     return {
         "observe": state
         + _joined(
-            "checks", "postfix_values", *STATE, "tables", "table_rows", "listening", "observe"
+            *("checks", "postfix_values", *STATE, "tables", "table_rows"),
+            *("manifest", "listening", "observe"),
         ),
         "recover": recover,
         "settle": state + _joined(*PENDING, "state", "settle"),

@@ -159,7 +159,8 @@ do_restore() {
 
 do_enable() { systemctl enable "$1" 2>&1; }
 
-do_start() { change_unit start "$@"; }
+# Since the host was observed, boot or somebody may have started it with the old files.
+do_start() { change_unit restart "$@"; }
 do_reload() { change_unit reload "$@"; }
 do_restart() { change_unit restart "$@"; }
 

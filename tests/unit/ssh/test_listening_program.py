@@ -25,7 +25,7 @@ def observed(*ports: tuple[str, int], own: Path | None = None) -> tuple[HeldSock
     rows = "".join(f"port\t{transport}\t{port:04X}\n" for transport, port in ports)
     text = "\n".join(
         [
-            *((folder / f"{part}.sh").read_text() for part in ("prelude", "listening")),
+            *((folder / f"{part}.sh").read_text() for part in ("prelude", "manifest", "listening")),
             f"manifest='{rows}'",
             f"units_shown='ControlGroup={own or ''}'",
             "observe_ports",

@@ -12,7 +12,10 @@ from provisioner.ssh.remote import program
 from provisioner.ssh.remote.program import remote_programs
 
 PARTS = {
-    "observe": ("prelude", "checks", *program.STATE, "tables", "table_rows", "observe"),
+    "observe": (
+        *("prelude", "checks", "postfix_values", *program.STATE),
+        *("tables", "table_rows", "manifest", "listening", "observe"),
+    ),
     "settle": ("prelude", *program.PENDING, "state", "settle"),
     "recover": ("prelude", *program.PENDING, "recover"),
     "packages": ("prelude", *program.STATE, "found", "packages"),
