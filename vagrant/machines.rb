@@ -7,13 +7,16 @@ Machine = Struct.new(:name, :fqdn, :addresses, :roles, keyword_init: true)
 
 ALL_ROLES = %w[dns mx submission store].freeze
 
-# Release => box of the distribution's own makers, for libvirt and VirtualBox. Boxes move and are
-# renamed: MAILPROV_BOX names another.
+# Release => box for libvirt and VirtualBox: of the distribution's own makers, or, where they make
+# none for both, of its cloud image. Boxes move and are renamed: MAILPROV_BOX names another.
 BOXES = {
+  "almalinux-8" => "almalinux/8",
   "centos-stream-9" => "centos/stream9",
   "centos-stream-10" => "centos/stream10",
   "debian-12" => "debian/bookworm64",
-  "debian-13" => "debian/trixie64"
+  "debian-13" => "debian/trixie64",
+  "ubuntu-22.04" => "cloud-image/ubuntu-22.04",
+  "ubuntu-24.04" => "cloud-image/ubuntu-24.04"
 }.freeze
 
 # Return the box of a release; abort, naming all, if there is none.

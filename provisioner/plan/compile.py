@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
 from provisioner.model.logins import PROBE_NAME
@@ -28,6 +28,12 @@ from provisioner.render.directory_table import has_tables
 from provisioner.render.dovecot_users import MAIL_ROOT, mailbox_home
 from provisioner.render.firewall_view import render_firewall
 from provisioner.render.host_tree import render_host
+from provisioner.render.postfix_features import postfix_features
+from provisioner.render.resolver_view import (
+    RESOLV_CONF,
+    ResolverManager,
+    render_resolver_guards,
+)
 from provisioner.render.tls_chain import CHAIN_PATH
 
 _HOMES = "/home"
@@ -64,7 +70,11 @@ def compile_generation(
         units=tuple(_unit(platform, daemon) for daemon in daemons),
         certificate_path=CHAIN_PATH if stores and site.tls != "none" else None,
         mail_root=_mail_root(site) if stores else None,
-        notices=(*_notices(site), *_dialect_notices(site, host, platform)),
+        notices=(
+            *_notices(site),
+            *_dialect_notices(site, host, platform),
+            *_smuggling_notices(host, platform),
+        ),
         ports=tuple(sorted({service.port for service in services_of(site, host)})),
         listeners=tuple(listeners_of(site, host, platform)),
         user_files=user_files(one.path for one in artifacts if one.plane is Plane.DIRECTORY),
@@ -76,6 +86,19 @@ def with_firewall(generation: Generation, site: Site, host: Host, zone: str) -> 
     """Return the generation with the host's ports opened in a zone of firewalld(1)."""
     policy = render_firewall(site, host, zone)
     return replace(generation, artifacts=(*generation.artifacts, policy))
+
+
+def with_resolver_guards(
+    generation: Generation, managers: Collection[ResolverManager]
+) -> Generation:
+    """Return the generation with its resolv.conf kept from a host's other writers of it."""
+    paths = {artifact.path for artifact in generation.artifacts}
+    if RESOLV_CONF not in paths:
+        return generation
+    unbound = any(unit.daemon == "unbound" for unit in generation.units)
+    guards = render_resolver_guards(generation.platform, managers, unbound=unbound)
+    more = tuple(artifact for artifact in guards if artifact.path not in paths)
+    return replace(generation, artifacts=(*generation.artifacts, *more))
 
 
 def daemons_of(host: Host) -> tuple[Daemon, ...]:
@@ -195,6 +218,17 @@ def _notices(site: Site) -> Iterator[str]:
         yield f"mail to {', '.join(sorted(led))} goes to {person}, the first user"
     for allowance, reason in site.allow_insecure.items():
         yield f"allowed although unsafe: {allowance} ({reason})"
+
+
+def _smuggling_notices(host: Host, platform: Platform) -> Iterator[str]:
+    """Tell where nothing in the host's Postfix stops SMTP smuggling."""
+    postfix = platform.daemons["postfix"]
+    if "postfix" in daemons_of(host) and not postfix_features(postfix).forbid_bare_newline:
+        yield (
+            f"{host.key}: Postfix {postfix.version} cannot refuse SMTP smuggling: another server's "
+            "mail may carry a second, forged message in here. smtpd_forbid_bare_newline came with "
+            "3.5.23, 3.6.13, 3.7.9 and 3.8.4: update Postfix as far as the release goes"
+        )
 
 
 def _dialect_notices(site: Site, host: Host, platform: Platform) -> Iterator[str]:

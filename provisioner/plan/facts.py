@@ -11,6 +11,7 @@ from provisioner.model.secrets import KnownCredential
 from provisioner.plan.listening import HeldSocket
 from provisioner.plan.status_facts import StatusFacts
 from provisioner.render.artifact import Plane
+from provisioner.render.resolver_view import ResolverManager
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ class Introduction:
     transactions, one or several, were about to leave; and what a pending one has left.
     softened: main.cf while a configuration is pending, in which Postfix is told to wait.
     firewall_zone: the zone of firewalld(1) that connections fall into, empty where it does
-    not run.
+    not run. parameters: those of Postfix's that not every version has and this one has; of
+    PORTED_BACK only. resolver_managers: who else writes /etc/resolv.conf there.
     """
 
     os_release: Mapping[str, str]
@@ -63,6 +65,8 @@ class Introduction:
     activating: Mapping[str, tuple[LeftFile, ...]] = field(default_factory=dict)
     softened: str = ""
     firewall_zone: str = ""
+    parameters: frozenset[str] = frozenset()
+    resolver_managers: frozenset[ResolverManager] = frozenset()
     credentials: Mapping[MailAddress, KnownCredential] = field(default_factory=dict, repr=False)
 
     @property

@@ -32,6 +32,8 @@ from provisioner.plan.facts import (
 from provisioner.plan.listening import parse_listening
 from provisioner.plan.status_facts import parse_status
 from provisioner.render.artifact import Plane
+from provisioner.render.postfix_features import PORTED_BACK
+from provisioner.render.resolver_view import RESOLVER_MANAGERS
 
 Section = tuple[str, str, list[str]]
 
@@ -63,6 +65,8 @@ def parse_introduction(lines: Iterable[str]) -> Introduction:
         softened=dict(_pairs(sections.get("pending", []))).get("main", ""),
         credentials=parse_credentials(sections.get("credentials", [])),
         firewall_zone=next(filter(_ZONE.fullmatch, sections.get("firewall", [])), ""),
+        parameters=frozenset(sections.get("parameters", [])).intersection(PORTED_BACK),
+        resolver_managers=RESOLVER_MANAGERS.intersection(sections.get("resolver", [])),
     )
 
 

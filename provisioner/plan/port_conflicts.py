@@ -20,6 +20,7 @@ from provisioner.plan.listening import HeldSocket, Holder
 from provisioner.platforms.record import Daemon
 
 _OPENS_PORTS = frozenset({Action.START, Action.RESTART, Action.RELOAD})
+_RESOLVED = "systemd-resolved.service"
 # What the process is called that listens, proc_pid_comm(5).
 _PROCESSES: dict[Daemon, str] = {"postfix": "master", "dovecot": "dovecot", "unbound": "unbound"}
 
@@ -149,6 +150,14 @@ def _command(conflict: PortConflict) -> str:
     holder = conflict.held.holder
     if holder is None:
         return f"ss -lnp 'sport = :{conflict.listener.port}'"
+    if holder.unit == _RESOLVED:
+        # Its stub alone is in the way (resolved.conf(5)); others on the host need the rest.
+        part = "/etc/systemd/resolved.conf.d/no-stub.conf"
+        return (
+            f"mkdir -p {part.rpartition('/')[0]} && "
+            f"printf '[Resolve]\\nDNSStubListener=no\\n' >{part} && "
+            f"systemctl restart {_RESOLVED.removesuffix('.service')}"
+        )
     if holder.name == "docker-proxy":
         return f"docker stop $(docker ps -q --filter publish={conflict.listener.port})"
     if not _is_stoppable(holder):

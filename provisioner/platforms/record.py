@@ -21,10 +21,15 @@ class Frozen(BaseModel):
 
 
 class PlatformMatch(Frozen):
-    """How os-release(5) names the release: ID or ID_LIKE, and the major part of VERSION_ID."""
+    """How os-release(5) names the release: ID or ID_LIKE, and VERSION_ID.
+
+    version: VERSION_ID, or as many of its first parts as make the release (`9` of `9.4`, and
+    `22.04`). kin: systems that are close, to name this release where one of them is refused.
+    """
 
     ids: tuple[str, ...]
     id_like: tuple[str, ...] = ()
+    kin: tuple[str, ...] = ()
     version: str
 
 
@@ -38,6 +43,8 @@ class DaemonRecord(Frozen):
     whether the daemon is up (Debian 12's postfix.service only runs /bin/true).
     replaces: units of the release before that run the same daemon and end when this one
     starts; one may be left after an upgrade.
+    ported_back: options of later versions that this build has all the same. Vendors port
+    protections back, and the version does not tell.
     """
 
     version: str
@@ -46,6 +53,7 @@ class DaemonRecord(Frozen):
     unit: str
     running_unit: str
     replaces: tuple[str, ...] = ()
+    ported_back: tuple[str, ...] = ()
     config_dir: str
 
 
@@ -56,7 +64,9 @@ class UnboundHabits(Frozen):
     socket of unbound-control(8). anchor: the root's trust anchor, which Unbound itself
     keeps up to date (RFC 5011). anchor_command: makes that file where it is missing, as the
     unit would before its first start; unbound-checkconf(8) wants it there. pid_file:
-    where the unit looks for it.
+    where the unit looks for it. resolvconf_switch: where the vendor's scripts look
+    up whether Unbound and resolvconf(8), where it is installed, tell each other of resolvers;
+    empty where the release has no such scripts.
     """
 
     user: str
@@ -66,6 +76,7 @@ class UnboundHabits(Frozen):
     anchor: str
     anchor_command: tuple[str, ...]
     pid_file: str
+    resolvconf_switch: str = ""
 
 
 class PostfixHabits(Frozen):

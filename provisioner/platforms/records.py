@@ -7,6 +7,7 @@ caller could notice: the functions here always answer the same.
 from __future__ import annotations
 
 import difflib
+import math
 import tomllib
 from collections.abc import Mapping
 from functools import cache
@@ -25,7 +26,13 @@ def known_platforms() -> tuple[Platform, ...]:
         if entry.name.endswith(".toml")
     )
     records = (Platform.model_validate(tomllib.loads(file.read_text("utf-8"))) for file in files)
-    return tuple(sorted(records, key=lambda platform: platform.name))
+    return tuple(sorted(records, key=_by_name))
+
+
+def _by_name(platform: Platform) -> tuple[str, float]:
+    """Sort el-10 behind el-9."""
+    family, _, version = platform.name.partition("-")
+    return family, _number(version)
 
 
 def known_dialects(daemon: Daemon) -> tuple[str, ...]:
@@ -39,31 +46,77 @@ def platform_named(name: str) -> Platform:
     for platform in known_platforms():
         if platform.name == name:
             return platform
-    raise _unknown(f"no platform is named {quoted(name)}", name, name)
+    raise _unknown(f"no platform is named {quoted(name)}", name, _similar(name))
 
 
 def detect_platform(os_release: Mapping[str, str]) -> Platform:
     """Return the record for a host that describes itself with these os-release(5) fields.
 
-    A release is recognised by ID, else by ID_LIKE, with the major part of VERSION_ID.
+    A release is recognised by ID, else by ID_LIKE, with the first parts of VERSION_ID.
     Raises MailprovError (refused), naming the nearest known release, if none fits.
     """
     system = os_release.get("ID", "").lower()
     likes = os_release.get("ID_LIKE", "").lower().split()
-    major = os_release.get("VERSION_ID", "").partition(".")[0]
-    for platform in known_platforms():
-        if platform.match.version == major and system in platform.match.ids:
+    version = os_release.get("VERSION_ID", "")
+    fitting = [one for one in known_platforms() if _fits(one.match.version, version)]
+    for platform in fitting:
+        if system in platform.match.ids:
             return platform
-    for platform in known_platforms():
-        if platform.match.version == major and not set(likes).isdisjoint(platform.match.id_like):
+    for platform in fitting:
+        if not set(likes).isdisjoint(platform.match.id_like):
             return platform
-    title = os_release.get("PRETTY_NAME") or " ".join(filter(None, (system, major)))
-    raise _unknown("the host runs an unknown operating-system release", title, f"{system}-{major}")
+    title = os_release.get("PRETTY_NAME") or " ".join(filter(None, (system, version)))
+    raise _unknown(
+        "the host runs an unknown operating-system release",
+        title,
+        _nearest(system, likes, version) or _similar(f"{system}-{version}"),
+    )
 
 
-def _unknown(summary: str, got: str, key: str) -> MailprovError:
+def _fits(release: str, version: str) -> bool:
+    parts = release.split(".")
+    return version.split(".")[: len(parts)] == parts
+
+
+def _nearest(system: str, likes: list[str], version: str) -> str:
+    """Return the release of the same family whose version is closest, or nothing.
+
+    What a system says that it is like comes in the order of closeness (os-release(5)).
+    """
+    for name in (system, *likes):
+        family = [
+            platform
+            for platform in known_platforms()
+            if name in (*platform.match.ids, *platform.match.id_like, *platform.match.kin)
+        ]
+        # What is built from Enterprise Linux has its numbers; other derivatives have their own.
+        same = name == system or any(one.match.id_like for one in family)
+        number = _number(version) if same else math.inf
+        if family:
+            return min(family, key=lambda one: _distance(one, number)).name
+    return ""
+
+
+def _distance(platform: Platform, number: float) -> float:
+    """Return how far a release is from a version; where there is none, the newest is nearest."""
+    own = _number(platform.match.version)
+    return -own if math.isinf(number) else abs(own - number)
+
+
+def _number(version: str) -> float:
+    try:
+        return float(".".join(version.split(".")[:2]))
+    except ValueError:
+        return math.inf
+
+
+def _similar(name: str) -> str:
     names = [platform.name for platform in known_platforms()]
-    nearest = next(iter(difflib.get_close_matches(key, names, n=1, cutoff=0.0)))
+    return next(iter(difflib.get_close_matches(name, names, n=1, cutoff=0.0)))
+
+
+def _unknown(summary: str, got: str, nearest: str) -> MailprovError:
+    names = [platform.name for platform in known_platforms()]
     return MailprovError(
         Diagnostic(
             summary=summary,

@@ -129,7 +129,7 @@ def _view(
     if has_tables(site):
         maps = f"{platform.postfix.table_type}:{TABLE_PATH}"
     return PostfixView(
-        features=postfix_features(platform.daemons["postfix"].version),
+        features=postfix_features(platform.daemons["postfix"]),
         vendor=tuple(platform.postfix.parameters.items()),
         hostname=host.fqdn,
         domain=site.domain,

@@ -6,14 +6,19 @@ is what makes DNSSEC answers (and DANE, which stands on them) worth anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from provisioner.model.site import Host, Role, Site
 from provisioner.platforms.record import Daemon, Platform
 from provisioner.render.artifact import Artifact
 from provisioner.render.environment import render_template
 
+ResolverManager = Literal["NetworkManager", "openresolv", "resolvconf"]
+RESOLVER_MANAGERS: frozenset[ResolverManager] = frozenset(get_args(ResolverManager))
+RESOLV_CONF = "/etc/resolv.conf"
+_NETWORK_MANAGER = "/etc/NetworkManager/conf.d"
 # resolv.conf(5): the library reads three and ignores the rest without a word.
 _MAX_NAMESERVERS = 3
 
@@ -39,9 +44,34 @@ def render_resolver(site: Site, host: Host, platform: Platform) -> Iterator[Arti
         servers = ["127.0.0.1", *(server for server in servers if server not in own)]
     view = ResolverView(tuple(servers[:_MAX_NAMESERVERS]))
     if platform.network_manager:
-        path = f"{platform.network_manager}/mailprov.conf"
-        yield Artifact(path, render_template("NetworkManager/conf.d/mailprov.conf", view), rank=97)
+        yield _network_manager_part(platform.network_manager)
     content = render_template("resolv.conf", view)
     mail = bool(host.roles - {Role.DNS})
     daemons: tuple[Daemon, ...] = ("postfix",) if mail else ()
-    yield Artifact("/etc/resolv.conf", content, daemons=daemons, restart=mail, rank=99)
+    yield Artifact(RESOLV_CONF, content, daemons=daemons, restart=mail, rank=99)
+
+
+def render_resolver_guards(
+    platform: Platform, managers: Collection[ResolverManager], *, unbound: bool
+) -> Iterator[Artifact]:
+    """Yield what keeps programs that a host happens to have from writing over resolv.conf.
+
+    managers: those programs; `resolvconf` is any of that name, openresolv's too. unbound: the
+    host runs it. systemd-resolved is no such program: it reads a resolv.conf that is not its
+    own, and serves others on 127.0.0.53 by what that says (systemd-resolved.service(8)).
+    """
+    if "NetworkManager" in managers:
+        yield _network_manager_part(platform.network_manager or _NETWORK_MANAGER)
+    if "openresolv" in managers:
+        content = render_template("resolvconf.conf", None)
+        yield Artifact("/etc/resolvconf.conf", content, rank=97)
+    if "resolvconf" in managers and unbound and platform.unbound.resolvconf_switch:
+        # Before Unbound starts. A reload forgets what resolvconf has told it since.
+        content = render_template("default/unbound", None)
+        path = platform.unbound.resolvconf_switch
+        yield Artifact(path, content, daemons=("unbound",), rank=20)
+
+
+def _network_manager_part(folder: str) -> Artifact:
+    content = render_template("NetworkManager/conf.d/mailprov.conf", None)
+    return Artifact(f"{folder}/mailprov.conf", content, rank=97)

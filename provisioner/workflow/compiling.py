@@ -15,7 +15,11 @@ from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
 from provisioner.model.names import MailAddress
 from provisioner.model.secrets import KnownCredential, PasswordHash, SiteSecrets
 from provisioner.model.site import Host, Role, Site
-from provisioner.plan.compile import compile_generation, with_firewall
+from provisioner.plan.compile import (
+    compile_generation,
+    with_firewall,
+    with_resolver_guards,
+)
 from provisioner.plan.facts import Introduction
 from provisioner.plan.generation import Generation
 from provisioner.platforms.record import Daemon, Platform
@@ -49,6 +53,7 @@ class Compiler:
             credentials = self._credentials(introduction)
         secrets = SiteSecrets(self._passwords(credentials), self.tls_chain)
         generation = compile_generation(self.site, host, platform, secrets, credentials)
+        generation = with_resolver_guards(generation, introduction.resolver_managers)
         if introduction.firewall_zone:
             generation = with_firewall(generation, self.site, host, introduction.firewall_zone)
         notices = self._notices(host, platform, introduction)
@@ -63,7 +68,7 @@ class Compiler:
             platform = platform_named(host.platform)
         else:
             platform = detect_platform(introduction.os_release)
-        return with_versions(host, platform, introduction.versions)
+        return with_versions(host, platform, introduction)
 
     def _notices(self, host: Host, platform: Platform, introduction: Introduction) -> Iterator[str]:
         if self.ahead:
@@ -96,17 +101,21 @@ class Compiler:
         return given | {address: known.hash for address, known in credentials.items()}
 
 
-def with_versions(host: Host, platform: Platform, versions: Mapping[str, str]) -> Platform:
+def with_versions(host: Host, platform: Platform, introduction: Introduction) -> Platform:
     """Return the platform with the daemons' versions and dialects that the host really has.
+
+    Of what its vendor ported back the host's own word counts too, once it has the daemon.
 
     A dialect follows the version, whatever the distribution. Raises MailprovError (refused)
     for one that no record knows.
     """
     daemons = dict(platform.daemons)
     for name, record in platform.daemons.items():
-        if version := versions.get(name):
+        if version := introduction.versions.get(name):
             dialect = _dialect(host, platform, name, version) if record.dialect else ""
-            daemons[name] = record.model_copy(update={"version": version, "dialect": dialect})
+            back = tuple(sorted(introduction.parameters)) if name == "postfix" else ()
+            known = {"version": version, "dialect": dialect, "ported_back": back}
+            daemons[name] = record.model_copy(update=known)
     return platform.model_copy(update={"daemons": daemons})
 
 

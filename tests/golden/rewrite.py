@@ -14,7 +14,7 @@ from pathlib import Path
 from provisioner.inventory.load import load_site
 from provisioner.model.secrets import PasswordHash, SiteSecrets
 from provisioner.model.site import Site
-from provisioner.platforms.records import platform_named
+from provisioner.platforms.records import known_platforms, platform_named
 from provisioner.render.artifact import Artifact
 from provisioner.render.host_tree import render_host
 
@@ -27,7 +27,7 @@ SITES = {
     "beginner": _INVENTORIES / "beginner/site.yaml",
     "everything": GOLDEN / "everything/site.yaml",
 }
-PLATFORMS = ("debian-12", "debian-13", "el-9")
+PLATFORMS = tuple(platform.name for platform in known_platforms())
 
 
 def rendered_tree(name: str, platform: str) -> dict[str, bytes]:

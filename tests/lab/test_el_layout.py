@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -246,3 +247,49 @@ def test_the_tutorials_site_is_applied_with_system_users(lab_factory: LabFactory
     assert site.mailprov("plan").returncode == 0
     home = lab.host("mail").check_run(["stat", "-c", "%U:%G %a", "/home/wangsheng"])
     assert home.strip() == "wangsheng:mailusers 700"
+
+
+ANCHOR = "/var/lib/unbound/root.key"
+RELEASES = tomllib.loads((ROOT / "tests/recorded/systems/os-release.toml").read_text("utf-8"))
+
+
+@pytest.fixture(params=["rocky/8.10", "rocky/10.0"])
+def relative(request: pytest.FixtureRequest, lab_factory: LabFactory) -> DeployedSite:
+    """Return the beginner's site for a bare host that calls itself another EL.
+
+    All but that and the trust anchor of the newer one is as on the others: what the record of
+    the release adds to the way is gone through, and not what its own builds would.
+    """
+    (system,) = (one for one in RELEASES["system"] if one["file"] == request.param)
+    name = str(system["platform"])
+    lab = lab_factory(
+        name, [HostSpec("mail", ("10.89.0.4",), tree="el-9", fqdn="mail.example.org")]
+    )
+    host = lab.host("mail")
+    host.write_file("/usr/lib/os-release", system["os_release"])
+    if name == "el-10":
+        host.check_run(["dnf", "-q", "-y", "install", "unbound"])
+        host.check_run(["mv", ANCHOR, "/etc/unbound/dnssec-root.key"])
+        host.check_run(["ln", "-s", "../../../etc/unbound/dnssec-root.key", ANCHOR])
+        host.check_run(["chown", "root:root", "/etc/unbound/dnssec-root.key"])
+    return site_on(lab, "beginner", {"ALICE_PASSWORD": "a password of alice"})
+
+
+@pytest.mark.matrix
+def test_a_relative_is_known_by_its_own_name_and_gets_the_same_site(relative: DeployedSite) -> None:
+    host = relative.host("mail")
+    release = host.check_run(["sh", "-c", ". /etc/os-release; echo $VERSION_ID"]).strip()
+    plan = relative.mailprov("plan")
+    title = {"8.10": "Enterprise Linux 8", "10.0": "CentOS Stream 10"}[release]
+    assert f"mail: {title}" in plan.stdout
+    report = relative.apply()
+    assert report["verify"]["passed"] is True
+    assert relative.apply()["changes"] == 0
+    if release == "10.0":
+        # Still the package's own file behind the link.
+        owner = host.check_run(["stat", "-L", "-c", "%U", ANCHOR]).strip()
+        assert owner == ("root" if host.run(["test", "-L", ANCHOR]).returncode == 0 else "unbound")
+        bundle = "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem"
+        assert bundle in host.read_file("/etc/unbound/unbound.conf")
+    back = relative.mailprov("rollback", "--to", "0")
+    assert back.returncode == 0, back.stdout + back.stderr

@@ -69,6 +69,8 @@ holders() {
     sockets=$1
     shift
     [ $# -gt 0 ] || return 0
+    # shellcheck disable=SC2012
+    # Of find, only GNU's can tell where a link leads; here nobody chose the names.
     # A second operand has ls head each folder with its name, however few there are.
     ls -lnU -- "$@" /dev/null 2>/dev/null | awk -v sockets="$(printf '%s' "$sockets" | tr '\n' ' ')" '
         BEGIN {

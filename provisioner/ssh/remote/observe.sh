@@ -8,7 +8,14 @@ introduce() {
     section platform
     cat /etc/os-release
     section daemons
-    if have postconf; then printf 'postfix\t%s\n' "$(postconf -d -h mail_version 2>/dev/null)"; fi
+    # What vendors port back to older versions is asked for along with the version.
+    parameters=
+    if have postconf; then
+        parameters=$(postconf -d mail_version smtpd_forbid_bare_newline smtpd_forbid_unauth_pipelining \
+            cleanup_replace_stray_cr_lf 2>/dev/null)
+        version=${parameters#*mail_version = }
+        printf 'postfix\t%s\n' "${version%%"$newline"*}"
+    fi
     if have dovecot; then
         version=$(dovecot --version 2>/dev/null)
         printf 'dovecot\t%s\n' "${version%% *}"
@@ -18,6 +25,8 @@ introduce() {
         version=${version%%"$newline"*}
         printf 'unbound\t%s\n' "${version#Version }"
     fi
+    section parameters
+    printf '%s\n' "$parameters" | sed -n '/^mail_version /!s/ =.*//p'
     generation=$(head_generation)
     section head
     show "$state/head"
@@ -38,12 +47,24 @@ introduce() {
     show "$state/directory/credentials"
     section firewall
     firewall_zone
+    section resolver
+    resolver_managers
     section ready
 }
 
 # show FILE...: those that are there.
 show() {
     for file in "$@"; do [ ! -s "$file" ] || cat "$file"; done 2>/dev/null
+}
+
+# resolver_managers: which programs are here that write /etc/resolv.conf by themselves.
+resolver_managers() {
+    if [ -d /etc/NetworkManager/conf.d ] && systemctl -q is-enabled NetworkManager.service 2>/dev/null; then
+        echo NetworkManager
+    fi
+    have resolvconf || return 0
+    echo resolvconf
+    [ ! -e /etc/resolvconf.conf ] || echo openresolv
 }
 
 # firewall_zone: where connections come in, by firewalld's configuration: its own command
@@ -233,7 +254,7 @@ observe_status() {
                 pick unit
                 # Unit names have no white space.
                 # shellcheck disable=SC2086
-                systemctl show --timestamp=unix -p Id -p ActiveEnterTimestamp $names 2>/dev/null
+                units_since $names
                 ;;
             certificate)
                 section validity
@@ -246,6 +267,17 @@ observe_status() {
                 df -P -k "${argument:-/}" 2>/dev/null | tail -n 1
                 ;;
             queue) observe_queue "$argument" ;;
+        esac
+    done
+}
+
+# units_since UNIT...: when each came up, as `@SECONDS`, which systemd says itself from 247 on.
+units_since() {
+    systemctl show --timestamp=unix -p Id -p ActiveEnterTimestamp "$@" 2>/dev/null && return
+    systemctl show -p Id -p ActiveEnterTimestamp "$@" | while IFS= read -r line; do
+        case $line in
+            ActiveEnterTimestamp=?*) date -d "${line#*=}" +ActiveEnterTimestamp=@%s ;;
+            *) printf '%s\n' "$line" ;;
         esac
     done
 }

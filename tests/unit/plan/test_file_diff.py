@@ -6,7 +6,9 @@ from dataclasses import replace
 
 from support.generations import GENERATION, USERS, state_of
 
+from provisioner.plan.facts import FileState
 from provisioner.plan.file_diff import access_problems, file_problems
+from provisioner.plan.generation import Recipe
 
 
 def aspects(**changed: object) -> list[str]:
@@ -38,3 +40,14 @@ def test_no_content_is_quoted() -> None:
 def test_a_missing_directory_is_one_problem() -> None:
     (directory,) = GENERATION.directories
     assert [problem.aspect for problem in access_problems(directory, None)] == ["missing"]
+
+
+def test_a_trust_anchor_may_be_a_link_until_unbound_has_its_own() -> None:
+    # As Enterprise Linux 10 packages it; chown(1) would change the package's file.
+    link = FileState("symbolic link", "root", "root", 0o777, None)
+    anchor = Recipe("trust-anchor", "/var/lib/unbound/root.key", "", "unbound", "unbound", 0o644)
+    assert access_problems(anchor, link) == ()
+    file = FileState("regular file", "root", "root", 0o644, None)
+    assert [problem.aspect for problem in access_problems(anchor, file)] == ["owner", "group"]
+    certificate = Recipe("self-signed", "/etc/mailprov/tls/site.pem", "mail.example.org")
+    assert [problem.aspect for problem in access_problems(certificate, link)] == ["mode"]

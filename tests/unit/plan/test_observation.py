@@ -22,6 +22,9 @@ VERSION_ID="12"
 @daemons
 postfix\t3.7.11
 dovecot\t2.3.19.1
+@parameters
+smtpd_forbid_bare_newline
+command_directory
 @head
 7\t0123456789abcdef
 @managed
@@ -45,6 +48,10 @@ unit\tpostfix.service
 alice@example.org\ttag\t{BLF-CRYPT}$2b$12$x
 @firewall
 public
+@resolver
+resolvconf
+openresolv
+something else
 """.splitlines()
 
 FACTS = """\
@@ -97,6 +104,8 @@ def test_the_introduction_tells_platform_versions_and_what_was_left() -> None:
     owner = "somebody@elsewhere (process 1)"
     assert got.pending == Pending("8", "fedcba9876543210", owner, armed=True)
     assert got.firewall_zone == "public"
+    assert got.parameters == {"smtpd_forbid_bare_newline"}
+    assert got.resolver_managers == {"resolvconf", "openresolv"}
     assert got.managed_accounts == {"alice"}
     assert got.credentials[MailAddress("alice@example.org")].tag == "tag"
 

@@ -76,6 +76,18 @@ def test_every_conflict_is_told_at_once_with_its_owner_and_the_command() -> None
     assert "/etc/resolv.conf" in got.fix
 
 
+def test_a_resolver_of_the_system_gives_up_its_stub_and_stays() -> None:
+    resolved = Holder(61, "systemd-resolve", "systemd-resolved.service", "active", "enabled")
+    wildcard = (Listener("unbound", "udp", 53, (ANY,)),)
+    wanted = replace(WANTED, listeners=wildcard)
+    facts = bare(held("127.0.0.53 53/udp", resolved))
+    plan = diff_generation(wanted, facts)
+    fix = conflict_diagnostic(plan, find_conflicts(plan, facts)).fix
+    assert "DNSStubListener=no" in fix
+    assert "systemctl restart systemd-resolved`" in fix
+    assert "disable" not in fix
+
+
 @pytest.mark.parametrize(
     ("place", "want"),
     [

@@ -16,7 +16,15 @@ from provisioner.render.environment import template_folder
 
 
 def test_the_known_platforms_are_named_in_order() -> None:
-    assert [platform.name for platform in known_platforms()] == ["debian-12", "debian-13", "el-9"]
+    assert [platform.name for platform in known_platforms()] == [
+        "debian-12",
+        "debian-13",
+        "el-8",
+        "el-9",
+        "el-10",
+        "ubuntu-22.04",
+        "ubuntu-24.04",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -27,6 +35,8 @@ def test_the_known_platforms_are_named_in_order() -> None:
         ({"ID": "centos", "VERSION_ID": "9", "ID_LIKE": "rhel fedora"}, "el-9"),
         ({"ID": "rocky", "VERSION_ID": "9.4", "ID_LIKE": "rhel centos fedora"}, "el-9"),
         ({"ID": "newel", "VERSION_ID": "9.1", "ID_LIKE": "fedora rhel"}, "el-9"),
+        ({"ID": "centos", "VERSION_ID": "10", "ID_LIKE": "rhel fedora"}, "el-10"),
+        ({"ID": "ubuntu", "VERSION_ID": "24.04", "ID_LIKE": "debian"}, "ubuntu-24.04"),
     ],
 )
 def test_a_host_is_recognised_by_its_own_description(os_release: dict[str, str], want: str) -> None:
@@ -37,8 +47,14 @@ def test_a_host_is_recognised_by_its_own_description(os_release: dict[str, str],
     ("os_release", "nearest"),
     [
         ({"ID": "debian", "VERSION_ID": "14"}, "debian-13"),
-        ({"ID": "debian", "VERSION_ID": "11"}, "debian-1"),
-        ({"ID": "rhel", "VERSION_ID": "10.0", "ID_LIKE": "fedora"}, "el-9"),
+        ({"ID": "debian", "VERSION_ID": "11"}, "debian-12"),
+        ({"ID": "debian"}, "debian-13"),  # unstable has no VERSION_ID
+        ({"ID": "rhel", "VERSION_ID": "11.0", "ID_LIKE": "fedora"}, "el-10"),
+        ({"ID": "newel", "VERSION_ID": "7.9", "ID_LIKE": "rhel fedora"}, "el-8"),
+        ({"ID": "fedora", "VERSION_ID": "42"}, "el-10"),
+        # Half of a version is none.
+        ({"ID": "ubuntu", "VERSION_ID": "22", "ID_LIKE": "debian"}, "ubuntu-22.04"),
+        ({"ID": "ubuntu", "VERSION_ID": "24.10", "ID_LIKE": "debian"}, "ubuntu-24.04"),
         ({}, ""),
         ({"ID": "\x1b[2J", "VERSION_ID": "12\n"}, ""),
     ],

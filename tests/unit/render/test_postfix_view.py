@@ -68,6 +68,13 @@ def test_a_stranger_gets_a_final_no() -> None:
     assert _main()["smtpd_relay_restrictions"] == "permit_mynetworks reject_unauth_destination"
 
 
+def test_a_stranger_gets_it_before_anything_that_could_be_tried_again() -> None:
+    refusal, temporary = "reject_unauth_destination", "reject_unknown_sender_domain"
+    old = _main(platform="el-9")["smtpd_recipient_restrictions"].split()
+    assert old.index(refusal) < old.index(temporary)
+    assert refusal not in _main()["smtpd_recipient_restrictions"]
+
+
 def test_ports_are_numbers_and_follow_the_site() -> None:
     every = lines_of(site_of(ONE_HOST), "mail", _MASTER)
     assert [line.split()[0] for line in every if " inet " in line] == ["25", "465", "587"]

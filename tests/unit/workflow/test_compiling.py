@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import get_args
 
 import pytest
-from unit.render.sites import ONE_HOST, site_of
+from unit.render.sites import ONE_HOST, TWO_HOSTS, site_of
 
 from provisioner.diagnostics import ExitCode, MailprovError
 from provisioner.plan.facts import Introduction
 from provisioner.plan.generation import Generation
 from provisioner.render.firewall_view import POLICY_PATH
+from provisioner.render.resolver_view import ResolverManager
 from provisioner.workflow.compiling import Compiler
 
 DEBIAN_12 = {"ID": "debian", "VERSION_ID": "12", "PRETTY_NAME": "Debian GNU/Linux 12 (bookworm)"}
@@ -88,6 +90,51 @@ def test_a_platform_in_the_site_file_that_an_upgrade_has_overtaken_is_told() -> 
         assert not any("platform:" in one for one in compiled(system, {}, pinned=pinned).notices)
 
 
+JAMMY = {"ID": "ubuntu", "ID_LIKE": "debian", "VERSION_ID": "22.04"}
+ROCKY_8 = {"ID": "rocky", "ID_LIKE": "rhel centos fedora", "VERSION_ID": "8.10"}
+CURE = "smtpd_forbid_bare_newline"
+
+
+@pytest.mark.parametrize(
+    ("system", "version", "parameters", "cured"),
+    [
+        (ROCKY_8, "", (), False),
+        (ROCKY_8, "3.5.8", (), False),
+        (ROCKY_8, "3.5.8", (CURE,), True),
+        # By the record until the host is asked: it may have been installed long ago.
+        (JAMMY, "", (), True),
+        (JAMMY, "3.6.4", (CURE,), True),
+        (JAMMY, "3.6.4", (), False),
+        (DEBIAN_12, "3.7.11", (), True),
+    ],
+)
+def test_the_cure_for_smuggling_is_what_the_host_itself_has_and_its_lack_is_told(
+    system: Mapping[str, str], version: str, parameters: tuple[str, ...], *, cured: bool
+) -> None:
+    versions = {"postfix": version} if version else {}
+    site = site_of(ONE_HOST)
+    introduction = Introduction(system, versions, parameters=frozenset(parameters))
+    got = Compiler(site, settle=dict).generation_for(site.host("mail"), introduction)
+    main = next(one.content for one in got.artifacts if one.path == "/etc/postfix/main.cf")
+    assert (f"\n{CURE} = ".encode() in main) is cured
+    told = [one for one in got.notices if "SMTP smuggling" in one]
+    assert bool(told) is not cured
+    assert all(one.startswith("mail: Postfix 3.") for one in told)
+
+
+def test_a_host_without_postfix_is_not_told_of_it() -> None:
+    site = site_of(TWO_HOSTS)
+    compiler = Compiler(site, settle=dict)
+    told = {
+        key: any(
+            "SMTP smuggling" in one
+            for one in compiler.generation_for(site.host(key), Introduction(ROCKY_8)).notices
+        )
+        for key in ("ns", "mail")
+    }
+    assert told == {"ns": False, "mail": True}
+
+
 CENTOS = {"ID": "centos", "ID_LIKE": "rhel fedora", "VERSION_ID": "9"}
 
 
@@ -108,6 +155,44 @@ def test_ports_are_opened_where_firewalld_runs_and_only_there(os_release: dict[s
     policy = having.artifacts[-1]
     assert b'<ingress-zone name="internal"/>' in policy.content
     assert having.id != without.id
+
+
+GUARDS = {
+    "NetworkManager": "/etc/NetworkManager/conf.d/mailprov.conf",
+    "openresolv": "/etc/resolvconf.conf",
+    "resolvconf": "/etc/default/unbound",
+}
+
+
+def with_managers(
+    system: Mapping[str, str], *managers: ResolverManager, text: str = ONE_HOST
+) -> Generation:
+    site = site_of(text)
+    introduction = Introduction(system, resolver_managers=frozenset(managers))
+    return Compiler(site, settle=dict).generation_for(site.host("mail"), introduction)
+
+
+@pytest.mark.parametrize("manager", get_args(ResolverManager))
+def test_who_else_writes_resolv_conf_on_a_host_is_kept_from_it(manager: ResolverManager) -> None:
+    without, having = with_managers(DEBIAN_12), with_managers(DEBIAN_12, manager)
+    assert paths(having) - paths(without) == {GUARDS[manager]}
+    assert having.id != without.id
+
+
+def test_what_a_release_always_keeps_away_is_kept_away_once() -> None:
+    got = [one.path for one in with_managers(CENTOS, "NetworkManager").artifacts]
+    assert got.count(GUARDS["NetworkManager"]) == 1
+    # It has no scripts that would tell resolvconf(8) of Unbound.
+    assert paths(with_managers(CENTOS, "resolvconf")) == paths(with_managers(CENTOS))
+
+
+def test_unbound_is_kept_from_it_before_it_starts_and_only_where_it_runs() -> None:
+    having = with_managers(DEBIAN_12, "resolvconf")
+    (guard,) = (one for one in having.artifacts if one.path == GUARDS["resolvconf"])
+    assert guard.daemons == ("unbound",)
+    elsewhere = with_managers(DEBIAN_12, "resolvconf", "openresolv", text=TWO_HOSTS)
+    assert GUARDS["openresolv"] in paths(elsewhere)
+    assert GUARDS["resolvconf"] not in paths(elsewhere)
 
 
 def test_mail_folders_have_the_label_that_the_release_knows() -> None:
