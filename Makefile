@@ -2,6 +2,8 @@
 
 # Side by side: most of what tests do is wait for a host.
 PYTEST = .venv/bin/pytest -n 2 --dist loadgroup
+# What the lab's servers run: debian-12 or debian-13.
+RELEASE = $(or $(MAILPROV_TEST_RELEASE),debian-12)
 
 .PHONY: help venv demo demo-down test test-all check bench golden lock wheel clean
 
@@ -10,6 +12,7 @@ help:
 	@echo "make demo-down  remove every trace of the demo"
 	@echo "make test       all tests, real hosts included (says which cannot run here, and why)"
 	@echo "make test-all   the full matrices, and a wider search for property failures"
+	@echo "                (both on Debian 12 hosts, or with RELEASE=debian-13 on Debian 13 hosts)"
 	@echo "make check      the gates: ruff, mypy, import-linter, shellcheck, unit tests"
 	@echo "make bench      this project beside Ansible and pyinfra on eight lab hosts (an hour, root)"
 	@echo "make golden     rewrite the golden trees from today's templates"
@@ -27,11 +30,11 @@ demo-down: venv
 
 test: venv
 	@tools/setup-tests.sh
-	$(PYTEST) -m "not matrix"
+	MAILPROV_TEST_RELEASE=$(RELEASE) $(PYTEST) -m "not matrix"
 
 test-all: venv
 	@tools/setup-tests.sh
-	MAILPROV_TEST_SEARCH=1 $(PYTEST)
+	MAILPROV_TEST_RELEASE=$(RELEASE) MAILPROV_TEST_SEARCH=1 $(PYTEST)
 
 check: venv
 	@tools/setup-tests.sh --tools-only

@@ -36,8 +36,15 @@ def install() -> None:
 @click.argument(
     "site_files", metavar="SITE...", nargs=-1, required=True, type=click.Path(path_type=Path)
 )
+@click.option(
+    "--release",
+    default="debian-12",
+    show_default=True,
+    metavar="NAME",
+    help="What the hosts run, bare: debian-12, debian-13, el-9 (its layout only).",
+)
 @debug_option
-def up(name: str, site_files: tuple[Path, ...]) -> None:
+def up(name: str, site_files: tuple[Path, ...], release: str) -> None:
     """Boot hosts with the names and addresses of site files, written for the lab.
 
     Several sites share one lab and its internet, which knows the public records of each.
@@ -49,7 +56,7 @@ def up(name: str, site_files: tuple[Path, ...]) -> None:
         LabSite(path, load_and_warn(path).site, path.read_text(encoding="utf-8"))
         for path in site_files
     ]
-    lab, copies = bring_up_sites(name, sites)
+    lab, copies = bring_up_sites(name, sites, release)
     what = "the site" if len(copies) == 1 else "the sites"
     click.echo(f"lab {name} is up; apply {what} to it with")
     for copy in copies:

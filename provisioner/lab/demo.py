@@ -20,6 +20,7 @@ from pathlib import Path
 from provisioner.inventory.load import parse_site
 from provisioner.lab.failures import lab_error
 from provisioner.lab.lab import Lab
+from provisioner.lab.recipes import DEFAULT_TREE
 from provisioner.lab.state import HostSpec
 from provisioner.model.secrets import SecretReference
 from provisioner.model.site import Role, Site, User
@@ -49,7 +50,7 @@ class Demo:
             raise lab_error(f"mailprov {verb} ended with exit code {status}")
 
 
-def specs_for(site: Site, tree: str = "debian-12") -> list[HostSpec]:
+def specs_for(site: Site, tree: str = DEFAULT_TREE) -> list[HostSpec]:
     """Return bare hosts with the names and addresses of a site's hosts."""
     return [
         HostSpec(host.key, tuple(map(str, host.addresses)), tree, fqdn=host.fqdn)

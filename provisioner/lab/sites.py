@@ -11,6 +11,7 @@ from provisioner.inventory.load import parse_site
 from provisioner.lab.demo import specs_for
 from provisioner.lab.lab import Lab
 from provisioner.lab.publish import publish_sites
+from provisioner.lab.recipes import DEFAULT_TREE
 from provisioner.model.site import Site
 
 
@@ -23,14 +24,16 @@ class LabSite:
     text: str
 
 
-def bring_up_sites(name: str, sites: Sequence[LabSite]) -> tuple[Lab, list[Path]]:
-    """Bring up a lab with the hosts of all sites; return it and the site files for it.
+def bring_up_sites(
+    name: str, sites: Sequence[LabSite], tree: str = DEFAULT_TREE
+) -> tuple[Lab, list[Path]]:
+    """Bring up a lab with the hosts of all sites, of one tree; return it and the site files for it.
 
     These lie in the lab's home: `site.yaml` if there is one, else under their own names.
     The lab's internet knows the sites' public records afterwards. Raises MailprovError.
     """
     check_collisions(sites)
-    lab = Lab.up(name, [spec for one in sites for spec in specs_for(one.site)])
+    lab = Lab.up(name, [spec for one in sites for spec in specs_for(one.site, tree)])
     copies = [lab.home / ("site.yaml" if len(sites) == 1 else one.path.name) for one in sites]
     moved = []
     for one, copy in zip(sites, copies, strict=True):

@@ -40,6 +40,11 @@ _RECIPE_READERS: dict[str, tuple[Daemon, ...]] = {
 }
 
 
+# Dovecot 2.4 learns at its start which settings there are, from the modules installed then.
+# Told to read a file with a setting of a module that came later, it keeps what it had, and
+# says so in its log only. What came since an operator's own Dovecot started, nobody knows.
+_READ_MODULES_AT_START = frozenset[Daemon]({"dovecot"})
+
 _UP = frozenset({"active", "reloading"})
 
 
@@ -324,6 +329,11 @@ def _unit_changes(
         if file_problems(artifact, facts.files.get(artifact.path))
     ]
     names = [artifact.path for artifact in changed] + [recipe.path for recipe in recipes]
+    is_new = unit.name not in facts.introduction.managed_units
+    if is_new and unit.daemon in _READ_MODULES_AT_START:
+        causes = names
+    else:
+        causes = [artifact.path for artifact in changed if _needs_restart(artifact, facts)]
     if replaced:
         yield Change("unit", unit.name, Action.RESTART, f"takes the place of {replaced[0]}")
     elif running is None or running.active not in _UP:
@@ -333,7 +343,7 @@ def _unit_changes(
         yield Change("unit", unit.name, Action.RESTART, "is up without a process")
     elif unit.name in facts.introduction.unfinished:
         yield Change("unit", unit.name, Action.RESTART, "an earlier apply broke off")
-    elif causes := [artifact.path for artifact in changed if _needs_restart(artifact, facts)]:
+    elif causes:
         yield Change("unit", unit.name, Action.RESTART, _because(causes))
     elif names:
         by_users = not recipes and all(a.plane is Plane.DIRECTORY for a in changed)

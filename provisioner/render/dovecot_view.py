@@ -165,7 +165,8 @@ def _directory(site: Site, view: DovecotView, secrets: SiteSecrets) -> Iterator[
 def _lookups(view: DovecotView, dialect: str) -> Artifact:
     content = render_template(f"dovecot/{dialect}/mailprov/tables.conf.ext", view)
     path = f"{view.folder}/tables.conf.ext"
-    return Artifact(path, content, daemons=("dovecot",), rank=20)
+    # A running Dovecot 2.4 does not know the settings of a module that came with this file.
+    return Artifact(path, content, daemons=("dovecot",), restart=dialect != "2.3", rank=20)
 
 
 def _view(site: Site, host: Host, platform: Platform, *, has_options: bool) -> DovecotView:

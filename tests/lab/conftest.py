@@ -7,6 +7,7 @@ marker `lab`; where labs cannot run they are skipped, and the summary says why.
 Names start with the run's process id. A run that is killed leaves its labs behind;
 the next run finds that their process is gone and takes them down first.
 MAILPROV_KEEP_LABS=1 keeps the labs of a run, for looking at what broke.
+MAILPROV_TEST_RELEASE names the release that the servers run (support.release).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 
 import pytest
 from support.deployed import DeployedSite
+from support.release import on_release
 
 from provisioner.lab import HostSpec, Lab, list_states, missing_requirements, take_down
 
@@ -51,7 +53,7 @@ def lab_name() -> Callable[[str], str]:
 
 
 @pytest.fixture(scope="session")
-def lab_factory(lab_name: Callable[[str], str]) -> Iterator[LabFactory]:
+def lab_as_named(lab_name: Callable[[str], str]) -> Iterator[LabFactory]:
     """Return a function from a key and host specs to a running lab, the same all session."""
     for name in list_states():
         match = _TEST_LAB.fullmatch(name)
@@ -67,6 +69,12 @@ def lab_factory(lab_name: Callable[[str], str]) -> Iterator[LabFactory]:
     if not os.environ.get("MAILPROV_KEEP_LABS"):
         for name in made:
             take_down(name)
+
+
+@pytest.fixture(scope="session")
+def lab_factory(lab_as_named: LabFactory) -> LabFactory:
+    """Return the same function; servers run the release that the suite runs on."""
+    return lambda key, hosts: lab_as_named(key, on_release(hosts))
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from support.deployed import DeployedSite, failed_ids
+from support.release import old_or_new
 
 from provisioner.lab import Host
 
@@ -81,6 +82,15 @@ def unbound(name: str, edit: str, *fails: str) -> Fault:
     )
 
 
+OTHER_KEY = old_or_new(
+    "ssl_cert = </root/c\nssl_key = </root/k",
+    "ssl_server_cert_file = /root/c\nssl_server_key_file = /root/k",
+)
+RIGHTS = old_or_new(
+    "mail_plugins = acl\nplugin {\n acl = vfile:/etc/dovecot/rights\n}",
+    "mail_plugins {\n acl = yes\n}\nacl_driver = vfile\nacl_global_path = /etc/dovecot/rights",
+)
+
 FAULTS = (
     main_cf("an unused parameter", "no_such_parameter = 1", "check.postconf--n@mail"),
     main_cf("relaying for everybody", "mynetworks = 0.0.0.0/0", "smtp.relay-refused@mail"),
@@ -145,13 +155,16 @@ FAULTS = (
     ),
     dovecot(
         "login before TLS",
-        "disable_plaintext_auth = no\nssl = yes",
+        old_or_new("disable_plaintext_auth = no", "auth_allow_cleartext = yes") + "\nssl = yes",
         "login.before-tls.imap@mail",
         "login.before-tls.pop3@mail",
     ),
     dovecot(
         "any password will do",
-        "passdb {\n driver = static\n args = nopassword=y\n}",
+        old_or_new(
+            "passdb {\n driver = static\n args = nopassword=y\n}",
+            "passdb anybody {\n driver = static\n fields {\n  nopassword = yes\n }\n}",
+        ),
         "login.wrong-password.imap@mail",
     ),
     dovecot("no POP3", "protocols = imap lmtp sieve", "port.110@mail", "port.995@mail"),
@@ -231,7 +244,7 @@ FAULTS = (
         "cp -p /etc/dovecot/dovecot.conf /root/dovecot.conf && "
         "openssl req -x509 -newkey rsa:2048 -nodes -keyout /root/k -out /root/c -days 9 "
         "-subj /CN=x 2>/dev/null && "
-        "printf '\\nssl_cert = </root/c\\nssl_key = </root/k\\n' >>/etc/dovecot/dovecot.conf && "
+        f"printf '\\n%s\\n' '{OTHER_KEY}' >>/etc/dovecot/dovecot.conf && "
         "systemctl restart dovecot",
         "cp -p /root/dovecot.conf /etc/dovecot/dovecot.conf && systemctl restart dovecot",
         ("tls.imaps@mail", "tls.pop3@mail"),
@@ -263,8 +276,7 @@ FAULTS = (
         "mail",
         "cp -p /etc/dovecot/dovecot.conf /root/dovecot.conf && "
         "echo 'INBOX owner lrwsi' >/etc/dovecot/rights && "
-        "printf '\\nmail_plugins = acl\\nplugin {\\n acl = vfile:/etc/dovecot/rights\\n}\\n' "
-        ">>/etc/dovecot/dovecot.conf && systemctl restart dovecot",
+        f"printf '\\n%s\\n' '{RIGHTS}' >>/etc/dovecot/dovecot.conf && systemctl restart dovecot",
         "rm /etc/dovecot/rights; cp -p /root/dovecot.conf /etc/dovecot/dovecot.conf && "
         "systemctl restart dovecot",
         ("mail.cleaned@mail",),

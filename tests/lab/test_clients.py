@@ -12,6 +12,7 @@ from ipaddress import ip_network
 
 import pytest
 from support.handmade_site import DOVECOT, UNBOUND, HandmadeSite, handmade_site
+from support.release import old_or_new
 
 from provisioner.lab import HostSpec, Lab
 from provisioner.model.site import Networks
@@ -23,6 +24,11 @@ NEW_KEY = (
     "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=x"
     " -addext subjectAltName=DNS:www.probe.test -keyout /tmp/k -out /tmp/c 2>/dev/null"
     " && cat /tmp/k /tmp/c >/etc/ssl/private/probe.pem; "
+)
+
+ACL = old_or_new(
+    "mail_plugins = acl\nplugin {\nacl = vfile:/etc/dovecot/acls\n}",
+    "mail_plugins {\nacl = yes\n}\nacl_driver = vfile\nacl_global_path = /etc/dovecot/acls",
 )
 
 
@@ -136,7 +142,10 @@ MUTANTS: dict[str, tuple[str, str, Symptoms]] = {
         NEW_KEY
         + dovecot(
             "s/ssl_min_protocol.*/ssl_min_protocol = TLSv1/; s/^ssl = .*/ssl = yes/;"
-            " s/disable_plaintext_auth.*/disable_plaintext_auth = no/",
+            + old_or_new(
+                " s/disable_plaintext_auth.*/disable_plaintext_auth = no/",
+                " s/auth_allow_cleartext.*/auth_allow_cleartext = yes/",
+            ),
             "ssl_cipher_list=ALL:@SECLEVEL=0",
         ),
         [
@@ -169,8 +178,7 @@ MUTANTS: dict[str, tuple[str, str, Symptoms]] = {
     ),
     "a mailbox that keeps what it has": (
         "mail",
-        "printf 'INBOX owner lrwsip\\n' >/etc/dovecot/acls; "
-        + dovecot("", "mail_plugins = acl\nplugin {\nacl = vfile:/etc/dovecot/acls\n}"),
+        "printf 'INBOX owner lrwsip\\n' >/etc/dovecot/acls; " + dovecot("", ACL),
         [("mail.cleaned@mail", "left")],
     ),
     "a Dovecot that is down": (

@@ -281,9 +281,9 @@ def upgrade(site: DeployedSite) -> None:
 
 @pytest.mark.matrix
 def test_an_upgrade_of_the_system_loses_no_mail_no_flag_and_no_unique_id(
-    lab_factory: LabFactory,
+    lab_as_named: LabFactory,
 ) -> None:
-    lab = lab_factory("upgrade", [CLIENT, HostSpec("mail", ("10.89.0.4",), tree="debian-12")])
+    lab = lab_as_named("upgrade", [CLIENT, HostSpec("mail", ("10.89.0.4",), tree="debian-12")])
     site = deployable(lab, "beginner/lab.yaml")
     host, client = site.host("mail"), site.host("client")
     assert site.apply()["verify"]["passed"]

@@ -1,7 +1,7 @@
 """Real faults on lab hosts, recognised from what the real daemons then logged.
 
-With MAILPROV_RECORD=1 each fault's whole log is written to tests/recorded/diagnosis,
-where the unit tests of the catalogue read it.
+With MAILPROV_RECORD=1 each fault's whole log is written to its release's folder in
+tests/recorded/diagnosis, where the unit tests of the catalogue read it.
 """
 
 from __future__ import annotations
@@ -29,14 +29,15 @@ from support.breaking import (
     main_cf,
 )
 from support.deployed import DeployedSite
+from support.logs import recordings_of
 from support.mail_faults import FAULTS
+from support.release import RELEASE
 
 from provisioner.diagnosis.catalogue import builtin_catalogue
 from provisioner.ssh.remote.program import remote_programs
 from provisioner.workflow.mail_log import request_rows
 
 pytestmark = pytest.mark.lab
-RECORDED = Path(__file__).parents[1] / "recorded/diagnosis"
 REFUSING = Path(__file__).parent / "faults/refusing_smtp.py"
 BOOT = datetime(2020, 1, 1, tzinfo=UTC)
 DEADLINE = 12.0  # seconds until a daemon has logged what it was provoked to
@@ -122,7 +123,7 @@ def record(site: DeployedSite, host: str, name: str, since: datetime, pattern: s
     number = site.lab.number
     for old, new in ((f"10.89.{number}.", "10.89.0."), (f"198.18.{number}.", "198.18.0.")):
         answer = answer.replace(old, new)
-    (RECORDED / f"{name}.log").write_text(answer, encoding="utf-8")
+    (recordings_of(RELEASE.name) / f"{name}.log").write_text(answer, encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", ["tutorial", "beginner"])

@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 from support.deployed import DeployedSite
 from support.host_faults import PENDING, STATE, disk_with, file_system_of, fill, mounted
+from support.release import POSTFIX, SERVICES
 from support.under_way import applying, follow, wait_until
 
 from provisioner.lab import Host, HostSpec, Lab
@@ -30,7 +31,6 @@ LabFactory = Callable[[str, Sequence[HostSpec]], Lab]
 
 LIMITS = "logins_per_minute: 1000"
 MIB = 1024**2
-SERVICES = ("postfix@-.service", "dovecot.service", "unbound.service")
 FULL = "make room there"
 # What the staging leaves room for, and what it does not, in KiB.
 ROOM_FOR_NOTHING, ROOM_FOR_HALF_THE_STAGE = 0, 700
@@ -355,7 +355,7 @@ def test_a_package_source_that_does_not_answer_is_told_in_time(lacking: Mail, fa
     assert "the packages could not be installed; nothing else was changed" in said
     assert "make apt work on the host" in said
     assert "127.0.0.1" in said
-    lacking.host.check_run(["systemctl", "is-active", "-q", "postfix@-", "unbound"])
+    lacking.host.check_run(["systemctl", "is-active", "-q", POSTFIX, "unbound"])
     lacking.host.check_run(["rm", FAULT_CONF])
     lacking.site.apply(site=lacking.in_force)
     assert is_installed(lacking.host)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from support.deployed import DeployedSite
 
-from provisioner.lab import HostSpec, Lab
+from provisioner.lab import Host, HostSpec, Lab
 
 pytestmark = pytest.mark.lab
 
@@ -66,15 +66,28 @@ def test_the_installed_command_applies_a_site_over_ssh(
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def wheels_for(host: Host, wheels: Path, folder: Path) -> list[Path]:
+    """Return the wheel and all that it depends on, as the host's Python needs them."""
+    version = "import sys; print('%d.%d' % sys.version_info[:2])"
+    python = host.check_run(["python3", "-c", version]).strip()
+    (wheel,) = wheels.glob("mailprov-*.whl")
+    download = [sys.executable, "-m", "pip", "download", "-q", "-d", str(folder), str(wheel)]
+    options = ["--only-binary", ":all:", "--python-version", python]
+    subprocess.run([*download, *options], check=True, capture_output=True)
+    return list(folder.glob("*.whl"))
+
+
 @pytest.fixture
-def host_with_python(lab_factory: object, wheels: Path, beginner_text: str) -> DeployedSite:
+def host_with_python(
+    lab_factory: object, wheels: Path, beginner_text: str, tmp_path: Path
+) -> DeployedSite:
     """Return a host that has mailprov itself, and its own site file with `connection: local`."""
     lab: Lab = lab_factory("local", [HostSpec("mail", ("10.89.0.4",), tree="debian-12-mail")])  # type: ignore[operator]
     host = lab.host("mail")
     host.check_run(
         ["apt-get", "install", "-y", "-q", "--no-install-recommends", "python3-venv"], timeout=300
     )
-    for wheel in wheels.glob("*.whl"):
+    for wheel in wheels_for(host, wheels, tmp_path):
         target = Path(f"/proc/{host.leader}/root/root/wheels", wheel.name)
         target.parent.mkdir(exist_ok=True)
         target.write_bytes(wheel.read_bytes())

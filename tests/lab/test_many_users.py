@@ -122,11 +122,13 @@ class Life:
     def lost(self) -> int:
         """Wait until all that was accepted for alice is in her mailbox; return what is not.
 
-        One may be there whose answer nobody heard.
+        One may be there whose answer nobody heard. What waits in the queue, because Dovecot was
+        down for a moment, is not lost.
         """
         folder = f"{self.people.homes}/alice/Maildir"
         find = f"grep -rlF 'Subject: all the time' {folder} | wc -l"
         deadline = time.monotonic() + 30
+        self.mail.check_run(["postqueue", "-f"])
         while (lost := self.bounces.accepted - int(self.mail.check_run(["sh", "-c", find]))) > 0:
             if time.monotonic() > deadline:
                 break

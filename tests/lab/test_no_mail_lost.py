@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 import pytest
 from support.chance import SEED
 from support.deployed import DeployedSite
+from support.release import POSTFIX
 
 from provisioner.lab import Host
 
@@ -124,7 +125,7 @@ class Trouble:
         self.host.run(["sh", "-c", command])
 
     def _revive(self) -> None:
-        units = ["dovecot.service", "postfix@-.service"]
+        units = ["dovecot.service", POSTFIX]
         self.host.run(["systemctl", "reset-failed", *units])
         self.host.check_run(["systemctl", "restart", *units])
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from support.deployed import DeployedSite
+from support.release import POSTFIX
 
 from provisioner.lab import Host, HostSpec, Lab
 
@@ -84,7 +85,7 @@ def test_all_conflicts_of_all_hosts_are_told_and_no_host_is_touched(bare: Deploy
         assert said.count(TAKEN) == 2
         assert "53/tcp on 0.0.0.0, wanted by Unbound: systemd-socket- (process " in said
         assert ", resolver.service, package systemd)" in said
-        assert "25/tcp on ::, wanted by Postfix: systemd (process 1, relay.socket)" in said
+        assert "25/tcp on ::, wanted by Postfix: systemd (process 1, relay.socket" in said
         assert "993/tcp on 127.0.0.1, wanted by Dovecot: systemd-socket- (process " in said
         assert "`systemctl stop relay relay.socket && systemctl stop reader`" in said
         assert "Traceback" not in said
@@ -105,7 +106,7 @@ def test_a_port_taken_while_our_daemon_was_down_is_told_too(bare: DeployedSite) 
     assert done.returncode == 5, done.stdout + done.stderr
     assert "143/tcp on 0.0.0.0, wanted by Dovecot: systemd-socket- (process " in done.stderr
     assert "on mail: `kill " in done.stderr
-    assert shell(mail, "systemctl is-active postfix@-.service") == "active\n"
+    assert shell(mail, f"systemctl is-active {POSTFIX}") == "active\n"
     follow_fixes(bare, done)
     assert bare.apply()["verify"]["passed"]
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from support.deployed import DeployedSite
+from support.release import POSTFIX
 from support.under_way import applying, follow, wait_until
 
 from provisioner.lab import Host
@@ -122,12 +123,12 @@ def test_a_host_that_goes_down_meanwhile_comes_up_with_the_old_configuration(
         host.kill()
         host.boot()
     host.wait_until_ready()
-    wait_until(host, "systemctl is-active -q postfix@-.service")
+    wait_until(host, f"systemctl is-active -q {POSTFIX}")
     before = "systemctl show -p ActiveEnterTimestampMonotonic --value"
     recovered = host.check_run(
         ["sh", "-c", "systemctl show -p ExecMainExitTimestampMonotonic --value mailprov-recover"]
     )
-    started = host.check_run(["sh", "-c", f"{before} postfix@-.service"])
+    started = host.check_run(["sh", "-c", f"{before} {POSTFIX}"])
     assert 0 < int(recovered) <= int(started)
     assert last_outcome(host) == "returned at boot"
     assert_returned(beginner, host)

@@ -16,6 +16,7 @@ from urllib.parse import quote
 import pytest
 import testinfra
 from support.deployed import DeployedSite, passed_ids
+from support.release import POSTFIX
 from support.under_way import wait_for
 
 from provisioner.lab import Host
@@ -104,7 +105,7 @@ def test_limit_leaves_the_other_host_alone(tutorial: DeployedSite) -> None:
 
 def test_services_and_ports_to_a_second_judge(tutorial: DeployedSite) -> None:
     mail, ns = second_judge(tutorial, "mail"), second_judge(tutorial, "ns")
-    for judge, units in ((mail, ("postfix@-", "dovecot")), (ns, ("unbound",))):
+    for judge, units in ((mail, (POSTFIX, "dovecot")), (ns, ("unbound",))):
         for unit in units:
             assert judge.service(unit).is_running, unit
     for name in ("postfix", "dovecot"):
@@ -315,7 +316,7 @@ def test_cleartext_login_is_refused(tutorial: DeployedSite) -> None:
     server = tutorial.host("mail").address
     got = client_run(
         tutorial,
-        f"printf 'a LOGIN wangsheng x\\r\\nb LOGOUT\\r\\n' | timeout 5 openssl s_client -quiet "
+        f"printf 'a LOGIN wangsheng x\\r\\nb LOGOUT\\r\\n' | timeout 30 openssl s_client -quiet "
         f"-connect {server}:993 2>/dev/null | head -2",
     )
     assert "AUTHENTICATIONFAILED" in got

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from support.deployed import DeployedSite
 from support.people import Person
+from support.release import RELEASE
 
 from provisioner.lab import Lab, take_down
 
@@ -56,9 +57,9 @@ class Providers:
 def providers(lab_name: Callable[[str], str]) -> Iterator[Providers]:
     name = lab_name("two")
     files = [str(INVENTORIES / f"{site}.yaml") for site in ("north", "south")]
-    command = [sys.executable, "-m", "provisioner", "lab", "up", name, *files]
+    command = [sys.executable, "-m", "provisioner", "lab", "up", "--release", RELEASE.name]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run([*command, name, *files], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         lab = Lab.attach(name)
         assert f"HOME={lab.home} mailprov apply {lab.home}/south.yaml" in done.stdout

@@ -23,6 +23,7 @@ from pathlib import Path
 
 from provisioner.lab import Host
 from support.deployed import DeployedSite, failed_ids
+from support.release import SERVICES
 from support.under_way import wait_for
 
 GATES = "run/mailprov-stop"
@@ -30,7 +31,7 @@ WITHIN = 10
 """Seconds after which an unconfirmed configuration returns."""
 _PENDING = "/var/lib/mailprov/pending"
 _LOCK = "/var/lib/mailprov/lock"
-_UNITS = ("unbound", "dovecot", "postfix@-")
+_UNITS = tuple(reversed(SERVICES))
 # Files by their content, the key that the host makes by its path alone. What the prober
 # logs in with stays, once it was made.
 _TREE = r"""

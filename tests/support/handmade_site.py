@@ -24,6 +24,7 @@ from provisioner.ssh.options import SshOptions
 from provisioner.workflow.asking import ProbeAccount
 from provisioner.workflow.ports import Transport
 from support.probe_site import ACCOUNT, two_host_site
+from support.release import DOVECOT as DIALECT
 
 HANDMADE = Path(__file__).parents[1] / "lab" / "handmade"
 DOVECOT = "/etc/dovecot/dovecot.conf"
@@ -70,7 +71,7 @@ class HandmadeSite:
             restart = "systemctl reset-failed; systemctl restart unbound"
         else:
             self.lab.host(host).write_file("/etc/postfix/main.cf", self._text("main.cf"))
-            self.lab.host(host).write_file(DOVECOT, self._text("dovecot.conf"))
+            self.lab.host(host).write_file(DOVECOT, self._text(f"dovecot-{DIALECT}.conf"))
             restart = self._text("restore.sh")
         self.lab.host(host).check_run(["sh", "-c", restart])
 

@@ -13,16 +13,21 @@ NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 _ANY_NUMBER = 1_000_000
 
 
+def recordings_of(release: str) -> Path:
+    """Return the folder of what a release's hosts logged."""
+    return RECORDED / release
+
+
 @cache
-def recorded(name: str) -> MailLog:
+def recorded(name: str, release: str = "debian-12") -> MailLog:
     """Return a recorded log."""
-    text = (RECORDED / f"{name}.log").read_text(encoding="utf-8")
+    text = (recordings_of(release) / f"{name}.log").read_text(encoding="utf-8")
     return parse_mail_log(text.splitlines(), _ANY_NUMBER)
 
 
-def recorded_names() -> list[str]:
-    """Return the names of all recorded logs."""
-    return sorted(path.stem for path in RECORDED.glob("*.log"))
+def recorded_names(release: str = "debian-12") -> list[str]:
+    """Return the names of all recorded logs of a release."""
+    return sorted(path.stem for path in recordings_of(release).glob("*.log"))
 
 
 def log_of(*texts: str) -> MailLog:

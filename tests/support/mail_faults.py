@@ -24,6 +24,23 @@ from support.breaking import (
     submit,
     without_socket,
 )
+from support.release import POSTFIX, old_or_new
+
+NO_PLUGIN = old_or_new(
+    "protocol imap {\n mail_plugins = nosuch\n}",
+    "protocol imap {\n mail_plugins {\n  nosuch = yes\n }\n}",
+)
+CERTIFICATE = old_or_new("ssl_cert = <", "ssl_server_cert_file = ")
+PAM_SERVICE = old_or_new(
+    "s/args = mailprov$/args = %s/",
+    "s/passdb_pam_service_name = mailprov$/passdb_pam_service_name = %{protocol}/",
+)
+QUOTA = old_or_new(
+    "mail_plugins = quota\nplugin {\n quota = maildir:User quota\n"
+    " quota_rule = *:storage=1B\n}\nprotocol lmtp {\n mail_plugins = quota\n}",
+    "mail_plugins {\n quota = yes\n}\nquota_storage_size = 1B\nquota_storage_grace = 0\n"
+    'quota "User quota" {\n}',
+)
 
 FAULTS = (
     Fault(
@@ -51,7 +68,7 @@ FAULTS = (
         ("login.pop3-only", "plugin.missing"),
         "nosuch",
         ("wangsheng",),
-        **dovecot("protocol imap {\n mail_plugins = nosuch\n}"),
+        **dovecot(NO_PLUGIN),
         provokes=f"{pop3()}; {imap()}",
         at="client",
     ),
@@ -60,7 +77,7 @@ FAULTS = (
         ("login.pop3-only", "login.refused"),
         "wangsheng",
         breaks="cp -p /etc/dovecot/conf.d/10-auth.conf /root/ && "
-        "sed -i 's/args = mailprov$/args = %s/' /etc/dovecot/conf.d/10-auth.conf && "
+        f"sed -i '{PAM_SERVICE}' /etc/dovecot/conf.d/10-auth.conf && "
         "cp /etc/pam.d/mailprov /etc/pam.d/pop3 && echo 'auth required pam_deny.so' "
         ">/etc/pam.d/imap && systemctl restart dovecot",
         provokes=f"{pop3()}; {imap()}",
@@ -212,13 +229,13 @@ FAULTS = (
         "a certificate that Dovecot cannot read",
         ("dovecot.bad-setting",),
         "nowhere.pem",
-        **dovecot("ssl_cert = </etc/mailprov/tls/nowhere.pem"),
+        **dovecot(f"{CERTIFICATE}/etc/mailprov/tls/nowhere.pem"),
     ),
     Fault(
         "a certificate that is none",
         ("certificate.unusable",),
         "Can't load SSL certificate",
-        **dovecot("ssl_cert = </etc/hostname"),
+        **dovecot(f"{CERTIFICATE}/etc/hostname"),
         provokes=imap(),
         at="client",
     ),
@@ -367,10 +384,7 @@ FAULTS = (
         ("mailbox.over-quota",),
         "Quota exceeded",
         ("wangsheng",),
-        breaks=dovecot(
-            "mail_plugins = quota\nplugin {\n quota = maildir:User quota\n"
-            " quota_rule = *:storage=1B\n}\nprotocol lmtp {\n mail_plugins = quota\n}"
-        )["breaks"],
+        breaks=dovecot(QUOTA)["breaks"],
         provokes=send(WANGSHENG),
         at="client",
         mends=f"{DOVECOT_BACK}; {QUEUE_EMPTY}",
@@ -440,9 +454,9 @@ FAULTS = (
         ("port.taken-postfix",),
         "Address already in use",
         ("25",),
-        breaks="systemctl stop postfix@-; "
+        breaks=f"systemctl stop {POSTFIX}; "
         + squat("0.0.0.0:25")
-        + " systemctl start postfix@-; true",
+        + f" systemctl start {POSTFIX}; true",
         mends="systemctl stop squatter; systemctl restart postfix",
         rare=True,
     ),
@@ -555,7 +569,7 @@ FAULTS = (
     Fault(
         "a login before TLS",
         ("login.before-tls",),
-        "Plaintext authentication disabled",
+        "authentication disabled",
         ("10.89.0.130",),
         provokes=plain(143, "a login wangsheng x", "b logout"),
         at="stranger",

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from provisioner.inventory.load import load_site
+from provisioner.lab.recipes import CODENAMES
 from provisioner.ssh.client_config import parse_client_config
 from provisioner.ssh.endpoint import Resolver
 from provisioner.ssh.options import SshOptions
@@ -134,6 +135,9 @@ def test_every_push_runs_the_suite() -> None:
     workflow: dict[Any, Any] = _workflow("suite.yml")
     assert "push" in workflow[True]
     assert ".ci/run" in _commands(workflow)
+    releases = workflow["jobs"]["test"]["strategy"]["matrix"]["release"]
+    assert set(releases) == set(CODENAMES)
+    assert workflow["jobs"]["test"]["env"] == {"MAILPROV_TEST_RELEASE": "${{ matrix.release }}"}
 
 
 def test_the_matrix_has_every_box_and_runs_the_script_that_the_lab_runs() -> None:

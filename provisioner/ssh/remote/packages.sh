@@ -47,13 +47,13 @@ seconds() { cut -d . -f 1 /proc/uptime; }
 
 # holder_in FILE: who has the lock, by what dpkg, apt-get, dnf or rpm said.
 holder_in() {
-    pid=$(sed -nE 's/.*locked by another process with pid ([0-9]+).*/\1/p
+    pid=$(sed -nE 's/.*locked by .* process with pid ([0-9]+).*/\1/p
         s/.*held by process ([0-9]+).*/\1/p
         s/.*already locked by ([0-9]+).*/\1/p' "$1" | head -n 1)
     if [ -n "$pid" ]; then
         name=$(cat "/proc/$pid/comm" 2>/dev/null)
         printf 'process %s%s\n' "$pid" "${name:+ ($name)}"
-    elif grep -qE "Could not get lock|locked by another process|can't create transaction lock" "$1"; then
+    elif grep -qE "Could not get lock|locked by .* process|can't create transaction lock" "$1"; then
         echo "another program"
     fi
 }

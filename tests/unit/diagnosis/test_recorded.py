@@ -17,12 +17,16 @@ from provisioner.diagnosis.trouble import CHECK, looks_like_trouble
 from provisioner.model.site import Site
 
 CATALOGUE = builtin_catalogue()
-HEALTHY = [name for name in recorded_names() if name.startswith("healthy-")]
+RELEASES = ("debian-12", "debian-13")
+HEALTHY = ("healthy-mail", "healthy-ns")
 
 
+@pytest.mark.parametrize("release", RELEASES)
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.slug)
-def test_a_fault_is_recognised_from_its_recorded_log(fault: Fault, site: Site) -> None:
-    got = diagnose_log(CATALOGUE, site, site.host(fault.host), recorded(fault.slug))
+def test_a_fault_is_recognised_from_its_recorded_log(
+    fault: Fault, release: str, site: Site
+) -> None:
+    got = diagnose_log(CATALOGUE, site, site.host(fault.host), recorded(fault.slug, release))
     found = {one.id: one for one in got.diagnoses}
     assert set(fault.finds) <= set(found)
     assert got.unknown == ()
@@ -33,20 +37,27 @@ def test_a_fault_is_recognised_from_its_recorded_log(fault: Fault, site: Site) -
         assert text in words
 
 
+@pytest.mark.parametrize("release", RELEASES)
 @pytest.mark.parametrize("name", HEALTHY)
-def test_a_healthy_host_yields_nothing(name: str, site: Site) -> None:
+def test_a_healthy_host_yields_nothing(name: str, release: str, site: Site) -> None:
     host = site.host(name.rpartition("-")[2])
-    got = diagnose_log(CATALOGUE, site, host, recorded(name))
-    assert len(recorded(name).lines) > 3
+    got = diagnose_log(CATALOGUE, site, host, recorded(name, release))
+    assert len(recorded(name, release).lines) > 3
     assert (got.open, got.unknown) == ((), ())
 
 
-def test_there_are_recordings_of_healthy_hosts() -> None:
-    assert HEALTHY == ["healthy-mail", "healthy-ns"]
+@pytest.mark.parametrize("release", RELEASES)
+def test_every_recording_is_read_by_a_test(release: str) -> None:
+    assert set(recorded_names(release)) == {*HEALTHY, *(fault.slug for fault in FAULTS)}
 
 
 def _all_lines() -> list[LogLine]:
-    return [line for name in recorded_names() for line in recorded(name).lines]
+    return [
+        line
+        for release in RELEASES
+        for name in recorded_names(release)
+        for line in recorded(name, release).lines
+    ]
 
 
 @pytest.mark.parametrize("entry", CATALOGUE.entries, ids=lambda entry: entry.id)
@@ -58,7 +69,7 @@ def test_an_entry_has_a_recorded_line_or_names_its_source(entry: Entry) -> None:
 def test_every_line_that_counts_passes_the_selection_on_the_host() -> None:
     """A line that an entry or the marks of trouble find must not stay on the host."""
     texts: list[str] = []
-    for path in sorted(RECORDED.glob("*.log")):
+    for path in sorted(RECORDED.glob("*/*.log")):
         texts += [line for line in path.read_text(encoding="utf-8").splitlines() if line]
     done = subprocess.run(
         ["grep", "-aE", "-e", CATALOGUE.selection],

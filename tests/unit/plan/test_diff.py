@@ -214,6 +214,20 @@ def test_an_account_that_left_the_site_is_locked_and_kept() -> None:
     assert ("lock", "account", "bob") not in steps(GENERATION, facts)
 
 
+def test_a_dovecot_that_was_running_before_us_starts_anew() -> None:
+    unit = Unit("dovecot", "dovecot.service", "dovecot.service")
+    part = replace(MAP, path="/etc/dovecot/dovecot.conf", daemons=("dovecot",))
+    generation = replace(GENERATION, artifacts=(part,), units=(unit, *GENERATION.units))
+    facts = with_file(fulfilled(generation), part.path, None)
+    # It may have started before a module was installed whose settings it now has to read.
+    assert ("restart", "unit", "dovecot.service") in steps(generation, facts)
+    ours = replace(facts.introduction, managed_units=frozenset({"dovecot.service"}))
+    assert ("reload", "unit", "dovecot.service") in steps(
+        generation, replace(facts, introduction=ours)
+    )
+    assert not [step for step in steps(generation, fulfilled(generation)) if "unit" in step]
+
+
 def test_a_service_that_a_broken_off_apply_owed_a_restart_gets_it() -> None:
     facts = fulfilled()
     introduction = replace(facts.introduction, unfinished=frozenset({"postfix.service"}))

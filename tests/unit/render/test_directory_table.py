@@ -106,6 +106,16 @@ def test_dovecot_2_4_is_led_there_in_its_own_words() -> None:
     assert {"postfix-lmdb", "dovecot-sqlite"} <= set(compiled(site, "debian-13").packages)
 
 
+def test_the_look_ups_restart_a_dovecot_that_cannot_learn_their_settings() -> None:
+    path = "/etc/dovecot/mailprov/tables.conf.ext"
+    restarts = [
+        platform
+        for platform in ("debian-12", "debian-13", "el-9")
+        if artifacts_of(site_of(_LARGE), "mail", platform)[path].restart
+    ]
+    assert restarts == ["debian-13"]
+
+
 def test_packages_and_readers_follow_the_platform() -> None:
     assert {"postfix-lmdb", "dovecot-sqlite", "sqlite3"} <= set(compiled(site_of(_LARGE)).packages)
     assert {"postfix-lmdb", "sqlite"} <= set(compiled(site_of(_LARGE), "el-9").packages)

@@ -9,7 +9,11 @@ import pytest
 
 from provisioner.ssh.remote import program
 
-DPKG = "dpkg: error: dpkg frontend lock was locked by another process with pid {pid}"
+OLD_DPKG = "dpkg: error: dpkg frontend lock was locked by another process with pid {pid}"
+DPKG = (
+    "dpkg: error: dpkg frontend lock was locked by /usr/bin/perl process with pid {pid}\n"
+    "Note: removing the lock file is always wrong, can damage the locked area"
+)
 APT = (
     "E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process {pid} (perl)\n"
     "N: Be aware that removing the lock file is not a solution"
@@ -52,7 +56,7 @@ def patiently(tmp_path: Path, said: str, fails: int, status: int = 100) -> tuple
     return done.returncode, done.stdout.splitlines()
 
 
-@pytest.mark.parametrize("said", [DPKG, APT, OLD_APT, DNF, RPM])
+@pytest.mark.parametrize("said", [OLD_DPKG, DPKG, APT, OLD_APT, DNF, RPM])
 def test_it_is_waited_for(tmp_path: Path, said: str) -> None:
     assert patiently(tmp_path, said.format(pid=999999), fails=2)[0] == 0
 
@@ -60,6 +64,7 @@ def test_it_is_waited_for(tmp_path: Path, said: str) -> None:
 @pytest.mark.parametrize(
     ("said", "holder"),
     [
+        (OLD_DPKG, "process 999999"),
         (DPKG, "process 999999"),
         (APT, "process 999999"),
         (OLD_APT, "another program"),

@@ -1,0 +1,41 @@
+"""The release that the lab's servers run, the one place where the suite asks for it.
+
+MAILPROV_TEST_RELEASE=debian-13 has all lab tests run on Debian 13; without it they run on
+Debian 12. What the release packages is read from its record in provisioner/platforms.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import replace
+
+from provisioner.lab import HostSpec
+from provisioner.platforms.records import platform_named
+
+DEFAULT = "debian-12"
+RELEASE = platform_named(os.environ.get("MAILPROV_TEST_RELEASE") or DEFAULT)
+POSTFIX = RELEASE.daemons["postfix"].running_unit
+SERVICES = tuple(RELEASE.daemons[name].running_unit for name in ("postfix", "dovecot", "unbound"))
+DOVECOT = RELEASE.daemons["dovecot"].dialect
+"""The language of its Dovecot, as a site file's `dovecot` names it: "2.3" or "2.4"."""
+
+_SERVERS = (DEFAULT, f"{DEFAULT}-mail")
+
+
+def old_or_new(old: str, new: str) -> str:
+    """Return that of two texts which the release's daemons understand, or say.
+
+    old: Debian 12's, Dovecot 2.3 and Postfix 3.7. new: Debian 13's, 2.4 and 3.10.
+    """
+    return {"2.3": old, "2.4": new}[DOVECOT]
+
+
+def on_release(hosts: Iterable[HostSpec]) -> list[HostSpec]:
+    """Return the hosts with servers on the release; machines of people stay as they are."""
+    return [
+        replace(host, tree=host.tree.replace(DEFAULT, RELEASE.name, 1))
+        if host.tree in _SERVERS
+        else host
+        for host in hosts
+    ]
