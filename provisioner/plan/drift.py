@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from provisioner.plan.change import Drift
-from provisioner.plan.facts import Facts, FileState, LeftFile, TableFlaw
+from provisioner.plan.facts import Facts, FileState, LeftFile, TableFlaw, TableState
 from provisioner.plan.file_diff import file_problems, in_words, ownership_problems, unified_diff
 from provisioner.plan.generation import Generation
 from provisioner.probes.hosts import FileProblem
 from provisioner.render.artifact import Artifact
+from provisioner.render.directory_table import TABLE_PATH, ShardedTable
 
 
 def find_drift(generation: Generation, facts: Facts) -> dict[str, Drift]:
@@ -32,8 +33,14 @@ def without_drift(generation: Generation, facts: Facts, drifted: frozenset[str])
     wanted = {artifact.path: artifact for artifact in generation.artifacts}
     for path in drifted & wanted.keys():
         artifact = wanted[path]
+        table = TableState() if isinstance(artifact, ShardedTable) else None
         files[path] = FileState(
-            "regular file", artifact.owner, artifact.group, artifact.mode, artifact.sha256
+            "regular file",
+            artifact.owner,
+            artifact.group,
+            artifact.mode,
+            artifact.sha256,
+            table=table,
         )
     stale = drifted - wanted.keys()
     left = {path: file for path, file in facts.introduction.left.items() if path not in stale}
@@ -73,7 +80,8 @@ def _left_problems(path: str, left: LeftFile, state: FileState | None) -> tuple[
         return (FileProblem("missing", "", path),)
     problems = []
     if not state.is_regular:
-        problems.append(FileProblem("kind", state.kind, "regular file"))
+        wanted = "table" if path == TABLE_PATH else "regular file"
+        problems.append(FileProblem("kind", state.kind, wanted))
     if state.sha256 != left.sha256:
         problems.append(FileProblem("content", "", ""))
     if state.table and state.table.flaw is TableFlaw.DERIVED:

@@ -39,7 +39,10 @@ def file_problems(artifact: Artifact, state: FileState | None) -> tuple[FileProb
     if state is None:
         return (FileProblem("missing", "", artifact.path),)
     problems = []
-    if not state.is_regular:
+    if isinstance(artifact, ShardedTable):
+        if state.table is None:
+            problems.append(FileProblem("kind", state.kind, "table"))
+    elif not state.is_regular:
         problems.append(FileProblem("kind", state.kind, "regular file"))
     if state.sha256 != artifact.sha256:
         got, want = (state.sha256 or "unreadable")[:12], artifact.sha256[:12]

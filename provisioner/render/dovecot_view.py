@@ -116,6 +116,9 @@ _PROCESSES_BY_DEFAULT, _MOST_SESSIONS = 100, 1024
 # auth and anvil serve 1000 clients by default. The login processes of the other services and
 # lmtp, 100 of each, are among them, and doveconf(1) warns when all of them would not fit.
 _MOST_WITHIN_DEFAULT, _CLIENTS_OF_MANY = 256, 2048
+# There the driver's package brings the settings' names, and a master that was started before it
+# came does not know them: it would stay with the configuration that it has, and only log it.
+_DRIVERS_BRING_SETTINGS = frozenset({"2.4"})
 _SITE_PART = "conf.d/99-site.conf"
 _PARTS = (
     "conf.d/10-auth.conf",
@@ -165,8 +168,8 @@ def _directory(site: Site, view: DovecotView, secrets: SiteSecrets) -> Iterator[
 def _lookups(view: DovecotView, dialect: str) -> Artifact:
     content = render_template(f"dovecot/{dialect}/mailprov/tables.conf.ext", view)
     path = f"{view.folder}/tables.conf.ext"
-    # A running Dovecot 2.4 does not know the settings of a module that came with this file.
-    return Artifact(path, content, daemons=("dovecot",), restart=dialect != "2.3", rank=20)
+    restart = dialect in _DRIVERS_BRING_SETTINGS
+    return Artifact(path, content, daemons=("dovecot",), restart=restart, rank=20)
 
 
 def _view(site: Site, host: Host, platform: Platform, *, has_options: bool) -> DovecotView:

@@ -11,6 +11,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ from support.table_site import (
 from provisioner.plan.diff import diff_generation
 from provisioner.plan.generation import Generation
 from provisioner.plan.transaction import pack_transaction
-from provisioner.render.directory_table import TABLE_PATH
+from provisioner.render.directory_table import TABLE_PATH, ShardedTable
 
 CrashPoints = Callable[[int], list[int]]
 
@@ -56,14 +57,23 @@ ROWS = {
 }
 
 
-def apply(host: ForgetfulHost, wanted: Generation, crash: int = NEVER) -> str | None:
+# A change of how many rows is made by key: of these two, or of none.
+WAYS = {
+    way: PROGRAMS["transact"].replace("\nmost_by_key=2000\n", f"\nmost_by_key={most}\n")
+    for way, most in (("by key", 2000), ("anew", 0))
+}
+
+
+def apply(
+    host: ForgetfulHost, wanted: Generation, crash: int = NEVER, way: str = "by key"
+) -> str | None:
     """Carry out the plan; return what is pending, or None where the power failed."""
     plan = diff_generation(wanted, observe(host, wanted))
     assert not plan.drift, [drift.what for drift in plan.drift]
     if not plan.changes:
         return ""
     archive = pack_transaction(plan)
-    done = host.run(PROGRAMS["transact"], "test", "60", stdin=archive, crash=crash)
+    done = host.run(WAYS[way], "test", "60", stdin=archive, crash=crash)
     if host.calls >= crash > NEVER:
         return None
     assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
@@ -113,10 +123,10 @@ def applied(applied_once: ForgetfulHost, tmp_path: Path) -> ForgetfulHost:
     return applied_once.copy(tmp_path / "host")
 
 
-def calls_of(host: ForgetfulHost, wanted: Generation) -> int:
+def calls_of(host: ForgetfulHost, wanted: Generation, way: str = "by key") -> int:
     with tempfile.TemporaryDirectory() as folder:
         copy = host.copy(Path(folder) / "host")
-        assert apply(copy, wanted) is not None
+        assert apply(copy, wanted, way=way) is not None
         return copy.calls
 
 
@@ -145,15 +155,26 @@ def test_nobody_but_the_daemons_can_read_passwords(applied: ForgetfulHost) -> No
     assert {access for name, access in rows.items() if "/" in name} == {"600 root:root"}
 
 
-@pytest.mark.parametrize("then", [BEFORE, AFTER, OTHER], ids=["back", "again", "on"])
+def test_a_change_of_more_rows_makes_the_tables_anew(applied: ForgetfulHost) -> None:
+    look = f"stat -c %i {TABLE_PATH}/users.sqlite"
+    before = applied.shell(look)
+    assert apply(applied, large("a", AFTER), way="anew") == ""
+    assert applied.shell(look) != before
+    assert derived_rows(applied) == ROWS[AFTER.sha256]
+
+
+@pytest.mark.parametrize(
+    ("way", "following"),
+    [("by key", BEFORE), ("by key", AFTER), ("by key", OTHER), ("anew", AFTER), ("anew", OTHER)],
+    ids=["back", "again", "on", "anew-again", "anew-on"],
+)
 def test_the_power_may_fail_at_every_call_of_a_change_of_users(
-    applied: ForgetfulHost, crash_points: CrashPoints, then: object
+    applied: ForgetfulHost, crash_points: CrashPoints, way: str, following: ShardedTable
 ) -> None:
-    following = next(one for one in (BEFORE, AFTER, OTHER) if one is then)
-    for crash in crash_points(calls_of(applied, large("a", AFTER))):
+    for crash in crash_points(calls_of(applied, large("a", AFTER), way)):
         with tempfile.TemporaryDirectory() as folder:
             host = applied.copy(Path(folder) / "host")
-            assert apply(host, large("a", AFTER), crash) is None
+            assert apply(host, large("a", AFTER), crash, way) is None
             boot(host)
             assert undeliverable(host) == set(), crash
             converge(host, large("a", following))
@@ -243,6 +264,74 @@ def test_what_somebody_did_to_a_table_is_drift_and_undone_if_so_decided(
     assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
     converge(applied, wanted)
     assert derived_rows(applied) == ROWS[BEFORE.sha256]
+
+
+@pytest.mark.parametrize("thing", ["mkdir -p $1/notes", "echo x >$1", "ln -s /etc $1"])
+def test_what_somebody_put_in_a_tables_place_is_drift_and_gives_way_if_so_decided(
+    applied: ForgetfulHost, thing: str
+) -> None:
+    applied.shell(f"set -- {TABLE_PATH}; rm -r $1; {thing}")
+    wanted = large("a", BEFORE)
+    plan = diff_generation(wanted, observe(applied, wanted))
+    assert [drift.path for drift in plan.drift] == [TABLE_PATH]
+    done = applied.run(PROGRAMS["transact"], "test", "60", stdin=pack_transaction(plan))
+    assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
+    converge(applied, wanted)
+    assert derived_rows(applied) == ROWS[BEFORE.sha256]
+    assert litter(applied) == []
+
+
+@pytest.mark.parametrize("end", ["confirm", "return"])
+def test_a_folder_in_the_place_is_as_it_was_found_where_the_table_does_not_stay(
+    applied: ForgetfulHost, end: str
+) -> None:
+    converge(applied, generation("b", 1))
+    applied.shell(f"mkdir {TABLE_PATH} && echo mine >{TABLE_PATH}/notes")
+    look = f"cat {TABLE_PATH}/notes"
+    pending = apply(applied, large("a", BEFORE))
+    assert pending
+    settle(applied, end, pending, *(["no"] if end == "return" else []))
+    if end == "confirm":
+        assert derived_rows(applied) == ROWS[BEFORE.sha256]
+        converge(applied, generation("b", 1))
+    assert applied.shell(look) == "mine\n"
+    assert litter(applied) == []
+
+
+def test_an_edit_while_a_change_waits_is_drift_and_not_sealed_over(
+    applied: ForgetfulHost,
+) -> None:
+    calls = calls_of(applied, large("a", AFTER))
+    for crash in range(calls, 0, -1):
+        with tempfile.TemporaryDirectory() as folder:
+            host = applied.copy(Path(folder) / "host")
+            assert apply(host, large("a", AFTER), crash) is None
+            boot(host)
+            if "journal\n" not in host.shell(f"ls {TABLE_PATH}"):
+                continue
+            host.shell(f"cd {TABLE_PATH}/shards && grep -l alice-alias * | xargs rm")
+            wanted = large("a", AFTER)
+            plan = diff_generation(wanted, observe(host, wanted))
+            assert [drift.path for drift in plan.drift] == [TABLE_PATH]
+            done = host.run(PROGRAMS["transact"], "test", "60", stdin=pack_transaction(plan))
+            assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
+            converge(host, wanted)
+            assert derived_rows(host) == ROWS[AFTER.sha256]
+            return
+    raise AssertionError("no change waited")
+
+
+def test_a_missing_package_is_no_drift_of_what_it_would_look_at(applied: ForgetfulHost) -> None:
+    # Looked at anew: by its dates it is not as it was left.
+    applied.shell(f"touch {TABLE_PATH}/shards/*")
+    applied.add_program("sqlite3", "#!/bin/sh\nexit 127\n")
+    wanted = large("a", BEFORE)
+    assert diff_generation(wanted, observe(applied, wanted)).drift
+    lacking = replace(wanted, packages=("sqlite3",))
+    plan = diff_generation(lacking, observe(applied, lacking))
+    assert (plan.changes[0].kind, plan.changes[0].name) == ("package", "sqlite3")
+    assert not plan.drift
+    assert TABLE_PATH not in [change.name for change in plan.changes]
 
 
 def test_a_copy_that_has_the_same_content_is_no_drift(applied: ForgetfulHost) -> None:

@@ -60,11 +60,11 @@ install_recovery() {
     unit=/etc/systemd/system/mailprov-recover.service
     # shellcheck disable=SC2154
     # Set by program.py.
-    printf '%s\n' "$program_recover" >"$state/recover.new" && cat >"$unit.new" <<'UNIT' || return 1
+    printf '%s\n' "$program_recover" >"$state/recover.new" && cat >"$unit.new" <<UNIT || return 1
 [Unit]
 Description=mailprov: settle a configuration that was pending when the host went down
 ConditionPathIsDirectory=|/var/lib/mailprov/pending
-ConditionPathExists=|/var/lib/mailprov-directory/users.sqlite-journal
+ConditionPathExists=|$users_table/users.sqlite-journal
 After=local-fs.target firewalld.service
 Before=unbound.service dovecot.service postfix.service postfix@-.service
 
@@ -87,8 +87,8 @@ keep_old() {
     rm -rf "$1.mailprov-old"
     if [ -L "$1" ]; then
         cp -P "$1" "$1.mailprov-old" || return 1
-    elif is_table "$1"; then
-        :
+    elif [ -d "$1" ]; then
+        : # it is moved there by what takes its place
     elif [ -e "$1" ]; then
         ln "$1" "$1.mailprov-old" || return 1
     else

@@ -44,6 +44,7 @@ put_back() {
     rm -rf "$1.mailprov-new"
     if [ -e "$zero/tree$1" ] || [ -L "$zero/tree$1" ]; then
         (umask 022 && mkdir -p "${1%/*}")
+        ! is_table "$1" || take_away "$1" || return 1
         cp -a "$zero/tree$1" "$1.mailprov-new" || return 1
         [ -L "$1.mailprov-new" ] || sync "$1.mailprov-new" || return 1
         mv -fT "$1.mailprov-new" "$1"

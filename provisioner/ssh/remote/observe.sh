@@ -78,20 +78,28 @@ firewall_zone() {
 
 observe_packages() {
     section packages
+    packages_lack=
     pick package
     # The names have no white space: they come from a platform record.
     # shellcheck disable=SC2086
     set -- $names
     [ $# -gt 0 ] || return 0
     if have dpkg-query; then
-        dpkg-query -W -f '${Package}\t${db:Status-Status}\n' "$@" 2>/dev/null | grep "${tab}installed$"
+        installed=$(dpkg-query -W -f '${Package}\t${db:Status-Status}\n' "$@" 2>/dev/null | grep "${tab}installed$")
     else
-        rpm -q --qf '%{NAME}\tinstalled\n' "$@" 2>/dev/null | grep "${tab}installed$"
+        installed=$(rpm -q --qf '%{NAME}\tinstalled\n' "$@" 2>/dev/null | grep "${tab}installed$")
     fi
+    [ -z "$installed" ] || printf '%s\n' "$installed"
+    [ "$(printf '%s\n' "$installed" | sort -u | grep -c .)" -ge $# ] || packages_lack=1
 }
 
 observe_files() {
+    pick table
+    # In the place of a table something else may lie.
+    others=
+    for path in $names; do is_table "$path" || others="$others $path"; done
     pick file
+    names=$names$others
     [ -n "$names" ] || return 0
     section files
     # Managed paths have no white space: the model refuses it in every name.
@@ -124,27 +132,48 @@ observe_files() {
     done
 }
 
-# A table whose digest is not the wanted one tells how each of its shards' begins.
+# A change may begin or end while a table is read: it is read again then.
 observe_tables() {
     pick table
     printf '%s\n' "$picked" | while IFS="$tab" read -r path wanted; do
+        for _ in 1 2 3; do
+            moment=$(moment_of "$path")
+            told=$(tell_table "$path" "$wanted")
+            [ "$moment" != "$(moment_of "$path")" ] || break
+        done
         is_table "$path" || continue
         section table "$path"
-        stat --printf 'access\t%U\t%G\t%a\n' "$path"
-        digests=$(shard_digests "$path")
-        now=$(printf '%s\n' "$digests" | digest_of_input)
-        printf 'root\t%s\n' "$now"
-        if [ -d "$path/journal" ]; then
-            printf 'flaw\tunfinished\n'
-        elif ! is_sealed "$path"; then
-            are_derived_right "$path" || printf 'flaw\tderived\n'
-            printf 'edited\t'
-            printf '%s\n' "$digests" | sort - "$path/digests" | uniq -u | cut -c 67- | sort -u | head -n 5 | tr '\n' ' '
-            echo
-        fi
-        [ "$wanted" = - ] || [ "$now" = "$wanted" ] ||
-            printf '%s\n' "$digests" | awk '{ print $2 " " substr($1, 1, 16) }'
+        printf '%s\n' "$told"
     done
+}
+
+# moment_of TABLE: it is another after every name that came, went or changed its file.
+moment_of() { stat -c '%n %i %z' "$1" "$1/shards" "$1/journal" "$1/journal/shards" 2>/dev/null; }
+
+# A table whose digest is not the wanted one tells how each of its shards' begins.
+tell_table() {
+    is_table "$1" || return 0
+    stat --printf 'access\t%U\t%G\t%a\n' "$1"
+    digests=$(shard_digests "$1")
+    now=$(printf '%s\n' "$digests" | digest_of_input)
+    printf 'root\t%s\n' "$now"
+    if [ -d "$1/journal" ]; then
+        printf 'flaw\tunfinished\n'
+        tell_edited "$1/journal/digests"
+    elif ! is_sealed "$1"; then
+        # By what is not installed nobody can look.
+        [ -n "$packages_lack" ] || are_derived_right "$1" || printf 'flaw\tderived\n'
+        tell_edited "$1/digests"
+    fi
+    [ "$2" = - ] || [ "$now" = "$2" ] ||
+        printf '%s\n' "$digests" | awk '{ print $2 " " substr($1, 1, 16) }'
+}
+
+# tell_edited LIST: some shards whose digests are not the listed ones.
+tell_edited() {
+    printf 'edited\t'
+    printf '%s\n' "$digests" | sort - "$1" | uniq -u | cut -c 67- | sort -u | head -n 5 | tr '\n' ' '
+    echo
 }
 
 observe_accounts() {

@@ -10,6 +10,8 @@ PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export LC_ALL PATH
 umask 077
 state=/var/lib/mailprov
+# Where users are a table (tables.sh), as render/directory_table.py has it.
+users_table=/var/lib/mailprov-directory
 tab=$(printf '\t')
 newline='
 '
@@ -31,6 +33,10 @@ put_in_place() { sync "$1.new" && mv -f "$1.new" "$1" && sync_folder "$1"; }
 
 # selinux_on: whether there are labels to be right.
 selinux_on() { have selinuxenabled && selinuxenabled; }
+
+# label_rule PATTERN TYPE: the host's policy has this type for such paths from now on: a
+# relabelling would undo a bare label.
+label_rule() { semanage fcontext -a -t "$2" "$1" 2>/dev/null || semanage fcontext -m -t "$2" "$1"; }
 
 # label_as PATH FILE: where SELinux is on, FILE has the label that the policy has for PATH
 # before it takes that place. By itself it has its folder's, which for some is another.

@@ -3,7 +3,7 @@
 # nobody else will. `recover late`: the confirmation did not come in time (the timer).
 # `recover boot`: the host went down meanwhile; runs before the mail services start.
 
-[ "$1" != boot ] || heal_table /var/lib/mailprov-directory
+[ "$1" != boot ] || heal_table "$users_table"
 [ -d "$pending" ] || exit 0
 exec 3>&1
 exec 9>>"$state/lock"

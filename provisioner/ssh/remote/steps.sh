@@ -32,15 +32,12 @@ do_directory() {
     (umask 022 && mkdir -p "$1") && label_folder "$1" "${5:-}" && chmod "$4" "$1" && chown "$2:$3" "$1"
 }
 
-# label_folder PATH TYPE: what SELinux calls a folder and all that comes into it. As a rule
-# of the host's policy where its tools are there: a relabelling would undo a bare label.
-# The rule stays as long as the mail does, which nobody takes away.
+# label_folder PATH TYPE: what SELinux calls a folder and all that comes into it. The rule
+# stays as long as the mail does, which nobody takes away.
 label_folder() {
     [ -n "$2" ] && selinux_on || return 0
     if have semanage; then
-        semanage fcontext -a -t "$2" "$1(/.*)?" 2>/dev/null ||
-            semanage fcontext -m -t "$2" "$1(/.*)?" || return 1
-        restorecon -R "$1"
+        label_rule "$1(/.*)?" "$2" && restorecon -R "$1"
     else
         chcon -R -t "$2" "$1"
     fi
@@ -105,7 +102,8 @@ do_table() {
     if is_table "$1"; then
         change_table "$1" "$stage/files/$3" "$2"
     else
-        create_table "$1" "$stage/files/$3" "$2"
+        keep_as_found "$1" && create_table "$1" "$stage/files/$3" "$2" || return 1
+        [ -d "$pending" ] || rm -rf "$1.mailprov-old"
     fi
 }
 
@@ -135,10 +133,9 @@ soften() {
 # is confirmed.
 do_remove() {
     if is_table "$1"; then
-        rm -rf "$1.mailprov-old" && mv -T "$1" "$1.mailprov-old" && sync_folder "$1"
-    else
-        put_back "$1" && tell_reader "$1"
+        rm -rf "$1.mailprov-old" && mv -T "$1" "$1.mailprov-old" && sync_folder "$1" || return 1
     fi
+    put_back "$1" && tell_reader "$1"
 }
 
 # do_access PATH OWNER GROUP MODE: content that is the host's own affair.

@@ -21,28 +21,39 @@ no_content=e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
 # table, an empty one takes its own away; DIGEST is the table's after that.
 change_table() {
     heal_table "$1"
-    finish_table "$1" && write_journal "$@" && finish_table "$1"
+    finish_earlier "$1" && write_journal "$@" && finish_table "$1"
 }
 
 write_journal() {
     next=$1/journal.new
     rm -rf "$next" && mkdir "$next" "$next/shards" || return 1
     digests_in "$2" >"$next/changed" && cut -c 67- "$next/changed" >"$next/names" &&
-        (cd "$1/shards" && those_there | xargs -r cat) <"$next/names" | sort >"$next/before" &&
-        (cd "$2" && xargs -r cat) <"$next/names" | sort >"$next/after" &&
-        comm -13 "$next/before" "$next/after" >"$next/come" &&
-        comm -23 "$next/before" "$next/after" >"$next/left" &&
-        awk -F '\t' '!left { come[$1 FS $2]; next } !(($1 FS $2) in come)' "$next/come" left=1 "$next/left" >"$next/gone" &&
-        rows users <"$next/left" | cut -f 1 >"$next/lost" &&
-        grep "^$no_content" "$next/changed" | cut -c 67- >"$next/dropped" || return 1
+        (cd "$1/shards" && those_there) <"$next/names" >"$next/there" &&
+        rows_in "$1/shards" "$next/there" "$next/before" && rows_in "$2" "$next/names" "$next/after" &&
+        compare_rows "$next" &&
+        awk -v none="$no_content" 'index($0, none) == 1 { print $2 }' "$next/changed" >"$next/dropped" &&
+        awk -v none="$no_content" 'index($0, none) != 1' "$next/changed" >"$next/filled" || return 1
     shard_digests "$1" | awk '!there { changed[$2]; next } !($2 in changed)' "$next/changed" there=1 - |
-        cat - "$next/changed" | grep -v "^$no_content" | sort -k 2 >"$next/digests"
+        cat - "$next/filled" | sort -k 2 >"$next/digests"
     is_digest "$3" <"$next/digests" || return 1
     how=by-key
-    if ! is_sealed "$1" || [ "$(cat "$next/come" "$next/gone" | wc -l)" -gt "$most_by_key" ]; then how=anew; fi
-    echo "$how" >"$next/how" && (cd "$2" && grep -vxF -f "$next/dropped" | xargs -r mv -f -t "$next/shards") <"$next/names" &&
-        (cd "$next" && rm -f changed names before after left) &&
-        sync -f "$next" && mv -T "$next" "$1/journal" && sync "$1"
+    [ ! -d "$1/journal" ] || carry_over "$next" "$1/journal" || return 1
+    if [ -d "$1/journal" ] || ! is_sealed "$1" || [ "$(cat "$next/come" "$next/gone" | wc -l)" -gt "$most_by_key" ]; then how=anew; fi
+    echo "$how" >"$next/how" && cut -c 67- "$next/filled" >"$next/names" &&
+        (cd "$2" && xargs -r mv -f -t "$next/shards") <"$next/names" &&
+        (cd "$next" && rm -f changed filled names there before after left unsorted) &&
+        sync -f "$next" && retire_journal "$1" && mv -T "$next" "$1/journal" && sync "$1"
+}
+
+# rows_in FOLDER NAMES FILE: the rows of the shards named, in order. No pipeline: that of a
+# program which failed would be an empty list.
+rows_in() { (cd "$1" && xargs -r cat) <"$2" >"$next/unsorted" && sort -T "$next" "$next/unsorted" >"$3"; }
+
+# compare_rows JOURNAL: who comes, who goes and who loses a password, of the rows before and after.
+compare_rows() {
+    comm -13 "$1/before" "$1/after" >"$1/come" && comm -23 "$1/before" "$1/after" >"$1/left" &&
+        awk -F '\t' '!left { come[$1 FS $2]; next } !(($1 FS $2) in come)' "$1/come" left=1 "$1/left" >"$1/gone" &&
+        awk -F '\t' '$1 == "users" { print $2 }' "$1/left" >"$1/lost"
 }
 
 is_digest() {
@@ -51,19 +62,54 @@ is_digest() {
     return 1
 }
 
-# finish_table TABLE: carry out the change under way, if there is one, from its beginning.
+# finish_earlier TABLE: carry out the change that another apply had under way, if there is one.
+# Where a shard was edited since, the tables are not made from that: the journal stays, for the
+# next one to take over.
+finish_earlier() {
+    [ -d "$1/journal" ] || return 0
+    move_shards "$1" && digests_in "$1/shards" >"$1/journal/there" || return 1
+    if cmp -s "$1/journal/there" "$1/journal/digests"; then finish_table "$1"; fi
+}
+
+# carry_over JOURNAL EARLIER: what the earlier change would have told, and was to keep.
+carry_over() {
+    cat "$2/lost" >>"$1/lost" &&
+        awk -F '\t' '!there { after[$1 FS $2]; next } !(($1 FS $2) in after)' "$1/after" there=1 "$2/gone" >>"$1/gone"
+}
+
+move_shards() {
+    with_shards "$1/journal/shards" mv -f -t "$1/shards" && (cd "$1/shards" && xargs -r rm -f) <"$1/journal/dropped"
+}
+
+# finish_table TABLE: carry out the change under way from its beginning.
 finish_table() {
     way=$1/journal
-    [ -d "$way" ] || return 0
-    (cd "$way/shards" && find_shards | xargs -r mv -f -t "$1/shards") &&
-        (cd "$1/shards" && xargs -r rm -f) <"$way/dropped" || return 1
-    case $(cat "$way/how") in
-        by-key) admit_by_key "$1" && change_maps "$1" ;;
-        *) derive "$1" "$way/gone" && place_database "$1" && place_maps "$1" ;;
-    esac && forget_mailboxes "$1" || return 1
+    move_shards "$1" || return 1
+    how=$(cat "$way/how")
+    # A database or a map that is lost or damaged takes no rows by key.
+    if [ "$how" = by-key ] && ! { admit_by_key "$1" && change_maps "$1"; }; then
+        make_anew "$1" && how=anew || return 1
+    fi
+    [ "$how" = by-key ] || change_anew "$1" || return 1
+    forget_mailboxes "$1" || return 1
     cp "$way/digests" "$1/digests.new" && put_in_place "$1/digests" && sync -f "$1" && seal_table "$1" || return 1
     end_sessions_of "$way/lost"
-    rm -rf "$1/journal.old" && mv -T "$way" "$1/journal.old" && sync "$1" && rm -rf "$1/journal.old"
+    retire_journal "$1"
+}
+
+retire_journal() {
+    [ -d "$1/journal" ] || return 0
+    rm -rf "$1/journal.old" && mv -T "$1/journal" "$1/journal.old" && sync "$1" && rm -rf "$1/journal.old"
+}
+
+make_anew() { echo anew >"$1/journal/how.new" && put_in_place "$1/journal/how"; }
+
+# change_anew TABLE: who has the old database open, which may be for as long as a session, is
+# to know who came and not to know who went either. It may be past reading. Mailboxes that go
+# stay in it: nobody asks for them any more.
+change_anew() {
+    admit_by_key "$1" >/dev/null 2>&1
+    derive "$1" "$1/journal/digests" "$1/journal/gone" && place_database "$1" && place_maps "$1"
 }
 
 # transaction TABLE STATEMENTS: with the journal's rows as tables `come` and `gone`. Names and
@@ -75,6 +121,7 @@ transaction() {
 .separator "\t" "\n"
 PRAGMA synchronous=EXTRA;
 PRAGMA temp_store=MEMORY;
+PRAGMA cache_size=-65536;
 CREATE TEMP TABLE come (kind, name, value);
 CREATE TEMP TABLE gone (kind, name, value);
 .import $1/journal/come come
@@ -97,8 +144,8 @@ forget_mailboxes() {
         transaction "$1" "DELETE FROM mailboxes WHERE name IN (SELECT name FROM gone WHERE kind = 'mailboxes');"
 }
 
-# postmap(1) passes over what it does not understand: what came is asked for again. It fails
-# to delete what is not there, which is so after a change that broke off.
+# postmap(1) passes over what it does not understand: what came and what went is asked for
+# again. It fails to delete what is not there, which is so after a change that broke off.
 change_maps() {
     for name in $postfix_tables; do
         map=lmdb:$1/$name
@@ -112,17 +159,29 @@ change_maps() {
         [ -s "$1/journal/rows" ] || continue
         complaint=$(postmap -d - "$map" 2>&1 <"$1/journal/rows")
         case $complaint in *fatal:* | *error:*) printf '%s\n' "$complaint"; return 1 ;; esac
+        if still=$(postmap -q - "$map" 2>&1 <"$1/journal/rows") || [ $? -ne 1 ] || [ -n "$still" ]; then
+            echo "$map did not let go of what went"
+            return 1
+        fi
     done
 }
 
-# derive TABLE GONE: make the daemons' tables from the shards, in TABLE/build. Mailboxes in
-# GONE stay until Postfix takes no mail for them.
+# derive TABLE DIGESTS GONE: make the daemons' tables from the shards that are listed in DIGESTS,
+# in TABLE/build. Mailboxes in GONE stay until Postfix takes no mail for them.
 derive() {
     build=$1/build
-    rm -rf "$build" && mkdir "$build" || return 1
+    rm -rf "$build" && mkdir "$build" && gather_rows "$1" "$2" "$build" || return 1
     for name in users mailboxes $postfix_tables; do : >"$build/$name" || return 1; done
-    { all_rows "$1"; grep "^mailboxes$tab" "$2"; } |
-        awk -F '\t' -v folder="$build" '{ print $2 "\t" $3 >(folder "/" $1) }' || return 1
+    awk -F '\t' '$1 == "mailboxes"' "$3" >"$build/staying" &&
+        awk -F '\t' -v folder="$build" '{ print $2 "\t" $3 >(folder "/" $1) }' "$build/rows" "$build/staying" || return 1
+    [ "$(cat "$build/rows" "$build/staying" | wc -l)" = "$(for name in users mailboxes $postfix_tables; do cat "$build/$name"; done | wc -l)" ] ||
+        { echo "rows of the shards were lost"; return 1; }
+    fill_database && fill_maps &&
+        chown root:dovecot "$build/users.sqlite" && chown root:postfix "$build"/*.lmdb &&
+        chmod 640 "$build/users.sqlite" "$build"/*.lmdb && label_maps "$1" && sync -f "$build"
+}
+
+fill_database() {
     sql "$build/users.sqlite" >/dev/null <<SQL || return 1
 PRAGMA journal_mode=OFF;
 PRAGMA synchronous=OFF;
@@ -137,13 +196,27 @@ SQL
     # Without room on the disk, rows may be missing.
     [ "$(sql "$build/users.sqlite" 'SELECT count(*) FROM users UNION ALL SELECT count(*) FROM mailboxes')" = \
         "$(for name in users mailboxes; do wc -l <"$build/$name"; done)" ] || { echo "users.sqlite lacks rows"; return 1; }
+}
+
+fill_maps() {
     for name in $postfix_tables; do
         postmap "lmdb:$build/$name" || return 1
-        [ "$(postmap -s "lmdb:$build/$name" | sort | digest_of_input)" = "$(digest_of_input <"$build/$name")" ] ||
+        [ "$(postmap -s "lmdb:$build/$name" | sort -T "$build" | digest_of_input)" = "$(digest_of_input <"$build/$name")" ] ||
             { echo "$name.lmdb lacks rows"; return 1; }
     done
-    chown root:dovecot "$build/users.sqlite" && chown root:postfix "$build"/*.lmdb &&
-        chmod 640 "$build/users.sqlite" "$build"/*.lmdb && sync -f "$build"
+}
+
+# label_maps TABLE: Postfix's processes may map what has the type of its configuration, wherever
+# it lies; Dovecot's may read what has that of /var/lib (the policy of EL 9). The rule stays
+# when the table goes.
+label_maps() {
+    selinux_on || return 0
+    place=${1%.mailprov-new}
+    case $(matchpathcon -n "$place/recipients.lmdb") in
+        *:postfix_etc_t | *:postfix_etc_t:*) ;;
+        *) ! have semanage || label_rule "$place/.*\.lmdb" postfix_etc_t || return 1 ;;
+    esac
+    chcon -t postfix_etc_t "$1/build"/*.lmdb
 }
 
 # Who reads a table that is replaced keeps the old one open. What a change of it had begun is
@@ -162,6 +235,14 @@ place_maps() {
 
 is_read() { postconf -h virtual_mailbox_maps 2>/dev/null | grep -qF "lmdb:$1/"; }
 
+make_way() {
+    if [ -d "$1" ] && [ ! -L "$1" ]; then
+        rm -rf "$1.mailprov-old" && mv -T "$1" "$1.mailprov-old"
+    else
+        rm -f "$1"
+    fi
+}
+
 # await_mailbox NAME: a reload is asked for, and done in a moment.
 await_mailbox() {
     waited=0
@@ -172,16 +253,17 @@ await_mailbox() {
     done
 }
 
-# create_table TABLE CHANGED DIGEST: it is not there yet, or no table.
+# create_table TABLE CHANGED DIGEST: it is not there yet, or no table. A folder in its place is
+# kept beside it until this is confirmed.
 create_table() {
     new=$1.mailprov-new
     rm -rf "$new" && mkdir "$new" "$new/shards" "$new/journal" && chmod 755 "$new" || return 1
     : >"$new/journal/come" && : >"$new/journal/gone" && digests_in "$2" >"$new/digests" || return 1
     is_digest "$3" <"$new/digests" || return 1
-    (cd "$2" && find_shards | xargs -r mv -t "$new/shards") &&
-        derive "$new" "$new/journal/gone" && place_database "$new" && place_maps "$new" &&
+    with_shards "$2" mv -t "$new/shards" &&
+        derive "$new" "$new/digests" "$new/journal/gone" && place_database "$new" && place_maps "$new" &&
         rm -rf "$new/journal" && seal_table "$new" && sync -f "$new" &&
-        mv -T "$new" "$1" && sync_folder "$1" || return 1
+        make_way "$1" && mv -T "$new" "$1" && sync_folder "$1" || return 1
     # One that was there before may still be open somewhere.
     ! is_read "$1" || for unit in dovecot.service postfix.service; do
         ! systemctl -q is-active "$unit" || systemctl reload "$unit" || return 1

@@ -1,7 +1,11 @@
 # shellcheck shell=sh
 # The rows of a table in shards (tables.sh), and of what the daemons read in their place.
 
-all_rows() { (cd "$1/shards" && find_shards | xargs -r cat) | sort; }
+# sorted: nothing of what does not fit into memory lies where others could see it.
+sorted() { sort -T "$state"; }
+
+# Rows that could not be read or sorted must not look like a table that has none.
+all_rows() { { with_shards "$1/shards" cat || echo unreadable; } | { sorted || echo unsorted; }; }
 
 derived_rows() {
     for name in users mailboxes; do
@@ -14,10 +18,22 @@ derived_rows() {
 
 # are_derived_right TABLE: what the daemons read is what the shards say, for their eyes only.
 are_derived_right() {
-    [ "$(derived_rows "$1" | sort | digest_of_input)" = "$(all_rows "$1" | digest_of_input)" ] &&
+    [ "$(derived_rows "$1" | sorted | digest_of_input)" = "$(all_rows "$1" | digest_of_input)" ] &&
         [ -z "$(cd "$1" && {
             find shards \( -type d ! -perm 700 \) -o \( -type f ! -perm 600 \) -o ! -user root
             find ./*.sqlite ! \( -perm 640 -user root -group dovecot \)
             find ./*.lmdb ! \( -perm 640 -user root -group postfix \)
         } 2>&1)" ]
+}
+
+# gather_rows TABLE DIGESTS FOLDER: all rows of the shards that the list has, in order, as
+# FOLDER/rows. Each part is looked at: a table that lacks rows has users who are refused for good.
+gather_rows() {
+    [ ! -s "$2" ] || (cd "$1/shards" && sha256sum -c --status "$2") || { echo "the shards are not those that are listed"; return 1; }
+    cut -c 67- "$2" >"$3/names" &&
+        (cd "$1/shards" && xargs -r cat) <"$3/names" >"$3/unsorted" &&
+        (cd "$1/shards" && xargs -r awk 'END { print NR }') <"$3/names" >"$3/counts" &&
+        sort -T "$3" "$3/unsorted" >"$3/rows" || return 1
+    [ "$(awk '{ rows += $1 } END { print rows + 0 }' "$3/counts")" = "$(awk 'END { print NR }' "$3/rows")" ] ||
+        { echo "not all rows of the shards were gathered"; return 1; }
 }

@@ -29,24 +29,39 @@ digest_of_input() {
     digest=$(sha256sum) && printf '%s\n' "${digest%% *}"
 }
 
-# The change time says more than any other date: nobody can set it.
+# The change time says more than any other date: nobody can set it. That of the folder of
+# shards changes with each name in there.
 list_table() {
-    (cd "$1" && find shards digests ./*.sqlite* ./*.lmdb -type f -printf '%p %s %i %m %U %G %C@\n' 2>/dev/null | sort)
+    (cd "$1" && find shards digests ./*.sqlite* ./*.lmdb \( -type f -o -path shards \) -printf '%p %s %i %m %U %G %C@\n' 2>/dev/null | sort)
 }
 
-seal_table() { list_table "$1" | digest_of_input >"$1/seal.new" && put_in_place "$1/seal"; }
+# A listing that failed is empty, and is nobody's seal.
+seal_of() { listing=$(list_table "$1") && [ -n "$listing" ] && printf '%s\n' "$listing" | digest_of_input; }
 
-is_sealed() { [ -s "$1/seal" ] && [ "$(list_table "$1" | digest_of_input)" = "$(cat "$1/seal")" ]; }
+seal_table() { seal_of "$1" >"$1/seal.new" && put_in_place "$1/seal"; }
 
-# The shards in the folder that this is, by name.
-find_shards() { find . -type f -name '[0-9a-f][0-9a-f][0-9a-f]' | sed 's,^\./,,' | sort; }
+is_sealed() { [ -s "$1/seal" ] && sealing=$(seal_of "$1") && [ "$sealing" = "$(cat "$1/seal")" ]; }
 
-digests_in() { (cd "$1" && find_shards | xargs -r sha256sum); }
+# with_shards FOLDER COMMAND...: the command with the shards in the folder, by name, as its last
+# arguments, if there are any. What fails here is told: a table must not seem to lack shards.
+with_shards() (
+    cd "$1" && shards=$(find . -type f -name '[0-9a-f][0-9a-f][0-9a-f]' -printf '%P\n') &&
+        shards=$(printf '%s\n' "$shards" | sort) || exit 1
+    shift
+    # shellcheck disable=SC2086
+    [ -z "$shards" ] || "$@" $shards
+)
 
-# shard_digests TABLE: of its shards, as they are or are about to be.
+digests_in() { with_shards "$1" sha256sum; }
+
+# shard_digests TABLE: of its shards, as they are, or will be once the change under way is
+# through. What is in the folder may have been edited since that broke off.
 shard_digests() {
     if [ -d "$1/journal" ]; then
-        cat "$1/journal/digests"
+        {
+            digests_in "$1/shards" | awk '!there { dropped[$1]; next } !($2 in dropped)' "$1/journal/dropped" there=1 -
+            digests_in "$1/journal/shards"
+        } | awk '{ of[$2] = $0 } END { for (name in of) print of[name] }' | sort -k 2
     elif is_sealed "$1"; then
         cat "$1/digests"
     else
@@ -78,7 +93,7 @@ copy_table() {
 }
 
 # those_there < NAMES: the names of what is in the folder.
-those_there() { while IFS= read -r name; do [ ! -e "$name" ] || printf '%s\n' "$name"; done; }
+those_there() { while IFS= read -r name; do [ ! -e "$name" ] || printf '%s\n' "$name" || return 1; done; }
 
 # A change of the database that was cut off is taken back by who may write there, and that
 # is not Dovecot.

@@ -84,7 +84,7 @@ interrupted() {
 }
 
 clean_up() {
-    heal_table /var/lib/mailprov-directory
+    heal_table "$users_table"
     while IFS= read -r path; do rm -f "$path"; done <"$stage/prepared"
     rm -rf "$stage" "$state/holder" "$output"
 } 2>/dev/null

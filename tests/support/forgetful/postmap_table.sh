@@ -26,6 +26,6 @@ case $verb in
         cmp -s "$table" "$table.new" && exit 1
         replace
         ;;
-    ask) awk -F '\t' '!there { asked[$1]; next } $1 in asked' - there=1 "$table" ;;
+    ask) awk -F '\t' '!there { asked[$1]; next } $1 in asked { print; found = 1 } END { exit !found }' - there=1 "$table" ;;
     show) cat "$table" ;;
 esac

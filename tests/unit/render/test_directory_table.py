@@ -138,3 +138,24 @@ def test_what_a_text_file_cannot_express_is_refused_here_too() -> None:
     passwords = {user.address: PasswordHash("{CRYPT}x:y") for user in site.users}
     with pytest.raises(MailprovError, match="colon"):
         directory_table.render_directory_table(site, SiteSecrets(passwords))
+
+
+@pytest.mark.parametrize(("platform", "syntax"), [("debian-12", "$"), ("debian-13", "$SET:")])
+def test_whom_users_are_looked_up_by_is_not_root_where_no_account_of_the_system_is_asked_for(
+    platform: str, syntax: str
+) -> None:
+    auth = "/etc/dovecot/conf.d/10-auth.conf"
+    text, large, system = (
+        lines_of(site_of(site), "mail", auth, platform) for site in (_TEXT, _LARGE, _SYSTEM)
+    )
+    assert f"user = {syntax}default_internal_user" in large
+    assert "service auth-worker {" not in text + system
+
+
+def test_a_dovecot_that_cannot_know_the_settings_of_a_driver_is_restarted() -> None:
+    path = "/etc/dovecot/mailprov/tables.conf.ext"
+    restarts = {
+        name: artifacts_of(site_of(_LARGE), "mail", name)[path].restart
+        for name in ("debian-12", "debian-13")
+    }
+    assert restarts == {"debian-12": False, "debian-13": True}

@@ -19,6 +19,7 @@ matchpathcon() { echo "system_u:object_r:label_of$(echo "$2" | tr / _):s0"; }
 chcon() { echo "chcon $*"; }
 restorecon() { echo "restorecon $*"; }
 """
+_PARTS = ("prelude.sh", "steps.sh", "table_change.sh")
 _OFF = _SELINUX.replace("selinuxenabled() { return 0", "selinuxenabled() { return 1")
 _SEMANAGE = 'semanage() { echo "semanage $*"; }\n'
 _KNOWN_RULE = 'semanage() { [ "$2" = -m ] && echo "semanage $*"; }\n'
@@ -27,7 +28,7 @@ _KNOWN_RULE = 'semanage() { [ "$2" = -m ] && echo "semanage $*"; }\n'
 def run(script: str, tools: str, tmp_path: Path) -> list[str]:
     """Return what the tools were asked, in order."""
     folder = Path(program.__file__).parent
-    text = "".join((folder / name).read_text() for name in ("prelude.sh", "steps.sh"))
+    text = "".join((folder / name).read_text() for name in _PARTS)
     # Nothing of this machine: not its tools, and not its users.
     played = "chown() { :; }\n" + tools
     done = subprocess.run(
@@ -73,6 +74,32 @@ def test_without_the_policys_tools_the_folder_itself_is_labelled(tmp_path: Path)
 
 def test_a_folder_that_needs_no_label_gets_none(tmp_path: Path) -> None:
     assert run("do_directory ./mail a b 0700", _SELINUX, tmp_path) == []
+
+
+_MAPS = "mkdir -p t/build && touch t/build/recipients.lmdb && label_maps t"
+
+
+def test_maps_of_a_table_have_the_type_of_postfixs_configuration(tmp_path: Path) -> None:
+    got = run(_MAPS, _SELINUX + _SEMANAGE, tmp_path)
+    rule = r"semanage fcontext -a -t postfix_etc_t t/.*\.lmdb"
+    assert got == [rule, "chcon -t postfix_etc_t t/build/recipients.lmdb"]
+
+
+def test_maps_of_a_new_table_get_the_rule_of_its_place(tmp_path: Path) -> None:
+    script = "mkdir -p t.mailprov-new/build && touch t.mailprov-new/build/a.lmdb && "
+    got = run(f"{script} label_maps t.mailprov-new", _SELINUX + _SEMANAGE, tmp_path)
+    assert got[0] == r"semanage fcontext -a -t postfix_etc_t t/.*\.lmdb"
+
+
+def test_a_rule_that_the_policy_has_is_not_made_again(tmp_path: Path) -> None:
+    known = "matchpathcon() { echo system_u:object_r:postfix_etc_t:s0; }\n"
+    got = run(_MAPS, _SELINUX + _SEMANAGE + known, tmp_path)
+    assert got == ["chcon -t postfix_etc_t t/build/recipients.lmdb"]
+
+
+@pytest.mark.parametrize("tools", [_OFF, ""])
+def test_maps_get_no_label_where_selinux_is_off_or_absent(tmp_path: Path, tools: str) -> None:
+    assert run(_MAPS, tools, tmp_path) == []
 
 
 def test_selinux_is_never_switched_off() -> None:

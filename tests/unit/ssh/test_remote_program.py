@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from provisioner.render.directory_table import TABLE_PATH
 from provisioner.ssh.remote import program
 from provisioner.ssh.remote.program import remote_programs
 
@@ -57,5 +59,12 @@ def test_every_program_is_valid_for_a_plain_shell(verb: str) -> None:
 
 
 def test_programs_fit_on_a_command_line() -> None:
-    # Half of what Linux takes as one argument (execve(2)): quoting makes them longer.
-    assert all(len(text) < 64_000 for text in remote_programs().values())
+    # Three quarters of what Linux takes as one argument (execve(2)), quoted for two shells.
+    quoted = {verb: shlex.quote(shlex.quote(text)) for verb, text in remote_programs().items()}
+    assert all(len(text) < 98_000 for text in quoted.values())
+
+
+def test_where_users_are_a_table_is_said_once() -> None:
+    parts = {path.name: path.read_text() for path in Path(program.__file__).parent.glob("*.sh")}
+    assert [name for name, text in parts.items() if TABLE_PATH in text] == ["prelude.sh"]
+    assert f"\nusers_table={TABLE_PATH}\n" in parts["prelude.sh"]
