@@ -26,6 +26,13 @@ class Cause:
 
 
 _CAUSES = {
+    # Dovecot's master process, told to read its files anew.
+    "dovecot: master: Error": Cause(
+        "Dovecot cannot use its new configuration",
+        "correct what it names, in the site file under `dovecot`. If it is a setting that "
+        "`doveconf -n` knows, Dovecot started before the package that brings it: `systemctl "
+        "restart dovecot`, then apply again",
+    ),
     "No space left on device": Cause(
         "a disk of the host is full",
         "make room there (`df -h / /etc /var` and `df -i` show where it is short), then run it "

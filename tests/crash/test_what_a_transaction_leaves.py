@@ -256,6 +256,29 @@ def test_a_reload_that_users_share_with_a_configuration_is_owed_until_it_was_don
     assert facts.introduction.unfinished == frozenset()
 
 
+@pytest.mark.parametrize(
+    ("log", "status"),
+    [
+        (["SIGHUP received - reloading configuration"], 0),
+        (["SIGHUP received - reloading configuration", "Error: Config reload failed: no such"], 71),
+        (["Error: Failed to read configuration: no such"], 71),
+        (["Error: Config reload failed: no such", "Dovecot v2.4.1 starting up for imap"], 0),
+    ],
+)
+def test_what_dovecot_could_not_read_at_a_reload_is_not_kept(
+    applied: ForgetfulHost, log: list[str], status: int
+) -> None:
+    before = applied.files()
+    said = "".join(f"master: {line}\\n" for line in log)
+    applied.add_program("journalctl", f"#!/bin/sh\nprintf '{said}'\n")
+    done = settle(applied, transact(applied, generation("b", 0)), "confirm")
+    assert done.returncode == status
+    assert (applied.files() == before) == (status == 71)
+    if status:
+        assert "no such" in done.stderr.decode()
+        assert last_outcome(applied) == "returned: Dovecot could not use its new configuration"
+
+
 def test_a_service_that_boot_starts_meanwhile_reads_the_new_files_all_the_same(
     applied: ForgetfulHost,
 ) -> None:

@@ -218,6 +218,13 @@ BROKEN = (
         rare=True,
     ),
     dovecot(
+        # All works with the old configuration, until Dovecot is to start with this one.
+        "a Dovecot that goes on with its old configuration",
+        "service/stats/executable: nothing-there",
+        DAEMON,
+        "service(stats) access(/usr/lib/dovecot/nothing-there) failed: No such file",
+    ),
+    dovecot(
         "a Dovecot that will not start",
         "listen: 192.0.2.1",
         DEATH,

@@ -46,7 +46,13 @@ fi
 reason=${3-}
 serial=$(pending_row serial)
 section step "$1"
-if [ "$1" = confirm ]; then confirm || reason="it could not be confirmed"; fi
+if [ "$1" = confirm ]; then
+    if refused_reload >&2; then
+        reason="Dovecot could not use its new configuration"
+    else
+        confirm || reason="it could not be confirmed"
+    fi
+fi
 section step settle
 settle_pending now "returned: $reason" || exit 70
 section step disarm

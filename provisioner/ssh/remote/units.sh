@@ -11,6 +11,16 @@ change_unit() {
     return 1
 }
 
+# refused_reload: what Dovecot said of new files that it cannot use. Told to read them, it goes
+# on with its old ones, says so in its log alone, and does not come up at its next start.
+refused_reload() {
+    grep -q "^dovecot.service$tab" "$pending/units" && begun=$(stat -c %Y "$pending/about") || return 1
+    journalctl -q -u dovecot.service -o cat --since "@$begun" 2>/dev/null | awk '
+        /SIGHUP received - reloading|Dovecot v.* starting up/ { refused = "" }
+        /Config reload failed:|reload configuration because|Error reading configuration:|Failed to read configuration:/ { refused = $0 }
+        END { if (refused == "") exit 1; print "dovecot: " refused }'
+}
+
 # undo_units boot|now: every service as it was. At boot systemd has made its plan already,
 # from what was enabled before: what it left out is added. A service that does not come up
 # keeps nothing else from returning; it is told, and `down` names it.
