@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from provisioner.model.names import HostKey
-from provisioner.plan.diff import left_by
+from provisioner.plan.diff import diff_generation, left_by
 from provisioner.plan.facts import AccountState, Facts, FileState, Introduction, UnitState
 from provisioner.plan.generation import Account, Directory, Generation, Group, Recipe, Unit
 from provisioner.platforms.records import platform_named
@@ -74,3 +74,9 @@ def with_file(facts: Facts, path: str, state: FileState | None) -> Facts:
     """Return the facts with one file's state changed, or the file gone."""
     files = {name: other for name, other in facts.files.items() if name != path}
     return replace(facts, files=files if state is None else files | {path: state})
+
+
+def steps(generation: Generation, facts: Facts) -> list[tuple[str, str, str]]:
+    """Return action, kind and name of each change that the plan has, in order."""
+    plan = diff_generation(generation, facts)
+    return [(change.action.value, change.kind, change.name) for change in plan.changes]

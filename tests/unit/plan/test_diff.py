@@ -5,16 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from support.generations import GENERATION, MAIN_CF, MAP, USERS, fulfilled, state_of, with_file
+from support.generations import (
+    GENERATION,
+    MAIN_CF,
+    MAP,
+    USERS,
+    fulfilled,
+    state_of,
+    steps,
+    with_file,
+)
 
 from provisioner.diagnostics import ExitCode, MailprovError
 from provisioner.model.secrets import PasswordHash
 from provisioner.plan.change import Action
 from provisioner.plan.diff import diff_generation, left_by
-from provisioner.plan.facts import AccountState, Facts, FileState, Introduction, UnitState
-from provisioner.plan.generation import Account, Generation, Group, Unit
-from provisioner.plan.manifest import observation_rows
-from provisioner.platforms.records import platform_named
+from provisioner.plan.facts import AccountState, Facts, FileState, Introduction
+from provisioner.plan.generation import Account, Generation, Group
 
 ALICE = Account(
     "alice",
@@ -24,11 +31,6 @@ ALICE = Account(
     system=False,
     password=PasswordHash("{BLF-CRYPT}$2b$12$new"),
 )
-
-
-def steps(generation: Generation, facts: Facts) -> list[tuple[str, str, str]]:
-    plan = diff_generation(generation, facts)
-    return [(change.action.value, change.kind, change.name) for change in plan.changes]
 
 
 def with_alice(**changed: object) -> tuple[Generation, Facts]:
@@ -71,13 +73,6 @@ def test_a_changed_file_is_shown_as_a_unified_diff_and_its_daemon_reloads() -> N
     assert (unit.action, unit.reason) == (Action.RELOAD, "/etc/postfix/main.cf changed")
 
 
-def test_a_file_that_a_reload_does_not_reach_restarts_its_daemon() -> None:
-    resolver = replace(MAP, path="/etc/resolv.conf", restart=True)
-    generation = replace(GENERATION, artifacts=(MAIN_CF, resolver))
-    facts = with_file(fulfilled(generation), resolver.path, None)
-    assert ("restart", "unit", "postfix.service") in steps(generation, facts)
-
-
 def test_a_secret_file_never_shows_its_content() -> None:
     found = replace(state_of(USERS), sha256="0" * 64, content=b"old secret")
     plan = diff_generation(GENERATION, with_file(fulfilled(), USERS.path, found))
@@ -107,39 +102,6 @@ def test_a_change_of_users_alone_touches_no_daemon() -> None:
 def test_owner_mode_and_kind_count_like_content(state: FileState, reason: str) -> None:
     plan = diff_generation(GENERATION, with_file(fulfilled(), MAIN_CF.path, state))
     assert plan.changes[0].reason == reason
-
-
-def test_a_daemon_that_is_down_is_started_and_not_reloaded() -> None:
-    facts = fulfilled()
-    down = UnitState("postfix@-.service", "loaded", "failed", "failed", "", 0, "exit-code")
-    facts = replace(facts, units={**facts.units, down.name: down})
-    facts = with_file(facts, MAP.path, None)
-    got = [step for step in steps(GENERATION, facts) if step[1] == "unit"]
-    assert got == [("start", "unit", "postfix.service")]
-
-
-UPGRADED = replace(
-    GENERATION,
-    platform=platform_named("debian-13"),
-    units=(Unit("postfix", "postfix.service", "postfix.service"),),
-)
-
-
-def test_a_unit_of_the_release_before_that_still_runs_makes_way() -> None:
-    # Debian 12's name of the daemon, and postfix.service as that release left it behind.
-    old = UnitState("postfix@-.service", "loaded", "active", "running", "disabled", 0, "success")
-    left = UnitState("postfix.service", "loaded", "active", "exited", "enabled", 0, "success")
-    facts = replace(fulfilled(UPGRADED), units={one.name: one for one in (old, left)})
-    assert [step for step in steps(UPGRADED, facts) if step[1] == "unit"] == [
-        ("retire", "unit", "postfix@-.service"),
-        ("restart", "unit", "postfix.service"),
-    ]
-    gone = replace(facts, units={**facts.units, old.name: replace(old, active="inactive")})
-    assert [step for step in steps(UPGRADED, gone) if step[1] == "unit"] == [
-        ("restart", "unit", "postfix.service")
-    ]
-    assert steps(UPGRADED, fulfilled(UPGRADED)) == []
-    assert b"unit\tpostfix@-.service\n" in observation_rows(UPGRADED, facts.introduction)
 
 
 def test_a_file_that_left_the_site_is_removed_only_if_mailprov_wrote_it() -> None:
@@ -214,27 +176,6 @@ def test_an_account_that_left_the_site_is_locked_and_kept() -> None:
     assert ("lock", "account", "bob") not in steps(GENERATION, facts)
 
 
-def test_a_dovecot_that_was_running_before_us_starts_anew() -> None:
-    unit = Unit("dovecot", "dovecot.service", "dovecot.service")
-    part = replace(MAP, path="/etc/dovecot/dovecot.conf", daemons=("dovecot",))
-    generation = replace(GENERATION, artifacts=(part,), units=(unit, *GENERATION.units))
-    facts = with_file(fulfilled(generation), part.path, None)
-    # It may have started before a module was installed whose settings it now has to read.
-    assert ("restart", "unit", "dovecot.service") in steps(generation, facts)
-    ours = replace(facts.introduction, managed_units=frozenset({"dovecot.service"}))
-    assert ("reload", "unit", "dovecot.service") in steps(
-        generation, replace(facts, introduction=ours)
-    )
-    assert not [step for step in steps(generation, fulfilled(generation)) if "unit" in step]
-
-
-def test_a_service_that_a_broken_off_apply_owed_a_restart_gets_it() -> None:
-    facts = fulfilled()
-    introduction = replace(facts.introduction, unfinished=frozenset({"postfix.service"}))
-    got = steps(GENERATION, replace(facts, introduction=introduction))
-    assert got == [("restart", "unit", "postfix.service"), ("update", "record", GENERATION.id)]
-
-
 def test_a_service_that_left_the_host_is_retired_before_its_files_go() -> None:
     facts = fulfilled()
     introduction = replace(
@@ -266,11 +207,3 @@ def test_the_operators_certificate_gives_way_to_one_of_the_hosts_own() -> None:
     got = steps(GENERATION, facts)
     assert ("create", "secret", recipe.path) in got
     assert ("remove", "file", recipe.path) not in got
-
-
-def test_a_mode_alone_restarts_nothing() -> None:
-    resolver = replace(MAP, path="/etc/resolv.conf", restart=True)
-    generation = replace(GENERATION, artifacts=(MAIN_CF, resolver))
-    state = replace(state_of(resolver), mode=0o600)
-    got = steps(generation, with_file(fulfilled(generation), resolver.path, state))
-    assert ("restart", "unit", "postfix.service") not in got
