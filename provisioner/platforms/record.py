@@ -66,7 +66,8 @@ class UnboundHabits(Frozen):
     unit would before its first start; unbound-checkconf(8) wants it there. pid_file:
     where the unit looks for it. resolvconf_switch: where the vendor's scripts look
     up whether Unbound and resolvconf(8), where it is installed, tell each other of resolvers;
-    empty where the release has no such scripts.
+    empty where the release has no such scripts. anchor_switch: where the vendor's unit looks
+    up whether unbound-anchor(8) runs before each start; empty where it never does.
     """
 
     user: str
@@ -77,6 +78,7 @@ class UnboundHabits(Frozen):
     anchor_command: tuple[str, ...]
     pid_file: str
     resolvconf_switch: str = ""
+    anchor_switch: str = ""
 
 
 class PostfixHabits(Frozen):

@@ -102,6 +102,9 @@ def render_unbound(site: Site, host: Host, platform: Platform) -> Iterator[Artif
     main = without_replaced(render_template("unbound/unbound.conf", view), site.unbound)
     path = f"{platform.daemons['unbound'].config_dir}/unbound.conf"
     yield Artifact(path, main, daemons=("unbound",), restart=True, rank=30)
+    if switch := platform.unbound.anchor_switch:
+        content = render_template("sysconfig/unbound", None)
+        yield Artifact(switch, content, daemons=("unbound",), rank=20)
 
 
 @once_per_site

@@ -163,7 +163,7 @@ def test_an_unknown_platform_is_refused(beginner: DeployedSite) -> None:
     host = beginner.host("mail")
     original = host.read_file("/etc/os-release")
     host.check_run(["cp", "--remove-destination", "/usr/lib/os-release", "/etc/os-release"])
-    host.check_run(["sed", "-i", 's/^VERSION_ID=.*/VERSION_ID="9"/', "/etc/os-release"])
+    host.check_run(["sed", "-i", 's/^VERSION_ID=.*/VERSION_ID="7"/', "/etc/os-release"])
     try:
         done = beginner.mailprov("plan")
     finally:

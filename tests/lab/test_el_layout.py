@@ -182,6 +182,8 @@ def walled(proven: subprocess.CompletedProcess[str], host: Host) -> Iterator[Non
     assert proven.returncode == 0
     host.check_run(["firewall-offline-cmd", "--zone=public", f"--add-interface={INTERFACE}"])
     host.check_run(["systemctl", "start", "firewalld"])
+    # systemd takes it for started before it has its rules in force; this waits for them.
+    host.check_run(["firewall-cmd", "--state"])
     yield
     host.check_run(["systemctl", "stop", "firewalld"])
 

@@ -1,7 +1,8 @@
 """The release that the lab's servers run, the one place where the suite asks for it.
 
 MAILPROV_TEST_RELEASE=debian-13 has all lab tests run on Debian 13; without it they run on
-Debian 12. What the release packages is read from its record in provisioner/platforms.
+Debian 12. With el-9 those run that ask for nothing of Debian's own, on bare hosts with that
+layout. What the release packages is read from its record in provisioner/platforms.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from provisioner.lab import HostSpec
+from provisioner.lab.recipes import LAYOUTS
 from provisioner.platforms.records import platform_named
 
 DEFAULT = "debian-12"
@@ -34,8 +36,11 @@ def old_or_new(old: str, new: str) -> str:
 def on_release(hosts: Iterable[HostSpec]) -> list[HostSpec]:
     """Return the hosts with servers on the release; machines of people stay as they are."""
     return [
-        replace(host, tree=host.tree.replace(DEFAULT, RELEASE.name, 1))
-        if host.tree in _SERVERS
-        else host
-        for host in hosts
+        replace(host, tree=_tree_of(host.tree)) if host.tree in _SERVERS else host for host in hosts
     ]
+
+
+def _tree_of(tree: str) -> str:
+    if RELEASE.name in LAYOUTS:
+        return RELEASE.name
+    return tree.replace(DEFAULT, RELEASE.name, 1)
