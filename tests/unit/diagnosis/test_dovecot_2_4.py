@@ -93,6 +93,7 @@ NO_STATS = (
     "auth: Error: conn unix:/run/dovecot/stats-writer (pid=4460,uid=0): "
     "net_connect_unix(/run/dovecot/stats-writer) failed: Connection refused"
 )
+NO_STATS_EITHER = NO_STATS.replace("conn unix:/run/dovecot/stats-writer (pid=4460,uid=0): ", "")
 NO_PENALTY = (
     "auth: Error: conn unix:anvil-auth-penalty (pid=10527,uid=0): "
     "net_connect_unix(anvil-auth-penalty) failed: Permission denied"
@@ -106,6 +107,7 @@ NO_PENALTY = (
         (MISTAKE, THROTTLED),
         (DENIED, NO_STORAGE),
         (STOPPING, NO_STATS),
+        (STOPPING, NO_STATS_EITHER),
         (STOPPING, NO_PENALTY),
     ],
 )
