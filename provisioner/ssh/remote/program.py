@@ -45,7 +45,7 @@ def remote_programs() -> Mapping[str, str]:
         "observe": state
         + _joined(
             *("checks", "postfix_values", *STATE, "tables", "table_rows"),
-            *("manifest", "listening", "observe"),
+            *("manifest", "listening", "status", "observe"),
         ),
         "recover": recover,
         "settle": state + _joined(*PENDING, "state", "settle"),
