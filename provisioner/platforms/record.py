@@ -110,7 +110,7 @@ class Platform(Frozen):
     mail_log: where a syslog daemon of the release writes what mail daemons say. It may be
     absent: the journal is read first. mail_label: the SELinux type of folders in which
     Dovecot may keep mail; a host on which SELinux is off has no labels. network_manager:
-    the folder of NetworkManager's parts, where the release leaves /etc/resolv.conf to it.
+    whether the release leaves /etc/resolv.conf to NetworkManager.
     table_packages: what a directory in tables needs besides: lookups in them for Postfix
     and Dovecot, and sqlite3(1).
     """
@@ -129,4 +129,4 @@ class Platform(Frozen):
     nologin: str
     mail_log: str
     mail_label: str = ""
-    network_manager: str = ""
+    network_manager: bool = False

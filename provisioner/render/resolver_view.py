@@ -18,7 +18,6 @@ from provisioner.render.environment import render_template
 ResolverManager = Literal["NetworkManager", "openresolv", "resolvconf"]
 RESOLVER_MANAGERS: frozenset[ResolverManager] = frozenset(get_args(ResolverManager))
 RESOLV_CONF = "/etc/resolv.conf"
-_NETWORK_MANAGER = "/etc/NetworkManager/conf.d"
 # resolv.conf(5): the library reads three and ignores the rest without a word.
 _MAX_NAMESERVERS = 3
 
@@ -44,7 +43,7 @@ def render_resolver(site: Site, host: Host, platform: Platform) -> Iterator[Arti
         servers = ["127.0.0.1", *(server for server in servers if server not in own)]
     view = ResolverView(tuple(servers[:_MAX_NAMESERVERS]))
     if platform.network_manager:
-        yield _network_manager_part(platform.network_manager)
+        yield _network_manager_part()
     content = render_template("resolv.conf", view)
     mail = bool(host.roles - {Role.DNS})
     daemons: tuple[Daemon, ...] = ("postfix",) if mail else ()
@@ -61,7 +60,7 @@ def render_resolver_guards(
     own, and serves others on 127.0.0.53 by what that says (systemd-resolved.service(8)).
     """
     if "NetworkManager" in managers:
-        yield _network_manager_part(platform.network_manager or _NETWORK_MANAGER)
+        yield _network_manager_part()
     if "openresolv" in managers:
         content = render_template("resolvconf.conf", None)
         yield Artifact("/etc/resolvconf.conf", content, rank=97)
@@ -72,6 +71,6 @@ def render_resolver_guards(
         yield Artifact(path, content, daemons=("unbound",), rank=20)
 
 
-def _network_manager_part(folder: str) -> Artifact:
+def _network_manager_part() -> Artifact:
     content = render_template("NetworkManager/conf.d/mailprov.conf", None)
-    return Artifact(f"{folder}/mailprov.conf", content, rank=97)
+    return Artifact("/etc/NetworkManager/conf.d/mailprov.conf", content, rank=97)

@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support.chance import some_of
 from support.crash_site import PROGRAMS, generation, observe
 from support.forgetful_host import NEVER, ForgetfulHost, missing_for_forgetful_hosts, pending_of
 from support.table_site import (
@@ -26,12 +27,11 @@ from support.table_site import (
     table_of,
 )
 
+from provisioner.plan.change import Drift
 from provisioner.plan.diff import diff_generation
 from provisioner.plan.generation import Generation
 from provisioner.plan.transaction import pack_transaction
 from provisioner.render.directory_table import TABLE_PATH, ShardedTable
-
-CrashPoints = Callable[[int], list[int]]
 
 MISSING = [
     *missing_for_forgetful_hosts(),
@@ -91,6 +91,15 @@ def converge(host: ForgetfulHost, wanted: Generation) -> None:
         settle(host, "confirm", pending)
     plan = diff_generation(wanted, observe(host, wanted))
     assert plan.changes == ()
+
+
+def overwrite_drift(host: ForgetfulHost, wanted: Generation) -> tuple[Drift, ...]:
+    """Apply as somebody does who decided so, until nothing is left to do; return the drift."""
+    plan = diff_generation(wanted, observe(host, wanted))
+    done = host.run(PROGRAMS["transact"], "test", "60", stdin=pack_transaction(plan))
+    assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
+    converge(host, wanted)
+    return plan.drift
 
 
 def boot(host: ForgetfulHost) -> None:
@@ -169,9 +178,9 @@ def test_a_change_of_more_rows_makes_the_tables_anew(applied: ForgetfulHost) -> 
     ids=["back", "again", "on", "anew-again", "anew-on"],
 )
 def test_the_power_may_fail_at_every_call_of_a_change_of_users(
-    applied: ForgetfulHost, crash_points: CrashPoints, way: str, following: ShardedTable
+    applied: ForgetfulHost, way: str, following: ShardedTable
 ) -> None:
-    for crash in crash_points(calls_of(applied, large("a", AFTER), way)):
+    for crash in some_of(calls_of(applied, large("a", AFTER), way)):
         with tempfile.TemporaryDirectory() as folder:
             host = applied.copy(Path(folder) / "host")
             assert apply(host, large("a", AFTER), crash, way) is None
@@ -183,13 +192,13 @@ def test_the_power_may_fail_at_every_call_of_a_change_of_users(
 
 @pytest.mark.parametrize("way", ["grows", "shrinks"])
 def test_the_power_may_fail_while_the_site_crosses_the_line(
-    applied: ForgetfulHost, crash_points: CrashPoints, way: str
+    applied: ForgetfulHost, way: str
 ) -> None:
     small, big = generation("b", 1), large("a", BEFORE)
     before, after = (small, big) if way == "grows" else (big, small)
     if way == "grows":
         converge(applied, small)
-    for crash in crash_points(calls_of(applied, after)):
+    for crash in some_of(calls_of(applied, after)):
         with tempfile.TemporaryDirectory() as folder:
             host = applied.copy(Path(folder) / "host")
             assert apply(host, after, crash) is None
@@ -203,7 +212,7 @@ def test_the_power_may_fail_while_the_site_crosses_the_line(
 @pytest.mark.parametrize("way", ["grows", "shrinks"])
 @pytest.mark.parametrize("end", ["confirm", "return"])
 def test_the_power_may_fail_while_a_crossing_of_the_line_is_settled(
-    applied: ForgetfulHost, crash_points: CrashPoints, way: str, end: str
+    applied: ForgetfulHost, way: str, end: str
 ) -> None:
     small, big = generation("b", 1), large("a", BEFORE)
     before, after = (small, big) if way == "grows" else (big, small)
@@ -216,7 +225,7 @@ def test_the_power_may_fail_while_a_crossing_of_the_line_is_settled(
         host = applied.copy(Path(folder) / "host")
         settle(host, *words)
         calls = host.calls
-    for crash in crash_points(calls):
+    for crash in some_of(calls):
         with tempfile.TemporaryDirectory() as folder:
             host = applied.copy(Path(folder) / "host")
             settle(host, *words, crash=crash)
@@ -257,12 +266,8 @@ def test_what_somebody_did_to_a_table_is_drift_and_undone_if_so_decided(
     applied: ForgetfulHost, damage: str, told: str
 ) -> None:
     applied.shell(f"cd {TABLE_PATH} && {damage}")
-    wanted = large("a", BEFORE)
-    plan = diff_generation(wanted, observe(applied, wanted))
-    assert told in plan.drift[0].what
-    done = applied.run(PROGRAMS["transact"], "test", "60", stdin=pack_transaction(plan))
-    assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
-    converge(applied, wanted)
+    drift = overwrite_drift(applied, large("a", BEFORE))
+    assert told in drift[0].what
     assert derived_rows(applied) == ROWS[BEFORE.sha256]
 
 
@@ -271,12 +276,8 @@ def test_what_somebody_put_in_a_tables_place_is_drift_and_gives_way_if_so_decide
     applied: ForgetfulHost, thing: str
 ) -> None:
     applied.shell(f"set -- {TABLE_PATH}; rm -r $1; {thing}")
-    wanted = large("a", BEFORE)
-    plan = diff_generation(wanted, observe(applied, wanted))
-    assert [drift.path for drift in plan.drift] == [TABLE_PATH]
-    done = applied.run(PROGRAMS["transact"], "test", "60", stdin=pack_transaction(plan))
-    assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
-    converge(applied, wanted)
+    drift = overwrite_drift(applied, large("a", BEFORE))
+    assert [one.path for one in drift] == [TABLE_PATH]
     assert derived_rows(applied) == ROWS[BEFORE.sha256]
     assert litter(applied) == []
 
@@ -310,12 +311,8 @@ def test_an_edit_while_a_change_waits_is_drift_and_not_sealed_over(
             if "journal\n" not in host.shell(f"ls {TABLE_PATH}"):
                 continue
             host.shell(f"cd {TABLE_PATH}/shards && grep -l alice-alias * | xargs rm")
-            wanted = large("a", AFTER)
-            plan = diff_generation(wanted, observe(host, wanted))
-            assert [drift.path for drift in plan.drift] == [TABLE_PATH]
-            done = host.run(PROGRAMS["transact"], "test", "60", stdin=pack_transaction(plan))
-            assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
-            converge(host, wanted)
+            drift = overwrite_drift(host, large("a", AFTER))
+            assert [one.path for one in drift] == [TABLE_PATH]
             assert derived_rows(host) == ROWS[AFTER.sha256]
             return
     raise AssertionError("no change waited")

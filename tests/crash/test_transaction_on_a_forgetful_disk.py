@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from support.chance import some_of
 from support.crash_site import PROGRAMS, RECOVER_AT_BOOT, USERS, generation, observe
 from support.forgetful_host import NEVER, ForgetfulHost, missing_for_forgetful_hosts, pending_of
 
@@ -26,8 +27,6 @@ from provisioner.plan.diff import diff_generation
 from provisioner.plan.generation import Generation
 from provisioner.plan.transaction import pack_transaction
 from provisioner.render.artifact import Plane
-
-CrashPoints = Callable[[int], list[int]]
 
 pytestmark = pytest.mark.skipif(
     bool(missing_for_forgetful_hosts()), reason="; ".join(missing_for_forgetful_hosts())
@@ -198,10 +197,10 @@ def test_whatever_breaks_the_host_is_whole_and_the_next_apply_converges(
 @pytest.mark.parametrize("part", ["crash", "end_crash"])
 @pytest.mark.parametrize("end", ["confirm", "return"])
 def test_the_power_may_fail_at_every_call_of_one_apply(
-    applied: ForgetfulHost, crash_points: CrashPoints, part: str, end: str
+    applied: ForgetfulHost, part: str, end: str
 ) -> None:
     whole = Attempt("b", 1, end=end)
-    for crash in crash_points(calls_of(applied, whole, part)):
+    for crash in some_of(calls_of(applied, whole, part)):
         with tempfile.TemporaryDirectory() as folder:
             model = Model(applied.copy(Path(folder) / "host"))
             model.attempt(replace(whole, **{part: crash}))  # type: ignore[arg-type]

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support.chance import some_of
 from support.crash_site import (
     ALIASES,
     MAIN_CF,
@@ -34,7 +35,6 @@ pytestmark = pytest.mark.skipif(
     bool(missing_for_forgetful_hosts()), reason="; ".join(missing_for_forgetful_hosts())
 )
 
-CrashPoints = Callable[[int], list[int]]
 STATE = "/var/lib/mailprov"
 DOVECOT_CONF = "/etc/dovecot/dovecot.conf"
 OWN = "# of the operator\n"
@@ -173,13 +173,13 @@ def test_an_account_is_locked_only_once_the_kind_of_accounts_has_really_changed(
 
 
 def test_the_power_may_fail_while_another_kind_of_accounts_is_confirmed(
-    with_accounts: ForgetfulHost, crash_points: CrashPoints, tmp_path: Path
+    with_accounts: ForgetfulHost, tmp_path: Path
 ) -> None:
     before, after = of_accounts(*PEOPLE), of_virtual_users("alice")
     done = transact(with_accounts, after)
     whole = with_accounts.copy(tmp_path / "whole")
     assert settle(whole, done, "confirm").returncode == 0
-    for crash in crash_points(whole.calls):
+    for crash in some_of(whole.calls):
         host = with_accounts.copy(tmp_path / f"crash-{crash}")
         settle(host, done, "confirm", crash=crash)
         host.boot()

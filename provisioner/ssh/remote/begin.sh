@@ -63,14 +63,14 @@ install_recovery() {
     printf '%s\n' "$program_recover" >"$state/recover.new" && cat >"$unit.new" <<UNIT || return 1
 [Unit]
 Description=mailprov: settle a configuration that was pending when the host went down
-ConditionPathIsDirectory=|/var/lib/mailprov/pending
+ConditionPathIsDirectory=|$pending
 ConditionPathExists=|$users_table/users.sqlite-journal
 After=local-fs.target firewalld.service
 Before=unbound.service dovecot.service postfix.service postfix@-.service
 
 [Service]
 Type=oneshot
-ExecStart=/bin/sh /var/lib/mailprov/recover boot
+ExecStart=/bin/sh $state/recover boot
 
 [Install]
 WantedBy=multi-user.target

@@ -130,7 +130,9 @@ package_of() {
 # servers exclude each other, and packages.sh removes nothing to make room; apt itself says,
 # without doing it, what installing Postfix would remove.
 displaced_by_postfix() {
-    have apt-get && printf '%s\n' "$manifest" | rows package | grep -qx postfix || return 0
+    have apt-get || return 0
+    pick package
+    case "$names " in *" postfix "*) ;; *) return 0 ;; esac
     for package in $1; do
         dpkg-query -W -f '${Provides}\n' "$package" 2>/dev/null | grep -q mail-transport-agent || continue
         apt-get -s -q install postfix 2>/dev/null </dev/null | sed -n "s/^Remv \([^ ]*\).*/$package$tab\1/p"

@@ -41,13 +41,9 @@ write_journal() {
     if [ -d "$1/journal" ] || ! is_sealed "$1" || [ "$(cat "$next/come" "$next/gone" | wc -l)" -gt "$most_by_key" ]; then how=anew; fi
     echo "$how" >"$next/how" && cut -c 67- "$next/filled" >"$next/names" &&
         (cd "$2" && xargs -r mv -f -t "$next/shards") <"$next/names" &&
-        (cd "$next" && rm -f changed filled names there before after left unsorted) &&
+        (cd "$next" && rm -f changed filled names there before after left) &&
         sync -f "$next" && retire_journal "$1" && mv -T "$next" "$1/journal" && sync "$1"
 }
-
-# rows_in FOLDER NAMES FILE: the rows of the shards named, in order. No pipeline: that of a
-# program which failed would be an empty list.
-rows_in() { (cd "$1" && xargs -r cat) <"$2" >"$next/unsorted" && sort -T "$next" "$next/unsorted" >"$3"; }
 
 # compare_rows JOURNAL: who comes, who goes and who loses a password, of the rows before and after.
 compare_rows() {

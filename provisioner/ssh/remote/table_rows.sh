@@ -26,14 +26,18 @@ are_derived_right() {
         } 2>&1)" ]
 }
 
+# rows_in FOLDER NAMES FILE: the rows of the shards named, in order. No pipeline: that of a
+# program which failed would be an empty list.
+rows_in() {
+    (cd "$1" && xargs -r cat) <"$2" >"$3.unsorted" && sort -T "${3%/*}" "$3.unsorted" >"$3" && rm -f "$3.unsorted"
+}
+
 # gather_rows TABLE DIGESTS FOLDER: all rows of the shards that the list has, in order, as
 # FOLDER/rows. Each part is looked at: a table that lacks rows has users who are refused for good.
 gather_rows() {
     [ ! -s "$2" ] || (cd "$1/shards" && sha256sum -c --status "$2") || { echo "the shards are not those that are listed"; return 1; }
-    cut -c 67- "$2" >"$3/names" &&
-        (cd "$1/shards" && xargs -r cat) <"$3/names" >"$3/unsorted" &&
-        (cd "$1/shards" && xargs -r awk 'END { print NR }') <"$3/names" >"$3/counts" &&
-        sort -T "$3" "$3/unsorted" >"$3/rows" || return 1
+    cut -c 67- "$2" >"$3/names" && rows_in "$1/shards" "$3/names" "$3/rows" &&
+        (cd "$1/shards" && xargs -r awk 'END { print NR }') <"$3/names" >"$3/counts" || return 1
     [ "$(awk '{ rows += $1 } END { print rows + 0 }' "$3/counts")" = "$(awk 'END { print NR }' "$3/rows")" ] ||
         { echo "not all rows of the shards were gathered"; return 1; }
 }

@@ -19,11 +19,13 @@ is_table() { [ -d "$1/shards" ]; }
 # take_away PATH: a file, or a table, which is there as a whole or not at all.
 take_away() {
     if is_table "$1"; then
-        mv -T "$1" "$1.mailprov-new" && rm -rf "$1.mailprov-new"
+        drop_folder "$1"
     else
         rm -f "$1"
     fi
 }
+
+drop_folder() { mv -T "$1" "$1.mailprov-new" && rm -rf "$1.mailprov-new"; }
 
 digest_of_input() {
     digest=$(sha256sum) && printf '%s\n' "${digest%% *}"

@@ -12,7 +12,7 @@ undo_path() {
             rm -f "$1.mailprov-old"
         else
             # A folder, which only a table's place has, gives way to nothing.
-            [ ! -d "$1" ] || [ -L "$1" ] || { mv -T "$1" "$1.mailprov-new" && rm -rf "$1.mailprov-new"; } || return 1
+            [ ! -d "$1" ] || [ -L "$1" ] || drop_folder "$1" || return 1
             mv -fT "$1.mailprov-old" "$1"
         fi
     fi && sync_folder "$1" || return 1
