@@ -139,9 +139,6 @@ dovecot:
     service/imap-login/service_count: "0"
     service/imap-login/process_min_avail: "{count}"
     service/imap-login/vsz_limit: 1G
-    service/imap/service_count: "100"
-    # All of imap's processes stay connected to it then.
-    service/auth/client_limit: "2048"
 """
 
 

@@ -100,12 +100,14 @@ def render_dovecot(
         yield Artifact(f"/etc/pam.d/{PAM_SERVICE}", content, daemons=("dovecot",), rank=20)
     boot = render_template("tmpfiles.d/mailprov.conf", view)
     yield Artifact("/etc/tmpfiles.d/mailprov.conf", boot, rank=20)
+    parts: dict[str, bytes] = {}
     for part in view.includes:
         if part == _SITE_PART:
-            content = render_dovecot_site(options)
+            parts[part] = render_dovecot_site(options, b"".join(parts.values()).decode())
         else:
             folder = "both" if part in _SAID_ALIKE else record.dialect
-            content = render_template(f"dovecot/{folder}/{part}", view)
+            parts[part] = render_template(f"dovecot/{folder}/{part}", view)
+    for part, content in parts.items():
         yield Artifact(f"{record.config_dir}/{part}", content, daemons=("dovecot",), rank=30)
     main = render_template(f"dovecot/{record.dialect}/dovecot.conf", view)
     yield Artifact(f"{record.config_dir}/dovecot.conf", main, daemons=("dovecot",), rank=40)

@@ -71,8 +71,22 @@ def _unbound_text(option: str, value: str) -> str:
     return f'"{value}"'
 
 
-def render_dovecot_site(options: Mapping[str, str]) -> bytes:
-    """Return 99-site.conf: it is read last, so its settings have the last word."""
+def render_dovecot_site(options: Mapping[str, str], text_before: str) -> bytes:
+    """Return 99-site.conf, given the text of the files that Dovecot reads before it.
+
+    A global setting does not reach into a service's block that was opened before
+    (doveconf(1) warns), so what belongs to one of those stands in such a block. To others it
+    does, and there it is the better way: a block of a service that does not exist makes one.
+    """
+    opened = frozenset(re.findall(r"^service (\S+) \{$", text_before, re.MULTILINE))
     lines = [_HEAD, "# Settings from `dovecot:` in site.yaml. This file is read last.\n\n"]
-    lines += [f"{name} = {value}\n" for name, value in options.items()]
+    blocks: dict[str, list[str]] = {}
+    for name, value in options.items():
+        service, _, setting = name.removeprefix("service/").rpartition("/")
+        if service in opened:
+            blocks.setdefault(service, []).append(f"  {setting} = {value}\n")
+        else:
+            lines.append(f"{name} = {value}\n")
+    for service, settings in blocks.items():
+        lines += [f"service {service} {{\n", *settings, "}\n"]
     return "".join(lines).encode()

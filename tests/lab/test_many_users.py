@@ -32,6 +32,18 @@ PASSWORD = "twenty-five thousand ponies"
 NEW_PASSWORD = "one pony has moved on"
 TABLE = "/var/lib/mailprov-directory"
 ALICE = "  alice: {password: {env: ALICE_PASSWORD}}\n"
+# As docs/reference/site-file.md has it.
+SHARED = """
+dovecot:
+  "2.3":
+    service/imap-login/service_count: "0"
+    service/imap-login/process_min_avail: "2"
+    service/imap-login/vsz_limit: 1G
+  "2.4":
+    service/imap-login/restart_request_count: unlimited
+    service/imap-login/process_min_avail: "2"
+    service/imap-login/vsz_limit: 1G
+"""
 # What a change of one user may cost on the wire, of some 9 MB that the users are; most of it
 # is the program and the verification.
 FEW_BYTES = 1_000_000
@@ -105,7 +117,7 @@ class Life:
     def write(self, users: dict[str, str], aliases: dict[str, str]) -> None:
         lines = [f'  {name}: {{password: "{hashed}"}}\n' for name, hashed in users.items()]
         lines += ["aliases:\n", *(f"  {name}: {to}\n" for name, to in aliases.items())]
-        lines += ["submission: {logins_per_minute: 1000}\n"]
+        lines += ["submission: {logins_per_minute: 1000}\n", SHARED]
         text = self.text.replace(ALICE, "".join(lines))
         self.site.path.write_text(self.site.lab.site(text), encoding="utf-8")
 

@@ -360,8 +360,9 @@ FAULTS = (
         ("disk.full",),
         "No space left on device",
         breaks="mount -t tmpfs -o size=16k,uid=$(id -u postfix),mode=700 tmpfs "
-        "/var/spool/postfix/incoming && head -c 99999 /dev/zero >/var/spool/postfix/incoming/fill; "
-        "postfix reload",
+        "/var/spool/postfix/incoming && cd /var/spool/postfix/incoming && "
+        # A dot is no part of a queue ID: postsuper(1) calls it bogus, and never renames it.
+        "head -c 99999 /dev/zero >fill.up; postfix reload",
         provokes=send(WANGSHENG),
         at="client",
         mends="umount -l /var/spool/postfix/incoming; postfix reload",

@@ -170,10 +170,27 @@ def test_settings_of_the_site_come_last() -> None:
     assert lines_of(site, "mail", f"{_CONF}/99-site.conf") == ["mail_max_lock_timeout = 30s"]
 
 
-def test_settings_of_a_service_are_settings_too() -> None:
-    site = site_of(ONE_HOST, 'dovecot: {"2.3": {service/imap-login/service_count: "0"}}\n')
-    want = ["service/imap-login/service_count = 0"]
-    assert lines_of(site, "mail", f"{_CONF}/99-site.conf") == want
+def test_settings_of_a_service_stand_in_its_block_where_it_has_one_already() -> None:
+    options = """
+dovecot:
+  "2.3":
+    service/auth/client_limit: "2048"
+    service/imap/service_count: "100"
+    mail_max_lock_timeout: 30s
+    service/imap-login/service_count: "0"
+    service/auth/vsz_limit: 1G
+"""
+    assert lines_of(site_of(ONE_HOST, options), "mail", f"{_CONF}/99-site.conf") == [
+        "service/imap/service_count = 100",
+        "mail_max_lock_timeout = 30s",
+        "service auth {",
+        "client_limit = 2048",
+        "vsz_limit = 1G",
+        "}",
+        "service imap-login {",
+        "service_count = 0",
+        "}",
+    ]
 
 
 @pytest.mark.parametrize("platform", ["debian-12", "debian-13"])
