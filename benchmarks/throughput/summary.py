@@ -87,17 +87,17 @@ def load_table(records: Sequence[Record], load: str) -> str:
 
 
 def verdict_table(records: Sequence[Record]) -> str:
-    """Return what became of the aims: ahead of stock, and close to tuned."""
+    """Return what became of the aims: ahead of stock, and close to tuned.
+
+    Each round is compared with itself, because the machine is not the same in all of them.
+    """
     rows = []
     for load in loads_in(records):
         for key, better, what in (("rate", 1, "a second"), ("cpu", -1, "CPU for each")):
-            found = figures(records, load, key)
             for other, slack in ((STOCK, 0.0), (TUNED, AIM)):
                 aim = "ahead of stock" if other == STOCK else f"within {AIM:.0%} of tuned"
                 got = [
-                    _judged((found[name].median / found[other].median) ** better - 1, slack)
-                    if {name, other} <= found.keys()
-                    else "-"
+                    _judged(_gains(records, load, key, (name, other), better), slack)
                     for name in (OURS, SHARED)
                 ]
                 rows.append((f"{_SHORT[load]}, {what}", aim, *got))
@@ -132,8 +132,23 @@ def loads_in(records: Sequence[Record]) -> list[str]:
     return [load for load in _TITLES if load in done]
 
 
-def _judged(gain: float, slack: float) -> str:
-    return f"{gain:+.1%} {'reached' if gain >= -slack else 'missed'}"
+def _gains(
+    records: Sequence[Record], load: str, key: str, variants: tuple[str, str], better: int
+) -> list[float]:
+    """Return by how much the first variant was better than the second, in each round."""
+    one, other = (
+        {r["number"]: r[key] for r in records if (r["variant"], r["load"]) == (name, load)}
+        for name in variants
+    )
+    return [(one[number] / other[number]) ** better - 1 for number in one.keys() & other.keys()]
+
+
+def _judged(gains: Sequence[float], slack: float) -> str:
+    if not gains:
+        return "-"
+    gain = figure_of(gains)
+    verdict = "reached" if gain.low >= -slack else "missed" if gain.high < -slack else "undecided"
+    return f"{gain.median:+.1%} ({gain.low:+.1%} to {gain.high:+.1%}) {verdict}"
 
 
 def rate_text(figure: Figure) -> str:

@@ -25,7 +25,7 @@ from support.chance import SEED
 from support.deployed import DeployedSite
 from support.fault_matrix import Bench, Fault, keep_disk, look_at, put_disk, steps_of
 from support.fault_table import Cell, parse_table, render_table
-from support.release import DEFAULT, DOVECOT, RELEASE
+from support.release import BARE, DEFAULT, DOVECOT, RELEASE, install
 
 from provisioner.lab import Host, HostSpec, Lab
 
@@ -139,6 +139,8 @@ def make_bench(lab: Lab, host: Host, scenario: Scenario) -> tuple[Bench, list[st
     if found.exists():
         put_disk(host, found)
     else:
+        if BARE:
+            install(host)
         # As where a package was installed and never used.
         host.check_run(["systemctl", "disable", "--now", "dovecot"])
         keep_disk(host, found)

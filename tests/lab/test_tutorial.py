@@ -6,6 +6,7 @@ hosts, Debian's own mail programs for the service.
 
 from __future__ import annotations
 
+import imaplib
 import json
 import shlex
 import smtplib
@@ -17,6 +18,7 @@ import pytest
 import testinfra
 from support.deployed import DeployedSite, passed_ids
 from support.release import POSTFIX
+from support.roster import insecure_tls
 from support.under_way import wait_for
 
 from provisioner.lab import Host
@@ -89,6 +91,26 @@ def test_verify_passes_and_leaves_no_message_behind(tutorial: DeployedSite) -> N
         ["find", "/var/lib/mailprov-probe", "-path", "*/cur/*", "-o", "-path", "*/new/*"]
     )
     assert left == ""
+
+
+def test_the_wrong_passwords_of_verify_hold_up_nobodys_login(tutorial: DeployedSite) -> None:
+    mail = tutorial.host("mail")
+
+    def penalties() -> list[str]:
+        """Return the addresses whose next login Dovecot delays, with by how much."""
+        rows = mail.check_run(["doveadm", "penalty"]).splitlines()[1:]
+        return [" ".join(row.split()[:2]) for row in rows]
+
+    # Dovecot forgets when it starts, and goes on counting from what it knows.
+    mail.check_run(["systemctl", "restart", "dovecot"])
+    code, _ = tutorial.verify()
+    assert (code, penalties()) == (0, [])
+    with (
+        imaplib.IMAP4_SSL(mail.address, ssl_context=insecure_tls(), timeout=20) as people,
+        pytest.raises(imaplib.IMAP4.error, match="AUTHENTICATIONFAILED"),
+    ):
+        people.login("wangsheng", "not this one")
+    assert len(penalties()) == 1
 
 
 def test_the_probers_secret_is_for_root_alone(tutorial: DeployedSite) -> None:

@@ -35,7 +35,8 @@ _UNITS = tuple(reversed(SERVICES))
 # Files by their content, the key that the host makes by its path alone. What the prober
 # logs in with stays, once it was made.
 _TREE = r"""
-cd / && find etc/postfix etc/dovecot etc/unbound etc/mailprov etc/pam.d/mailprov etc/resolv.conf \
+cd / && find etc/postfix etc/dovecot etc/unbound etc/sysconfig/unbound etc/mailprov \
+    etc/pam.d/mailprov etc/firewalld/policies/mailprov.xml etc/resolv.conf \
     \( -type f -o -type l \) ! -name '*.mailprov-*' \
     2>/dev/null | sort | while read -r path; do
     case $path in

@@ -11,7 +11,9 @@ import os
 from collections.abc import Iterable
 from dataclasses import replace
 
-from provisioner.lab import HostSpec
+import pytest
+
+from provisioner.lab import Host, HostSpec
 from provisioner.lab.recipes import LAYOUTS
 from provisioner.platforms.records import platform_named
 
@@ -21,6 +23,12 @@ POSTFIX = RELEASE.daemons["postfix"].running_unit
 SERVICES = tuple(RELEASE.daemons[name].running_unit for name in ("postfix", "dovecot", "unbound"))
 DOVECOT = RELEASE.daemons["dovecot"].dialect
 """The language of its Dovecot, as a site file's `dovecot` names it: "2.3" or "2.4"."""
+BARE = RELEASE.name in LAYOUTS
+"""Whether its hosts come without the packages of a mail server."""
+
+needs_apt = pytest.mark.skipif(
+    RELEASE.package_manager != "apt", reason=f"{RELEASE.name} has no apt"
+)
 
 _SERVERS = (DEFAULT, f"{DEFAULT}-mail")
 
@@ -40,7 +48,14 @@ def on_release(hosts: Iterable[HostSpec]) -> list[HostSpec]:
     ]
 
 
+def install(host: Host) -> None:
+    """Have the packages of a mail server on a host of a bare release."""
+    packages = [name for one in RELEASE.daemons.values() for name in one.packages]
+    command = ["dnf", "-q", "-y", "install", *RELEASE.base_packages, *packages]
+    host.check_run(command, timeout=300)
+
+
 def _tree_of(tree: str) -> str:
-    if RELEASE.name in LAYOUTS:
+    if BARE:
         return RELEASE.name
     return tree.replace(DEFAULT, RELEASE.name, 1)

@@ -8,7 +8,16 @@ staged_rows() { rows "$1" <"$stage/steps"; }
 # maps are named by absolute paths: a checker pointed at a staged file would read the
 # live ones beside it (docs/decisions).
 build_staged_tree() {
-    cp -a /etc "$stage/tree/etc" || return 1
+    (umask 022 && mkdir "$stage/tree/etc") || return 1
+    set --
+    for name in /etc/* /etc/.[!.]*; do
+        if is_shown_through "$name"; then
+            (umask 022 && mkdir "$stage/tree$name") || return 1
+        elif [ -e "$name" ] || [ -L "$name" ]; then
+            set -- "$@" "$name"
+        fi
+    done
+    cp -a -- "$@" "$stage/tree/etc/" || return 1
     for path in $(staged_rows stage | cut -f 1) $(staged_rows remove) $(staged_rows recipe | cut -f 2); do
         stays_inside "${path%/*}" || return 1
     done
@@ -18,7 +27,9 @@ build_staged_tree() {
         # A link such as a resolver's stub is replaced, never written through.
         rm -f "$stage/tree$path"
         install -m "$mode" "$stage/files/$index" "$stage/tree$path" || exit 1
-    done || return 1
+        printf '%s\n' "$stage/tree$path"
+    done >"$stage/laid" || return 1
+    settle_files "$stage/laid" || return 1
     staged_rows remove | while IFS= read -r path; do rm -f "$stage/tree$path"; done
     staged_rows recipe | while IFS="$tab" read -r kind path subject; do
         case $kind in
@@ -32,18 +43,23 @@ build_staged_tree() {
             trust-anchor) [ -s "$path" ] || $subject >/dev/null || exit 1 ;;
         esac
     done || return 1
-    for path in $(staged_rows main); do
-        [ ! -e "$stage/tree$path" ] || settled "$stage/tree$path"
-    done
     # What Postfix copies into its chroot when it starts, as the next start would copy it.
-    if [ -d /var/spool/postfix/etc ]; then
-        cp -a /var/spool/postfix/etc "$stage/tree/chroot-etc" || return 1
-        for name in "$stage/tree/chroot-etc"/*; do
-            [ -f "$name" ] && [ -f "$stage/tree/etc/${name##*/}" ] &&
-                cp -pL "$stage/tree/etc/${name##*/}" "$name"
-        done
-    fi
-    return 0
+    # Its certificates are left out: postfix(1) would compare them file by file.
+    [ -d /var/spool/postfix/etc ] || return 0
+    (umask 022 && mkdir "$stage/tree/chroot-etc") || return 1
+    for name in /var/spool/postfix/etc/*; do
+        [ -f "$name" ] || continue
+        new=$stage/tree/etc/${name##*/}
+        [ -f "$new" ] || new=$name
+        cp -pL "$new" "$stage/tree/chroot-etc/" || return 1
+    done
+}
+
+# is_shown_through PATH: the hundreds of certificates that the system trusts, with which no file
+# of a site lies, are not copied: the checkers see them where they are.
+is_shown_through() {
+    [ -d "$1" ] && [ ! -L "$1" ] || return 1
+    case $1 in /etc/ssl | /etc/pki) ;; *) return 1 ;; esac
 }
 
 # A folder that is a link to elsewhere would lead the staging into the live tree.
@@ -81,7 +97,10 @@ check_staged_tree() {
     unshare -m sh -c "$program_checks"'
         tree=$1
         shift
-        mount --bind "$tree/etc" /etc || exit 70
+        for through in /etc/ssl /etc/pki; do
+            [ -L "$through" ] || [ ! -d "$through" ] || mount --bind "$through" "$tree$through" || exit 70
+        done
+        mount --rbind "$tree/etc" /etc || exit 70
         [ ! -d "$tree/chroot-etc" ] || mount --bind "$tree/chroot-etc" /var/spool/postfix/etc || exit 70
         check_daemons "$@"
         [ "$checks_failed" -eq 0 ] || exit 65

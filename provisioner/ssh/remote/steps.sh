@@ -77,6 +77,7 @@ do_prepare() {
             label_as "$path" "$path.mailprov-new" || exit 1
         printf '%s\n' "$path.mailprov-new"
     done >"$stage/prepared" || return 1
+    settle_files "$stage/prepared" || return 1
     # Managed paths have no white space.
     # shellcheck disable=SC2046
     [ ! -s "$stage/prepared" ] || sync $(cat "$stage/prepared")

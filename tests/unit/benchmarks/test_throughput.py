@@ -136,17 +136,26 @@ def test_slabs_are_the_power_of_two_next_to_the_number_of_threads() -> None:
     assert got == {cores: f"msg-cache-slabs: {slabs}" for cores, slabs in want.items()}
 
 
-def test_aims_are_judged_by_rate_and_by_work() -> None:
+def test_aims_are_judged_by_rate_and_by_work_round_by_round() -> None:
+    # One round in which the machine was half as quick for all of them, and one of ours alone.
+    slow = [{**one, "number": 3, "rate": one["rate"] / 2} for one in RECORDS[:3]]
+    other = [_record(STOCK, LOGIN, 4, 100.0, 0.010), _record(OURS, LOGIN, 5, 50.0, 0.020)]
     rows = [
         [cell.strip() for cell in line.split("|")[1:-1]]
-        for line in verdict_table(RECORDS).splitlines()[2:]
+        for line in verdict_table([*RECORDS, *slow, *other]).splitlines()[2:]
     ]
     assert rows == [
-        ["logins, a second", "ahead of stock", "+16.8% reached", "-"],
-        ["logins, a second", "within 5% of tuned", "-45.9% missed", "-"],
-        ["logins, CPU for each", "ahead of stock", "+22.2% reached", "-"],
-        ["logins, CPU for each", "within 5% of tuned", "-44.4% missed", "-"],
+        ["logins, a second", "ahead of stock", "+10.0% (+10.0% to +24.4%) reached", "-"],
+        ["logins, a second", "within 5% of tuned", "-45.0% (-46.7% to -45.0%) missed", "-"],
+        ["logins, CPU for each", "ahead of stock", "+11.1% (+11.1% to +33.3%) reached", "-"],
+        ["logins, CPU for each", "within 5% of tuned", "-44.4% (-44.4% to -44.4%) missed", "-"],
     ]
+
+
+def test_an_aim_is_undecided_where_the_rounds_do_not_agree() -> None:
+    ahead = [_record(STOCK, LOGIN, 3, 120.0, 0.010), _record(OURS, LOGIN, 3, 100.0, 0.010)]
+    first = verdict_table([*RECORDS, *ahead]).splitlines()[2]
+    assert "+10.0% (-16.7% to +24.4%) undecided" in first
 
 
 def test_a_load_that_nobody_did_is_no_part_of_the_report() -> None:
