@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 from support.deployed import DeployedSite
-from support.release import on_release
+from support.release import complete, on_release
 
 from provisioner.lab import HostSpec, Lab, list_states, missing_requirements, take_down
 
@@ -74,7 +74,13 @@ def lab_as_named(lab_name: Callable[[str], str]) -> Iterator[LabFactory]:
 @pytest.fixture(scope="session")
 def lab_factory(lab_as_named: LabFactory) -> LabFactory:
     """Return the same function; servers run the release that the suite runs on."""
-    return lambda key, hosts: lab_as_named(key, on_release(hosts))
+
+    def bring_up(key: str, hosts: Sequence[HostSpec]) -> Lab:
+        lab = lab_as_named(key, on_release(hosts))
+        complete(lab, hosts)
+        return lab
+
+    return bring_up
 
 
 @pytest.fixture(scope="session")

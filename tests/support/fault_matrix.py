@@ -33,14 +33,15 @@ _PENDING = "/var/lib/mailprov/pending"
 _LOCK = "/var/lib/mailprov/lock"
 _UNITS = tuple(reversed(SERVICES))
 # Files by their content, the key that the host makes by its path alone. What the prober
-# logs in with stays, once it was made.
+# logs in with stays, once it was made, and so do the keys that the vendor's own unit makes
+# for unbound-control(8).
 _TREE = r"""
 cd / && find etc/postfix etc/dovecot etc/unbound etc/sysconfig/unbound etc/mailprov \
     etc/pam.d/mailprov etc/firewalld/policies/mailprov.xml etc/resolv.conf \
     \( -type f -o -type l \) ! -name '*.mailprov-*' \
     2>/dev/null | sort | while read -r path; do
     case $path in
-        etc/dovecot/mailprov/probe) ;;
+        etc/dovecot/mailprov/probe | etc/unbound/unbound_*.key | etc/unbound/unbound_*.pem) ;;
         etc/mailprov/tls/site.pem) echo "made  $path" ;;
         *) sha256sum "$path" ;;
     esac

@@ -167,8 +167,9 @@ do_await_resolver() {
     waited=0
     until unbound-control status >/dev/null 2>&1; do
         waited=$((waited + 1))
-        if [ "$waited" -gt 50 ]; then
-            unbound-control status >&2
+        # Some units do not wait for their daemon: that it ends is seen only here.
+        if [ "$waited" -gt 50 ] || systemctl -q is-failed unbound.service; then
+            { unbound-control status; tell_last_lines unbound.service; } >&2
             return 1
         fi
         sleep 0.2

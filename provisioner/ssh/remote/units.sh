@@ -6,9 +6,13 @@ change_unit() {
     # systemd refuses what was started too often just now; this start has a reason.
     systemctl reset-failed "$2" "$3" 2>/dev/null
     if systemctl "$1" "$2" && systemctl is-active --quiet "$3"; then return 0; fi
-    echo "$3 is $(systemctl is-active "$3"); its last lines:" >&2
-    journalctl -u "$3" -n 12 --no-pager -o cat >&2
+    tell_last_lines "$3" >&2
     return 1
+}
+
+tell_last_lines() {
+    echo "$1 is $(systemctl is-active "$1"); its last lines:"
+    journalctl -u "$1" -n 12 --no-pager -o cat
 }
 
 # refused_reload: what Dovecot said of new files that it cannot use. Told to read them, it goes
