@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import pytest
 from support.deployed import DeployedSite
+from support.release import needs_debian
 
 pytestmark = pytest.mark.lab
 
@@ -91,6 +92,7 @@ def test_every_role_address_reaches_a_person_in_every_spelling(addressed: Addres
     assert addressed.missing_for(addressed.person, wanted) == set()
 
 
+@needs_debian
 def test_mail_of_the_host_itself_reaches_a_person(addressed: Addressed) -> None:
     mail = addressed.site.host("mail")
     bare = {f"bare {role}" for role in ROLES}

@@ -12,13 +12,13 @@ from ipaddress import ip_network
 
 import pytest
 from support.handmade_site import DOVECOT, UNBOUND, HandmadeSite, handmade_site
-from support.release import old_or_new
+from support.release import needs_debian, old_or_new
 
 from provisioner.lab import HostSpec, Lab
 from provisioner.model.site import Networks
 from provisioner.probes.finding import Status
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, needs_debian]
 
 NEW_KEY = (
     "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=x"

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 from support.deployed import DeployedSite
 from support.host_faults import PENDING, STATE, disk_with, file_system_of, fill, mounted
-from support.release import POSTFIX, SERVICES, needs_apt
+from support.release import POSTFIX, SERVICES, needs_debian
 from support.under_way import applying, follow, wait_until
 
 from provisioner.lab import Host, HostSpec, Lab
@@ -316,7 +316,7 @@ def is_installed(host: Host, package: str = MISSING) -> bool:
     return done.stdout == "installed"
 
 
-@needs_apt
+@needs_debian
 def test_a_package_manager_that_is_busy_is_waited_for(lacking: Mail) -> None:
     run_perl(lacking.host, HOLD_LOCK, "12")
     done = lacking.site.mailprov("apply", site=lacking.in_force)
@@ -325,7 +325,7 @@ def test_a_package_manager_that_is_busy_is_waited_for(lacking: Mail) -> None:
     assert is_installed(lacking.host)
 
 
-@needs_apt
+@needs_debian
 @pytest.mark.matrix
 def test_a_package_manager_that_stays_busy_is_refused_and_its_holder_named(lacking: Mail) -> None:
     run_perl(lacking.host, HOLD_LOCK, "600")
@@ -343,7 +343,7 @@ def test_a_package_manager_that_stays_busy_is_refused_and_its_holder_named(lacki
     assert is_installed(lacking.host)
 
 
-@needs_apt
+@needs_debian
 @pytest.mark.matrix
 @pytest.mark.parametrize("fault", ["refused", "silent"])
 def test_a_package_source_that_does_not_answer_is_told_in_time(lacking: Mail, fault: str) -> None:
@@ -396,7 +396,7 @@ def clock_off(host: Host, by: str) -> Iterator[None]:
         host.check_run(["sh", "-c", RIGHT])
 
 
-@needs_apt
+@needs_debian
 @pytest.mark.matrix
 @pytest.mark.parametrize("by", ["+1d", "-1d"])
 def test_a_clock_that_is_a_day_off_harms_nothing(mail: Mail, by: str) -> None:

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 from support.deployed import DeployedSite
+from support.release import needs_debian
 
 from provisioner.lab import Host, HostSpec, Lab
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, needs_debian]
 
 CHECKOUT = Path(__file__).parents[2]
 

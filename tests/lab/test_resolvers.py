@@ -10,10 +10,11 @@ from collections.abc import Callable, Sequence
 
 import pytest
 from support.deployed import DeployedSite
+from support.release import needs_debian
 
 from provisioner.lab import Host, HostSpec, Lab
 
-pytestmark = [pytest.mark.lab, pytest.mark.matrix]
+pytestmark = [pytest.mark.lab, pytest.mark.matrix, needs_debian]
 
 LabFactory = Callable[[str, Sequence[HostSpec]], Lab]
 KINDS = ("systemd-resolved", "resolvconf", "openresolv")

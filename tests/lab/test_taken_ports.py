@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 from support.deployed import DeployedSite
-from support.release import POSTFIX
+from support.release import POSTFIX, needs_debian
 
 from provisioner.lab import Host, HostSpec, Lab
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, needs_debian]
 
 LabFactory = Callable[[str, Sequence[HostSpec]], Lab]
 INVENTORIES = Path(__file__).parents[2] / "inventories"

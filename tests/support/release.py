@@ -26,8 +26,8 @@ DOVECOT = RELEASE.daemons["dovecot"].dialect
 BARE = RELEASE.name in LAYOUTS
 """Whether its hosts come without the packages of a mail server."""
 
-needs_apt = pytest.mark.skipif(
-    RELEASE.package_manager != "apt", reason=f"{RELEASE.name} has no apt"
+needs_debian = pytest.mark.skipif(
+    RELEASE.package_manager != "apt", reason="asks for Debian's own packages or places"
 )
 
 _SERVERS = (DEFAULT, f"{DEFAULT}-mail")

@@ -93,8 +93,9 @@ check_staged_tree() {
         exit 70
     fi
     # shellcheck disable=SC2016,SC2154
-    # The quoted text is for the inner shell; program_checks is set by program.py.
-    unshare -m sh -c "$program_checks"'
+    # The quoted text is for the inner shell; program_checks is set by program.py. None of its
+    # mounts may be seen out here: the tree is deleted, and what is shown through is live.
+    unshare -m --propagation private sh -c "$program_checks"'
         tree=$1
         shift
         for through in /etc/ssl /etc/pki; do
