@@ -178,13 +178,22 @@ def matches_any(patterns: Iterable[str], names: Iterable[str]) -> bool:
     matched = False
     for pattern in patterns:
         bare = pattern.removeprefix("!").lower()
-        if any(_glob(bare).fullmatch(name) for name in names):
+        if any(_matches(bare, name) for name in names):
             if bare != pattern.lower():
                 return False
             matched = True
     return matched
 
 
+def _matches(pattern: str, name: str) -> bool:
+    """Tell whether a pattern in lower case matches a name; * and ? are all that is special.
+
+    Most patterns are plain names, and each of a thousand hosts is looked for among a thousand.
+    """
+    if "*" not in pattern and "?" not in pattern:
+        return pattern == name
+    return _glob(pattern).fullmatch(name) is not None
+
+
 def _glob(pattern: str) -> re.Pattern[str]:
-    """Return * and ? as a regular expression; all else means itself."""
     return re.compile(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."))

@@ -14,6 +14,7 @@ import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from pathlib import Path
 
 from provisioner.ssh.client_config import matches_any
@@ -76,8 +77,12 @@ def known_name(host: str, port: int) -> str:
     return host if port == 22 else f"[{host}]:{port}"  # noqa: PLR2004 - the port of ssh, RFC 4250
 
 
+@lru_cache(maxsize=8)
 def parse_known_hosts(text: str, file: Path) -> tuple[KnownHost, ...]:
-    """Return the entries of a file; lines that are none are skipped, as ssh does."""
+    """Return the entries of a file; lines that are none are skipped, as ssh does.
+
+    The last ones are remembered: each host of a site asks twice for the same text.
+    """
     entries = []
     for number, line in enumerate(text.splitlines(), 1):
         fields = line.split()
