@@ -20,18 +20,13 @@ section() { printf '@%s\n' "$*"; }
 
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# settled FILE...: whatever opens a main.cf or a text map of Postfix's that has just changed waits
-# up to two seconds, because somebody may still be writing it; here nobody is. (No list of
-# Dovecot's: it knows a new one by its time.)
-settled() { touch -d '1 minute ago' "$@"; }
+# settled FILE: whatever opens a main.cf or a text map of Postfix's that has just changed waits
+# up to two seconds, because somebody may still be writing it; here nobody is.
+settled() { touch -d '1 minute ago' "$1"; }
 
-# settle_files FILE: those of Postfix's among the paths that a file lists.
-settle_files() {
-    # Managed paths have no white space.
-    # shellcheck disable=SC2046
-    set -- $(grep '^[^ ]*/etc/postfix/' "$1")
-    [ $# -eq 0 ] || settled "$@"
-}
+# settle_new PATH FILE: FILE, which will be PATH, is settled if it is Postfix's. No list of
+# Dovecot's ever is: Dovecot knows a new one by its time.
+settle_new() { case $1 in /etc/postfix/*) settled "$2" ;; esac; }
 
 # sync_folder PATH: the names in the folder of PATH are on the disk.
 sync_folder() { [ ! -d "${1%/*}" ] || sync "${1%/*}"; }

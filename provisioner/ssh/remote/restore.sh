@@ -74,7 +74,7 @@ restore_files() {
         fi
         (umask 022 && mkdir -p "${path%/*}")
         install -o "$owner" -g "$group" -m "$mode" "$kept/tree$path" "$path.mailprov-new" &&
-            sync "$path.mailprov-new" && mv -fT "$path.mailprov-new" "$path" && sync "${path%/*}" || exit 1
+            settle_new "$path" "$path.mailprov-new" && sync "$path.mailprov-new" && mv -fT "$path.mailprov-new" "$path" && sync "${path%/*}" || exit 1
     done || return 1
     left_rows file | cut -f 1 | while IFS= read -r path; do
         if grep -qF "file$tab$path$tab" "$kept/manifest" || grep -qxF "$path" "$work/edited"; then continue; fi

@@ -10,9 +10,10 @@ staged_rows() { rows "$1" <"$stage/steps"; }
 build_staged_tree() {
     (umask 022 && mkdir "$stage/tree/etc") || return 1
     set --
+    : >"$stage/through"
     for name in /etc/* /etc/.[!.]*; do
         if is_shown_through "$name"; then
-            (umask 022 && mkdir "$stage/tree$name") || return 1
+            (umask 022 && mkdir "$stage/tree$name") && echo "$name" >>"$stage/through" || return 1
         elif [ -e "$name" ] || [ -L "$name" ]; then
             set -- "$@" "$name"
         fi
@@ -26,10 +27,9 @@ build_staged_tree() {
         (umask 022 && mkdir -p "$stage/tree${path%/*}")
         # A link such as a resolver's stub is replaced, never written through.
         rm -f "$stage/tree$path"
-        install -m "$mode" "$stage/files/$index" "$stage/tree$path" || exit 1
-        printf '%s\n' "$stage/tree$path"
-    done >"$stage/laid" || return 1
-    settle_files "$stage/laid" || return 1
+        install -m "$mode" "$stage/files/$index" "$stage/tree$path" &&
+            settle_new "$path" "$stage/tree$path" || exit 1
+    done || return 1
     staged_rows remove | while IFS= read -r path; do rm -f "$stage/tree$path"; done
     staged_rows recipe | while IFS="$tab" read -r kind path subject; do
         case $kind in
@@ -58,8 +58,7 @@ build_staged_tree() {
 # is_shown_through PATH: the hundreds of certificates that the system trusts, with which no file
 # of a site lies, are not copied: the checkers see them where they are.
 is_shown_through() {
-    [ -d "$1" ] && [ ! -L "$1" ] || return 1
-    case $1 in /etc/ssl | /etc/pki) ;; *) return 1 ;; esac
+    case $1 in /etc/ssl | /etc/pki) [ -d "$1" ] && [ ! -L "$1" ] ;; *) return 1 ;; esac
 }
 
 # A folder that is a link to elsewhere would lead the staging into the live tree.
@@ -98,9 +97,9 @@ check_staged_tree() {
     unshare -m --propagation private sh -c "$program_checks"'
         tree=$1
         shift
-        for through in /etc/ssl /etc/pki; do
-            [ -L "$through" ] || [ ! -d "$through" ] || mount --bind "$through" "$tree$through" || exit 70
-        done
+        while IFS= read -r through; do
+            mount --bind "$through" "$tree$through" || exit 70
+        done <"${tree%/tree}/through"
         mount --rbind "$tree/etc" /etc || exit 70
         [ ! -d "$tree/chroot-etc" ] || mount --bind "$tree/chroot-etc" /var/spool/postfix/etc || exit 70
         check_daemons "$@"

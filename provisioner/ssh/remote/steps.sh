@@ -74,10 +74,9 @@ do_prepare() {
         (umask 022 && mkdir -p "${path%/*}")
         rm -f "$path.mailprov-new"
         install -o "$owner" -g "$group" -m "$mode" "$stage/files/$index" "$path.mailprov-new" &&
-            label_as "$path" "$path.mailprov-new" || exit 1
+            label_as "$path" "$path.mailprov-new" && settle_new "$path" "$path.mailprov-new" || exit 1
         printf '%s\n' "$path.mailprov-new"
     done >"$stage/prepared" || return 1
-    settle_files "$stage/prepared" || return 1
     # Managed paths have no white space.
     # shellcheck disable=SC2046
     [ ! -s "$stage/prepared" ] || sync $(cat "$stage/prepared")
