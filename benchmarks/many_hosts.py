@@ -139,6 +139,9 @@ def _sshd(folder: Path, addresses: Sequence[str], number: int) -> Iterator[None]
         + f"HostKey {folder}/host_key\nAuthorizedKeysFile {folder}/home/.ssh/id_ed25519.pub\n"
         "PidFile none\nStrictModes no\nUsePAM no\nUseDNS no\nPermitRootLogin yes\n"
         "MaxStartups 1000\nPrintMotd no\nLogLevel QUIET\n"
+        # bash(1) reads ~/.bashrc when sshd starts it: what this machine's root has there is none
+        # of a host's work.
+        f"SetEnv HOME={folder}/home\n"
     )
     server = subprocess.Popen(["/usr/sbin/sshd", "-D", "-e", "-f", str(config)])
     try:
