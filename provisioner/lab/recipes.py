@@ -79,7 +79,17 @@ _ADDITIONS = {
     ),
 }
 # What a layout is made with, and what its bare hosts have beside systemd.
-_LAYOUT_PACKAGES = ("dnf", "rpm", "createrepo-c", "rsyslog", "unbound-anchor", "firewalld")
+_LAYOUT_PACKAGES = (
+    "dnf",
+    "rpm",
+    "createrepo-c",
+    "rsyslog",
+    "unbound-anchor",
+    "firewalld",
+    "postfix-cdb",
+    "dovecot-sqlite",
+    "sqlite3",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,11 +79,13 @@ class TableFlaw(StrEnum):
     """What is wrong with a table in shards, whatever its rows are.
 
     Unfinished: a change broke off, and goes on with the next. Derived: what the daemons read
-    is not what the shards say, or can be read by others.
+    is not what the shards say, or can be read by others. Foreign: Postfix's part of that is of a
+    type that another release has.
     """
 
     UNFINISHED = "unfinished"
     DERIVED = "derived"
+    FOREIGN = "foreign"
 
 
 @dataclass(frozen=True)

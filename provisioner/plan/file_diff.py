@@ -83,6 +83,7 @@ def in_words(problems: Iterable[FileProblem]) -> str:
         "missing": "missing",
         TableFlaw.UNFINISHED: "a change of it broke off",
         TableFlaw.DERIVED: "the lookup tables made of it are not as they were left",
+        TableFlaw.FOREIGN: "Postfix's lookup tables are of another type than this release's",
     }
     return ", ".join(
         plain.get(problem.aspect) or f"{problem.aspect} is {problem.got}, wanted {problem.want}"

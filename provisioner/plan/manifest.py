@@ -71,20 +71,20 @@ def _resource_rows(generation: Generation, introduction: Introduction) -> Iterat
 def _file_rows(generation: Generation, introduction: Introduction) -> Iterator[Row]:
     """Yield path, wanted digest, secrecy and the digest that was left; `-` where there is none.
 
-    Of a table in shards, path and wanted digest.
+    Of a table in shards, path, wanted digest and the type of Postfix's lookup tables.
     """
     left = introduction.left
     wanted = {artifact.path: artifact for artifact in generation.artifacts}
     for path, artifact in wanted.items():
         if isinstance(artifact, ShardedTable):
-            yield ("table", path, artifact.sha256)
+            yield ("table", path, artifact.sha256, artifact.maps)
             continue
         before = left[path].sha256 if path in left else "-"
         yield ("file", path, artifact.sha256, "1" if artifact.secret else "0", before)
     recipes = {recipe.path for recipe in generation.recipes}
     for path, file in left.items():
         if path == TABLE_PATH and path not in wanted:
-            yield ("table", path, "-")
+            yield ("table", path, "-", "-")
         elif path not in wanted and path not in recipes:
             yield ("file", path, "-", "1" if file.secret else "0", file.sha256)
     for directory in generation.directories:

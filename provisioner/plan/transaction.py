@@ -285,7 +285,8 @@ def _file_row(plan: Plan, change: Change, contents: Contents) -> Row:
     artifact = _named(plan.generation.artifacts, "path", change.name)
     if isinstance(artifact, ShardedTable):
         contents.append(plan.shards[artifact.path])
-        return ("table", artifact.path, artifact.sha256, str(len(contents) - 1))
+        number = str(len(contents) - 1)
+        return ("table", artifact.path, artifact.sha256, number, artifact.maps)
     return ("admit" if artifact.logins else "activate", change.name)
 
 

@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 Daemon = Literal["unbound", "postfix", "dovecot"]
+TableType = Literal["lmdb", "cdb"]
 
 
 class Frozen(BaseModel):
@@ -85,15 +86,16 @@ class PostfixHabits(Frozen):
     """How the release builds Postfix.
 
     chroot: whether master.cf confines the services that can be. map_type: of maps that
-    need no postmap(1). table_type: of those in which single keys are changed while the
-    daemons read them. queue_directory: what a relative socket path is relative to.
+    need no postmap(1). table_type: of a large directory's: one in which single keys are changed
+    while the daemons read it, or where the release has none such, one that is replaced whole.
+    queue_directory: what a relative socket path is relative to.
     parameters: what the vendor sets in its main.cf because the compiled-in value is
     another one: the upgrade scripts of the package depend on it.
     """
 
     chroot: bool
     map_type: str
-    table_type: Literal["lmdb"]
+    table_type: TableType
     queue_directory: str
     parameters: Mapping[str, str] = {}
 

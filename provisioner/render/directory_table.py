@@ -14,6 +14,7 @@ from functools import cached_property
 
 from provisioner.model.secrets import SiteSecrets
 from provisioner.model.site import AccountKind, Site
+from provisioner.platforms.record import Platform, TableType
 from provisioner.render.artifact import Artifact, Plane
 from provisioner.render.dovecot_users import mailbox_rows, password_rows
 from provisioner.render.postfix_maps import alias_rows, recipient_rows, sender_rows
@@ -31,9 +32,13 @@ USERS_IN_TEXT = 20_000
 
 @dataclass(frozen=True)
 class ShardedTable(Artifact):
-    """A table in shards; path is the folder, and the digest that of the shards' digests."""
+    """A table in shards; path is the folder, and the digest that of the shards' digests.
+
+    maps: the type of the lookup tables that Postfix has of it.
+    """
 
     shards: Shards = field(default_factory=dict, repr=False, hash=False)
+    maps: TableType = "lmdb"
 
     @cached_property
     def sha256(self) -> str:
@@ -46,7 +51,7 @@ def has_tables(site: Site) -> bool:
     return site.accounts.kind is AccountKind.VIRTUAL and len(site.users) > USERS_IN_TEXT
 
 
-def render_directory_table(site: Site, secrets: SiteSecrets) -> ShardedTable:
+def render_directory_table(site: Site, platform: Platform, secrets: SiteSecrets) -> ShardedTable:
     """Return the site's directory as one table.
 
     What text files cannot express is refused here too: a site may shrink.
@@ -59,6 +64,7 @@ def render_directory_table(site: Site, secrets: SiteSecrets) -> ShardedTable:
         plane=Plane.DIRECTORY,
         rank=10,
         shards=shard_rows(_rows(site, secrets)),
+        maps=platform.postfix.table_type,
     )
 
 

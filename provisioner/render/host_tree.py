@@ -38,7 +38,7 @@ def _artifacts(
         if site.tls != "none":
             yield from render_tls_chain(site, secrets)
         if has_tables(site):
-            yield render_directory_table(site, secrets)
+            yield render_directory_table(site, platform, secrets)
         yield from render_dovecot(site, host, platform, secrets)
         yield from render_postfix(site, host, platform)
     yield from render_resolver(site, host, platform)

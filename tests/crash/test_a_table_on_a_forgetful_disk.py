@@ -190,6 +190,32 @@ def test_the_power_may_fail_at_every_call_of_a_change_of_users(
             assert derived_rows(host) == ROWS[following.sha256], crash
 
 
+@pytest.mark.parametrize("people", [AFTER, OTHER], ids=["again", "on"])
+def test_the_power_may_fail_while_lookup_tables_are_replaced(
+    tmp_path: Path, people: ShardedTable
+) -> None:
+    first = host_for_tables(tmp_path / "host")
+    before, after, following = (replace(one, maps="cdb") for one in (BEFORE, AFTER, people))
+    converge(first, large("a", before))
+    for crash in some_of(calls_of(first, large("a", after))):
+        with tempfile.TemporaryDirectory() as folder:
+            host = first.copy(Path(folder) / "host")
+            assert apply(host, large("a", after), crash) is None
+            boot(host)
+            assert undeliverable(host) == set(), crash
+            converge(host, large("a", following))
+            assert derived_rows(host) == ROWS[following.sha256], crash
+
+
+def test_lookup_tables_of_the_release_before_are_replaced(applied: ForgetfulHost) -> None:
+    converge(applied, large("a", replace(BEFORE, maps="cdb")))
+    names = applied.shell(f"ls {TABLE_PATH}").split()
+    assert {name for name in names if "." in name} == {
+        *("aliases.cdb", "recipients.cdb", "senders.cdb", "users.sqlite"),
+    }
+    assert derived_rows(applied) == ROWS[BEFORE.sha256]
+
+
 @pytest.mark.parametrize("way", ["grows", "shrinks"])
 def test_the_power_may_fail_while_the_site_crosses_the_line(
     applied: ForgetfulHost, way: str

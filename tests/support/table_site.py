@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from provisioner.plan.generation import Generation, user_files
+from provisioner.platforms.record import TableType
 from provisioner.render.artifact import Plane
 from provisioner.render.directory_table import TABLE_PATH, ShardedTable
 from provisioner.render.shards import TableRow, shard_rows
@@ -24,7 +25,7 @@ cd "$0" || exit 0
 for name in users mailboxes; do
     sqlite3 -separator "$(printf '\\t')" users.sqlite "SELECT '$name', name, value FROM $name"
 done
-for name in recipients aliases senders; do sed "s/^/$name\\t/" "$name.lmdb"; done"""
+for name in recipients aliases senders; do sed "s/^/$name\\t/" "$name".[cl]*db; done"""
 
 
 def rows_of(people: Iterable[str], hashed: str = "{X}one") -> list[TableRow]:
@@ -41,11 +42,19 @@ def rows_of(people: Iterable[str], hashed: str = "{X}one") -> list[TableRow]:
     return rows
 
 
-def table_of(people: Iterable[str], hashed: str = "{X}one") -> ShardedTable:
+def table_of(
+    people: Iterable[str], hashed: str = "{X}one", maps: TableType = "lmdb"
+) -> ShardedTable:
     """Return the directory of these people."""
-    shards = shard_rows(rows_of(people, hashed))
     return ShardedTable(
-        TABLE_PATH, b"", mode=0o755, secret=True, plane=Plane.DIRECTORY, rank=10, shards=shards
+        TABLE_PATH,
+        b"",
+        mode=0o755,
+        secret=True,
+        plane=Plane.DIRECTORY,
+        rank=10,
+        shards=shard_rows(rows_of(people, hashed)),
+        maps=maps,
     )
 
 

@@ -30,7 +30,7 @@ check_maps() {
         while IFS= read -r map; do
             case $map in
                 # It is made from the directory in the transaction that is checked here.
-                lmdb:"$users_table"/*) [ ! -e "${map#lmdb:}.lmdb" ] || postmap -q mailprov-check "$map" >&2 ;;
+                lmdb:"$users_table"/* | cdb:"$users_table"/*) [ ! -e "${map#*:}.${map%%:*}" ] || postmap -q mailprov-check "$map" >&2 ;;
                 texthash:* | hash:* | btree:* | lmdb:* | cdb:* | regexp:* | pcre:* | cidr:*)
                     postmap -q mailprov-check "$map" >&2
                     ;;

@@ -143,10 +143,10 @@ observe_files() {
 # A change may begin or end while a table is read: it is read again then.
 observe_tables() {
     pick table
-    printf '%s\n' "$picked" | while IFS="$tab" read -r path wanted; do
+    printf '%s\n' "$picked" | while IFS="$tab" read -r path wanted maps; do
         for _ in 1 2 3; do
             moment=$(moment_of "$path")
-            told=$(tell_table "$path" "$wanted")
+            told=$(tell_table "$path" "$wanted" "$maps")
             [ "$moment" != "$(moment_of "$path")" ] || break
         done
         is_table "$path" || continue
@@ -158,7 +158,8 @@ observe_tables() {
 # moment_of TABLE: it is another after every name that came, went or changed its file.
 moment_of() { stat -c '%n %i %z' "$1" "$1/shards" "$1/journal" "$1/journal/shards" 2>/dev/null; }
 
-# A table whose digest is not the wanted one tells how each of its shards' begins.
+# tell_table TABLE DIGEST TYPE: one whose digest is not the wanted one tells how each of its
+# shards' begins.
 tell_table() {
     is_table "$1" || return 0
     stat --printf 'access\t%U\t%G\t%a\n' "$1"
@@ -168,9 +169,11 @@ tell_table() {
     if [ -d "$1/journal" ]; then
         printf 'flaw\tunfinished\n'
         tell_edited "$1/journal/digests"
+    elif there=$(maps_of "$1") && [ -n "$there" ] && [ "$3" != - ] && [ "$there" != "$3" ]; then
+        printf 'flaw\tforeign\n'
     elif ! is_sealed "$1"; then
         # By what is not installed nobody can look.
-        lacks_packages || are_derived_right "$1" || printf 'flaw\tderived\n'
+        lacks_packages || are_derived_right "$1" "${there:-$3}" || printf 'flaw\tderived\n'
         tell_edited "$1/digests"
     fi
     [ "$2" = - ] || [ "$now" = "$2" ] ||

@@ -16,9 +16,9 @@ STATE_FORMAT = 1
 STATE_READER = "0.1.0"
 """The oldest mailprov that reads that."""
 
+TABLES = ("table_rows", "table_build", "table_change")
 TRANSACTION = (
-    "table_rows",
-    "table_change",
+    *TABLES,
     "lock",
     "found",
     "staging",
@@ -53,8 +53,7 @@ def remote_programs() -> Mapping[str, str]:
         "log": checks + _text("log"),
         "delete_mail": state + _joined(*STATE, "lock", "delete_mail"),
         "recall": state + _joined(*STATE, "tables", "directory", "recall"),
-        "restore": state
-        + _joined(*PENDING, "state", "table_rows", "table_change", "lock", "found", "restore"),
+        "restore": state + _joined(*PENDING, "state", *TABLES, "lock", "found", "restore"),
         "destroy": state + _joined(*PENDING, "state", "lock", "found", "destroy"),
         # The staged tree is checked by a shell of its own, in a mount namespace of its own;
         # what returns without us is left on the host.

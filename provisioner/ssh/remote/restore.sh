@@ -54,7 +54,7 @@ restore_table() {
     { shard_digests "$1"; cat "$kept/tree$1/digests"; } | sort | uniq -u | cut -c 67- | sort -u >"$work/differ"
     (cd "$kept/tree$1/shards" && those_there | xargs -r cp -t "$work/shards") <"$work/differ" &&
         (cd "$work/shards" && xargs -r touch) <"$work/differ" &&
-        change_table "$1" "$work/shards" "$2"
+        change_table "$1" "$work/shards" "$2" "$(maps_of "$1")"
 }
 
 restore_files() {
@@ -74,7 +74,8 @@ restore_files() {
         fi
         (umask 022 && mkdir -p "${path%/*}")
         install -o "$owner" -g "$group" -m "$mode" "$kept/tree$path" "$path.mailprov-new" &&
-            settle_new "$path" "$path.mailprov-new" && sync "$path.mailprov-new" && mv -fT "$path.mailprov-new" "$path" && sync "${path%/*}" || exit 1
+            label_as "$path" "$path.mailprov-new" && settle_new "$path" "$path.mailprov-new" &&
+            sync "$path.mailprov-new" && mv -fT "$path.mailprov-new" "$path" && sync "${path%/*}" || exit 1
     done || return 1
     left_rows file | cut -f 1 | while IFS= read -r path; do
         if grep -qF "file$tab$path$tab" "$kept/manifest" || grep -qxF "$path" "$work/edited"; then continue; fi

@@ -96,13 +96,14 @@ do_admit() {
     do_activate "$1" && end_sessions_of "$stage/lost"
 }
 
-# do_table PATH DIGEST N: what changes of its shards is in files/N.
+# do_table PATH DIGEST N TYPE: what changes of its shards is in files/N; TYPE is that of Postfix's
+# tables of it.
 do_table() {
     mkdir -p "$stage/files/$3" || return 1
     if is_table "$1"; then
-        change_table "$1" "$stage/files/$3" "$2"
+        change_table "$1" "$stage/files/$3" "$2" "$4"
     else
-        keep_as_found "$1" && create_table "$1" "$stage/files/$3" "$2" || return 1
+        keep_as_found "$1" && create_table "$1" "$stage/files/$3" "$2" "$4" || return 1
         [ -d "$pending" ] || rm -rf "$1.mailprov-old"
     fi
 }

@@ -17,9 +17,11 @@ most_by_key=2000
 
 no_content=e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
 
-# change_table TABLE CHANGED DIGEST: shards that lie in the folder CHANGED replace those of the
-# table, an empty one takes its own away; DIGEST is the table's after that.
+# change_table TABLE CHANGED DIGEST TYPE: shards that lie in the folder CHANGED replace those of
+# the table, an empty one takes its own away; DIGEST is the table's after that, TYPE that of
+# Postfix's tables.
 change_table() {
+    maps=$4
     heal_table "$1"
     finish_earlier "$1" && write_journal "$@" && finish_table "$1"
 }
@@ -38,7 +40,7 @@ write_journal() {
     is_digest "$3" <"$next/digests" || return 1
     how=by-key
     [ ! -d "$1/journal" ] || carry_over "$next" "$1/journal" || return 1
-    if [ -d "$1/journal" ] || ! is_sealed "$1" || [ "$(cat "$next/come" "$next/gone" | wc -l)" -gt "$most_by_key" ]; then how=anew; fi
+    if [ -d "$1/journal" ] || ! is_sealed "$1" || [ "$(maps_of "$1")" != "$maps" ] || [ "$(cat "$next/come" "$next/gone" | wc -l)" -gt "$most_by_key" ]; then how=anew; fi
     echo "$how" >"$next/how" && cut -c 67- "$next/filled" >"$next/names" &&
         (cd "$2" && xargs -r mv -f -t "$next/shards") <"$next/names" &&
         (cd "$next" && rm -f changed filled names there before after left) &&
@@ -140,9 +142,27 @@ forget_mailboxes() {
         transaction "$1" "DELETE FROM mailboxes WHERE name IN (SELECT name FROM gone WHERE kind = 'mailboxes');"
 }
 
+change_maps() {
+    if [ "$maps" = lmdb ]; then change_maps_by_key "$1"; else replace_maps "$1"; fi
+}
+
+# replace_maps TABLE: those of which rows came or went.
+replace_maps() {
+    names=
+    for name in $postfix_tables; do
+        grep -q "^$name$tab" "$1/journal/come" "$1/journal/gone"
+        case $? in 0) names="$names $name" ;; 1) ;; *) return 1 ;; esac
+    done
+    [ -n "$names" ] || return 0
+    # Mailboxes are no table of Postfix's: none have to stay.
+    # shellcheck disable=SC2086
+    gather_tables "$1" "$1/journal/digests" /dev/null && fill_maps $names && guard_maps "$1" &&
+        sync -f "$build" && place_maps "$1"
+}
+
 # postmap(1) passes over what it does not understand: what came and what went is asked for
 # again. It fails to delete what is not there, which is so after a change that broke off.
-change_maps() {
+change_maps_by_key() {
     for name in $postfix_tables; do
         map=lmdb:$1/$name
         rows "$name" <"$1/journal/come" >"$1/journal/rows" || return 1
@@ -162,59 +182,6 @@ change_maps() {
     done
 }
 
-# derive TABLE DIGESTS GONE: make the daemons' tables from the shards that are listed in DIGESTS,
-# in TABLE/build. Mailboxes in GONE stay until Postfix takes no mail for them.
-derive() {
-    build=$1/build
-    rm -rf "$build" && mkdir "$build" && gather_rows "$1" "$2" "$build" || return 1
-    for name in users mailboxes $postfix_tables; do : >"$build/$name" || return 1; done
-    awk -F '\t' '$1 == "mailboxes"' "$3" >"$build/staying" &&
-        awk -F '\t' -v folder="$build" '{ print $2 "\t" $3 >(folder "/" $1) }' "$build/rows" "$build/staying" || return 1
-    [ "$(cat "$build/rows" "$build/staying" | wc -l)" = "$(for name in users mailboxes $postfix_tables; do cat "$build/$name"; done | wc -l)" ] ||
-        { echo "rows of the shards were lost"; return 1; }
-    fill_database && fill_maps &&
-        chown root:dovecot "$build/users.sqlite" && chown root:postfix "$build"/*.lmdb &&
-        chmod 640 "$build/users.sqlite" "$build"/*.lmdb && label_maps "$1" && sync -f "$build"
-}
-
-fill_database() {
-    sql "$build/users.sqlite" >/dev/null <<SQL || return 1
-PRAGMA journal_mode=OFF;
-PRAGMA synchronous=OFF;
-PRAGMA cache_size=-65536;
-CREATE TABLE users (name TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE mailboxes (name TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) WITHOUT ROWID;
-.mode ascii
-.separator "\t" "\n"
-.import $build/users users
-.import $build/mailboxes mailboxes
-SQL
-    # Without room on the disk, rows may be missing.
-    [ "$(sql "$build/users.sqlite" 'SELECT count(*) FROM users UNION ALL SELECT count(*) FROM mailboxes')" = \
-        "$(for name in users mailboxes; do wc -l <"$build/$name"; done)" ] || { echo "users.sqlite lacks rows"; return 1; }
-}
-
-fill_maps() {
-    for name in $postfix_tables; do
-        postmap "lmdb:$build/$name" || return 1
-        [ "$(postmap -s "lmdb:$build/$name" | sort -T "$build" | digest_of_input)" = "$(digest_of_input <"$build/$name")" ] ||
-            { echo "$name.lmdb lacks rows"; return 1; }
-    done
-}
-
-# label_maps TABLE: Postfix's processes may map what has the type of its configuration, wherever
-# it lies; Dovecot's may read what has that of /var/lib (the policy of EL 9). The rule stays
-# when the table goes.
-label_maps() {
-    selinux_on || return 0
-    place=${1%.mailprov-new}
-    case $(matchpathcon -n "$place/recipients.lmdb") in
-        *:postfix_etc_t | *:postfix_etc_t:*) ;;
-        *) ! have semanage || label_rule "$place/.*\.lmdb" postfix_etc_t || return 1 ;;
-    esac
-    chcon -t postfix_etc_t "$1/build"/*.lmdb
-}
-
 # Who reads a table that is replaced keeps the old one open. What a change of it had begun is
 # not the new one's to take back.
 place_database() {
@@ -223,13 +190,14 @@ place_database() {
     systemctl reload dovecot.service && await_mailbox "$(rows mailboxes <"$1/journal/come" | head -n 1 | cut -f 1)"
 }
 
+# Those of another type were the release's before, and its Postfix is gone.
 place_maps() {
-    mv -f "$1/build"/*.lmdb "$1/" && sync "$1" && rm -rf "$1/build" || return 1
+    mv -f "$1/build"/*."$maps" "$1/" && find "$1" -maxdepth 1 \( -name '*.lmdb' -o -name '*.cdb' \) ! -name "*.$maps" -delete && sync "$1" && rm -rf "$1/build" || return 1
     is_read "$1" && systemctl -q is-active postfix.service || return 0
     systemctl reload postfix.service
 }
 
-is_read() { postconf -h virtual_mailbox_maps 2>/dev/null | grep -qF "lmdb:$1/"; }
+is_read() { postconf -h virtual_mailbox_maps 2>/dev/null | grep -qF ":$1/"; }
 
 make_way() {
     if [ -d "$1" ] && [ ! -L "$1" ]; then
@@ -249,9 +217,10 @@ await_mailbox() {
     done
 }
 
-# create_table TABLE CHANGED DIGEST: it is not there yet, or no table. A folder in its place is
-# kept beside it until this is confirmed.
+# create_table TABLE CHANGED DIGEST TYPE: it is not there yet, or no table. A folder in its place
+# is kept beside it until this is confirmed.
 create_table() {
+    maps=$4
     new=$1.mailprov-new
     rm -rf "$new" && mkdir "$new" "$new/shards" "$new/journal" && chmod 755 "$new" || return 1
     : >"$new/journal/come" && : >"$new/journal/gone" && digests_in "$2" >"$new/digests" || return 1

@@ -7,22 +7,35 @@ sorted() { sort -T "$state"; }
 # Rows that could not be read or sorted must not look like a table that has none.
 all_rows() { { with_shards "$1/shards" cat || echo unreadable; } | { sorted || echo unsorted; }; }
 
+# derived_rows TABLE TYPE
 derived_rows() {
     for name in users mailboxes; do
         sql "$1/users.sqlite" "SELECT '$name', name, value FROM $name" 2>/dev/null
     done
-    for name in $postfix_tables; do
-        postmap -s "lmdb:$1/$name" 2>/dev/null | sed "s/^/$name$tab/"
-    done
+    case $2 in
+        lmdb) for name in $postfix_tables; do postmap -s "lmdb:$1/$name" 2>/dev/null | sed "s/^/$name$tab/"; done ;;
+        cdb) rows_of_likeness "$1" ;;
+    esac
 }
 
-# are_derived_right TABLE: what the daemons read is what the shards say, for their eyes only.
+# Postfix cannot list what a cdb file has. One that is made of the same rows is the same file.
+rows_of_likeness() {
+    likeness=$(mktemp -d "$state/likeness.XXXXXX") || return 1
+    all_rows "$1" >"$likeness/rows"
+    for name in $postfix_tables; do
+        awk -F '\t' -v name="$name" '$1 == name { print $2 "\t" $3 }' "$likeness/rows" >"$likeness/$name" &&
+            postmap "cdb:$likeness/$name" && cmp -s "$likeness/$name.cdb" "$1/$name.cdb" && sed "s/^/$name$tab/" "$likeness/$name"
+    done 2>/dev/null
+    rm -rf "$likeness"
+}
+
+# are_derived_right TABLE TYPE: what the daemons read is what the shards say, for their eyes only.
 are_derived_right() {
-    [ "$(derived_rows "$1" | sorted | digest_of_input)" = "$(all_rows "$1" | digest_of_input)" ] &&
+    [ "$(derived_rows "$@" | sorted | digest_of_input)" = "$(all_rows "$1" | digest_of_input)" ] &&
         [ -z "$(cd "$1" && {
             find shards \( -type d ! -perm 700 \) -o \( -type f ! -perm 600 \) -o ! -user root
             find ./*.sqlite ! \( -perm 640 -user root -group dovecot \)
-            find ./*.lmdb ! \( -perm 640 -user root -group postfix \)
+            find ./*."$2" ! \( -perm 640 -user root -group postfix \)
         } 2>&1)" ]
 }
 

@@ -5,7 +5,8 @@
 #   shards/SHARD    the rows whose key's MD5 begins with SHARD, `TABLE KEY VALUE` (tabbed)
 #   digests         sha256sum(1) of the shards; the digest of this list is the table's
 #   users.sqlite    Dovecot's: who may log in, and where mail lies
-#   NAME.lmdb       Postfix's
+#   NAME.TYPE       Postfix's: `lmdb`, in which single keys are changed, or `cdb`, made anew for each
+#                   change
 #   seal            digest of a listing of all these: nobody touched them since they were left
 #   journal/        a change that is under way (table_change.sh)
 #
@@ -13,6 +14,9 @@
 # all of it is.
 
 postfix_tables='recipients aliases senders'
+
+# maps_of TABLE: the type of Postfix's tables in there.
+maps_of() { find "$1" -maxdepth 1 \( -name '*.lmdb' -o -name '*.cdb' \) | sed 's/.*\.//' | sort -u; }
 
 is_table() { [ -d "$1/shards" ]; }
 
@@ -34,7 +38,7 @@ digest_of_input() {
 # The change time says more than any other date: nobody can set it. That of the folder of
 # shards changes with each name in there.
 list_table() {
-    (cd "$1" && find shards digests ./*.sqlite* ./*.lmdb \( -type f -o -path shards \) -printf '%p %s %i %m %U %G %C@\n' 2>/dev/null | sort)
+    (cd "$1" && find shards digests ./*.sqlite* ./*.lmdb ./*.cdb \( -type f -o -path shards \) -printf '%p %s %i %m %U %G %C@\n' 2>/dev/null | sort)
 }
 
 # A listing that failed is empty, and is nobody's seal.

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Stands for postmap(1) and an lmdb table. The table is a text file here, and what is written
-# to it is old or new whenever the power fails, as it is there.
+# Stands for postmap(1) and an lmdb table, or a cdb table, in which no single key can be changed,
+# and which cannot be listed. The table is a text file here, and what is written to it is old or
+# new whenever the power fails, as it is there.
 verb='make'
 while :; do
     case $1 in
@@ -13,8 +14,10 @@ while :; do
     esac
     shift
 done
-source=${1#lmdb:}
-table=$source.lmdb
+type=${1%%:*}
+source=${1#*:}
+table=$source.$type
+case $type-$verb in cdb-add | cdb-delete | cdb-show) exit 1 ;; esac
 replace() { chown --reference="$table" "$table.new" && chmod --reference="$table" "$table.new" && sync "$table.new" && mv -f "$table.new" "$table" && sync "${table%/*}"; }
 # Of several lines of one key the first stays.
 first() { awk -F '\t' '!seen[$1]++' | sort; }

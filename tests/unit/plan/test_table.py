@@ -59,14 +59,14 @@ NEW = table("alice", "bob", "dave")
 
 def test_a_table_is_asked_for_by_its_digest() -> None:
     rows = observation_rows(with_table(OLD), Introduction(os_release={})).decode().splitlines()
-    assert f"table\t{TABLE_PATH}\t{OLD.sha256}" in rows
+    assert f"table\t{TABLE_PATH}\t{OLD.sha256}\tlmdb" in rows
     assert not any(row.startswith(f"file\t{TABLE_PATH}\t") for row in rows)
 
 
 def test_a_table_that_was_left_and_is_no_longer_wanted_is_asked_for_as_a_table() -> None:
     introduction = replace(host_with(OLD).introduction)
     rows = observation_rows(GENERATION, introduction).decode().splitlines()
-    assert f"table\t{TABLE_PATH}\t-" in rows
+    assert f"table\t{TABLE_PATH}\t-\t-" in rows
 
 
 def test_what_the_host_tells_of_a_table_is_read() -> None:
@@ -103,7 +103,7 @@ def test_only_what_differs_is_sent_and_no_daemon_is_told() -> None:
         f"files/1/{shard_of('dave')}": b"users\tdave\t{X}hashed\n",
         "files/0": MAIN_CF.content,
     }
-    assert ["act-directory", "table", TABLE_PATH, NEW.sha256, "1"] in rows
+    assert ["act-directory", "table", TABLE_PATH, NEW.sha256, "1", "lmdb"] in rows
     assert ["table", TABLE_PATH] in rows
     assert not [row for row in rows if row[0] in {"check", "stage"}]
     assert ["seen", TABLE_PATH, OLD.sha256] in rows
@@ -140,6 +140,15 @@ def test_damaged_lookup_tables_are_drift_and_made_anew_without_a_shard() -> None
     plan = diff_generation(with_table(OLD), facts)
     assert [drift.path for drift in plan.drift] == [TABLE_PATH]
     assert "lookup tables" in plan.drift[0].what
+    assert plan.shards[TABLE_PATH] == {}
+
+
+def test_lookup_tables_of_another_release_are_made_anew_and_are_nobodys_edit() -> None:
+    facts = host_with(OLD, table_state(OLD, TableFlaw.FOREIGN))
+    plan = diff_generation(with_table(OLD), facts)
+    change = next(change for change in plan.changes if change.name == TABLE_PATH)
+    assert "another type" in change.reason
+    assert not plan.drift
     assert plan.shards[TABLE_PATH] == {}
 
 

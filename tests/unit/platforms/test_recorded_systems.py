@@ -76,3 +76,15 @@ def test_unbound_keeps_its_things_where_the_vendors_file_has_them(name: str, tex
     assert habits.anchor == options["auto-trust-anchor-file"]
     assert habits.pid_file == options["pidfile"].removeprefix("/var")
     assert f"{habits.parts_dir}/*.conf" == options["include"]
+
+
+@pytest.mark.parametrize("listed", EL["maps"], ids=lambda listed: listed["source"])
+def test_the_lookup_tables_of_many_users_are_of_a_type_that_has_a_package(
+    listed: dict[str, Any],
+) -> None:
+    there = {row.partition(".")[0] for row in listed["text"].split()}
+    for name in listed["platforms"]:
+        platform = platform_named(name)
+        wanted = {one for one in platform.table_packages if one.startswith("postfix")}
+        assert wanted == {f"postfix-{platform.postfix.table_type}"}
+        assert wanted <= there

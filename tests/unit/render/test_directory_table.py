@@ -92,6 +92,18 @@ def test_the_daemons_are_led_to_the_table() -> None:
     assert f"connect = {TABLE_PATH}/users.sqlite" in lookups
 
 
+@pytest.mark.parametrize(
+    ("platform", "maps"), [("el-8", "cdb"), ("el-9", "cdb"), ("el-10", "lmdb")]
+)
+def test_postfix_looks_up_in_what_the_release_has(platform: str, maps: str) -> None:
+    site = site_of(_LARGE)
+    main = lines_of(site, "mail", "/etc/postfix/main.cf", platform)
+    assert f"virtual_mailbox_maps = {maps}:{TABLE_PATH}/recipients" in main
+    table = artifacts_of(site, "mail", platform)[TABLE_PATH]
+    assert isinstance(table, ShardedTable)
+    assert table.maps == maps
+
+
 def test_dovecot_2_4_is_led_there_in_its_own_words() -> None:
     site = site_of(_LARGE)
     auth = lines_of(site, "mail", "/etc/dovecot/conf.d/10-auth.conf", "debian-13")
@@ -118,7 +130,7 @@ def test_the_look_ups_restart_a_dovecot_that_cannot_learn_their_settings() -> No
 
 def test_packages_and_readers_follow_the_platform() -> None:
     assert {"postfix-lmdb", "dovecot-sqlite", "sqlite3"} <= set(compiled(site_of(_LARGE)).packages)
-    assert {"postfix-lmdb", "sqlite"} <= set(compiled(site_of(_LARGE), "el-9").packages)
+    assert {"postfix-cdb", "sqlite"} <= set(compiled(site_of(_LARGE), "el-9").packages)
     assert TABLE_PATH in compiled(site_of(_LARGE)).user_files
 
 
@@ -136,8 +148,9 @@ def test_no_password_is_shown() -> None:
 def test_what_a_text_file_cannot_express_is_refused_here_too() -> None:
     site = site_of(_LARGE)
     passwords = {user.address: PasswordHash("{CRYPT}x:y") for user in site.users}
+    platform = platform_named("debian-12")
     with pytest.raises(MailprovError, match="colon"):
-        directory_table.render_directory_table(site, SiteSecrets(passwords))
+        directory_table.render_directory_table(site, platform, SiteSecrets(passwords))
 
 
 @pytest.mark.parametrize(("platform", "syntax"), [("debian-12", "$"), ("debian-13", "$SET:")])

@@ -19,7 +19,7 @@ matchpathcon() { echo "system_u:object_r:label_of$(echo "$2" | tr / _):s0"; }
 chcon() { echo "chcon $*"; }
 restorecon() { echo "restorecon $*"; }
 """
-_PARTS = ("prelude.sh", "steps.sh", "table_change.sh")
+_PARTS = ("prelude.sh", "steps.sh", "table_build.sh")
 _OFF = _SELINUX.replace("selinuxenabled() { return 0", "selinuxenabled() { return 1")
 _SEMANAGE = 'semanage() { echo "semanage $*"; }\n'
 _KNOWN_RULE = 'semanage() { [ "$2" = -m ] && echo "semanage $*"; }\n'
@@ -76,7 +76,7 @@ def test_a_folder_that_needs_no_label_gets_none(tmp_path: Path) -> None:
     assert run("do_directory ./mail a b 0700", _SELINUX, tmp_path) == []
 
 
-_MAPS = "mkdir -p t/build && touch t/build/recipients.lmdb && label_maps t"
+_MAPS = "mkdir -p t/build && touch t/build/recipients.lmdb && maps=lmdb && label_maps t"
 
 
 def test_maps_of_a_table_have_the_type_of_postfixs_configuration(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_maps_of_a_table_have_the_type_of_postfixs_configuration(tmp_path: Path)
 
 def test_maps_of_a_new_table_get_the_rule_of_its_place(tmp_path: Path) -> None:
     script = "mkdir -p t.mailprov-new/build && touch t.mailprov-new/build/a.lmdb && "
-    got = run(f"{script} label_maps t.mailprov-new", _SELINUX + _SEMANAGE, tmp_path)
+    got = run(f"{script} maps=lmdb && label_maps t.mailprov-new", _SELINUX + _SEMANAGE, tmp_path)
     assert got[0] == r"semanage fcontext -a -t postfix_etc_t t/.*\.lmdb"
 
 

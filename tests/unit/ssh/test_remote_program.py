@@ -29,6 +29,7 @@ PARTS = {
         *program.PENDING,
         "state",
         "table_rows",
+        "table_build",
         "table_change",
         "lock",
         "found",

@@ -27,7 +27,7 @@ from provisioner.render.shards import (
 
 pytestmark = pytest.mark.skipif(not shutil.which("sqlite3"), reason="sqlite3 is missing")
 
-PARTS = ("sessions", "tables", "table_rows", "table_change")
+PARTS = ("sessions", "tables", "table_rows", "table_build", "table_change")
 # What is asked of Postfix, with who had a mailbox at that moment; who reads it, and owns it.
 PLAYED = """
 stage={folder}
@@ -68,20 +68,33 @@ def lay(folder: Path, shards: Shards) -> str:
     return str(where)
 
 
-def change(folder: Path, before: Shards, after: Shards, more: str = "") -> list[str]:
+def change(
+    folder: Path, before: Shards, after: Shards, more: str = "", maps: str = "lmdb"
+) -> list[str]:
     told = {name: one[:SHORT_DIGEST] for name, one in shard_digests(before).items()}
     changed = lay(folder, diff_shards(after, told))
     root = root_digest(shard_digests(after))
-    return script(folder, f"{more}\nchange_table {folder}/table {changed} {root}")
+    return script(folder, f"{more}\nchange_table {folder}/table {changed} {root} {maps}")
+
+
+def create(folder: Path, maps: str) -> Path:
+    """Make `table` in the folder, of alice and bob."""
+    changed = lay(folder, BEFORE)
+    root = root_digest(shard_digests(BEFORE))
+    script(folder, f"create_table {folder}/table {changed} {root} {maps}")
+    return folder
 
 
 @pytest.fixture
 def table(tmp_path: Path) -> Path:
-    """Return a folder with `table`, of alice and bob."""
-    changed = lay(tmp_path, BEFORE)
-    root = root_digest(shard_digests(BEFORE))
-    script(tmp_path, f"create_table {tmp_path}/table {changed} {root}")
-    return tmp_path
+    """Return a folder with `table`, in which keys can be changed."""
+    return create(tmp_path, "lmdb")
+
+
+@pytest.fixture
+def replaced(tmp_path: Path) -> Path:
+    """Return a folder with `table`, whose lookup tables are made anew for each change."""
+    return create(tmp_path, "cdb")
 
 
 def in_database(folder: Path, kind: str) -> dict[str, str]:
@@ -117,7 +130,30 @@ def test_names_and_values_are_what_they_are(table: Path, odd: str) -> None:
     after = shard_rows(rows_of(["alice", odd], f"{{X}}{odd}'"))
     change(table, BEFORE, after)
     assert in_database(table, "users")[odd] == f"{{X}}{odd}'"
-    script(table, f'[ "$(derived_rows {table}/table | sort)" = "$(all_rows {table}/table)" ]')
+    script(table, f'[ "$(derived_rows {table}/table lmdb | sort)" = "$(all_rows {table}/table)" ]')
+
+
+def test_where_keys_cannot_be_changed_tables_are_replaced_and_dovecots_is_not(
+    replaced: Path,
+) -> None:
+    before = (replaced / "table/users.sqlite").stat().st_ino
+    log = change(replaced, BEFORE, AFTER, "is_read() { true; }", maps="cdb")
+    made = [row for row in log if row.startswith("cdb:") and "/recipients" in row]
+    assert [row.partition(" : ")[2] for row in made] == ["alice bob carol"]
+    assert [row for row in log if "reload" in row] == ["reload postfix.service"]
+    assert (replaced / "table/users.sqlite").stat().st_ino == before
+    assert is_whole(replaced, AFTER)
+    passwords = shard_rows(rows_of(["alice", "carol"], "{X}three"))
+    assert change(replaced, AFTER, passwords, "is_read() { true; }", maps="cdb") == []
+    assert is_whole(replaced, passwords)
+
+
+@pytest.mark.parametrize(("before", "after"), [("lmdb", "cdb"), ("cdb", "lmdb")])
+def test_tables_of_the_release_before_give_way(tmp_path: Path, before: str, after: str) -> None:
+    create(tmp_path, before)
+    change(tmp_path, BEFORE, BEFORE, maps=after)
+    assert {path.suffix for path in (tmp_path / "table").glob("recipients.*")} == {f".{after}"}
+    assert is_whole(tmp_path, BEFORE)
 
 
 def test_a_change_that_broke_off_is_carried_out_before_the_next(table: Path) -> None:
@@ -168,7 +204,8 @@ def rows_there(folder: Path) -> set[str]:
         for name, value in in_database(folder, kind).items()
     }
     for name in ("recipients", "aliases", "senders"):
-        text = (folder / f"table/{name}.lmdb").read_text()
+        (path,) = (folder / "table").glob(f"{name}.[cl]*db")
+        text = path.read_text()
         rows |= {f"{name}\t{line}" for line in text.splitlines()}
     return rows
 
@@ -311,3 +348,18 @@ def test_what_was_there_before_mailprov_is_put_back_by_taking_the_table_away(tab
     played = PLAYED.format(folder=table, table=table / "table", postmap=POSTMAP)
     run_parts(table, f"{played}{zero}put_back {table}/table", "tables", "found")
     assert not (table / "table").exists()
+
+
+@pytest.mark.parametrize("maps", ["lmdb", "cdb"])
+@pytest.mark.parametrize("damage", ["echo mallory >>", "sed -i 1d ", "rm "])
+def test_what_is_not_what_the_shards_say_is_found(tmp_path: Path, maps: str, damage: str) -> None:
+    folder = create(tmp_path, maps)
+    look = f"if are_derived_right {folder}/table {maps}; then echo right; fi"
+    # The owners are the host's own.
+    played = (
+        f'find() {{ case "$*" in *-perm*) ;; *) command find "$@" ;; esac; }}\nstate={folder}\n'
+    )
+    assert tell(folder, f"{played}{look}") == "right"
+    script(folder, f"{damage}{folder}/table/recipients.{maps}")
+    assert tell(folder, f"{played}{look}") == ""
+    assert not list(folder.glob("likeness.*"))

@@ -47,12 +47,16 @@ stage_postfix() {
     link ../sbin/sendmail.postfix usr/bin/mailq.postfix
     link ../sbin/sendmail.postfix usr/bin/newaliases.postfix
     cp /etc/postfix/dynamicmaps.cf etc/postfix/
+    take postfix-cdb '^/usr/lib/postfix/' postfix-cdb
+    mkdir -p "$stage/postfix-cdb/etc/postfix/dynamicmaps.cf.d"
+    sed -n '/^cdb[[:space:]]/p' etc/postfix/dynamicmaps.cf >"$stage/postfix-cdb/etc/postfix/dynamicmaps.cf.d/cdb"
+    sed -i '/^cdb[[:space:]]/d' etc/postfix/dynamicmaps.cf
     # Nothing is confined, as EL has it.
     awk '$5 == "y" { sub(/ y /, " n ") } { print }' /usr/share/postfix/master.cf.dist >etc/postfix/master.cf
 }
 
 stage_dovecot() {
-    take dovecot '^/usr/(bin|sbin|lib/dovecot)/' dovecot-core dovecot-imapd dovecot-lmtpd dovecot-pop3d
+    take dovecot '^/usr/(bin|sbin|lib/dovecot)/' dovecot-core dovecot-imapd dovecot-lmtpd dovecot-pop3d dovecot-sqlite
     take dovecot-pigeonhole '^/usr/(bin|lib/dovecot)/' dovecot-sieve dovecot-managesieved
     for package in dovecot dovecot-pigeonhole; do
         move "$stage/$package/usr/lib/dovecot" "$stage/$package/usr/libexec/dovecot"
@@ -78,6 +82,10 @@ stage_unbound() {
     take unbound-libs '^/usr/sbin/' unbound-anchor
     mkdir -p "$stage/unbound-libs/var/lib/unbound"
     cp /usr/share/dns/root.key "$stage/unbound-libs/var/lib/unbound/"
+}
+
+stage_sqlite() {
+    take sqlite '^/usr/bin/sqlite3$' sqlite3
 }
 
 stage_tls() {
@@ -119,7 +127,7 @@ remove_debian() {
     chmod 755 /usr/sbin/policy-rc.d
     # shellcheck disable=SC2046
     # Package names.
-    dpkg --purge --force-depends $(dpkg-query -W -f '${Package}\n' | grep -E '^(postfix|dovecot-.*|unbound.*|dns-root-data|openssl|ca-certificates|ssl-cert|createrepo-c)$') >/dev/null
+    dpkg --purge --force-depends $(dpkg-query -W -f '${Package}\n' | grep -E '^(postfix.*|dovecot-.*|sqlite3|unbound.*|dns-root-data|openssl|ca-certificates|ssl-cert|createrepo-c)$') >/dev/null
     rm -f /usr/sbin/policy-rc.d
     for name in postfix dovecot dovenull unbound _apt; do
         if getent passwd "$name" >/dev/null; then userdel "$name"; fi
@@ -162,6 +170,7 @@ make_host() {
 stage_postfix
 stage_dovecot
 stage_unbound
+stage_sqlite
 stage_tls
 build_packages
 remove_debian
