@@ -303,6 +303,17 @@ def test_a_service_that_does_not_come_up_after_a_return_is_told(applied: Forgetf
     assert "postfix.service" not in applied.stale_units()
 
 
+@pytest.mark.parametrize("broken", ["restart", "reload"])
+def test_what_a_reload_put_in_force_is_taken_back_by_one_or_else_by_a_restart(
+    applied: ForgetfulHost, broken: str
+) -> None:
+    done = transact(applied, generation("d", 0))
+    put_before(applied, "systemctl", called_with(f"{broken} postfix.service", "exit 1"))
+    done = settle(applied, done, "return", "it does not work")
+    assert "@down" not in done.stdout.decode()
+    assert applied.stale_units() == []
+
+
 def test_what_two_broken_off_transactions_wrote_is_nobodys_edit(applied: ForgetfulHost) -> None:
     programs = applied.folder / "programs/sbin"
     moving, writing = (programs / "mv").read_text(), (programs / "install").read_text()

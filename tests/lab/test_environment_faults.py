@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 from support.deployed import DeployedSite
 from support.host_faults import PENDING, STATE, disk_with, file_system_of, fill, mounted
-from support.release import POSTFIX, SERVICES, needs_debian
+from support.release import POSTFIX, needs_debian, resting
 from support.under_way import applying, follow, wait_until
 
 from provisioner.lab import Host, HostSpec, Lab
@@ -69,7 +69,7 @@ class Mail:
         assert self.size() == size
         assert host.run(["test", "-e", PENDING]).returncode == 1
         assert "soft_bounce" not in host.read_file("/etc/postfix/main.cf")
-        host.check_run(["systemctl", "is-active", "-q", *SERVICES])
+        assert resting(host) == []
         litter = ["find", "/etc", STATE, "-name", "*.mailprov-*", "-o", "-name", "stage"]
         assert host.check_run(litter) == ""
         plan = self.site.mailprov("plan", site=self.in_force)
@@ -106,11 +106,11 @@ def test_a_full_disk_is_told_before_anything_live_changes(mail: Mail) -> None:
     for free in (ROOM_FOR_NOTHING, ROOM_FOR_HALF_THE_STAGE):
         with disk_with(mail.host, free):
             said = mail.refused(path)
-            services = mail.host.run(["systemctl", "is-active", "-q", *SERVICES])
+            down = resting(mail.host)
         assert "nothing live was changed" in said
         assert "No space left on device" in said
         assert FULL in said
-        assert services.returncode == 0
+        assert down == []
         mail.assert_old(size=before)
     mail.converge(path, size)
 
@@ -170,7 +170,7 @@ def test_a_host_that_nobody_confirms_returns_on_a_full_disk(mail: Mail) -> None:
         assert mail.size() == size
         wait_until(mail.host, f"[ ! -e {PENDING} ]", 30)
         assert mail.size() == before
-        mail.host.check_run(["systemctl", "is-active", "-q", *SERVICES])
+        assert resting(mail.host) == []
     mail.assert_old(size=before)
     mail.converge(path, size)
 
@@ -358,7 +358,8 @@ def test_a_package_source_that_does_not_answer_is_told_in_time(lacking: Mail, fa
     assert "the packages could not be installed; nothing else was changed" in said
     assert "make apt work on the host" in said
     assert "127.0.0.1" in said
-    lacking.host.check_run(["systemctl", "is-active", "-q", POSTFIX, "unbound"])
+    for unit in (POSTFIX, "unbound"):
+        lacking.host.check_run(["systemctl", "is-active", "-q", unit])
     lacking.host.check_run(["rm", FAULT_CONF])
     lacking.site.apply(site=lacking.in_force)
     assert is_installed(lacking.host)

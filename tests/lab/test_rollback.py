@@ -324,7 +324,8 @@ def test_a_host_that_goes_down_on_its_way_to_generation_0_comes_up_as_it_was(
         host.kill()
         host.boot()
     host.wait_until_ready()
-    wait_until(host, f"systemctl is-active -q {' '.join(SERVICES)}", 60)
+    for unit in SERVICES:
+        wait_until(host, f"systemctl is-active -q {unit}", 60)
     assert etc_of(host) == rolled.etc_b
     assert rolled.history()["events"][-1]["outcome"] == "returned at boot"
     enabled = host.check_run(["systemctl", "is-enabled", "unbound", "dovecot", "postfix"])

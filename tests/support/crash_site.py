@@ -21,10 +21,10 @@ ALIASES = "/etc/postfix/mailprov/aliases"
 
 
 def generation(letter: str, users: int) -> Generation:
-    """Return one of three configurations, with a list of users that is independent of it.
+    """Return a configuration, with a list of users that is independent of it.
 
-    Between them files come, go and are named by their content, a service leaves, and one
-    is restarted where others reload.
+    Between them files come, go and are named by their content. With `c` a service leaves, and
+    with `b` one is restarted where others reload.
     """
     table = f"/etc/postfix/mailprov/headers-{letter}.regexp"
     artifacts = [

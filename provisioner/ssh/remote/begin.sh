@@ -148,9 +148,9 @@ do_begin() {
         keep_as_found "$path" && keep_old "$path" || exit 1
     done >"$pending.new/paths" || return 1
     staged_rows act-configuration | awk -F '\t' '$1 ~ /^(start|reload|restart|enable|retire|restore)$/ && !seen[$2]++' |
-        while IFS="$tab" read -r _ unit running; do
+        while IFS="$tab" read -r verb unit running; do
             keep_unit_as_found "$unit" "${running:-$unit}"
-            unit_as_it_is "$unit" "${running:-$unit}" || exit 1
+            as_it_is=$(unit_as_it_is "$unit" "${running:-$unit}") && printf '%s\t%s\n' "$as_it_is" "$verb" || exit 1
         done >"$pending.new/units" || return 1
     keep_domains || return 1
     sync "$pending.new"/* "$pending.new" && mv -T "$pending.new" "$pending" && sync "$state" &&

@@ -25,12 +25,19 @@ refused_reload() {
         END { if (refused == "") exit 1; print "dovecot: " refused }'
 }
 
+# take_back VERB UNIT RUNNING: what a reload put in force a reload takes back, without a pause.
+# Postfix writes its process number when it starts, and on a full disk it would stay down.
+# Dovecot may refuse a reload, and only log it.
+take_back() {
+    [ "$1 $2" = "reload postfix.service" ] && systemctl -q is-active "$3" && change_unit reload "$2" "$3" >/dev/null 2>&1
+}
+
 # undo_units boot|now: every service as it was. At boot systemd has made its plan already,
 # from what was enabled before: what it left out is added. A service that does not come up
 # keeps nothing else from returning; it is told, and `down` names it.
 undo_units() {
     down=
-    while IFS="$tab" read -r unit running enabled active; do
+    while IFS="$tab" read -r unit running enabled active verb; do
         if [ "$enabled" = enabled ]; then systemctl -q enable "$unit"; else systemctl -q disable "$unit"; fi 2>/dev/null
         case $1$active in
             bootactive | bootreloading | bootactivating)
@@ -38,6 +45,7 @@ undo_units() {
                 systemctl --no-block start "$unit"
                 ;;
             nowactive | nowreloading | nowactivating)
+                take_back "$verb" "$unit" "$running" && continue
                 said=$(change_unit restart "$unit" "$running" 2>&1) && continue
                 down="$down $running"
                 section down "$running"
