@@ -101,11 +101,10 @@ class Cgroup:
         Raises MailprovError if one is still there after 20 seconds (a process in
         an uninterruptible wait).
         """
-        if not self.is_populated():
-            return
-        (self.folder / "cgroup.kill").write_text("1")
         deadline = time.monotonic() + _KILL_SECONDS
         while self.is_populated():
+            # Each time: one that was on its way in was not there yet.
+            (self.folder / "cgroup.kill").write_text("1")
             if time.monotonic() > deadline:
                 raise lab_error(
                     "processes survive SIGKILL",

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from support.deployed import DeployedSite, failed_ids
-from support.release import old_or_new
+from support.release import RELEASE, old_or_new
 
 from provisioner.lab import Host
 
@@ -75,7 +75,7 @@ def unbound(name: str, edit: str, *fails: str) -> Fault:
         name,
         "ns",
         "cp -rp /etc/unbound /root/unbound && "
-        f"sed -i '{edit}' /etc/unbound/unbound.conf.d/mailprov-*.conf && "
+        f"sed -i '{edit}' {RELEASE.unbound.parts_dir}/mailprov-*.conf && "
         "systemctl restart unbound",
         "cp -rp /root/unbound /etc/ && rm -rf /root/unbound && systemctl restart unbound",
         fails,

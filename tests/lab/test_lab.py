@@ -14,6 +14,7 @@ import dns.message
 import dns.query
 import dns.rdatatype
 import pytest
+from support.release import needs_debian
 from support.under_way import wait_until
 
 from provisioner.diagnostics import MailprovError
@@ -50,6 +51,7 @@ def test_run_that_takes_too_long_is_killed_with_its_children(one: Host) -> None:
     assert "4711" not in one.run(["sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '"]).stdout
 
 
+@needs_debian
 def test_hosts_are_bare(one: Host) -> None:
     for program in ("python3", "postconf", "doveconf", "unbound"):
         assert one.run(["which", program]).returncode == 1, program
@@ -179,6 +181,7 @@ def test_no_host_has_a_route_out(bare_lab: Lab) -> None:
         )
 
 
+@needs_debian
 def test_strangers_reach_a_host_from_outside_its_network(lab_factory: Callable[..., Lab]) -> None:
     site = HostSpec("site", ("10.89.0.10", "fd00:89:0::10"))
     stranger = HostSpec("stranger", ("198.18.0.252", "2001:db8:89:0::252"))
@@ -192,6 +195,7 @@ def test_strangers_reach_a_host_from_outside_its_network(lab_factory: Callable[.
     lab.host("stranger").check_run(["apt-get", "-q", "update"])
 
 
+@needs_debian
 def test_apt_installs_in_a_bare_host_through_the_cache(one: Host) -> None:
     assert one.run(["which", "tree"]).returncode == 1
     one.check_run(["apt-get", "-q", "update"])
@@ -199,6 +203,7 @@ def test_apt_installs_in_a_bare_host_through_the_cache(one: Host) -> None:
     assert one.run(["tree", "--version"]).returncode == 0
 
 
+@needs_debian
 def test_a_host_with_ipv6_only_installs_packages(lab_factory: Callable[..., Lab]) -> None:
     lab = lab_factory("six", [HostSpec("six", ("fd00:89:0::6",))])
     lab.host("six").check_run(["apt-get", "-q", "update"])
@@ -248,6 +253,7 @@ forward-zone:
 """
 
 
+@needs_debian
 def test_an_unbound_that_forwards_to_the_internet_validates(
     lab_factory: Callable[..., Lab],
 ) -> None:

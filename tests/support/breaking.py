@@ -10,6 +10,8 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
+from support.release import RELEASE
+
 ZONE = "faults.example"
 # What the lab's internet says below ZONE; a domain for each way in which delivery fails.
 RECORDS = (
@@ -27,8 +29,8 @@ RECORDS = (
     "nomail IN MX 0 .",
     'empty IN TXT "nothing else"',
 )
-SITE_PART = "/etc/unbound/unbound.conf.d/mailprov-site.conf"
-SERVER = "/etc/unbound/unbound.conf.d/mailprov-server.conf"
+SITE_PART = f"{RELEASE.unbound.parts_dir}/mailprov-site.conf"
+SERVER = f"{RELEASE.unbound.parts_dir}/mailprov-server.conf"
 # A list of addresses answers within 127.0.0.0/8, which resolvers keep out of other names.
 BLOCKLIST = "blocklist.example"
 BLOCKLIST_RECORDS = (

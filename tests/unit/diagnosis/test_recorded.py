@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import subprocess
+import tomllib
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import pytest
 from support.breaking import Fault
@@ -11,13 +15,15 @@ from support.mail_faults import FAULTS
 
 from provisioner.diagnosis.catalogue import builtin_catalogue
 from provisioner.diagnosis.entry import Entry
-from provisioner.diagnosis.mail_log import LogLine
+from provisioner.diagnosis.mail_log import LogLine, parse_mail_log
 from provisioner.diagnosis.matching import diagnose_log
 from provisioner.diagnosis.trouble import CHECK, looks_like_trouble
 from provisioner.model.site import Site
 
 CATALOGUE = builtin_catalogue()
 RELEASES = ("debian-12", "debian-13")
+_EL = Path(__file__).parents[2] / "recorded/systems/el.toml"
+EL = tomllib.loads(_EL.read_text(encoding="utf-8"))
 HEALTHY = ("healthy-mail", "healthy-ns")
 
 
@@ -93,6 +99,21 @@ def _explained(line: LogLine) -> bool:
     return any(
         entry.matches(line.program, line.text) for entry in CATALOGUE.entries if not entry.ignore
     )
+
+
+@pytest.mark.parametrize("log", EL["maillog"], ids=lambda log: log["source"])
+def test_the_mail_log_of_an_enterprise_linux_host_is_read_and_explained(
+    log: dict[str, Any], site: Site
+) -> None:
+    rows = log["text"].strip().splitlines()
+    noon = int(datetime(log["year"], 12, 31, 12, tzinfo=UTC).timestamp())
+    answer = [f"@now {noon} +0900", "@source /var/log/maillog", *(f"|{row}" for row in rows)]
+    read = parse_mail_log(answer, len(rows))
+    assert (len(read.lines), read.unread) == (len(rows), ())
+    assert {line.time.year for line in read.lines} == {log["year"]}
+    got = diagnose_log(CATALOGUE, site, site.host("mail"), read)
+    assert {one.id for one in got.diagnoses} == set(log["troubles"])
+    assert got.unknown == ()
 
 
 def test_the_tutorials_two_lines_are_known_in_the_words_of_every_version() -> None:
