@@ -12,11 +12,13 @@ import gc
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
 from provisioner.inventory.load import load_site
 from provisioner.model.site import Host, Site
+from provisioner.plan.certificate import HostCertificate
 from provisioner.plan.change import Plan
 from provisioner.plan.diff import diff_generation, left_by
 from provisioner.plan.facts import AccountState, Facts, FileState, Introduction, UnitState
@@ -66,6 +68,13 @@ def facts_of(generation: Generation) -> Facts:
         groups={group.name: 1 for group in generation.groups},
         units=units,
         recipes=frozenset(recipe.kind for recipe in generation.recipes),
+        certificate=HostCertificate(
+            fingerprint="0" * 64,
+            names=tuple(recipe.subject for recipe in generation.recipes),
+            begins=datetime.min.replace(tzinfo=UTC),
+            ends=datetime.max.replace(tzinfo=UTC),
+            read_at=datetime.now(UTC),
+        ),
     )
 
 

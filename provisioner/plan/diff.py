@@ -250,8 +250,11 @@ def _recipe_changes(recipes: Iterable[Recipe], facts: Facts) -> Iterator[Change]
 
 def _is_unmade(recipe: Recipe, facts: Facts) -> bool:
     # What lies there may be the operator's own certificate, of a site that had one.
-    given = recipe.path in facts.introduction.managed_files
-    return given or recipe.kind not in facts.recipes
+    if recipe.path in facts.introduction.managed_files:
+        return True
+    if recipe.kind == "self-signed":
+        return facts.certificate is None or not facts.certificate.serves(recipe.subject)
+    return recipe.kind not in facts.recipes
 
 
 def _service_changes(generation: Generation, facts: Facts) -> Iterator[Change]:

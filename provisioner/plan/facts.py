@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from provisioner.model.names import MailAddress
 from provisioner.model.secrets import KnownCredential
+from provisioner.plan.certificate import HostCertificate
 from provisioner.plan.listening import HeldSocket
 from provisioner.plan.status_facts import StatusFacts
 from provisioner.render.artifact import Plane
@@ -176,7 +177,7 @@ class Facts:
     units: Mapping[str, UnitState] = field(default_factory=dict)
     listening: tuple[HeldSocket, ...] = ()
     recipes: frozenset[str] = frozenset()
-    fingerprint: str | None = None
+    certificate: HostCertificate | None = None
     checks: tuple[CheckRun, ...] = ()
     sockets: Mapping[str, str] = field(default_factory=dict)
     probe_secret: str | None = field(default=None, repr=False)

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from provisioner.model.names import MailAddress
 from provisioner.model.secrets import KnownCredential, PasswordHash
+from provisioner.plan.certificate import parse_certificate
 from provisioner.plan.facts import (
     AccountState,
     CheckRun,
@@ -89,7 +90,7 @@ def parse_facts(introduction: Introduction, lines: Iterable[str]) -> Facts:
         units=parse_units(single.get("units", [])),
         listening=parse_listening(single),
         recipes=frozenset(single.get("recipes", [])),
-        fingerprint=_fingerprint(single.get("certificate", [])),
+        certificate=parse_certificate(single.get("certificate", [])),
         checks=tuple(
             CheckRun(
                 tool=argument.rpartition(" ")[0],
@@ -229,14 +230,6 @@ def _account_states(passwd: Iterable[str], shadow: Iterable[str]) -> Mapping[str
         name: AccountState(name, int(uid), int(gid), home, shell, passwords.get(name), comment)
         for name, _, uid, gid, comment, home, shell in rows
     }
-
-
-def _fingerprint(lines: Iterable[str]) -> str | None:
-    for line in lines:
-        _, found, text = line.partition("ingerprint=")
-        if found:
-            return text.replace(":", "").lower()
-    return None
 
 
 def _text(lines: Iterable[str]) -> str:

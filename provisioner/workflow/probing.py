@@ -57,7 +57,9 @@ def ask_hosts(
     if not observed:
         return
     fingerprints = {
-        str(key): view.facts.fingerprint for key, view in observed.items() if view.facts.fingerprint
+        str(key): view.facts.certificate.fingerprint
+        for key, view in observed.items()
+        if view.facts.certificate
     }
     account = _probe_account(run.site, observed)
     asker = open_asker(

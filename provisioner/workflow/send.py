@@ -66,7 +66,8 @@ def hand_in(run: Run, posting: Posting, submit: Submit) -> Sending:
     def prepare(host: Host, transport: Transport) -> tuple[Transport, datetime, str | None]:
         fingerprint = None
         if host.key == posting.door.host.key and posting.login:
-            fingerprint = run.observe(host, transport)[1].fingerprint
+            certificate = run.observe(host, transport)[1].certificate
+            fingerprint = certificate.fingerprint if certificate else None
         began = read_mail_log(run, transport, 1, pattern=_NOTHING).now
         return transport, began, fingerprint
 

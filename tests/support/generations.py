@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 from provisioner.model.names import HostKey
+from provisioner.plan.certificate import HostCertificate
 from provisioner.plan.diff import diff_generation, left_by
 from provisioner.plan.facts import AccountState, Facts, FileState, Introduction, UnitState
 from provisioner.plan.generation import Account, Directory, Generation, Group, Recipe, Unit
@@ -22,6 +24,14 @@ USERS = Artifact(
     plane=Plane.DIRECTORY,
 )
 
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+CERTIFICATE = HostCertificate(
+    fingerprint="ab" * 32,
+    names=("mail.example.org",),
+    begins=NOW - timedelta(days=1),
+    ends=NOW + timedelta(days=3650),
+    read_at=NOW,
+)
 GENERATION = Generation(
     host=HostKey("mail"),
     platform=platform_named("debian-12"),
@@ -67,6 +77,7 @@ def fulfilled(generation: Generation = GENERATION) -> Facts:
             for name in names
         },
         recipes=frozenset(recipe.kind for recipe in generation.recipes),
+        certificate=CERTIFICATE,
     )
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from support.generations import (
+    CERTIFICATE,
     GENERATION,
     MAIN_CF,
     MAP,
@@ -18,6 +20,7 @@ from support.generations import (
 
 from provisioner.diagnostics import ExitCode, MailprovError
 from provisioner.model.secrets import PasswordHash
+from provisioner.plan.certificate import HostCertificate
 from provisioner.plan.change import Action
 from provisioner.plan.diff import diff_generation, left_by
 from provisioner.plan.facts import AccountState, Facts, FileState, Introduction
@@ -115,11 +118,25 @@ def test_a_file_that_left_the_site_is_removed_only_if_mailprov_wrote_it() -> Non
 
 
 def test_a_new_certificate_reloads_who_reads_it() -> None:
-    got = steps(GENERATION, replace(fulfilled(), recipes=frozenset()))
+    got = steps(GENERATION, replace(fulfilled(), certificate=None))
     assert got[:2] == [
         ("create", "secret", "/etc/mailprov/tls/site.pem"),
         ("reload", "unit", "postfix.service"),
     ]
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        replace(CERTIFICATE, names=("mail.example.net",)),
+        replace(CERTIFICATE, ends=CERTIFICATE.read_at + timedelta(days=29)),
+        replace(CERTIFICATE, begins=CERTIFICATE.read_at + timedelta(seconds=1)),
+    ],
+    ids=["another name", "ends soon", "from a clock that was ahead"],
+)
+def test_a_certificate_that_does_not_serve_is_made_anew(found: HostCertificate) -> None:
+    got = steps(GENERATION, replace(fulfilled(), certificate=found))
+    assert got[0] == ("create", "secret", "/etc/mailprov/tls/site.pem")
 
 
 def test_a_lost_record_is_written_again() -> None:

@@ -74,7 +74,10 @@ mailusers:x:1002:
 @recipes
 probe
 @certificate
-sha256 Fingerprint=AB:CD:EF
+1795521600
+-----BEGIN CERTIFICATE-----
+MIIB
+-----END CERTIFICATE-----
 @check postfix check 1
 |@this is no section
 |second line
@@ -125,7 +128,7 @@ def test_the_facts_hold_what_was_looked_at() -> None:
     assert got.accounts["alice"].comment == "Alice"
     assert got.accounts["alice"].comment == "Alice"
     assert got.groups == {"mailusers": 1002}
-    assert got.fingerprint == "abcdef"
+    assert got.certificate is None  # what lies there is damaged
     assert got.probe_secret == "abc123"
 
 

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from provisioner.plan.certificate import HostCertificate
+from provisioner.plan.facts import Introduction
+from provisioner.plan.observation import parse_facts
 from provisioner.ssh.remote.program import remote_programs
 
 pytestmark = pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is missing")
@@ -25,29 +28,48 @@ def made(folder: Path, name: str, days: int) -> Path:
     return both
 
 
-def observed(path: Path, name: str) -> list[str]:
-    """Return the lines of the sections `recipes` and `certificate`."""
-    rows = f"certificate\t{path}\nrecipe\tself-signed\t{path}\t{name}\n"
+def observed(path: Path) -> list[str]:
+    """Return what the program answers when it is asked for the certificate."""
+    rows = f"certificate\t{path}\nrecipe\tself-signed\t{path}\tmail.a.example\n"
     command = ["sh", "-c", remote_programs()["observe"], "mailprov"]
     done = subprocess.run(command, input=rows, capture_output=True, text=True, check=True)
-    lines = done.stdout.splitlines()
-    return lines[lines.index("@recipes") + 1 : lines.index("@end")]
+    return done.stdout.partition("@ready\n")[2].splitlines()
 
 
-def test_a_certificate_of_the_hosts_own_name_that_lasts_is_enough(tmp_path: Path) -> None:
-    recipe, section, fingerprint, *_ = observed(
-        made(tmp_path, "mail.a.example", 3650), "mail.a.example"
-    )
-    assert (recipe, section) == ("self-signed", "@certificate")
-    assert fingerprint.lower().startswith("sha256 fingerprint=")
+def read(path: Path) -> HostCertificate | None:
+    return parse_facts(Introduction(os_release={}), observed(path)).certificate
 
 
-@pytest.mark.parametrize(
-    ("name", "days"), [("mail.b.example", 3650), ("mail.a.example", 29), ("a.example", 3650)]
-)
-def test_one_of_another_name_or_that_soon_ends_is_not(tmp_path: Path, name: str, days: int) -> None:
-    assert "self-signed" not in observed(made(tmp_path, "mail.a.example", days), name)
+def test_a_certificate_is_told_as_it_lies_there(tmp_path: Path) -> None:
+    got = read(made(tmp_path, "mail.a.example", 3650))
+    assert got is not None
+    command = ["openssl", "x509", "-noout", "-fingerprint", "-sha256", "-in"]
+    said = subprocess.run(
+        [*command, str(tmp_path / "certificate")], capture_output=True, text=True, check=True
+    ).stdout
+    assert said.strip().partition("=")[2].replace(":", "").lower() == got.fingerprint
+    assert got.serves("mail.a.example")
+    assert not got.serves("a.example")
 
 
-def test_where_there_is_none_nothing_is_said(tmp_path: Path) -> None:
-    assert observed(tmp_path / "none.pem", "mail.a.example") == ["@certificate", ""]
+def test_its_key_stays_where_it_is(tmp_path: Path) -> None:
+    path = made(tmp_path, "mail.a.example", 3650)
+    told = "\n".join(observed(path))
+    assert "BEGIN CERTIFICATE" in told
+    assert "PRIVATE" not in told
+    assert not set((tmp_path / "key").read_text().splitlines()[1:-1]) & set(told.splitlines())
+
+
+def test_of_a_chain_only_the_first_is_told(tmp_path: Path) -> None:
+    path = made(tmp_path, "mail.a.example", 3650)
+    with path.open("ab") as file:
+        file.write((tmp_path / "certificate").read_bytes())
+    assert "\n".join(observed(path)).count("BEGIN CERTIFICATE") == 1
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no certificate\n"])
+def test_where_there_is_none_there_is_none(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "site.pem"
+    if content is not None:
+        path.write_bytes(content)
+    assert read(path) is None

@@ -1,0 +1,61 @@
+"""The certificate that lies on a host: whose it is, and how long it lasts (RFC 5280)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+LASTS = timedelta(days=30)
+"""With less than this left, a certificate that the host made for itself is made anew."""
+
+
+@dataclass(frozen=True)
+class HostCertificate:
+    """A certificate and the moment at which it was read, by the host's clock.
+
+    fingerprint: SHA-256 of the certificate in DER, lower-case hexadecimal. names: the DNS names
+    that it is for.
+    """
+
+    fingerprint: str
+    names: tuple[str, ...]
+    begins: datetime
+    ends: datetime
+    read_at: datetime
+
+    def serves(self, name: str) -> bool:
+        """Tell whether it is for this very name, valid by now, and will be for a while.
+
+        The clock may have been ahead when it was made.
+        """
+        return name in self.names and self.begins <= self.read_at < self.ends - LASTS
+
+
+def parse_certificate(rows: Sequence[str]) -> HostCertificate | None:
+    """Return the certificate that the observing program told, None where there is none.
+
+    rows: the host's clock in seconds since 1970, then the certificate in PEM.
+    """
+    if len(rows) < 2:  # noqa: PLR2004 the clock alone
+        return None
+    # Where nothing is observed, nobody waits for it to load.
+    from cryptography import x509  # noqa: PLC0415 see above
+    from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415 see above
+
+    try:
+        found = x509.load_pem_x509_certificate("\n".join(rows[1:]).encode())
+        extension = found.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except x509.ExtensionNotFound:
+        names: tuple[str, ...] = ()
+    except ValueError:  # it is damaged
+        return None
+    else:
+        names = tuple(extension.value.get_values_for_type(x509.DNSName))
+    return HostCertificate(
+        fingerprint=found.fingerprint(SHA256()).hex(),
+        names=names,
+        begins=found.not_valid_before_utc,
+        ends=found.not_valid_after_utc,
+        read_at=datetime.fromtimestamp(int(rows[0]), UTC),
+    )
