@@ -26,7 +26,7 @@ from provisioner.probes.services import services_of
 from provisioner.render.artifact import Artifact, Plane
 from provisioner.render.directory_table import has_tables
 from provisioner.render.dovecot_users import MAIL_ROOT, mailbox_home
-from provisioner.render.firewall_view import render_firewall
+from provisioner.render.firewall_view import Firewall, render_firewall
 from provisioner.render.host_tree import render_host
 from provisioner.render.postfix_features import postfix_features
 from provisioner.render.resolver_view import (
@@ -82,10 +82,10 @@ def compile_generation(
     )
 
 
-def with_firewall(generation: Generation, site: Site, host: Host, zone: str) -> Generation:
-    """Return the generation with the host's ports opened in a zone of firewalld(1)."""
-    policy = render_firewall(site, host, zone)
-    return replace(generation, artifacts=(*generation.artifacts, policy))
+def with_firewall(generation: Generation, site: Site, host: Host, firewall: Firewall) -> Generation:
+    """Return the generation with the host's ports opened in the firewall that runs there."""
+    opened = render_firewall(site, host, firewall)
+    return replace(generation, artifacts=(*generation.artifacts, *opened))
 
 
 def with_resolver_guards(

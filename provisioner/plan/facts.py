@@ -12,6 +12,7 @@ from provisioner.plan.certificate import HostCertificate
 from provisioner.plan.listening import HeldSocket
 from provisioner.plan.status_facts import StatusFacts
 from provisioner.render.artifact import Plane
+from provisioner.render.firewall_view import Firewall
 from provisioner.render.resolver_view import ResolverManager
 
 
@@ -49,9 +50,9 @@ class Introduction:
     units that a transaction which broke off owed a restart. activating: what such
     transactions, one or several, were about to leave; and what a pending one has left.
     softened: main.cf while a configuration is pending, in which Postfix is told to wait.
-    firewall_zone: the zone of firewalld(1) that connections fall into, empty where it does
-    not run. parameters: those of Postfix's that not every version has and this one has; of
-    PORTED_BACK only. resolver_managers: who else writes /etc/resolv.conf there.
+    firewall: what keeps strangers out, None where nothing does. parameters: those of Postfix's
+    that not every version has and this one has; of PORTED_BACK only. resolver_managers: who
+    else writes /etc/resolv.conf there.
     """
 
     os_release: Mapping[str, str]
@@ -65,7 +66,7 @@ class Introduction:
     unfinished: frozenset[str] = frozenset()
     activating: Mapping[str, tuple[LeftFile, ...]] = field(default_factory=dict)
     softened: str = ""
-    firewall_zone: str = ""
+    firewall: Firewall | None = None
     parameters: frozenset[str] = frozenset()
     resolver_managers: frozenset[ResolverManager] = frozenset()
     credentials: Mapping[MailAddress, KnownCredential] = field(default_factory=dict, repr=False)

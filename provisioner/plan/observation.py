@@ -14,6 +14,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from typing import cast
 
 from provisioner.model.names import MailAddress
 from provisioner.model.secrets import KnownCredential, PasswordHash
@@ -33,13 +34,14 @@ from provisioner.plan.facts import (
 from provisioner.plan.listening import parse_listening
 from provisioner.plan.status_facts import parse_status
 from provisioner.render.artifact import Plane
+from provisioner.render.firewall_view import Firewall, FirewallKind
 from provisioner.render.postfix_features import PORTED_BACK
 from provisioner.render.resolver_view import RESOLVER_MANAGERS
 
 Section = tuple[str, str, list[str]]
 
 _CREDENTIAL_FIELDS = 3
-_ZONE = re.compile(r"[A-Za-z0-9_-]+")
+_FIREWALL = re.compile(r"(firewalld) ([A-Za-z0-9_-]+)|(ufw|nftables)")
 
 
 def parse_introduction(lines: Iterable[str]) -> Introduction:
@@ -65,7 +67,7 @@ def parse_introduction(lines: Iterable[str]) -> Introduction:
         activating=_begun_files(activating),
         softened=dict(_pairs(sections.get("pending", []))).get("main", ""),
         credentials=parse_credentials(sections.get("credentials", [])),
-        firewall_zone=next(filter(_ZONE.fullmatch, sections.get("firewall", [])), ""),
+        firewall=_firewall(sections.get("firewall", [])),
         parameters=frozenset(sections.get("parameters", [])).intersection(PORTED_BACK),
         resolver_managers=RESOLVER_MANAGERS.intersection(sections.get("resolver", [])),
     )
@@ -230,6 +232,13 @@ def _account_states(passwd: Iterable[str], shadow: Iterable[str]) -> Mapping[str
         name: AccountState(name, int(uid), int(gid), home, shell, passwords.get(name), comment)
         for name, _, uid, gid, comment, home, shell in rows
     }
+
+
+def _firewall(lines: Iterable[str]) -> Firewall | None:
+    for match in filter(None, map(_FIREWALL.fullmatch, lines)):
+        kind = cast("FirewallKind", match[1] or match[3])
+        return Firewall(kind, match[2] or "")
+    return None
 
 
 def _text(lines: Iterable[str]) -> str:

@@ -1,35 +1,65 @@
-"""The site's ports in the language of firewalld(1), for hosts where it runs.
+"""The site's ports in the language of the firewall that runs on a host.
 
-A policy of its own (firewalld.policy(5)) leaves the operator's zones alone, and is a file
-that comes, changes and goes like every other.
+What is written is a file of mailprov's own that comes, changes and goes like every other; the
+operator's rules stay as they are (docs/decisions/0024-a-firewall-is-the-operators.md).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from provisioner.model.ports import DNS_PORT, ports_of
 from provisioner.model.site import Host, Site
 from provisioner.render.artifact import Artifact
 from provisioner.render.environment import render_template
 
-POLICY_PATH = "/etc/firewalld/policies/mailprov.xml"
+FIREWALLD_POLICY = "/etc/firewalld/policies/mailprov.xml"
+UFW_APPLICATION = "/etc/ufw/applications.d/mailprov"
+NFTABLES_PROGRAM = "/etc/mailprov/open-ports"
+NFTABLES_UNIT_PART = "/etc/systemd/system/nftables.service.d/mailprov.conf"
+
+FirewallKind = Literal["firewalld", "ufw", "nftables"]
+
+
+@dataclass(frozen=True, slots=True)
+class Firewall:
+    """What keeps strangers from a host. zone: of firewalld(1), where connections fall into one."""
+
+    kind: FirewallKind
+    zone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class FirewallView:
-    """What the template of the policy prints. zone: the one that connections fall into."""
+    """What the templates print. udp: those ports that take datagrams too."""
 
     zone: str
     tcp: tuple[int, ...]
     udp: tuple[int, ...]
 
 
-def render_firewall(site: Site, host: Host, zone: str) -> Artifact:
-    """Return the policy that opens the host's ports to those who come through the zone.
+def render_firewall(site: Site, host: Host, firewall: Firewall) -> tuple[Artifact, ...]:
+    """Return the files that open the host's ports, and no others.
 
-    It comes after the daemons: until they listen there is nothing to open.
+    They come after the daemons: until they listen there is nothing to open.
     """
     ports = ports_of(site, host)
-    view = FirewallView(zone, ports, tuple(port for port in ports if port == DNS_PORT))
-    return Artifact(POLICY_PATH, render_template("firewalld/policies/mailprov.xml", view), rank=98)
+    udp = tuple(port for port in ports if port == DNS_PORT)
+    view = FirewallView(firewall.zone, ports, udp)
+    return tuple(
+        Artifact(path, render_template(template, view), rank=98)
+        for path, template in _files(firewall.kind)
+    )
+
+
+def _files(kind: FirewallKind) -> Iterator[tuple[str, str]]:
+    match kind:
+        case "firewalld":  # firewalld.policy(5)
+            yield FIREWALLD_POLICY, "firewalld/policies/mailprov.xml"
+        case "ufw":  # ufw(8), APPLICATION INTEGRATION
+            yield UFW_APPLICATION, "ufw/applications.d/mailprov"
+        case "nftables":  # nft(8); systemd.unit(5), drop-in
+            yield NFTABLES_PROGRAM, "nftables/open-ports"
+            yield NFTABLES_UNIT_PART, "nftables/nftables.service.d/mailprov.conf"

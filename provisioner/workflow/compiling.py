@@ -54,8 +54,8 @@ class Compiler:
         secrets = SiteSecrets(self._passwords(credentials), self.tls_chain)
         generation = compile_generation(self.site, host, platform, secrets, credentials)
         generation = with_resolver_guards(generation, introduction.resolver_managers)
-        if introduction.firewall_zone:
-            generation = with_firewall(generation, self.site, host, introduction.firewall_zone)
+        if introduction.firewall:
+            generation = with_firewall(generation, self.site, host, introduction.firewall)
         notices = self._notices(host, platform, introduction)
         return replace(generation, notices=(*notices, *generation.notices))
 

@@ -65,7 +65,7 @@ install_recovery() {
 Description=mailprov: settle a configuration that was pending when the host went down
 ConditionPathIsDirectory=|$pending
 ConditionPathExists=|$users_table/users.sqlite-journal
-After=local-fs.target firewalld.service
+After=local-fs.target firewalld.service ufw.service nftables.service
 Before=unbound.service dovecot.service postfix.service postfix@-.service
 
 [Service]

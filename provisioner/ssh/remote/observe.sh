@@ -46,7 +46,7 @@ introduce() {
     section credentials
     show "$state/directory/credentials"
     section firewall
-    firewall_zone
+    firewall
     section resolver
     resolver_managers
     section ready
@@ -67,13 +67,18 @@ resolver_managers() {
     [ ! -e /etc/resolvconf.conf ] || echo openresolv
 }
 
-# firewall_zone: where connections come in, by firewalld's configuration: its own command
-# takes half a second to say the same. One that is down for a moment counts all the same.
-firewall_zone() {
-    [ -e /etc/firewalld/firewalld.conf ] && [ -d /etc/firewalld/policies ] || return 0
-    systemctl -q is-active firewalld.service || systemctl -q is-enabled firewalld.service 2>/dev/null || return 0
-    zone=$(sed -n 's/^DefaultZone=\([A-Za-z0-9_-]*\).*/\1/p' /etc/firewalld/firewalld.conf)
-    printf '%s\n' "${zone:-public}"
+# firewall: what keeps strangers out, by its configuration: to ask firewalld's own command takes
+# half a second, and one that is down for a moment counts all the same.
+firewall() {
+    if [ -e /etc/firewalld/firewalld.conf ] && [ -d /etc/firewalld/policies ] &&
+        { systemctl -q is-active firewalld.service || systemctl -q is-enabled firewalld.service 2>/dev/null; }; then
+        zone=$(sed -n 's/^DefaultZone=\([A-Za-z0-9_-]*\).*/\1/p' /etc/firewalld/firewalld.conf)
+        echo "firewalld ${zone:-public}"
+    elif [ -e /etc/ufw/ufw.conf ] && have ufw && grep -q '^ENABLED=yes' /etc/ufw/ufw.conf; then
+        echo ufw
+    elif have nft; then
+        for link in /etc/systemd/system/*.wants/nftables.service; do [ ! -L "$link" ] || echo nftables; done
+    fi
 }
 
 observe_packages() {

@@ -50,19 +50,5 @@ label_as() {
     [ "$label" = "<<none>>" ] || chcon "$label" "$2"
 }
 
-# tell_reader PATH: who reads a file and is no daemon of mail's reads it anew, where it runs.
-tell_reader() {
-    case $1 in
-        /etc/firewalld/*) reader=firewalld.service ;;
-        /etc/NetworkManager/*) reader=NetworkManager.service ;;
-        *) return 0 ;;
-    esac
-    systemctl -q is-active "$reader" || return 0
-    [ "$reader" = firewalld.service ] || { systemctl reload "$reader"; return; }
-    # A reload by systemctl is done before firewalld has read anything, and a reload of what
-    # it cannot read leaves the host with another policy than the one in its files.
-    firewall-cmd --check-config >/dev/null && firewall-cmd --reload >/dev/null
-}
-
 # rows NAME < manifest: the fields after NAME of every row that begins with it.
 rows() { awk -F '\t' -v OFS='\t' -v kind="$1" '$1 == kind { sub(/^[^\t]*\t/, ""); print }'; }

@@ -26,7 +26,10 @@ TRANSACTION = (
     "begin",
     "transact",
 )
-PENDING = ("queue", "sessions", "tables", "directory", "pending", "units", "undo", "finish")
+PENDING = (
+    *("queue", "sessions", "tables", "directory", "readers"),
+    *("pending", "units", "undo", "finish"),
+)
 STATE = ("pending", "state")
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from provisioner.model.names import MailAddress
 from provisioner.plan.facts import LeftFile, Pending
 from provisioner.plan.observation import (
@@ -13,6 +15,7 @@ from provisioner.plan.observation import (
     parse_units,
 )
 from provisioner.render.artifact import Plane
+from provisioner.render.firewall_view import Firewall
 
 INTRODUCTION = """\
 @platform
@@ -47,7 +50,7 @@ unit\tpostfix.service
 # Managed by mailprov
 alice@example.org\ttag\t{BLF-CRYPT}$2b$12$x
 @firewall
-public
+firewalld public
 @resolver
 resolvconf
 openresolv
@@ -106,11 +109,27 @@ def test_the_introduction_tells_platform_versions_and_what_was_left() -> None:
     assert got.softened == main
     owner = "somebody@elsewhere (process 1)"
     assert got.pending == Pending("8", "fedcba9876543210", owner, armed=True)
-    assert got.firewall_zone == "public"
+    assert got.firewall == Firewall("firewalld", "public")
     assert got.parameters == {"smtpd_forbid_bare_newline"}
     assert got.resolver_managers == {"resolvconf", "openresolv"}
     assert got.managed_accounts == {"alice"}
     assert got.credentials[MailAddress("alice@example.org")].tag == "tag"
+
+
+@pytest.mark.parametrize(
+    ("said", "want"),
+    [
+        (["ufw"], Firewall("ufw")),
+        (["nftables", "nftables"], Firewall("nftables")),
+        (["firewalld a b"], None),
+        (["iptables"], None),
+        ([], None),
+    ],
+)
+def test_what_keeps_strangers_out_is_one_that_is_known(
+    said: list[str], want: Firewall | None
+) -> None:
+    assert parse_introduction(["@firewall", *said, "@ready"]).firewall == want
 
 
 def test_a_host_that_mailprov_never_touched_introduces_itself_too() -> None:

@@ -11,7 +11,7 @@ from unit.render.sites import ONE_HOST, TWO_HOSTS, site_of
 from provisioner.diagnostics import ExitCode, MailprovError
 from provisioner.plan.facts import Introduction
 from provisioner.plan.generation import Generation
-from provisioner.render.firewall_view import POLICY_PATH
+from provisioner.render.firewall_view import FIREWALLD_POLICY, UFW_APPLICATION, Firewall
 from provisioner.render.resolver_view import ResolverManager
 from provisioner.workflow.compiling import Compiler
 
@@ -138,9 +138,9 @@ def test_a_host_without_postfix_is_not_told_of_it() -> None:
 CENTOS = {"ID": "centos", "ID_LIKE": "rhel fedora", "VERSION_ID": "9"}
 
 
-def generation_on(os_release: dict[str, str], zone: str = "") -> Generation:
+def generation_on(os_release: dict[str, str], firewall: Firewall | None = None) -> Generation:
     site = site_of(ONE_HOST)
-    introduction = Introduction(os_release, firewall_zone=zone)
+    introduction = Introduction(os_release, firewall=firewall)
     return Compiler(site, settle=dict).generation_for(site.host("mail"), introduction)
 
 
@@ -149,12 +149,16 @@ def paths(generation: Generation) -> set[str]:
 
 
 @pytest.mark.parametrize("os_release", [DEBIAN_12, CENTOS])
-def test_ports_are_opened_where_firewalld_runs_and_only_there(os_release: dict[str, str]) -> None:
-    without, having = generation_on(os_release), generation_on(os_release, "internal")
-    assert paths(having) - paths(without) == {POLICY_PATH}
+def test_ports_are_opened_in_the_firewall_that_runs_and_only_there(
+    os_release: dict[str, str],
+) -> None:
+    without = generation_on(os_release)
+    having = generation_on(os_release, Firewall("firewalld", "internal"))
+    assert paths(having) - paths(without) == {FIREWALLD_POLICY}
     policy = having.artifacts[-1]
     assert b'<ingress-zone name="internal"/>' in policy.content
     assert having.id != without.id
+    assert paths(generation_on(os_release, Firewall("ufw"))) - paths(without) == {UFW_APPLICATION}
 
 
 GUARDS = {

@@ -1,0 +1,43 @@
+# shellcheck shell=sh
+# Who reads a file of mailprov's and is no daemon of mail's: told when one came, changed or went.
+
+# tell_reader PATH: it reads the file anew, where it runs.
+tell_reader() {
+    case $1 in
+        /etc/firewalld/*) ! systemctl -q is-active firewalld.service || tell_firewalld ;;
+        /etc/ufw/*) ! ufw_is_on || tell_ufw "$1" ;;
+        /etc/mailprov/open-ports) ! nftables_is_on || tell_nftables "$1" ;;
+        /etc/NetworkManager/*) ! systemctl -q is-active NetworkManager.service || systemctl reload NetworkManager.service ;;
+        /etc/systemd/system/*) systemctl daemon-reload ;;
+    esac
+}
+
+# A reload by systemctl is done before firewalld has read anything, and a reload of what it
+# cannot read leaves the host with another policy than the one in its files.
+tell_firewalld() { firewall-cmd --check-config >/dev/null && firewall-cmd --reload >/dev/null; }
+
+ufw_is_on() { have ufw && grep -q '^ENABLED=yes' /etc/ufw/ufw.conf; } 2>/dev/null
+
+# tell_ufw APPLICATION: a rule that is there already gets the ports that the file has now.
+tell_ufw() {
+    if [ -e "$1" ]; then
+        ufw allow mailprov >/dev/null && ufw app update mailprov >/dev/null
+    else
+        ufw delete allow mailprov >/dev/null
+    fi
+}
+
+# Its unit is done as soon as the rules are loaded, and counts as running from then on.
+nftables_is_on() { have nft && systemctl -q is-active nftables.service; }
+
+# tell_nftables PROGRAM: the program of our own, or where it has gone, what is left of it.
+tell_nftables() { if [ -e "$1" ]; then sh "$1"; else close_nftables; fi; }
+
+close_nftables() {
+    nft -a list ruleset | awk '
+        $1 == "table" { table = $2 " " $3 }
+        $1 == "chain" { chain = $2 }
+        / comment "mailprov"/ && match($0, /# handle [0-9]+$/) {
+            print "delete rule " table " " chain " handle " substr($0, RSTART + 9)
+        }' | nft -f -
+}
