@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 LASTS = timedelta(days=30)
 """With less than this left, a certificate that the host made for itself is made anew."""
@@ -45,17 +49,26 @@ def parse_certificate(rows: Sequence[str]) -> HostCertificate | None:
 
     try:
         found = x509.load_pem_x509_certificate("\n".join(rows[1:]).encode())
-        extension = found.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except x509.ExtensionNotFound:
-        names: tuple[str, ...] = ()
-    except ValueError:  # it is damaged
+        return HostCertificate(
+            fingerprint=found.fingerprint(SHA256()).hex(),
+            names=_names(found.extensions),
+            begins=found.not_valid_before_utc,
+            ends=found.not_valid_after_utc,
+            read_at=datetime.fromtimestamp(int(rows[0]), UTC),
+        )
+    except (
+        ValueError,  # it is damaged; the others: it is something that no daemon would take
+        x509.DuplicateExtension,
+        x509.InvalidVersion,
+        x509.UnsupportedGeneralNameType,
+    ):
         return None
-    else:
-        names = tuple(extension.value.get_values_for_type(x509.DNSName))
-    return HostCertificate(
-        fingerprint=found.fingerprint(SHA256()).hex(),
-        names=names,
-        begins=found.not_valid_before_utc,
-        ends=found.not_valid_after_utc,
-        read_at=datetime.fromtimestamp(int(rows[0]), UTC),
-    )
+
+
+def _names(extensions: x509.Extensions) -> tuple[str, ...]:
+    from cryptography import x509  # noqa: PLC0415 see above
+
+    for extension in extensions:
+        if isinstance(extension.value, x509.SubjectAlternativeName):
+            return tuple(extension.value.get_values_for_type(x509.DNSName))
+    return ()
