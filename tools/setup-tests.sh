@@ -16,7 +16,10 @@ wanted="shellcheck:shellcheck vagrant:vagrant openssh-server:sshd openssl:openss
 PATH=$PATH:/usr/sbin:/sbin
 missing=
 for pair in $wanted; do
-    command -v "${pair#*:}" >/dev/null || [ -e "${pair#*:}" ] || missing="$missing ${pair%%:*}"
+    case ${pair#*:} in
+        /*) [ -e "${pair#*:}" ] || missing="$missing ${pair%%:*}" ;;
+        *) command -v "${pair#*:}" >/dev/null || missing="$missing ${pair%%:*}" ;;
+    esac
 done
 if [ "${1:-}" != --tools-only ]; then
     for pair in debootstrap:debootstrap systemd-container:systemd-nspawn \
