@@ -12,7 +12,7 @@ help:
 	@echo "make demo-down  remove every trace of the demo"
 	@echo "make test       all tests, real hosts included (says which cannot run here, and why)"
 	@echo "make test-all   the full matrices, and a wider search for property failures"
-	@echo "                (both on Debian 12 hosts, or with RELEASE=debian-13 on Debian 13 hosts)"
+	@echo "                (both on Debian 12 hosts, or with RELEASE=debian-13 or el-9 on those)"
 	@echo "make check      the gates: ruff, mypy, import-linter, shellcheck, unit tests"
 	@echo "make bench      this project beside Ansible and pyinfra on eight lab hosts (an hour, root)"
 	@echo "make golden     rewrite the golden trees from today's templates"

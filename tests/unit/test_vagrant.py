@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from provisioner.inventory.load import load_site
-from provisioner.lab.recipes import CODENAMES
+from provisioner.lab.recipes import CODENAMES, LAYOUTS
 from provisioner.ssh.client_config import parse_client_config
 from provisioner.ssh.endpoint import Resolver
 from provisioner.ssh.options import SshOptions
@@ -136,7 +136,7 @@ def test_every_push_runs_the_suite() -> None:
     assert "push" in workflow[True]
     assert ".ci/run" in _commands(workflow)
     releases = workflow["jobs"]["test"]["strategy"]["matrix"]["release"]
-    assert set(releases) == set(CODENAMES)
+    assert set(releases) == {*CODENAMES, *LAYOUTS}
     assert workflow["jobs"]["test"]["env"] == {"MAILPROV_TEST_RELEASE": "${{ matrix.release }}"}
 
 
