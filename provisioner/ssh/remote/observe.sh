@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# Observe: two flights, no lock, nothing written. The first introduces the host. Then
+# Observe: two flights, no lock, nothing changed. The first introduces the host. Then
 # standard input brings rows that name what to look at (package, file, table, account, group,
 # unit, port, recipe, certificate, check, sockets, secret, status), and the second
 # flight answers them.
@@ -175,16 +175,22 @@ tell_table() {
     if [ -d "$1/journal" ]; then
         printf 'flaw\tunfinished\n'
         tell_edited "$1/journal/digests"
-    elif there=$(maps_of "$1") && [ -n "$there" ] && [ "$3" != - ] && [ "$there" != "$3" ]; then
+    elif there=$(maps_of "$1") && is_foreign "$there" "$3"; then
         printf 'flaw\tforeign\n'
     elif ! is_sealed "$1"; then
         # By what is not installed nobody can look.
-        lacks_packages || are_derived_right "$1" "${there:-$3}" || printf 'flaw\tderived\n'
+        lacks_packages || are_derived_right "$1" "$(one_of "$3" "$there")" || printf 'flaw\tderived\n'
         tell_edited "$1/digests"
     fi
     [ "$2" = - ] || [ "$now" = "$2" ] ||
         printf '%s\n' "$digests" | awk '{ print $2 " " substr($1, 1, 16) }'
 }
+
+# is_foreign TYPES TYPE: there are tables of Postfix's, and none of the wanted type.
+is_foreign() { [ -n "$1" ] && [ "$2" != - ] && ! printf '%s\n' "$1" | grep -qx "$2"; }
+
+# one_of TYPE TYPES: that which is wanted, or where none is, one that is there.
+one_of() { if [ "$1" = - ]; then printf '%s\n' "$2" | head -n 1; else echo "$1"; fi; }
 
 # tell_edited LIST: some shards whose digests are not the listed ones.
 tell_edited() {
@@ -242,9 +248,11 @@ observe_recipes() {
     pick certificate
     [ -n "$picked" ] && [ -s "$picked" ] || return 0
     section certificate
-    # Nothing else that lies in that file: the key does.
     date +%s
-    sed -n '/^-----BEGIN CERTIFICATE-----/,/^-----END CERTIFICATE-----/p; /^-----END CERTIFICATE-----/q' "$picked"
+    # Nothing else that lies in that file, whatever shape it is in: the key does.
+    awk '/^-----BEGIN CERTIFICATE-----/ { told = 1; print; next }
+        told && /^-----/ { if (/^-----END CERTIFICATE-----/) print; exit }
+        told' "$picked"
 }
 
 observe_service() {

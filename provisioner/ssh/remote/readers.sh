@@ -5,8 +5,8 @@
 tell_reader() {
     case $1 in
         /etc/firewalld/*) ! systemctl -q is-active firewalld.service || tell_firewalld ;;
-        /etc/ufw/*) ! ufw_is_on || tell_ufw "$1" ;;
-        /etc/mailprov/open-ports) ! nftables_is_on || tell_nftables "$1" ;;
+        /etc/ufw/*) ! have ufw || tell_ufw "$1" ;;
+        /etc/mailprov/open-ports) ! have nft || tell_nftables "$1" ;;
         /etc/NetworkManager/*) ! systemctl -q is-active NetworkManager.service || systemctl reload NetworkManager.service ;;
         /etc/systemd/system/*) systemctl daemon-reload ;;
     esac
@@ -16,19 +16,17 @@ tell_reader() {
 # cannot read leaves the host with another policy than the one in its files.
 tell_firewalld() { firewall-cmd --check-config >/dev/null && firewall-cmd --reload >/dev/null; }
 
-ufw_is_on() { have ufw && grep -q '^ENABLED=yes' /etc/ufw/ufw.conf; } 2>/dev/null
+ufw_is_on() { grep -q '^ENABLED=yes' /etc/ufw/ufw.conf; } 2>/dev/null
 
-# tell_ufw APPLICATION: a rule that is there already gets the ports that the file has now.
+# tell_ufw APPLICATION: a rule that is there already gets the ports that the file has now. Where ufw
+# was switched off meanwhile its rule goes all the same: it may be switched on again.
 tell_ufw() {
-    if [ -e "$1" ]; then
-        ufw allow mailprov >/dev/null && ufw app update mailprov >/dev/null
-    else
+    if [ ! -e "$1" ]; then
         ufw delete allow mailprov >/dev/null
+    elif ufw_is_on; then
+        ufw allow mailprov >/dev/null && ufw app update mailprov >/dev/null
     fi
 }
-
-# Its unit is done as soon as the rules are loaded, and counts as running from then on.
-nftables_is_on() { have nft && systemctl -q is-active nftables.service; }
 
 # tell_nftables PROGRAM: the program of our own, or where it has gone, what is left of it.
 tell_nftables() { if [ -e "$1" ]; then sh "$1"; else close_nftables; fi; }

@@ -136,7 +136,8 @@ do_remove() {
     if is_table "$1"; then
         rm -rf "$1.mailprov-old" && mv -T "$1" "$1.mailprov-old" && sync_folder "$1" || return 1
     fi
-    put_back "$1" && tell_reader "$1"
+    # Its reader may be past reading: that keeps no host from going back.
+    put_back "$1" && { tell_reader "$1" || :; }
 }
 
 # do_access PATH OWNER GROUP MODE: content that is the host's own affair.

@@ -9,7 +9,8 @@
 #
 # One rename decides it, and from there it goes on to its end however often it breaks off:
 # each step bears being repeated. Who comes can be delivered to before Postfix takes mail for
-# him, and who goes until it does not: no mail that was accepted is bounced.
+# him, and who goes until it does not: no mail that was accepted is bounced. (Where Postfix's tables
+# are replaced, a session that is open knows the old one until its client leaves.)
 
 # By key each row costs a write to the disk; making all anew costs a look at every row, and
 # the daemons have to open what is new.
@@ -40,7 +41,7 @@ write_journal() {
     is_digest "$3" <"$next/digests" || return 1
     how=by-key
     [ ! -d "$1/journal" ] || carry_over "$next" "$1/journal" || return 1
-    if [ -d "$1/journal" ] || ! is_sealed "$1" || [ "$(maps_of "$1")" != "$maps" ] || [ "$(cat "$next/come" "$next/gone" | wc -l)" -gt "$most_by_key" ]; then how=anew; fi
+    if [ -d "$1/journal" ] || ! is_sealed "$1" || ! maps_of "$1" | grep -qx "$maps" || [ "$(cat "$next/come" "$next/gone" | wc -l)" -gt "$most_by_key" ]; then how=anew; fi
     echo "$how" >"$next/how" && cut -c 67- "$next/filled" >"$next/names" &&
         (cd "$2" && xargs -r mv -f -t "$next/shards") <"$next/names" &&
         (cd "$next" && rm -f changed filled names there before after left) &&
@@ -89,10 +90,18 @@ finish_table() {
         make_anew "$1" && how=anew || return 1
     fi
     [ "$how" = by-key ] || change_anew "$1" || return 1
-    forget_mailboxes "$1" || return 1
+    forget_mailboxes "$1" && drop_foreign_maps "$1" || return 1
     cp "$way/digests" "$1/digests.new" && put_in_place "$1/digests" && sync -f "$1" && seal_table "$1" || return 1
     end_sessions_of "$way/lost"
     retire_journal "$1"
+}
+
+# Those of another type were the release's before. While main.cf still names them they stay: the
+# configuration that comes with the new ones may return.
+drop_foreign_maps() {
+    for type in lmdb cdb; do
+        [ "$type" = "$maps" ] || [ "$type" = "$(maps_in_use "$1")" ] || rm -f "$1"/*."$type"
+    done
 }
 
 retire_journal() {
@@ -143,6 +152,8 @@ forget_mailboxes() {
 }
 
 change_maps() {
+    # One that is lost is missed even where no row of it changes.
+    for name in $postfix_tables; do [ -e "$1/$name.$maps" ] || return 1; done
     if [ "$maps" = lmdb ]; then change_maps_by_key "$1"; else replace_maps "$1"; fi
 }
 
@@ -190,9 +201,8 @@ place_database() {
     systemctl reload dovecot.service && await_mailbox "$(rows mailboxes <"$1/journal/come" | head -n 1 | cut -f 1)"
 }
 
-# Those of another type were the release's before, and its Postfix is gone.
 place_maps() {
-    mv -f "$1/build"/*."$maps" "$1/" && find "$1" -maxdepth 1 \( -name '*.lmdb' -o -name '*.cdb' \) ! -name "*.$maps" -delete && sync "$1" && rm -rf "$1/build" || return 1
+    mv -f "$1/build"/*."$maps" "$1/" && sync "$1" && rm -rf "$1/build" || return 1
     is_read "$1" && systemctl -q is-active postfix.service || return 0
     systemctl reload postfix.service
 }

@@ -20,8 +20,10 @@ derived_rows() {
 
 # Postfix cannot list what a cdb file has. One that is made of the same rows is the same file.
 rows_of_likeness() {
+    # Of one who was cut off; others may be looking just now.
+    find "$state" -maxdepth 1 -name 'likeness.*' -mmin +60 -exec rm -rf {} +
     likeness=$(mktemp -d "$state/likeness.XXXXXX") || return 1
-    all_rows "$1" >"$likeness/rows"
+    all_rows "$1" | awk -F '\t' '$1 != "users"' >"$likeness/rows"
     for name in $postfix_tables; do
         awk -F '\t' -v name="$name" '$1 == name { print $2 "\t" $3 }' "$likeness/rows" >"$likeness/$name" &&
             postmap "cdb:$likeness/$name" && cmp -s "$likeness/$name.cdb" "$1/$name.cdb" && sed "s/^/$name$tab/" "$likeness/$name"

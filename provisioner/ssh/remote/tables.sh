@@ -15,7 +15,10 @@
 
 postfix_tables='recipients aliases senders'
 
-# maps_of TABLE: the type of Postfix's tables in there.
+# maps_in_use TABLE: the type that Postfix looks up in there.
+maps_in_use() { postconf -h virtual_mailbox_maps 2>/dev/null | sed -n "s,^\([a-z]*\):$1/.*,\1,p"; }
+
+# maps_of TABLE: the types of Postfix's tables in there, of which one is left but for a moment.
 maps_of() { find "$1" -maxdepth 1 \( -name '*.lmdb' -o -name '*.cdb' \) | sed 's/.*\.//' | sort -u; }
 
 is_table() { [ -d "$1/shards" ]; }

@@ -43,7 +43,7 @@ stop_taking_mail() {
     return 0
 }
 
-# The services that were restarted just now have read users' files too.
+# The services that were told just now have read users' files too.
 forget_unfinished() {
     [ -s "$state/unfinished" ] || return 0
     cut -f 1 "$pending/units" | grep -vxF -f - "$state/unfinished" >"$state/unfinished.new"

@@ -89,7 +89,7 @@ def test_nftables_lets_them_in_whenever_it_has_loaded_its_rules() -> None:
     ports = ports_of(site, site.host("mail"))
     files = files_of(ONE_HOST, "mail", "nftables")
     assert list(files) == [NFTABLES_PROGRAM, NFTABLES_UNIT_PART]
-    assert f"\ntcp='{{ {', '.join(map(str, ports))} }}'\n" in files[NFTABLES_PROGRAM]
+    assert f"\ntcp='{' '.join(map(str, ports))} '\n" in files[NFTABLES_PROGRAM]
     # With the hyphen a failure leaves the unit, and with it the host's own rules, as they are.
     run = f"-/bin/sh {NFTABLES_PROGRAM}"
     assert files[NFTABLES_UNIT_PART].splitlines()[-2:] == [

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from unit.render.sites import ONE_HOST, site_of
 
+from provisioner.model.ports import ports_of
 from provisioner.render.firewall_view import NFTABLES_PROGRAM, Firewall, render_firewall
 
 # As `nft -a list ruleset` of nftables 1.0.6 has it.
@@ -54,10 +55,41 @@ LET_IN_BEFORE = """table inet filter { # handle 3
 """
 
 
+ONLY_LIMITED = """table inet third { # handle 4
+\tchain in { # handle 1
+\t\ttype filter hook input priority filter + 6; policy accept;
+\t\ttcp dport 22 accept # handle 2
+\t\tlimit rate 3/second reject # handle 3
+\t}
+}
+"""
+REFUSED_IN_SEVERAL_RULES = """table inet filter { # handle 1
+\tchain input { # handle 1
+\t\ttype filter hook input priority filter; policy drop;
+\t\tiifname "eth7" jump {
+\t\t\ttcp dport 99 accept
+\t\t\tdrop
+\t\t} # handle 9
+\t\tip saddr 192.0.2.9 drop # handle 10
+\t\tlimit rate 5/minute burst 5 packets log prefix "nft drop: " flags all # handle 11
+\t\tmeta pkttype host limit rate 5/second counter packets 0 bytes 0 reject # handle 12
+\t\tcounter packets 0 bytes 0 # handle 13
+\t}
+}
+"""
+ARP = """table arp guard { # handle 2
+\tchain input { # handle 1
+\t\ttype filter hook input priority filter; policy drop;
+\t}
+}
+"""
+
+
 def batch(ruleset: str, folder: Path) -> list[str]:
-    """Return what nft(8) is told, without what the ports are."""
+    """Return what nft(8) is told, each place and protocol once: the ports are asked for apart."""
     site = site_of(ONE_HOST)
-    files = render_firewall(site, site.host("mail"), Firewall("nftables"))
+    host = site.host("mail")
+    files = render_firewall(site, host, Firewall("nftables"))
     program = next(one.content for one in files if one.path == NFTABLES_PROGRAM)
     (folder / "ruleset").write_text(ruleset)
     played = f"nft() {{ case $1 in -a) cat {folder}/ruleset ;; *) cat ;; esac; }}\n"
@@ -65,7 +97,18 @@ def batch(ruleset: str, folder: Path) -> list[str]:
         ["sh", "-u"], input=played + program.decode(), capture_output=True, text=True, check=True
     )
     assert done.stderr == ""
-    return [line.partition(" dport ")[0] for line in done.stdout.splitlines()]
+    ports: dict[str, list[int]] = {}
+    for line in done.stdout.splitlines():
+        place, _, rest = line.partition(" dport ")
+        ports.setdefault(place, [])
+        if rest:
+            port, _, verdict = rest.partition(" ")
+            assert verdict == 'accept comment "mailprov"'
+            ports[place].append(int(port))
+    for place, opened in ports.items():
+        if place.endswith(" tcp"):
+            assert tuple(opened) == ports_of(site, host)
+    return list(ports)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +119,16 @@ def batch(ruleset: str, folder: Path) -> list[str]:
             REFUSED_AT_THE_END,
             ["insert rule ip other INPUT handle 3 tcp", "insert rule ip other INPUT handle 3 udp"],
         ),
+        (
+            REFUSED_IN_SEVERAL_RULES,
+            [
+                "insert rule inet filter input handle 11 tcp",
+                "insert rule inet filter input handle 11 udp",
+            ],
+        ),
         (SOME_ARE_BANNED, []),
+        (ONLY_LIMITED, []),
+        (ARP, []),
         (
             LET_IN_BEFORE,
             [
@@ -87,7 +139,7 @@ def batch(ruleset: str, folder: Path) -> list[str]:
         ),
         ("", []),
     ],
-    ids=["policy", "last rule", "bans alone", "again", "nothing"],
+    ids=["policy", "last rule", "last rules", "bans", "limit", "arp", "again", "nothing"],
 )
 def test_ports_are_let_in_just_before_all_else_is_refused(
     ruleset: str, want: list[str], tmp_path: Path

@@ -363,3 +363,22 @@ def test_what_is_not_what_the_shards_say_is_found(tmp_path: Path, maps: str, dam
     script(folder, f"{damage}{folder}/table/recipients.{maps}")
     assert tell(folder, f"{played}{look}") == ""
     assert not list(folder.glob("likeness.*"))
+
+
+@pytest.mark.parametrize("maps", ["lmdb", "cdb"])
+def test_a_lookup_table_that_was_lost_is_missed_by_any_change(tmp_path: Path, maps: str) -> None:
+    folder = create(tmp_path, maps)
+    (folder / f"table/senders.{maps}").unlink()
+    passwords = shard_rows(rows_of(["alice", "bob"], "{X}three"))
+    change(folder, BEFORE, passwords, f"seal_table {folder}/table", maps)
+    assert is_whole(folder, passwords)
+
+
+def test_what_postfix_still_reads_stays_beside_what_it_will_read(tmp_path: Path) -> None:
+    folder = create(tmp_path, "cdb")
+    change(folder, BEFORE, AFTER, "maps_in_use() { echo cdb; }", "lmdb")
+    kept = {path.suffix for path in (folder / "table").glob("recipients.*")}
+    assert kept == {".lmdb", ".cdb"}
+    last = shard_rows(rows_of(["dave"]))
+    change(folder, AFTER, last, "maps_in_use() { echo lmdb; }", "lmdb")
+    assert is_whole(folder, last)

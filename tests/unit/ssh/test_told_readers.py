@@ -79,6 +79,10 @@ def test_a_reader_that_does_not_run_is_left_alone() -> None:
     assert told("/etc/firewalld/policies/mailprov.xml", active="0") == []
 
 
+def test_a_rule_of_a_ufw_that_was_switched_off_goes_too() -> None:
+    assert told("/etc/ufw/applications.d/mailprov", active="0") == ["ufw delete allow mailprov"]
+
+
 def test_a_firewall_that_could_not_read_it_goes_on_as_it_is() -> None:
     got = told("/etc/firewalld/policies/mailprov.xml", broken="--check-config")
     assert got == ["firewall-cmd --check-config", "refused"]
