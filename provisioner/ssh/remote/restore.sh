@@ -54,7 +54,7 @@ restore_table() {
     { shard_digests "$1"; cat "$kept/tree$1/digests"; } | sort | uniq -u | cut -c 67- | sort -u >"$work/differ"
     (cd "$kept/tree$1/shards" && those_there | xargs -r cp -t "$work/shards") <"$work/differ" &&
         (cd "$work/shards" && xargs -r touch) <"$work/differ" &&
-        change_table "$1" "$work/shards" "$2" "$(maps_in_use "$1")"
+        change_table "$1" "$work/shards" "$2" "$(maps_to_make "$1")"
 }
 
 restore_files() {

@@ -21,6 +21,9 @@ maps_in_use() { postconf -h virtual_mailbox_maps 2>/dev/null | sed -n "s,^\([a-z
 # maps_of TABLE: the types of Postfix's tables in there, of which one is left but for a moment.
 maps_of() { find "$1" -maxdepth 1 \( -name '*.lmdb' -o -name '*.cdb' \) | sed 's/.*\.//' | sort -u; }
 
+# maps_to_make TABLE: the type that is in use, or where nothing says which, one that is there.
+maps_to_make() { maps_in_use "$1" | grep . || maps_of "$1" | head -n 1; }
+
 is_table() { [ -d "$1/shards" ]; }
 
 # take_away PATH: a file, or a table, which is there as a whole or not at all.
