@@ -14,6 +14,7 @@ from cryptography import x509
 
 from provisioner.clients.sessions import client_for, secure
 from provisioner.clients.stream import BrokenOff, Stream, shown
+from provisioner.plan.certificate import dns_names
 from provisioner.probes.services import Service
 from provisioner.probes.tls import InjectionAnswer, OldTlsAnswer, TlsAnswer
 
@@ -36,7 +37,7 @@ def shake_hands(stream: Stream, service: Service, name: str, helo: str) -> TlsAn
         raise BrokenOff("no TLS came about")
     try:
         certificate = x509.load_der_x509_certificate(stream.certificate)
-        names = _names_in(certificate)
+        names = dns_names(certificate)
     except ValueError as problem:
         raise BrokenOff(f"a malformed certificate: {problem}") from problem
     client.quit()
@@ -49,14 +50,6 @@ def shake_hands(stream: Stream, service: Service, name: str, helo: str) -> TlsAn
         not_after=certificate.not_valid_after_utc,
         asked_at=datetime.now(UTC),
     )
-
-
-def _names_in(certificate: x509.Certificate) -> tuple[str, ...]:
-    try:
-        extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except x509.ExtensionNotFound:
-        return ()
-    return tuple(extension.value.get_values_for_type(x509.DNSName))
 
 
 def offer_old_tls(stream: Stream, service: Service, name: str, helo: str) -> OldTlsAnswer:

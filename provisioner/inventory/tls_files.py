@@ -21,6 +21,7 @@ from provisioner.diagnostics import quoted
 from provisioner.inventory.references import others_can_read, read_octets
 from provisioner.model.names import DomainName
 from provisioner.model.values import InvalidValueError
+from provisioner.plan.certificate import dns_names
 
 _LEAST_RSA_BITS = 2048
 """OpenSSL's security level 2, which Debian sets, refuses shorter keys."""
@@ -150,12 +151,8 @@ def combined_pem(chain: list[x509.Certificate], key: PrivateKeyTypes) -> bytes:
 
 def covers(certificate: x509.Certificate, name: DomainName) -> bool:
     """Tell whether a certificate's DNS names, wildcards included, hold a name (RFC 6125)."""
-    try:
-        extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except x509.ExtensionNotFound:
-        return False
     parent = "*." + name.partition(".")[2]
-    listed = {text.lower() for text in extension.value.get_values_for_type(x509.DNSName)}
+    listed = {text.lower() for text in dns_names(certificate)}
     return name in listed or parent in listed
 
 

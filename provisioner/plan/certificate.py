@@ -51,7 +51,7 @@ def parse_certificate(rows: Sequence[str]) -> HostCertificate | None:
         found = x509.load_pem_x509_certificate("\n".join(rows[1:]).encode())
         return HostCertificate(
             fingerprint=found.fingerprint(SHA256()).hex(),
-            names=_names(found.extensions),
+            names=dns_names(found),
             begins=found.not_valid_before_utc,
             ends=found.not_valid_after_utc,
             read_at=datetime.fromtimestamp(int(rows[0]), UTC),
@@ -65,10 +65,12 @@ def parse_certificate(rows: Sequence[str]) -> HostCertificate | None:
         return None
 
 
-def _names(extensions: x509.Extensions) -> tuple[str, ...]:
+def dns_names(certificate: x509.Certificate) -> tuple[str, ...]:
+    """Return the DNS names that a certificate is for, as it writes them (RFC 5280 4.2.1.6)."""
     from cryptography import x509  # noqa: PLC0415 see above
 
-    for extension in extensions:
-        if isinstance(extension.value, x509.SubjectAlternativeName):
-            return tuple(extension.value.get_values_for_type(x509.DNSName))
-    return ()
+    try:
+        extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except x509.ExtensionNotFound:
+        return ()
+    return tuple(extension.value.get_values_for_type(x509.DNSName))

@@ -74,7 +74,7 @@ firewall() {
         { systemctl -q is-active firewalld.service || systemctl -q is-enabled firewalld.service 2>/dev/null; }; then
         zone=$(sed -n 's/^DefaultZone=\([A-Za-z0-9_-]*\).*/\1/p' /etc/firewalld/firewalld.conf)
         echo "firewalld ${zone:-public}"
-    elif [ -e /etc/ufw/ufw.conf ] && have ufw && grep -q '^ENABLED=yes' /etc/ufw/ufw.conf; then
+    elif ufw_is_on; then
         echo ufw
     elif have nft; then
         for link in /etc/systemd/system/*.wants/nftables.service; do [ ! -L "$link" ] || echo nftables; done
@@ -172,25 +172,22 @@ tell_table() {
     digests=$(shard_digests "$1")
     now=$(printf '%s\n' "$digests" | digest_of_input)
     printf 'root\t%s\n' "$now"
+    # One that is not wanted any more is as it was made.
+    maps=$3
+    [ "$maps" != - ] || maps=$(maps_to_make "$1")
     if [ -d "$1/journal" ]; then
         printf 'flaw\tunfinished\n'
         tell_edited "$1/journal/digests"
-    elif there=$(maps_of "$1") && is_foreign "$there" "$3"; then
+    elif there=$(maps_of "$1") && [ -n "$there" ] && ! printf '%s\n' "$there" | grep -qx "$maps"; then
         printf 'flaw\tforeign\n'
     elif ! is_sealed "$1"; then
         # By what is not installed nobody can look.
-        lacks_packages || are_derived_right "$1" "$(one_of "$3" "$there")" || printf 'flaw\tderived\n'
+        lacks_packages || are_derived_right "$1" "$maps" || printf 'flaw\tderived\n'
         tell_edited "$1/digests"
     fi
     [ "$2" = - ] || [ "$now" = "$2" ] ||
         printf '%s\n' "$digests" | awk '{ print $2 " " substr($1, 1, 16) }'
 }
-
-# is_foreign TYPES TYPE: there are tables of Postfix's, and none of the wanted type.
-is_foreign() { [ -n "$1" ] && [ "$2" != - ] && ! printf '%s\n' "$1" | grep -qx "$2"; }
-
-# one_of TYPE TYPES: that which is wanted, or where none is, one that is there.
-one_of() { if [ "$1" = - ]; then printf '%s\n' "$2" | head -n 1; else echo "$1"; fi; }
 
 # tell_edited LIST: some shards whose digests are not the listed ones.
 tell_edited() {

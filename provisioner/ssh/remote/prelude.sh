@@ -35,6 +35,8 @@ sync_folder() { [ ! -d "${1%/*}" ] || sync "${1%/*}"; }
 # power fails, and the new one from here on.
 put_in_place() { sync "$1.new" && mv -f "$1.new" "$1" && sync_folder "$1"; }
 
+ufw_is_on() { have ufw && grep -qs '^ENABLED=yes' /etc/ufw/ufw.conf; }
+
 # selinux_on: whether there are labels to be right.
 selinux_on() { have selinuxenabled && selinuxenabled; }
 

@@ -16,8 +16,6 @@ tell_reader() {
 # cannot read leaves the host with another policy than the one in its files.
 tell_firewalld() { firewall-cmd --check-config >/dev/null && firewall-cmd --reload >/dev/null; }
 
-ufw_is_on() { grep -q '^ENABLED=yes' /etc/ufw/ufw.conf; } 2>/dev/null
-
 # tell_ufw APPLICATION: a rule that is there already gets the ports that the file has now. Where ufw
 # was switched off meanwhile its rule goes all the same: it may be switched on again.
 tell_ufw() {

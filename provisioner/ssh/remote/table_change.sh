@@ -207,7 +207,7 @@ place_maps() {
     systemctl reload postfix.service
 }
 
-is_read() { postconf -h virtual_mailbox_maps 2>/dev/null | grep -qF ":$1/"; }
+is_read() { [ -n "$(maps_in_use "$1")" ]; }
 
 make_way() {
     if [ -d "$1" ] && [ ! -L "$1" ]; then

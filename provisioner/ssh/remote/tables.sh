@@ -15,11 +15,11 @@
 
 postfix_tables='recipients aliases senders'
 
-# maps_in_use TABLE: the type that Postfix looks up in there.
-maps_in_use() { postconf -h virtual_mailbox_maps 2>/dev/null | sed -n "s,^\([a-z]*\):$1/.*,\1,p"; }
+# maps_in_use TABLE: the type that Postfix looks up in there, nothing where it does not.
+maps_in_use() { postconf -h virtual_mailbox_maps 2>/dev/null | grep -o "[a-z]*:$1/" | head -n 1 | cut -d : -f 1; }
 
-# maps_of TABLE: the types of Postfix's tables in there, of which one is left but for a moment.
-maps_of() { find "$1" -maxdepth 1 \( -name '*.lmdb' -o -name '*.cdb' \) | sed 's/.*\.//' | sort -u; }
+# maps_of TABLE: the type of each of Postfix's tables in there; but for a moment it is the same.
+maps_of() { for table in "$1"/*.lmdb "$1"/*.cdb; do [ ! -e "$table" ] || echo "${table##*.}"; done; }
 
 # maps_to_make TABLE: the type that is in use, or where nothing says which, one that is there.
 maps_to_make() { maps_in_use "$1" | grep . || maps_of "$1" | head -n 1; }

@@ -31,7 +31,7 @@ def told(path: str, active: str = "1", broken: str = "none") -> list[str]:
     active={active} broken={broken}
     {_TOOLS.replace("firewall-cmd() {", "firewall_cmd() {")}
     alias firewall-cmd=firewall_cmd
-    {readers.replace("ufw_is_on()", "ufw_is_asked()")}
+    {readers}
     tell_reader "$1" 3>&1 || echo refused
     """
     done = subprocess.run(
