@@ -59,6 +59,7 @@ def _resource_rows(generation: Generation, introduction: Introduction) -> Iterat
             yield ("unit", unit.running)
         for name in generation.platform.daemons[unit.daemon].replaces:
             yield ("unit", name)
+        yield ("runs", unit.running)
     for transport, port in sorted({(one.transport, one.port) for one in generation.listeners}):
         yield ("port", transport, f"{port:04X}")
     for recipe in generation.recipes:

@@ -79,7 +79,7 @@ def parse_facts(introduction: Introduction, lines: Iterable[str]) -> Facts:
     single = {name: body for name, argument, body in sections if not argument}
     return Facts(
         introduction=introduction,
-        packages=frozenset(row.split("\t")[0] for row in single.get("packages", [])),
+        packages=_installed(single.get("packages", [])),
         files={
             **_file_states(
                 single.get("files", []), single.get("digests", []), _contents(sections, "content")
@@ -170,6 +170,10 @@ def _pairs(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
     for line in lines:
         key, _, text = line.partition("\t")
         yield key, text
+
+
+def _installed(rows: Iterable[str]) -> frozenset[str]:
+    return frozenset(name for name, status in _pairs(rows) if status == "installed")
 
 
 def _contents(sections: Iterable[Section], kind: str) -> Mapping[str, bytes]:

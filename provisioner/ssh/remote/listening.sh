@@ -3,8 +3,8 @@
 # named with its owner before anything is changed. The manifest's rows `port` name transport
 # and port, the port in four hexadecimal digits as in the kernel's tables (proc_pid_net(5)).
 #
-# Every plan runs this, so the usual case costs a few programs: nobody listens, or the
-# host's own daemons do. Only for a socket that is none of theirs is all of /proc searched.
+# The usual case costs a few programs: nobody listens, or the host's own daemons do. Only for a
+# socket that is none of theirs is all of /proc searched.
 
 observe_ports() {
     pick port

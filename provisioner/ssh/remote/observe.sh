@@ -5,46 +5,24 @@
 # flight answers them.
 
 introduce() {
-    section platform
-    cat /etc/os-release
-    section daemons
-    # What vendors port back to older versions is asked for along with the version.
-    parameters=
-    if have postconf; then
-        parameters=$(postconf -d mail_version smtpd_forbid_bare_newline smtpd_forbid_unauth_pipelining \
-            cleanup_replace_stray_cr_lf 2>/dev/null)
-        version=${parameters#*mail_version = }
-        printf 'postfix\t%s\n' "${version%%"$newline"*}"
+    recall_versions || ask_versions
+    generation_in_force=
+    if read_head; then
+        section head
+        printf '%s\t%s\n' "$serial_in_force" "$generation_in_force"
     fi
-    if have dovecot; then
-        version=$(dovecot --version 2>/dev/null)
-        printf 'dovecot\t%s\n' "${version%% *}"
-    fi
-    if have unbound; then
-        version=$(unbound -V 2>/dev/null)
-        version=${version%%"$newline"*}
-        printf 'unbound\t%s\n' "${version#Version }"
-    fi
-    section parameters
-    printf '%s\n' "$parameters" | sed -n '/^mail_version /!s/ =.*//p'
-    generation=$(head_generation)
-    section head
-    show "$state/head"
-    section managed
-    [ -z "$generation" ] || show "$state/generations/$generation/manifest"
-    section directory
-    show "$state/directory/left"
-    section pending
+    generation=$generation_in_force
     if [ -d "$pending" ]; then
+        section pending
         cat "$pending/about"
         ! is_armed || echo armed
     fi
-    section unfinished
-    show "$state/unfinished"
-    section activating
-    show "$state/activating" "$pending/manifest" "$pending/directory"
-    section credentials
-    show "$state/directory/credentials"
+    show_files platform /etc/os-release \
+        managed "$state/generations/$generation/manifest" \
+        directory "$state/directory/left" \
+        unfinished "$state/unfinished" \
+        activating "$state/activating" activating "$pending/manifest" activating "$pending/directory" \
+        credentials "$state/directory/credentials"
     section firewall
     firewall
     section resolver
@@ -52,9 +30,16 @@ introduce() {
     section ready
 }
 
-# show FILE...: those that are there.
-show() {
-    for file in "$@"; do [ ! -s "$file" ] || cat "$file"; done 2>/dev/null
+# show_files NAME FILE...: a section for each file that is there and has something in it; what has
+# the same name as the one before goes on with that.
+show_files() {
+    left=$#
+    while [ "$left" -gt 0 ]; do
+        [ ! -s "$2" ] || set -- "$@" "section=$1" "$2"
+        shift 2
+        left=$((left - 2))
+    done
+    [ $# -eq 0 ] || awk 'section != told { print "@" section; told = section } 1' "$@"
 }
 
 # resolver_managers: which programs are here that write /etc/resolv.conf by themselves.
@@ -90,23 +75,25 @@ observe_packages() {
     set -- $names
     [ $# -gt 0 ] || return 0
     if have dpkg-query; then
-        installed=$(dpkg-query -W -f '${Package}\t${db:Status-Status}\n' "$@" 2>/dev/null | grep "${tab}installed$")
+        installed=$(dpkg-query -W -f '${Package}\t${db:Status-Status}\n' "$@" 2>/dev/null)
     else
-        installed=$(rpm -q --qf '%{NAME}\tinstalled\n' "$@" 2>/dev/null | grep "${tab}installed$")
+        # Of others it says in words that they are not.
+        installed=$(rpm -q --qf '%{NAME}\tinstalled\n' "$@" 2>/dev/null)
     fi
-    [ -z "$installed" ] || printf '%s\n' "$installed"
+    printf '%s\n' "$installed"
 }
 
 # lacks_packages: one of those wanted is not installed.
 lacks_packages() {
     pick package
     for package in $names; do
-        case $newline$installed in *"$newline$package$tab"*) ;; *) return 0 ;; esac
+        case $newline$installed$newline in *"$newline$package${tab}installed$newline"*) ;; *) return 0 ;; esac
     done
     return 1
 }
 
 observe_files() {
+    differing=
     pick table
     # In the place of a table something else may lie.
     others=
@@ -121,19 +108,12 @@ observe_files() {
     section digests
     # shellcheck disable=SC2086
     digests=$(sha256sum -- $names 2>/dev/null)
-    printf '%s\n' "$digests" | grep .
+    [ -z "$digests" ] || printf '%s\n' "$digests"
+    differing=$(differing_files)
     # What differs, is no secret and is small is sent along, for the diff; and what the
     # last transaction wrote there, where that is neither on the host nor wanted now.
-    printf '%s\n%s\n' "$manifest" "$digests" | awk -F '\t' -v OFS='\t' '
-        $1 == "file" { wanted[$2] = $3; secret[$2] = $4; left[$2] = $5; next }
-        /^[0-9a-f]+  \// {
-            path = substr($0, 67)
-            now = substr($0, 1, 64)
-            if (secret[path] != "0" || now == wanted[path]) next
-            edited = left[path] != "-" && left[path] != now
-            if (wanted[path] == "-" && !edited) next
-            print path, edited && left[path] != wanted[path] ? left[path] : "-"
-        }' | while IFS="$tab" read -r path left; do
+    printf '%s\n' "$differing" | while IFS="$tab" read -r path left; do
+        [ -n "$left" ] || continue
         [ "$(stat -c %s "$path")" -le 262144 ] || continue
         section content "$path"
         base64 "$path"
@@ -143,6 +123,25 @@ observe_files() {
         section left "$path"
         base64 "$kept"
     done
+}
+
+# differing_files: the path of each file that is not as it is wanted; of those that may be shown
+# also the digest that the last transaction left, `-` if that is there or wanted.
+differing_files() {
+    printf '%s\n%s\n' "$manifest" "$digests" | awk -F '\t' -v OFS='\t' '
+        $1 == "file" { wanted[$2] = $3; secret[$2] = $4; left[$2] = $5; next }
+        /^[0-9a-f]+  \// { now[substr($0, 67)] = substr($0, 1, 64) }
+        END {
+            for (path in wanted) {
+                there = path in now
+                if (wanted[path] == "-" ? left[path] == "-" || !there : there && now[path] == wanted[path]) continue
+                edited = left[path] != "-" && there && left[path] != now[path]
+                if (there && secret[path] == "0" && (wanted[path] != "-" || edited))
+                    print path, edited && left[path] != wanted[path] ? left[path] : "-"
+                else
+                    print path
+            }
+        }'
 }
 
 # A change may begin or end while a table is read: it is read again then.
@@ -204,7 +203,7 @@ observe_accounts() {
         section accounts
         getent passwd "$@"
         section shadow
-        getent shadow "$@" | cut -d : -f 1,2
+        getent shadow "$@"
     fi
     pick group
     # shellcheck disable=SC2086
@@ -225,6 +224,29 @@ observe_units() {
     units_shown=$(systemctl show -p Id -p LoadState -p ActiveState -p SubState -p UnitFileState \
         -p NRestarts -p Result -p ControlGroup "$@")
     printf '%s\n' "$units_shown"
+}
+
+# is_settled: nothing is about to start, or to read its files anew.
+is_settled() {
+    [ -z "$differing" ] && [ ! -s "$state/unfinished" ] && [ ! -d "$pending" ] && ! lacks_packages && all_run
+}
+
+# all_run: every unit that is to run does, by what systemd has said.
+all_run() {
+    running=' '
+    rest=$units_shown$newline$newline
+    while [ -n "$rest" ]; do
+        block=$newline${rest%%"$newline$newline"*}$newline
+        rest=${rest#*"$newline$newline"}
+        case $block in *"${newline}ActiveState=active$newline"*) ;; *) continue ;; esac
+        case $block in *"${newline}SubState=running$newline"*) ;; *) continue ;; esac
+        name=${block#*"${newline}Id="}
+        running="$running${name%%"$newline"*} "
+    done
+    pick runs
+    for name in $names; do
+        case $running in *" $name "*) ;; *) return 1 ;; esac
+    done
 }
 
 # A recipe is fulfilled when what it makes is there and belongs to its subject. The fulfilled ones
@@ -277,7 +299,8 @@ observe_files
 observe_tables
 observe_accounts
 observe_units
-observe_ports
+# A daemon that is up, with its files as they are wanted, has its ports.
+is_settled || observe_ports
 observe_recipes
 observe_service
 observe_status

@@ -12,7 +12,8 @@ umask 077
 state=/var/lib/mailprov
 # Where users are a table (tables.sh), as render/directory_table.py has it.
 users_table=/var/lib/mailprov-directory
-tab=$(printf '\t')
+# Literally a tabulator: to have printf(1) make it starts a process.
+tab='	'
 newline='
 '
 

@@ -19,6 +19,7 @@ STATE_READER = "0.1.0"
 TABLES = ("table_rows", "table_build", "table_change")
 TRANSACTION = (
     *TABLES,
+    "versions",
     "lock",
     "found",
     "staging",
@@ -47,7 +48,7 @@ def remote_programs() -> Mapping[str, str]:
     return {
         "observe": state
         + _joined(
-            *("checks", "postfix_values", *STATE, "tables", "table_rows"),
+            *("checks", "postfix_values", *STATE, "versions", "tables", "table_rows"),
             *("manifest", "listening", "status", "observe"),
         ),
         "recover": recover,

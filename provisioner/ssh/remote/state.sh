@@ -17,23 +17,28 @@ seal() {
     printf 'whole\t%s\n' "$(printf '%s\n' "$sealed" | sha256sum | cut -d ' ' -f 1)" && printf '%s\n' "$sealed"
 }
 
-# is_whole FILE: rows as they were left. Before there were digests, there were only rows.
+# is_whole FILE: rows as they were left.
 is_whole() {
-    [ -s "$1" ] && awk -F '\t' '
-        $1 == "whole" && NR == 1 && NF == 2 { next }
+    [ -s "$1" ] || return 1
+    IFS= read -r head_row <"$1"
+    case $head_row in "whole$tab"*) ;; *) are_rows "$1"; return ;; esac
+    # What read takes of a file, the next to read on does not get.
+    digest=$({ IFS= read -r _; sha256sum; } <"$1")
+    [ "${digest%% *}" = "${head_row#"whole$tab"}" ]
+}
+
+# are_rows FILE: all that can be said of one from before there were digests.
+are_rows() {
+    awk -F '\t' '
         $1 == "file" && NF == 7 { next }
         ($1 == "unit" || $1 == "account") && NF == 2 { next }
-        { exit 1 }' "$1" || return 1
-    IFS= read -r head_row <"$1"
-    case $head_row in "whole$tab"*) ;; *) return 0 ;; esac
-    digest=$(tail -n +2 "$1" | sha256sum)
-    [ "${digest%% *}" = "${head_row#"whole$tab"}" ]
+        { exit 1 }' "$1"
 }
 
 check_folder() {
     [ -d "$state" ] || unfit damaged "$state" "it is no folder"
     # The recovering program is in there, and runs as root.
-    strange=$(find "$state/" -maxdepth 1 \( ! -user "$(id -u)" -o ! -type l -perm /022 \) | head -n 1)
+    strange=$(find "$state/" -maxdepth 1 \( ! -user "$(id -u)" -o ! -type l -perm /022 \) -print -quit)
     [ -z "$strange" ] || unfit damaged "${strange%/}" "$(stat -c '%U:%G, mode %a' "$strange"): somebody else could write there"
     for name in head history lock format recover; do
         if [ -e "$state/$name" ] || [ -L "$state/$name" ]; then
@@ -61,18 +66,25 @@ check_head() {
     is_head "$state/head" || unfit damaged "$state/head" "it is not the number of a transaction and a generation"
 }
 
+# is_head FILE: one whole line, `SERIAL GENERATION` (tabbed), the latter empty, 0 or 16 digits.
 is_head() {
-    [ -z "$(tail -c 1 "$1")" ] && awk -F '\t' '
-        NR == 1 && NF == 2 && $1 ~ /^[0-9]+$/ && ($2 == "" || $2 == "0" || length($2) == 16 && $2 !~ /[^0-9a-f]/) { fits = 1; next }
-        { fits = 0 }
-        END { exit !fits }' "$1"
+    { IFS= read -r head_row && ! IFS= read -r more && [ -z "$more" ]; } <"$1" || return 1
+    case $head_row in *"$tab"*"$tab"*) return 1 ;; *"$tab"*) ;; *) return 1 ;; esac
+    case ${head_row%%"$tab"*} in '' | *[!0-9]*) return 1 ;; esac
+    case ${head_row#*"$tab"} in
+        '' | 0) ;;
+        *[!0-9a-f]*) return 1 ;;
+        ????????????????) ;;
+        *) return 1 ;;
+    esac
 }
 
 # What the transactions before left, by which edits are told from our own files.
 check_left() {
-    generation=$(head_generation)
-    folder=$state/generations/$generation
-    if [ -n "$generation" ]; then
+    generation_in_force=
+    read_head
+    folder=$state/generations/$generation_in_force
+    if [ -n "$generation_in_force" ]; then
         is_whole "$folder/manifest" || unfit damaged "$folder/manifest" "$(missing_or "$folder/manifest")"
         [ -f "$state/generations/0/paths" ] || unfit damaged "$state/generations/0/paths" "it is missing"
     fi

@@ -128,4 +128,5 @@ if [ -n "$(staged_rows act-configuration)" ]; then
     trap '' HUP INT TERM
     section pending "$(pending_id)"
 fi
+remember_versions
 section finished

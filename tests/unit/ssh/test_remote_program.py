@@ -16,7 +16,7 @@ from provisioner.ssh.remote.program import remote_programs
 PARTS = {
     "observe": (
         *("prelude", "checks", "postfix_values", *program.STATE),
-        *("tables", "table_rows", "manifest", "listening", "status", "observe"),
+        *("versions", "tables", "table_rows", "manifest", "listening", "status", "observe"),
     ),
     "settle": ("prelude", *program.PENDING, "state", "settle"),
     "recover": ("prelude", *program.PENDING, "recover"),
