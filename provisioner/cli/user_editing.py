@@ -82,13 +82,17 @@ def said(path: Path, what: str, edited: EditedSite, *, applied: bool = False) ->
     site = "" if path == Path("site.yaml") else f" {shlex.quote(str(path))}"
     yield f"{path}: {what}" + ("" if applied else f"; next: mailprov apply{site}")
     before, after = _role_receiver(edited.before.site), _role_receiver(edited.after.site)
-    if after and before and after[1] != before[1]:
-        yield f"note: mail to {after[0]} goes to {after[1]} now, the first user who may log in"
+    if after and before and after[1:] != before[1:]:
+        who = "the first user who may log in" if after[2] else "who may not log in: nobody reads it"
+        yield f"note: mail to {after[0]} goes to {after[1]} now, {who}"
 
 
-def _role_receiver(site: Site) -> tuple[str, MailAddress] | None:
+def _role_receiver(site: Site) -> tuple[str, MailAddress, bool] | None:
+    """Return the role addresses that nobody wrote, who gets their mail, and whether to read it."""
     implied = [alias for alias in site.aliases if alias.implied]
     if not implied:
         return None
     names = ", ".join(sorted({alias.source.local for alias in implied}))
-    return names, implied[0].targets[0]
+    receiver = implied[0].targets[0]
+    reads = any(user.address == receiver and user.enabled for user in site.users)
+    return names, receiver, reads

@@ -18,6 +18,7 @@ from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
 from provisioner.inventory.field_problems import explain_errors
 from provisioner.inventory.nodes import YamlMap
 from provisioner.inventory.places import in_order, told_by_model, told_by_yaml
+from provisioner.inventory.platform_names import judge_platforms
 from provisioner.inventory.yaml_reader import read_yaml
 from provisioner.inventory.yaml_text import MAX_OCTETS, decode_text, too_large
 from provisioner.model.problems import InvalidSiteError, SiteProblem
@@ -85,11 +86,12 @@ def parse_site(octets: bytes, name: str) -> LoadedSite:
     file, problems = _validated(top, spoilt)
     site: Site | None = None
     if file is not None and not document.problems:
+        problems += judge_platforms(file)
         try:
             site = resolve_site(file)
         except InvalidSiteError as error:
             problems += error.problems
-    if site is None or file is None:
+    if site is None or file is None or problems:
         taken = {mark for mark, _ in found}
         placed = [told_by_model(problem, top) for problem in problems]
         found += [(mark, told) for mark, told in placed if mark not in taken]
@@ -127,7 +129,8 @@ def _judged_in_part(top: YamlMap, spoilt: set[str]) -> Iterable[SiteProblem]:
         file = SiteFile.model_validate(_STAND_INS | sound)
     except ValidationError:
         return ()
-    return judge_site(Reading(file), spoilt | missing)
+    platforms = () if "hosts" in spoilt | missing else judge_platforms(file)
+    return (*judge_site(Reading(file), spoilt | missing), *platforms)
 
 
 def _unreadable(path: Path, error: OSError | ValueError) -> Diagnostic:

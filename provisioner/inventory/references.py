@@ -51,8 +51,14 @@ def read_reference(
 
 
 def place(path: str, base: Path) -> Path:
-    """Return a path of the site file: `~` expanded, relative to the file's folder."""
-    return base / Path(path).expanduser()
+    """Return a path of the site file: `~` expanded, relative to the file's folder.
+
+    Raises InvalidValueError where `~` names nobody.
+    """
+    try:
+        return base / Path(path).expanduser()
+    except RuntimeError as error:
+        raise _unreadable(Path(path), "no such user on this machine") from error
 
 
 def read_octets(path: Path, limit: int = MAX_OCTETS) -> bytes:

@@ -57,8 +57,7 @@ SCHEMES: dict[str, Scheme] = {
         name: _weak()
         for name in (
             "PLAIN-MD4", "PLAIN-MD5", "LDAP-MD5", "SMD5", "CRAM-MD5", "HMAC-MD5", "DIGEST-MD5",
-            "SHA", "SHA1", "SSHA", "SHA256", "SSHA256", "SHA512", "SSHA512",
-            "LANMAN", "LM", "NTLM", "OTP", "SKEY", "RPA",
+            "SHA", "SHA1", "SSHA", "SHA256", "SSHA256", "SHA512", "SSHA512", "OTP",
         )
     },
 }  # fmt: skip

@@ -16,6 +16,7 @@ from provisioner.model.names import DomainName, HostKey, MailAddress, Mailbox
 from provisioner.model.problems import KeyPath
 from provisioner.model.site import AccountKind, IPNetwork, Role
 from provisioner.model.site_file import SiteFile
+from provisioner.model.targets import Target
 
 ROLE_ADDRESSES = ("postmaster", "abuse", "hostmaster", "root")
 """RFC 2142 and RFC 5321 section 4.5.1; `root` is where the hosts' own mail goes."""
@@ -96,8 +97,15 @@ class Reading:
 
     @cached_property
     def alias_sources(self) -> frozenset[MailAddress]:
-        """The sources of all written aliases."""
-        return frozenset(alias.source for alias in self.aliases)
+        """The sources of all written aliases; what they lead to may depend on them."""
+        return frozenset(
+            [source.at(domain) for _, domain, written in self._alias_sections for source in written]
+            + [
+                source.at(self.addresses[key].domain)
+                for key, user in self.file.users.items()
+                for source in user.aliases
+            ]
+        )
 
     @cached_property
     def implied_aliases(self) -> tuple[MailAddress, ...]:
@@ -139,28 +147,33 @@ class Reading:
         )
         return tuple(dict.fromkeys((*hosts, *self.trusted)))
 
-    def _read_aliases(self) -> Iterator[ReadAlias]:
-        primary = self.file.domain
-        yield from self._section(self.file.aliases, ("aliases",), primary)
-        for name, domain in self.file.domains.items():
-            yield from self._section(domain.aliases, ("domains", name, "aliases"), name.name)
-        for key, user in self.file.users.items():
-            if user.aliases:
-                address = self.addresses[key]
-                for index, source in enumerate(user.aliases):
-                    path = ("users", key, "aliases", index)
-                    yield ReadAlias(path, source.at(address.domain), ((path, address),))
+    @cached_property
+    def _alias_sections(self) -> tuple[tuple[KeyPath, DomainName, WrittenAliases], ...]:
+        """The sections of aliases, each with its path and the domain of bare sources."""
+        further = (
+            (("domains", name, "aliases"), name.name, domain.aliases)
+            for name, domain in self.file.domains.items()
+        )
+        return ((("aliases",), self.file.domain, self.file.aliases), *further)
 
-    def _section(
-        self, written: WrittenAliases, path: KeyPath, domain: DomainName
-    ) -> Iterator[ReadAlias]:
-        # A bare target is a user or alias of this domain if there is one, else of the primary.
-        own = {source.at(domain) for source in written}
-        for source, targets in written.items():
-            here = (*path, source)
-            placed: list[tuple[KeyPath, MailAddress]] = []
-            for index, target in enumerate(targets):
-                near = target.at(domain)
-                known = near in own or near in self.users
-                placed.append(((*here, index), near if known else target.at(self.file.domain)))
-            yield ReadAlias(here, source.at(domain), tuple(placed))
+    def _read_aliases(self) -> Iterator[ReadAlias]:
+        for path, domain, written in self._alias_sections:
+            for name, targets in written.items():
+                source = name.at(domain)
+                here = (*path, name)
+                placed = (
+                    ((*here, index), self._target(target, source))
+                    for index, target in enumerate(targets)
+                )
+                yield ReadAlias(here, source, tuple(placed))
+        for key, user in self.file.users.items():
+            address = self.addresses[key]
+            for index, name in enumerate(user.aliases or ()):
+                path = ("users", key, "aliases", index)
+                yield ReadAlias(path, name.at(address.domain), ((path, address),))
+
+    def _target(self, target: Target, source: MailAddress) -> MailAddress:
+        # A bare one is a user or alias of the source's domain if there is one, else of the primary.
+        near = target.at(source.domain)
+        known = near in self.alias_sources or near in self.users
+        return near if known else target.at(self.file.domain)

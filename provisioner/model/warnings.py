@@ -33,16 +33,24 @@ def warn_site(reading: Reading) -> tuple[SiteProblem, ...]:
             warn_insecurities,
             _warn_dns,
             _warn_accounts,
+            _warn_readers,
             warn_postfix_slips,
         )
         for warning in warn(reading)
     )
 
 
+# Marks among the letters that are of no script, or of one that their name does not begin with
+# (UAX 24): the Japanese long vowel, and what stands for the ideograph before it or for zero.
+_SCRIPT_OF_MARK = {"KATAKANA-HIRAGANA": None, "IDEOGRAPHIC": "CJK"}
+
+
 def scripts_of(label: str) -> frozenset[str]:
     """Return the scripts of a label's letters, by the first word of their Unicode names."""
     letters = (character for character in label if unicodedata.category(character).startswith("L"))
-    return frozenset(unicodedata.name(letter, "?").partition(" ")[0] for letter in letters)
+    words = (unicodedata.name(letter, "?").partition(" ")[0] for letter in letters)
+    scripts = (_SCRIPT_OF_MARK.get(word, word) for word in words)
+    return frozenset(script for script in scripts if script)
 
 
 def _names(reading: Reading) -> Iterator[tuple[KeyPath, DomainName, bool]]:
@@ -125,6 +133,17 @@ def _warn_dns(reading: Reading) -> Iterator[SiteProblem]:
                 want="the zones that cannot be checked",
                 fix="list these zones alone",
             )
+    if reading.file.dns.zone_type == "static":
+        for zone in reading.file.dns.forward:
+            if zone.canonical in reading.domains:
+                yield SiteProblem(
+                    ("dns", "forward", zone),
+                    "nobody is asked for a domain of the site that is static",
+                    got=f"{zone.canonical}, and zone_type: static",
+                    want="zone_type: transparent, by which other names of it are asked for",
+                    fix="remove the zone, or `zone_type`",
+                    at_key=True,
+                )
 
 
 def _warn_accounts(reading: Reading) -> Iterator[SiteProblem]:
@@ -136,4 +155,17 @@ def _warn_accounts(reading: Reading) -> Iterator[SiteProblem]:
             got=accounts.shell,
             want="shell with kind: system only",
             fix="remove `shell`",
+        )
+
+
+def _warn_readers(reading: Reading) -> Iterator[SiteProblem]:
+    users = reading.file.users
+    if users and reading.implied_aliases and not any(user.enabled for user in users.values()):
+        yield SiteProblem(
+            ("users",),
+            "nobody may log in who gets the mail of postmaster and the like",
+            got=f"{reading.first_user}, who is disabled",
+            want="a reader for what the world tells a mail server's operator (RFC 5321, 4.5.1)",
+            fix="enable a user, or give these addresses another target under `aliases`",
+            at_key=True,
         )

@@ -7,20 +7,18 @@ language: `$` expands.
 A service of master.cf is named `587/inet` as postconf(1) -M names it, or by its first
 column alone; ports may have their usual names (`submission/inet`, `smtp/inet`). Under
 it `private`, `unprivileged`, `chroot`, `wakeup`, `process_limit` and `command` are the
-columns of master(5); every other word is a parameter for `-o`. A new service needs a
-command.
+columns of master(5); every other word is a parameter for `-o`. A new service has a type and
+a command (model/rules/hatches.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, quoted
+from provisioner.model.postfix_services import canonical_service
 from provisioner.model.postfix_slips import absent_parameters
 from provisioner.model.site import PostfixExtra
 
-# Names of /etc/services for the ports that master.cf gives as numbers.
-_PORTS = {"smtp/inet": "25", "submission": "587", "submissions": "465", "smtps": "465"}
 _COLUMNS = ("private", "unprivileged", "chroot", "wakeup", "process_limit", "command")
 _NOTE = "# From site.yaml (postfix.{part}):\n"
 
@@ -55,15 +53,15 @@ def with_main_options(text: str, options: Mapping[str, str]) -> str:
 def with_master_options(text: str, services: Mapping[str, Mapping[str, str]]) -> str:
     """Return master.cf with the site's own services and changes to services.
 
-    Raises MailprovError (invalid site) for a new service without type or command.
+    What changes a service that this host does not have, changes nothing.
     """
     blocks = list(_blocks(text))
     for name, options in services.items():
-        known = _PORTS.get(name) or _PORTS.get(name.removesuffix("/inet")) or name
+        known = canonical_service(name)
         places = [place for place, block in enumerate(blocks) if _is_service(block, known)]
         for place in places:
             blocks[place] = _changed(blocks[place], options)
-        if not places:
+        if not places and "command" in options and "/" in name:
             blocks += ["\n", _new_service(name, options)]
     return "".join(blocks)
 
@@ -95,7 +93,7 @@ def _is_service(block: str, name: str) -> bool:
     fields = block.split(maxsplit=2)
     if block.startswith("#") or len(fields) < 3:  # noqa: PLR2004 name, type, rest
         return False
-    return name in {fields[0], f"{fields[0]}/{fields[1]}"}
+    return name == canonical_service(f"{fields[0]}/{fields[1]}")
 
 
 def _changed(block: str, options: Mapping[str, str]) -> str:
@@ -121,18 +119,7 @@ def _option_line(name: str, value: str) -> str:
 
 
 def _new_service(name: str, options: Mapping[str, str]) -> str:
-    service, slash, kind = name.rpartition("/")
-    if not slash or "command" not in options:
-        raise MailprovError(
-            Diagnostic(
-                summary="a new service of master.cf needs a type and a command",
-                where=f"postfix.master.{name}",
-                got=quoted(name),
-                want="a key like 10025/inet with a `command`, or a service that mailprov defines",
-                fix="name the service with its type and give it a command",
-            ),
-            ExitCode.INVALID_SITE,
-        )
+    service, _, kind = name.rpartition("/")
     columns = [options.get(column, "-") for column in _COLUMNS]
     head = "  ".join((service, kind, *columns)) + "\n"
     rows = [

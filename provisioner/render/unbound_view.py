@@ -40,6 +40,8 @@ _BUILT_IN = (
     *(f"{digit}.e.f.ip6.arpa" for digit in "89ab"),
 )
 
+_ADDRESS_TYPES = frozenset({"A", "AAAA", "CNAME"})
+
 
 @dataclass(frozen=True, slots=True)
 class Access:
@@ -157,7 +159,8 @@ def unbound_interfaces(host: Host) -> tuple[str, ...]:
     # A host without IPv6 has no ::1, and Unbound does not start if it cannot bind.
     if any(address.version == 6 for address in host.addresses):  # noqa: PLR2004 IP version
         loopback.append("::1")
-    return (*loopback, *map(str, host.addresses))
+    # One that stands there twice Unbound cannot bind.
+    return tuple(dict.fromkeys((*loopback, *map(str, host.addresses))))
 
 
 def _access(site: Site) -> Iterator[Access]:
@@ -180,22 +183,33 @@ def _private_domains(site: Site) -> tuple[str, ...]:
 
 def _zones(site: Site) -> Iterator[LocalZone]:
     names = [domain.name for domain in site.domains]
+    static = site.dns.zone_type == "static"
     for name in names:
-        yield LocalZone(_absolute(name), site.dns.zone_type)
+        # `transparent` would hide what a name has beside the site's records: the web page and the
+        # SPF record at the domain itself (unbound.conf(5), local-zone).
+        yield LocalZone(_absolute(name), "static" if static else "typetransparent")
+    addressed = {host.fqdn for host in site.hosts}
+    addressed |= {one.owner for one in site.dns.records if one.type.upper() in _ADDRESS_TYPES}
     others = [host.fqdn for host in site.hosts] + [record.owner for record in site.dns.records]
     for name in dict.fromkeys(others):
-        if not any(_is_within(name, zone) for zone in names):
-            # Only this name is the site's; whatever else there is stays as it is.
-            yield LocalZone(_absolute(name), "transparent")
+        within = any(_is_within(name, zone) for zone in names)
+        # Whose addresses the site has, it has all of: an A elsewhere must not meet its AAAA.
+        if name not in names and (not within or (name in addressed and not static)):
+            kind = "transparent" if name in addressed else "typetransparent"
+            yield LocalZone(_absolute(name), kind)
     for zone in _hidden_forwards(site):
-        # Opens just this part of the built-in zone, not all of it.
+        # Opens just this part of the zone around it, not all of it.
         yield LocalZone(_absolute(zone), "transparent")
 
 
 def _hidden_forwards(site: Site) -> Iterator[str]:
     """Yield the forwarded zones that Unbound would otherwise answer by itself."""
+    closed = [*_BUILT_IN]
+    if site.dns.zone_type == "static":
+        closed += [domain.name for domain in site.domains]
+    own = {domain.name for domain in site.domains}
     for forward in site.dns.forward:
-        if any(_is_within(forward.zone, built_in) for built_in in _BUILT_IN):
+        if forward.zone not in own and any(_is_within(forward.zone, zone) for zone in closed):
             yield forward.zone
 
 

@@ -41,7 +41,10 @@ def _includes_of(folder: Path) -> ReadInclude:
     """Return a reader for Include: relative names start in the including file's own folder."""
 
     def read_include(pattern: str) -> Iterator[str]:
-        absolute = folder / Path(pattern).expanduser()
+        try:
+            absolute = folder / Path(pattern).expanduser()
+        except RuntimeError:  # a user that is not there: as ssh(1), it includes nothing
+            return
         for name in sorted(glob.glob(str(absolute))):  # noqa: PTH207 - Path.glob takes no absolute pattern
             yield _read(Path(name))
 

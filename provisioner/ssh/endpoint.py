@@ -112,7 +112,7 @@ class Resolver:
             password=access.password,
         )
         if access.key:
-            key = Path(access.key).expanduser()
+            key = _path(access.key)
             endpoint = replace(endpoint, identities=(key,), explicit_key=True, only_identities=True)
         return self._routed(endpoint, access.jump, found, asked, _JUMP_DEPTH)
 
@@ -155,9 +155,7 @@ class Resolver:
         names = {"h": target, "r": _only(found, "user") or user, "u": options.local_user, "%": "%"}
         names["d"] = str(options.identities.parent)
         configured = tuple(
-            Path(_expand(text, names)).expanduser()
-            for text in found.get("identityfile", ())
-            if text != "none"
+            _path(_expand(text, names)) for text in found.get("identityfile", ()) if text != "none"
         )
         agent = _only(found, "identityagent")
         return Endpoint(
@@ -232,13 +230,27 @@ def _files(
     found: Mapping[str, tuple[str, ...]], keyword: str, names: Mapping[str, str], default: Path
 ) -> tuple[Path, ...]:
     configured = _only(found, keyword).split() or [str(default)]
-    return tuple(Path(_expand(f, names)).expanduser() for f in configured if f != "none")
+    return tuple(_path(_expand(f, names)) for f in configured if f != "none")
 
 
 def _agent_socket(agent: str, names: Mapping[str, str], options: SshOptions) -> str | None:
     if not agent or agent in {"SSH_AUTH_SOCK", "$SSH_AUTH_SOCK"}:
         return options.agent_socket
-    return None if agent == "none" else str(Path(_expand(agent, names)).expanduser())
+    return None if agent == "none" else str(_path(_expand(agent, names)))
+
+
+def _path(text: str) -> Path:
+    """Return a path with its `~` expanded; MailprovError where that names nobody."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise unreachable(
+            quoted(text),
+            "there is no such user's folder on this machine",
+            got=text.partition("/")[0],
+            want="~, or ~ and the name of a user",
+            fix="correct hosts.K.ssh.key in the site file or the path in ssh_config",
+        ) from error
 
 
 def _expand(text: str, names: Mapping[str, str]) -> str:

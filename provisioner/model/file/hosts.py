@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -9,20 +10,40 @@ from pydantic import Field
 from provisioner.model.file.credentials import WrittenSecret
 from provisioner.model.file.written import OneOrMany, Written
 from provisioner.model.names import DomainName
-from provisioner.model.networks import HostAddress
-from provisioner.model.scalars import Port, formed, integer
+from provisioner.model.networks import HostAddress, parse_host_address
+from provisioner.model.scalars import Port, formed, integer, parse_integer
 from provisioner.model.site import Role
+from provisioner.model.values import InvalidValueError, Parsed
 
-_HOP = (
-    r"([A-Za-z0-9_][A-Za-z0-9._-]*@)?(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9][A-Za-z0-9._-]*)(:[0-9]{1,5})?"
+_HOP = re.compile(
+    r"([A-Za-z0-9_][A-Za-z0-9._-]*@)?(\[(?P<v6>[0-9A-Fa-f:.]+)\]|[A-Za-z0-9][A-Za-z0-9._-]*)"
+    r"(:(?P<port>[0-9]+))?"
 )
+_HOP_FORM = re.sub(r"\?P<\w+>", "", _HOP.pattern)
 _SSH_ADDRESS = r"[A-Za-z0-9][A-Za-z0-9._-]*|[0-9A-Fa-f]*:[0-9A-Fa-f:.]+"
 
 # What ssh(1) and a ProxyCommand are handed must not look like an option or a shell word.
 SshUser = Annotated[str, formed(r"[A-Za-z0-9_][A-Za-z0-9._-]*", "a login name", "a name like root")]
 SshAddress = Annotated[str, formed(_SSH_ADDRESS, "a name or address", "a name or an address")]
+
+
+def _parse_jump(text: str) -> str:
+    """Return jump hosts as they are written; InvalidValueError where one of them is none."""
+    want = "user@host:port, several with commas"
+    for hop in text.split(","):
+        parts = _HOP.fullmatch(hop)
+        if parts is None:
+            raise InvalidValueError("not a jump host", want=want, fix=f"write {want}")
+        if parts["v6"]:
+            parse_host_address(parts["v6"])
+        if parts["port"]:
+            parse_integer(parts["port"], 1, 65535)
+    return text
+
+
 SshJump = Annotated[
-    str, formed(rf"{_HOP}(,{_HOP})*", "a jump host", "user@host:port, several with commas")
+    str,
+    Parsed(_parse_jump, type="string", pattern=f"^{_HOP_FORM}(,{_HOP_FORM})*$"),
 ]
 Path = Annotated[
     str, formed(r"[^\x00-\x1f\x7f]{1,4096}", "a path", "the path of a file on this machine")

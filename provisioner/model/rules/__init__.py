@@ -49,6 +49,7 @@ RULES = (
     _rule(safety.judge_ports, "submission", "imap", "pop3"),
     _rule(safety.judge_hashes, "users", "allow_insecure"),
     _rule(hatches.judge_dovecot_options, "dovecot"),
+    _rule(hatches.judge_postfix_services, "postfix", "submission"),
     _rule(hatches.judge_unbound_options, "unbound"),
 )
 

@@ -2,7 +2,8 @@
 
 Unbound takes a name in any letters and never answers for it, because names on the wire are
 in A-labels; and it takes a network with host bits for a wider one than it looks like.
-Dovecot 2.4 puts the content of a file that `<` names into its complaint, a key's too.
+Dovecot 2.4 puts the content of a file that `<` names into its complaint, a key's too. Of two
+services on one port Postfix starts the first.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from ipaddress import ip_network
 
 from provisioner.diagnostics import quoted
 from provisioner.model.names import canonical_zone
+from provisioner.model.postfix_services import MX_SERVICE, WORKINGS, canonical_service
 from provisioner.model.problems import KeyPath, SiteProblem
 from provisioner.model.reading import Reading
+from provisioner.model.site import Submission
 from provisioner.model.values import InvalidValueError
 
 # Options of unbound.conf(5) whose value begins with a name of the DNS.
@@ -53,6 +56,37 @@ def judge_dovecot_options(reading: Reading) -> Iterator[SiteProblem]:
                 want="the file's name alone",
                 fix=f"write {plain}",
             )
+
+
+def judge_postfix_services(reading: Reading) -> Iterator[SiteProblem]:
+    """Require one name for each service in `postfix.master`, and of a new one type and command."""
+    written = reading.file.postfix.master if reading.file.postfix else {}
+    submission = reading.file.submission
+    ports = submission.ports if submission and submission.ports is not None else Submission().ports
+    known = {*WORKINGS, MX_SERVICE, *map(str, ports)}
+    seen: dict[str, str] = {}
+    for name, options in written.items():
+        service = canonical_service(name)
+        path = ("postfix", "master", name)
+        if service in seen:
+            yield SiteProblem(
+                path,
+                "a service that was named before",
+                got=f"{name}, which is {seen[service]}",
+                want="one key for a service",
+                fix=f"put it all under {seen[service]}",
+                at_key=True,
+            )
+        elif service not in known and ("/" not in name or "command" not in options):
+            yield SiteProblem(
+                path,
+                "a new service of master.cf needs a type and a command",
+                got=quoted(name),
+                want="a key like 10025/inet with a `command`, or a service that mailprov defines",
+                fix="name the service with its type and give it a command",
+                at_key=True,
+            )
+        seen.setdefault(service, name)
 
 
 def _judge_name(path: KeyPath, name: str) -> Iterator[SiteProblem]:

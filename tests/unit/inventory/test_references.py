@@ -116,3 +116,8 @@ def test_a_command_that_does_not_end_is_ended_with_its_children(
 
 def test_a_command_gets_no_input(tmp_path: Path) -> None:
     assert "is empty" in _refusal(_command("cat"), tmp_path)
+
+
+def test_a_folder_of_nobodys_is_told_as_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    reference = SecretReference(source="file", value="~no-such-user/secret")
+    assert "no such user on this machine" in _refusal(reference, tmp_path)

@@ -7,6 +7,7 @@ import pytest
 
 from provisioner.inventory.load import LoadedSite
 from provisioner.model.names import MailAddress
+from provisioner.model.reading import ROLE_ADDRESSES
 
 Refused = Callable[[str | bytes], list[str]]
 Loaded = Callable[[str], LoadedSite]
@@ -343,6 +344,23 @@ def test_a_bare_target_means_the_own_domain_first(loaded: Loaded) -> None:
     assert targets["sales@example.net"] == ("alice@example.net", "bob@example.org")
 
 
+def test_the_own_domain_of_a_target_is_that_of_its_alias_wherever_either_is_written(
+    loaded: Loaded,
+) -> None:
+    site = loaded(
+        "domain: example.org\nhosts: {mail: {address: 192.0.2.1}}\n"
+        "users:\n  alice: {password: {env: A}, aliases: [info]}\n"
+        "  bob: {password: {env: B}}\n"
+        "  bob@example.net: {password: {env: B}, aliases: [info]}\n"
+        "domains: {example.net: {aliases: {sales: info}}}\n"
+        "aliases: {orders@example.net: bob, help@example.net: alice}\n"
+    ).site
+    targets = {alias.source: alias.targets for alias in site.aliases if not alias.implied}
+    assert targets["sales@example.net"] == ("info@example.net",)
+    assert targets["orders@example.net"] == ("bob@example.net",)
+    assert targets["help@example.net"] == ("alice@example.org",)
+
+
 @pytest.mark.parametrize(
     ("rest", "want"),
     [
@@ -478,6 +496,26 @@ def test_unsafe_wishes_with_a_reason_are_granted(loaded: Loaded) -> None:
         ("directory: {kind: sql}\n", "6:19: directory.kind: not a word that directory.kind knows"),
         ("tls: acme\n", "6:6: tls: not a word that tls knows"),
         ("tls: {files: {key: a}}\n", "6:7: tls.files: the key `certificate` is missing"),
+        (
+            "postfix: {master: {a/unix: {chroot: n}}}\n",
+            '6:20: postfix.master."a/unix": a new service of master.cf needs a type and a command',
+        ),
+        (
+            "postfix: {master: {10025: {command: smtpd}}}\n",
+            "6:20: postfix.master.10025: a new service of master.cf needs a type and a command",
+        ),
+        (
+            "submission: {ports: 587}\npostfix: {master: {smtps: {chroot: n}}}\n",
+            "7:20: postfix.master.smtps: a new service of master.cf needs a type and a command",
+        ),
+        (
+            "postfix: {master: {465/inet: {chroot: n}, smtps: {command: smtpd}}}\n",
+            "6:43: postfix.master.smtps: a service that was named before",
+        ),
+        (
+            "postfix: {master: {lmtp: {chroot: n}, lmtp/unix: {chroot: y}}}\n",
+            '6:39: postfix.master."lmtp/unix": a service that was named before',
+        ),
         ("submission: {message_size: 50MB}\n", "6:28: submission.message_size: not a size"),
         ("pop3: {uidl: new}\n", "6:14: pop3.uidl: not a word that pop3.uidl knows"),
     ],
@@ -573,6 +611,10 @@ unbound: {server: {cache-max-ttl: 60, tls-cert-bundle: "", do-not-query-address:
         ("domain: example.org\nallow_insecure: {open-relay: lab}\n", "2:18: warning: allow_ins"),
         ("domain: example.org\ndns: {insecure: .}\n", "2:17: warning: dns.insecure: no signature"),
         (
+            "domain: example.org\ndns: {zone_type: static, forward: {example.org: 192.0.2.9}}\n",
+            '2:36: warning: dns.forward."example.org": nobody is asked',
+        ),
+        (
             "domain: example.org\naccounts: {kind: virtual, shell: /bin/sh}\n",
             "2:34: warning: accounts.shell",
         ),
@@ -587,7 +629,9 @@ def test_doubtful_wishes_are_warned_of_and_granted(loaded: Loaded, text: str, wa
     assert warning.fix
 
 
-@pytest.mark.parametrize("domain", ["bücher.example", "例え.jp", "xn--bcher-kva.example"])
+@pytest.mark.parametrize(
+    "domain", ["bücher.example", "例え.jp", "xn--bcher-kva.example", "メール.jp", "佐々木.jp"]
+)
 def test_a_name_in_one_script_is_no_cause_for_a_warning(loaded: Loaded, domain: str) -> None:
     text = f"domain: {domain}\nhosts: {{mail: {{address: 192.0.2.1}}}}\n{USERS}"
     assert loaded(text).warnings == ()
@@ -671,3 +715,45 @@ def test_a_path_that_names_no_setting_of_a_service_is_refused(refused: Refused, 
 def test_what_unbound_may_be_told_stays(loaded: Loaded, options: str) -> None:
     hatch = f"unbound: {{server: {{{options}}}}}\n"
     assert loaded(_site("  mail: {address: 192.0.2.2}\n", hatch)).site.unbound["server"]
+
+
+def test_a_site_whose_postmaster_reads_nothing_is_warned_of(loaded: Loaded) -> None:
+    off = "password: {env: A}, enabled: false"
+    site = (
+        f"domain: example.org\nhosts: {{mail: {{address: 192.0.2.1}}}}\nusers: {{a: {{{off}}}}}\n"
+    )
+    (warning,) = loaded(site).warnings
+    assert (warning.where, "a@example.org" in warning.got) == ("site.yaml:3:1", True)
+    everywhere = ", ".join(f"{name}: a@elsewhere.org" for name in ROLE_ADDRESSES)
+    assert loaded(f"{site}aliases: {{{everywhere}, mailer-daemon: postmaster}}\n").warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("jump", "want"),
+    [
+        ("gate:99999", "a number above what is allowed"),
+        ("gate:0", "a number below what is allowed"),
+        ("a,[:::::]:1", "not an IP address"),
+        ("gate:", "not a jump host"),
+        ("-oProxyCommand=x", "not a jump host"),
+    ],
+)
+def test_a_jump_host_that_ssh_would_misread_is_refused(
+    refused: Refused, jump: str, want: str
+) -> None:
+    (told,) = refused(_site(f"  a: {{address: 192.0.2.1, ssh: {{jump: '{jump}'}}}}\n"))
+    assert told.startswith("3:39: hosts.a.ssh.jump: ")
+    assert want in told
+
+
+def test_a_platform_that_nobody_knows_is_refused_at_its_place_with_all_else(
+    refused: Refused,
+) -> None:
+    site = _site("  a: {address: 192.0.2.1, platform: debian-11}\n", "aliases: {x: nobody}\n")
+    assert refused(site) == [
+        '3:37: hosts.a.platform: no platform is named "debian-11"',
+        "5:14: aliases.x: an alias that leads nowhere",
+    ]
+    # A section that cannot be read at all hides nothing of the others.
+    told = refused(_site("  a: {address: 192.0.2.1, platform: debian-11}\n", "networks: 1\n"))
+    assert told[0].startswith("3:37: hosts.a.platform:")

@@ -37,8 +37,7 @@ WEAK = [
     "{SSHA256}aaaa",
     "{SHA512.b64}aaaa",
     "{CRAM-MD5}aaaa",
-    "{NTLM}8846F7EAEE8FB117AD06BDD830B7586C",
-    "{LANMAN}E52CAC67419A9A224A3B108F3FA6CB6D",
+    "{OTP}aaaa",
 ]
 
 

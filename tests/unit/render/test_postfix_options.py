@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from unit.render.sites import ONE_HOST, artifacts_of, site_of
 
-from provisioner.diagnostics import ExitCode, MailprovError
+from provisioner.model.postfix_services import MX_SERVICE, WORKINGS, canonical_service
 from provisioner.model.site import PostfixExtra
 from provisioner.render.postfix_options import (
     with_main_options,
@@ -86,16 +87,15 @@ def test_a_new_service_stands_at_the_end() -> None:
     assert got.endswith("10025  inet  -  -  -  -  -  smtpd\n    -o content_filter=\n")
 
 
-@pytest.mark.parametrize(
-    ("name", "options"), [("10025", {"command": "smtpd"}), ("10025/inet", {"x": "y"})]
-)
-def test_a_new_service_without_type_or_command_is_an_error_of_the_site(
-    name: str, options: dict[str, str]
-) -> None:
-    with pytest.raises(MailprovError) as caught:
-        with_master_options(_MASTER, {name: options})
-    assert caught.value.exit_code is ExitCode.INVALID_SITE
-    assert caught.value.diagnostics[0].where == f"postfix.master.{name}"
+def test_a_change_of_a_service_that_a_host_does_not_have_changes_nothing() -> None:
+    assert with_master_options(_MASTER, {"submissions": {"smtpd_recipient_limit": "5"}}) == _MASTER
+
+
+def test_every_service_of_mailprovs_is_known_to_the_model() -> None:
+    text = artifacts_of(site_of(ONE_HOST), "mail")["/etc/postfix/master.cf"].content.decode()
+    rows = (line.split() for line in text.splitlines() if line[:1].isalnum())
+    names = {canonical_service(f"{row[0]}/{row[1]}") for row in rows}
+    assert names == {*WORKINGS, MX_SERVICE, "587", "465"}
 
 
 def test_what_no_postfix_has_is_not_handed_on() -> None:

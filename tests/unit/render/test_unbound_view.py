@@ -57,7 +57,9 @@ def test_only_named_parts_are_included() -> None:
 
 def test_a_domain_has_its_records_and_a_private_host_its_reverse_name() -> None:
     got = _zones()
-    assert 'local-zone: "example.org." "transparent"' in got
+    # What the domain has beside these records is resolved as usual; of a host these are all.
+    assert 'local-zone: "example.org." "typetransparent"' in got
+    assert 'local-zone: "mail.example.org." "transparent"' in got
     assert 'local-data: "example.org. 3600 IN NS ns.example.org."' in got
     assert 'local-data: "example.org. 3600 IN MX 10 mail.example.org."' in got
     assert 'local-data: "mail.example.org. 3600 IN A 10.0.0.3"' in got
@@ -103,11 +105,38 @@ def test_a_forwarded_part_of_a_built_in_zone_is_opened_and_no_more() -> None:
     got = _zones(
         "dns: {forward: {1.0.10.in-addr.arpa: 10.0.0.9, test: 10.0.0.9, a.example: 10.0.0.9}}\n"
     )
-    opened = [line for line in got if line.startswith("local-zone")][1:]
+    opened = [line for line in got if line.startswith("local-zone")]
     assert opened == [
+        'local-zone: "example.org." "typetransparent"',
+        'local-zone: "ns.example.org." "transparent"',
+        'local-zone: "mail.example.org." "transparent"',
         'local-zone: "1.0.10.in-addr.arpa." "transparent"',
         'local-zone: "test." "transparent"',
     ]
+
+
+def test_a_forwarded_part_of_a_static_domain_is_opened_and_no_more() -> None:
+    got = _zones("dns: {zone_type: static, forward: {corp.example.org: 10.0.0.9, a.b: 10.0.0.9}}\n")
+    assert [line for line in got if line.startswith("local-zone")] == [
+        'local-zone: "example.org." "static"',
+        'local-zone: "corp.example.org." "transparent"',
+    ]
+
+
+def test_of_a_name_with_addresses_all_are_the_sites_and_of_others_their_records() -> None:
+    records = "www: {A: 10.0.0.8}, _dmarc: {TXT: v=DMARC1}, shop.example.net.: {TXT: x}"
+    got = _zones(f"dns: {{records: {{{records}}}}}\n")
+    zones = [line.split('"')[1::2] for line in got if line.startswith("local-zone")]
+    assert [zone for zone in zones if zone[0].startswith(("www", "_dmarc", "shop"))] == [
+        ["www.example.org.", "transparent"],
+        ["shop.example.net.", "typetransparent"],
+    ]
+
+
+def test_an_address_of_loopback_is_listened_on_once() -> None:
+    site = site_of(ONE_HOST.replace("192.0.2.10", "127.0.0.1"))
+    lines = lines_of(site, "mail", "/etc/unbound/unbound.conf")
+    assert [line for line in lines if line.startswith("interface:")] == ['interface: "127.0.0.1"']
 
 
 def test_nothing_is_forwarded_unless_the_site_says_so() -> None:
@@ -134,7 +163,7 @@ def test_rows_of_data_are_added_and_keep_their_words_apart() -> None:
         """unbound: {server: {local-zone: "lan. static", access-control: "10.1.0.0/16 allow"}}\n"""
     )
     site = site_of(TWO_HOSTS, more)
-    assert 'local-zone: "example.org." "transparent"' in _zones(more)
+    assert 'local-zone: "example.org." "typetransparent"' in _zones(more)
     got = lines_of(site, "ns", f"{_PARTS}-site.conf")
     assert got == ["server:", "local-zone: lan. static", "access-control: 10.1.0.0/16 allow"]
     assert _rules(_server(more)) == []

@@ -124,3 +124,10 @@ def test_a_number_that_is_none_is_told(config: str) -> None:
     with pytest.raises(MailprovError) as caught:
         resolve(config)
     assert caught.value.exit_code == ExitCode.UNREACHABLE
+
+
+def test_a_key_in_a_folder_of_nobodys_is_told() -> None:
+    with pytest.raises(MailprovError) as caught:
+        resolve(key="~no-such-user/key")
+    assert caught.value.exit_code is ExitCode.UNREACHABLE
+    assert caught.value.diagnostics[0].got == "~no-such-user"

@@ -1,0 +1,25 @@
+"""How services of master.cf are named in the site file, and which ones mailprov has itself."""
+
+from __future__ import annotations
+
+# Names of /etc/services for the ports that master.cf gives as numbers.
+_PORTS = {"smtp/inet": "25", "submission": "587", "submissions": "465", "smtps": "465"}
+WORKINGS = frozenset(
+    {"pickup", "cleanup", "qmgr", "tlsmgr", "rewrite", "bounce", "defer", "trace", "verify"}
+    | {"flush", "proxymap", "proxywrite", "smtp", "relay", "showq", "error", "retry", "discard"}
+    | {"local", "virtual", "lmtp", "anvil", "scache", "postlog", "submission-cleanup"}
+)
+"""mailprov's services that are no ports, as `canonical_service` has them."""
+MX_SERVICE = "25"
+
+
+def canonical_service(written: str) -> str:
+    """Return the one name of a service that may be written in several ways.
+
+    That is a port's number, or the first column of master.cf (master(5)). A type other than
+    the usual one stays part of it.
+    """
+    name = _PORTS.get(written) or _PORTS.get(written.removesuffix("/inet")) or written
+    service, _, kind = name.partition("/")
+    usual = "inet" if service.isdecimal() else "unix-dgram" if service == "postlog" else "unix"
+    return service if kind == usual else name
