@@ -5,6 +5,7 @@ firewalld's turn is in test_el_layout.py.
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -76,6 +77,11 @@ class Wall:
         """Return which of all the ports answer from outside."""
         return [port for port in (22, *PORTS, OTHER) if self._answers(port)]
 
+    def let_in(self) -> set[int]:
+        """Return the ports that rules of the kernel's name, as they are in force."""
+        rules = self.run("nft list ruleset; iptables-save 2>/dev/null || :")
+        return {int(number) for number in re.findall(r"\b[0-9]{2,5}\b", rules)}
+
     def _answers(self, port: int) -> bool:
         try:
             socket.create_connection((self.host.address, port), timeout=2).close()
@@ -128,9 +134,14 @@ def test_the_sites_ports_are_let_in_until_the_site_goes_back(wall: Wall) -> None
     wall.run(wall.restart)
     assert wall.open_ports() == [22, *PORTS]
     assert wall.site.mailprov("plan").returncode == 0
+    # Whether or not anybody listens: what the firewall has is what the file says.
     fewer = wall.site.edited("fewer.yaml", ("submission: {", "pop3: {ports: []}\nsubmission: {"))
     wall.site.apply(site=fewer)
     assert wall.open_ports() == [22, *(port for port in PORTS if port not in POP3)]
+    assert not set(POP3) & wall.let_in()
+    wall.site.apply()
+    assert wall.open_ports() == [22, *PORTS]
+    assert set(POP3) <= wall.let_in()
     back = wall.site.mailprov("rollback", "--to", wall.before)
     assert back.returncode == 0, back.stdout + back.stderr
     assert wall.host.run(["test", "-e", wall.file]).returncode == 1

@@ -42,16 +42,10 @@ note_litter() {
 # off, its own files are not taken for somebody else's. What an earlier one was about to
 # leave may still be there.
 note_unfinished() {
-    {
-        cat "$state/unfinished" 2>/dev/null
-        services_of directory
-        staged_rows owed
-    } | sort -u >"$state/unfinished.new" &&
-        { cat "$state/activating" 2>/dev/null; staged_rows directory; } | sed "/^whole$tab/d" | sort -u |
-        seal >"$state/activating.new" &&
-        sync "$state/unfinished.new" "$state/activating.new" &&
-        mv -f "$state/unfinished.new" "$state/unfinished" &&
-        mv -f "$state/activating.new" "$state/activating" && sync "$state"
+    staged_rows directory >"$stage/directory" && note_activating <"$stage/directory" || return 1
+    # shellcheck disable=SC2046
+    # Unit names have no white space.
+    note_owed $(services_of directory) $(staged_rows owed)
 }
 
 # The program that returns when nobody else does, and the unit that calls it at boot.
@@ -84,13 +78,14 @@ UNIT
 
 # keep_old PATH: it stays beside the new one; says whether there is one.
 keep_old() {
-    rm -rf "$1.mailprov-old"
+    old=$(old_of "$1")
+    rm -rf "$old"
     if [ -L "$1" ]; then
-        cp -P "$1" "$1.mailprov-old" || return 1
+        cp -P "$1" "$old" || return 1
     elif [ -d "$1" ]; then
         : # it is moved there by what takes its place
     elif [ -e "$1" ]; then
-        ln "$1" "$1.mailprov-old" || return 1
+        ln "$1" "$old" || return 1
     else
         printf '%s\tabsent\n' "$1"
         return 0
@@ -142,6 +137,8 @@ do_begin() {
             printf 'token\t%s\n' "$(od -An -N8 -tx1 /dev/urandom | tr -d ' \n')" &&
             staged_rows main | sed "s/^/main$tab/"
     } >"$pending.new/about" || return 1
+    # By the journal's own order: a clock may be set back.
+    journalctl -q -n 0 --show-cursor 2>/dev/null | sed -n 's/^-- cursor: //p' >"$pending.new/cursor"
     if grep -qx adopt "$stage/steps"; then staged_rows directory >"$pending.new/directory" || return 1; fi
     staged_rows lock-later >"$pending.new/locks" || return 1
     staged_rows undo | while IFS= read -r path; do
@@ -149,7 +146,7 @@ do_begin() {
     done >"$pending.new/paths" || return 1
     staged_rows act-configuration | awk -F '\t' '$1 ~ /^(start|reload|restart|enable|retire|restore)$/ && !seen[$2]++' |
         while IFS="$tab" read -r verb unit running; do
-            keep_unit_as_found "$unit" "${running:-$unit}"
+            find_unit_again "$unit" "${running:-$unit}" && keep_unit_as_found "$unit" "${running:-$unit}" || exit 1
             as_it_is=$(unit_as_it_is "$unit" "${running:-$unit}") && printf '%s\t%s\n' "$as_it_is" "$verb" || exit 1
         done >"$pending.new/units" || return 1
     keep_domains || return 1

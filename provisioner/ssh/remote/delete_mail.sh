@@ -11,7 +11,8 @@
 # is not as expected it refuses.
 #
 # Exit status: 0 done, 65 refused (nothing was deleted, or what was named as deleted), 70
-# a deletion failed, 75 another transaction holds the lock.
+# a deletion failed, 75 another transaction holds the lock, or waits to be confirmed, which a long
+# deletion must not keep it from.
 
 refuse() {
     section refused
@@ -51,13 +52,30 @@ delete_here() {
     section deleted "$place"
 }
 
-listed() { awk -F : -v name="$1" '$1 == name { found = 1 } END { exit !found }' "$2"; }
-
-delete_virtual() {
-    for list in "$4/users" "$4/mailboxes"; do
+# refuse_user ADDRESS FOLDER: whom Dovecot lets log in, or has a mailbox for, is a user. Of many users
+# (tables.sh) the one shard is read that has the name if any has.
+refuse_user() {
+    if is_table "$users_table"; then
+        [ ! -d "$users_table/journal" ] || refuse "a change of the host's users broke off: apply first"
+        shard=$users_table/shards/$(printf %s "$1" | md5sum | cut -c 1-3)
+        [ -e "$shard" ] || return 0
+        awk -F '\t' -v name="$1" '($1 == "users" || $1 == "mailboxes") && $2 == name { found = 1 } END { exit !found }' "$shard"
+        case $? in
+            0) refuse "$1 is still a user of this host ($shard)" ;;
+            1) return 0 ;;
+            *) refuse "$shard cannot be read" ;;
+        esac
+    fi
+    for list in "$2/users" "$2/mailboxes"; do
         [ -f "$list" ] || refuse "$list is missing: this is no store of virtual users"
         ! listed "$1" "$list" || refuse "$1 is still a user of this host ($list)"
     done
+}
+
+listed() { awk -F : -v name="$1" '$1 == name { found = 1 } END { exit !found }' "$2"; }
+
+delete_virtual() {
+    refuse_user "$1" "$4"
     enter "${2%/*}" || return 0
     if [ -e "./${2##*/}" ] || [ -L "./${2##*/}" ]; then
         expect_folder "${2##*/}" "$3"
@@ -100,6 +118,7 @@ delete_system() {
 trap '' PIPE
 lock_host "$1"
 trap 'rm -f "$state/holder"' EXIT
+refuse_if_pending
 trap 'exit 130' HUP INT TERM
 case $4/ in
     */../* | */./* | *//*) refuse "$4 is no plain path" ;;

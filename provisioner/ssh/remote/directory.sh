@@ -47,6 +47,19 @@ record_directory() {
         set_head "$serial" "$2"
 }
 
+# note_activating < ROWS: these are about to be left here, so they are nobody's edits should this
+# break off. What one that broke off was about to leave may still be there.
+note_activating() {
+    { cat "$state/activating" 2>/dev/null; cat; } | sed "/^whole$tab/d" | sort -u |
+        seal >"$state/activating.new" && put_in_place "$state/activating"
+}
+
+# note_owed UNIT...: a file that is in place says nothing of whether its daemon has read it.
+note_owed() {
+    { cat "$state/unfinished" 2>/dev/null; [ $# -eq 0 ] || printf '%s\n' "$@"; } | sort -u >"$state/unfinished.new" &&
+        put_in_place "$state/unfinished"
+}
+
 keep_unfinished() {
     [ -s "$1" ] || { rm -f "$state/unfinished"; return; }
     cat "$1" >"$state/unfinished.new" && put_in_place "$state/unfinished"

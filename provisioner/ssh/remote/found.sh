@@ -22,11 +22,14 @@ keep_unit_as_found() {
 keep_as_found() {
     mkdir -p "$zero/tree" || return 1
     grep -qxF "$1" "$zero/paths" 2>/dev/null && return 0
-    rm -f "$zero/tree$1"
     if [ -e "$1" ] || [ -L "$1" ]; then
-        mkdir -p "$zero/tree${1%/*}"
-        cp -a "$1" "$zero/tree$1" || return 1
-        [ -L "$1" ] || sync "$zero/tree$1"
+        # What was found earlier goes only once this is there.
+        rm -rf "$zero/found"
+        mkdir -p "$zero/tree${1%/*}" && cp -a "$1" "$zero/found" || return 1
+        [ -L "$1" ] || sync "$zero/found" || return 1
+        rm -rf "$zero/tree$1" && mv -T "$zero/found" "$zero/tree$1" || return 1
+    else
+        rm -rf "$zero/tree$1"
     fi
     printf '%s\n' "$1" >>"$zero/paths" && sync "$zero/paths"
 }
@@ -36,7 +39,16 @@ keep_as_found() {
 find_again() {
     grep -qxF "$1" "$zero/paths" 2>/dev/null || return 0
     grep -vxF "$1" "$zero/paths" >"$zero/paths.new"
-    put_in_place "$zero/paths"
+    # None may be left; a list that could not be written is no list.
+    [ $? -le 1 ] && put_in_place "$zero/paths"
+}
+
+# find_unit_again UNIT RUNNING: where nothing of mailprov's is in force, a service that runs is
+# its operator's, who may have set it up after a first apply returned.
+find_unit_again() {
+    case $(head_generation) in '' | 0) ;; *) return 0 ;; esac
+    [ -s "$zero/units" ] && systemctl -q is-active "$2" >/dev/null || return 0
+    awk -F '\t' -v unit="$1" '$1 != unit' "$zero/units" >"$zero/units.new" && put_in_place "$zero/units"
 }
 
 # What was there before mailprov comes back.

@@ -16,14 +16,17 @@ lock_host() {
     write_format || exit 70
 }
 
+refuse_if_pending() {
+    [ -d "$pending" ] || return 0
+    section locked
+    echo "the configuration that $(pending_row owner) applied waits to be confirmed"
+    exit 75
+}
+
 # refuse_if_changed SERIAL: the decision was made from what was observed after that
 # transaction; somebody may have applied in between.
 refuse_if_changed() {
-    if [ -d "$pending" ]; then
-        section locked
-        echo "the configuration that $(pending_row owner) applied waits to be confirmed"
-        exit 75
-    fi
+    refuse_if_pending
     if [ "$1" != "$(head_serial)" ]; then
         section locked
         echo "applied by somebody else since it was observed"

@@ -25,7 +25,8 @@ patiently() {
     told=''
     begun=$(seconds)
     while :; do
-        "$@" >"$said" 2>&1
+        # A daemon that comes up with its package must not keep our lock.
+        "$@" >"$said" 2>&1 8>&-
         status=$?
         holder=$(holder_in "$said")
         if [ "$status" -eq 0 ] || [ -z "$holder" ]; then break; fi
@@ -124,6 +125,12 @@ shift 2
 printf '%s\n' "$units" | tr , '\n' | while IFS=: read -r unit running; do
     [ -z "$unit" ] || keep_unit_as_found "$unit" "$running" || exit 70
 done || exit 70
+# Of two that install, the first to end would take away what keeps the other's daemons down.
+exec 8>>"$state/installing" || exit 70
+if ! flock -w "$patience" 8; then
+    section held "another mailprov"
+    exit 75
+fi
 log=$(mktemp) && said=$(mktemp) || exit 70
 exec 3>&1
 {

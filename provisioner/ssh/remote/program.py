@@ -55,7 +55,7 @@ def remote_programs() -> Mapping[str, str]:
         "settle": state + _joined(*PENDING, "state", "settle"),
         "packages": state + _joined(*STATE, "found", "packages"),
         "log": checks + _text("log"),
-        "delete_mail": state + _joined(*STATE, "lock", "delete_mail"),
+        "delete_mail": state + _joined(*STATE, "tables", "lock", "delete_mail"),
         "recall": state + _joined(*STATE, "tables", "directory", "recall"),
         "restore": state + _joined(*PENDING, "state", *TABLES, "lock", "found", "restore"),
         "destroy": state + _joined(*PENDING, "state", "lock", "found", "destroy"),

@@ -75,7 +75,7 @@ release_mail() {
     fi
     awk -F '\t' -v released="$state/released" '
         BEGIN { while ((getline id < released) > 0) gone[id] = 1 }
-        !($1 in gone)' "$state/held" >"$state/held.new" && mv -f "$state/held.new" "$state/held"
+        !($1 in gone)' "$state/held" >"$state/held.new" && put_in_place "$state/held"
     rm -f "$state/released" "$state/served"
     [ -s "$state/held" ] || rm -f "$state/held"
     return 0

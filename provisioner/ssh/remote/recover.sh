@@ -7,8 +7,9 @@
 [ -d "$pending" ] || exit 0
 exec 3>&1
 exec 9>>"$state/lock"
-# Who carries out or confirms a transaction just now comes first; at boot there is nobody.
-flock -w 600 9 || exit 75
+# Who carries out or confirms a transaction just now comes first, however long that takes: nobody
+# else comes after this. At boot there is nobody.
+flock 9 || exit 75
 case $1 in
     boot) settle_pending boot "returned at boot" ;;
     *) settle_pending now "returned: not confirmed in time" ;;

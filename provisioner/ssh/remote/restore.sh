@@ -139,8 +139,7 @@ refuse_other_kind
 find_edited "$4"
 left_then >"$work/rows" && seal <"$work/rows" >"$work/left" || exit 70
 # Should this break off: these files are ours, and Postfix is owed a reload.
-cat "$work/left" >>"$state/activating" && echo postfix.service >>"$state/unfinished" &&
-    sync "$state/activating" "$state/unfinished" || exit 70
+note_activating <"$work/rows" && note_owed postfix.service || exit 70
 restore_files && restore_passwords || exit 70
 if systemctl -q is-active postfix.service; then systemctl reload postfix.service || exit 70; fi
 end_sessions_of "$work/lost"

@@ -140,8 +140,16 @@ do_remove() {
     put_back "$1" && { tell_reader "$1" || :; }
 }
 
-# do_access PATH OWNER GROUP MODE: content that is the host's own affair.
-do_access() { chown "$2:$3" "$1" && chmod "$4" "$1"; }
+# do_access PATH OWNER GROUP MODE: content that is the host's own affair. In a folder of the
+# owner's a link may lie there by now, to something that is not the owner's to change.
+do_access() {
+    chown -h "$2:$3" "$1" || return 1
+    if [ "$2" = root ]; then
+        chmod "$4" "$1"
+    else
+        setpriv --reuid "$(id -u "$2")" --regid "$(id -g "$2")" --clear-groups chmod "$4" "$1"
+    fi
+}
 
 # A service that the site no longer has here.
 do_retire() { systemctl disable --now "$1" 2>&1; }

@@ -60,6 +60,14 @@ seen_now() {
     fi
 }
 
+# What keeps daemons down while packages install is there after a power loss, too, and would keep
+# them down in every upgrade.
+forget_policy() {
+    policy=/usr/sbin/policy-rc.d
+    ! grep -qs '^# mailprov:' "$policy" || flock -n "$state/installing" rm -f "$policy"
+    return 0
+}
+
 # give_back REASON: the configuration before comes back; the steps of the directory stay.
 give_back() {
     trap '' HUP INT TERM
@@ -101,6 +109,7 @@ trap 'exit 130' HUP INT TERM
 unpack || exit 70
 refuse_if_changed "$(staged_rows expect)"
 clean_litter
+forget_policy
 # From here on what is pending is this transaction's own.
 doing=check
 exec 5>&1

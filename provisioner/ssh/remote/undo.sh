@@ -4,16 +4,17 @@
 # undo_path PATH was|absent: what is there already stays.
 undo_path() {
     rm -rf "$1.mailprov-new" "$1.mailprov-final"
+    old=$(old_of "$1")
     if [ "$2" = absent ]; then
         take_away "$1"
-    elif [ -e "$1.mailprov-old" ] || [ -L "$1.mailprov-old" ]; then
+    elif [ -e "$old" ] || [ -L "$old" ]; then
         # Two names of one file, where the new one never came: mv(1) would refuse.
-        if [ "$(stat -c %i "$1" 2>/dev/null)" = "$(stat -c %i "$1.mailprov-old")" ]; then
-            rm -f "$1.mailprov-old"
+        if [ "$(stat -c %i "$1" 2>/dev/null)" = "$(stat -c %i "$old")" ]; then
+            rm -f "$old"
         else
             # A folder, which only a table's place has, gives way to nothing.
             [ ! -d "$1" ] || [ -L "$1" ] || drop_folder "$1" || return 1
-            mv -fT "$1.mailprov-old" "$1"
+            mv -fT "$old" "$1"
         fi
     fi && sync_folder "$1" || return 1
     # Nobody's complaint keeps the host from returning.

@@ -19,7 +19,13 @@ tell_last_lines() {
 # on with its old ones, says so in its log alone, and does not come up at its next start.
 refused_reload() {
     grep -q "^dovecot.service$tab" "$pending/units" && begun=$(stat -c %Y "$pending/about") || return 1
-    journalctl -q -u dovecot.service -o cat --since "@$begun" 2>/dev/null | awk '
+    # By the clock, which may have been set back, and by the journal's own order, which may have
+    # begun anew.
+    {
+        set -- journalctl -q -u dovecot.service -o cat
+        "$@" --since "@$begun"
+        [ ! -s "$pending/cursor" ] || "$@" --after-cursor "$(cat "$pending/cursor")"
+    } 2>/dev/null | awk '
         /SIGHUP received - reloading|Dovecot v.* starting up/ { refused = "" }
         /Config reload failed:|reload configuration because|Error reading configuration:|Failed to read configuration:/ { refused = $0 }
         END { if (refused == "") exit 1; print "dovecot: " refused }'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -119,3 +120,39 @@ def test_dnf_reads_its_metadata_anew_where_they_may_be_stale(
     lines = (tmp_path / "asked").read_text().splitlines()
     assert ["--refresh" in line for line in lines] == [False, True][:asked]
     assert all(line.endswith(" dovecot-pigeonhole") for line in lines)
+
+
+def test_of_two_that_install_the_first_to_end_leaves_the_others_daemons_down(
+    tmp_path: Path,
+) -> None:
+    policy, held = tmp_path / "policy-rc.d", tmp_path / "held"
+    parts = (
+        (Path(program.__file__).parent / f"{part}.sh").read_text()
+        for part in ("prelude", "found", "packages")
+    )
+    text = "".join(parts).replace("/usr/sbin/policy-rc.d", str(policy))
+    text = text.replace("patience=60", "patience=1").replace(
+        "state=/var/lib/mailprov\n", f"state={tmp_path}\n"
+    )
+    assert f"state={tmp_path}\n" in text
+    # dpkg's work: it lasts until somebody says so, and starts what nobody forbids.
+    work = f"while [ ! -e {held} ]; do sleep 0.1; done; [ -e {policy} ] || echo started >&2"
+    (tmp_path / "programs").mkdir()
+    for name in ("dpkg", "apt-get", "debconf-set-selections"):
+        stub = tmp_path / "programs" / name
+        stub.write_text(f"#!/bin/sh\n{work if name == 'apt-get' else ':'}\n")
+        stub.chmod(0o755)
+    text = text.replace("PATH=/usr/local/sbin", f"PATH={tmp_path}/programs:/usr/local/sbin")
+    command = ["sh", "-c", text, "mailprov", "apt", "", "postfix"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as first:
+        deadline = time.monotonic() + 10
+        while not policy.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        second = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+        assert (second.returncode, second.stdout) == (75, "@held another mailprov\n")
+        assert policy.exists()
+        held.touch()
+        said, _ = first.communicate(timeout=10)
+    assert first.returncode == 0
+    assert "started" not in said
+    assert not policy.exists()

@@ -22,7 +22,7 @@ PARTS = {
     "recover": ("prelude", *program.PENDING, "recover"),
     "packages": ("prelude", *program.STATE, "found", "packages"),
     "log": ("prelude", "checks", "log"),
-    "delete_mail": ("prelude", *program.STATE, "lock", "delete_mail"),
+    "delete_mail": ("prelude", *program.STATE, "tables", "lock", "delete_mail"),
     "recall": ("prelude", *program.STATE, "tables", "directory", "recall"),
     "restore": (
         "prelude",

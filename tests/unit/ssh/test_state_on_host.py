@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
 
 from provisioner.ssh.remote import program
 
@@ -130,3 +135,107 @@ def test_whatever_may_lie_beside_its_place_is_noted_before(tmp_path: Path) -> No
     run_parts(tmp_path, script, "staging", "begin")
     got = (tmp_path / "litter").read_text().split()
     assert got == ["/etc/a", "/etc/b", "/etc/dovecot/mailprov/probe"]
+
+
+def test_what_was_found_stays_until_what_is_found_now_is_there(tmp_path: Path) -> None:
+    place = tmp_path / "main.cf"
+    kept = tmp_path / f"generations/0/tree{place}"
+    place.write_text("the operator's\n")
+    run_parts(tmp_path, f"keep_as_found {place}", "found")
+    place.write_text("mailprov's\n")
+    # A disk that is full cuts the list off, and takes no copy.
+    full = 'grep() { case $1 in -vxF) return 2 ;; esac; command grep "$@"; }\n'
+    run_parts(tmp_path, f"{full}! find_again {place}", "found")
+    run_parts(tmp_path, f"keep_as_found {place}", "found")
+    assert kept.read_text() == "the operator's\n"
+    run_parts(
+        tmp_path, f"find_again {place}\ncp() {{ return 1; }}\n! keep_as_found {place}", "found"
+    )
+    assert kept.read_text() == "the operator's\n"
+    run_parts(tmp_path, f"keep_as_found {place}", "found")
+    assert kept.read_text() == "mailprov's\n"
+
+
+def found_units(state: Path, head: str, now: str) -> str:
+    """Return generation 0's rows after a service was found down once, and then as it is now."""
+    systemctl = (
+        "systemctl() {{ case $* in *is-enabled*) echo {0}; return ;; esac; "
+        "echo {1}; [ {1} = active ]; }}"
+    )
+    script = f"{systemctl.format('disabled', 'inactive')}\nkeep_unit_as_found p.service p.service"
+    run_parts(state, script, "pending", "found")
+    (state / "head").write_text(head)
+    script = f"{systemctl.format('enabled', now)}\nfind_unit_again p.service p.service"
+    run_parts(state, f"{script}\nkeep_unit_as_found p.service p.service", "pending", "found")
+    return (state / "generations/0/units").read_text()
+
+
+def test_a_service_that_its_operator_set_up_after_a_return_is_found_again(tmp_path: Path) -> None:
+    assert found_units(tmp_path, "1\t\n", "active") == "p.service\tp.service\tenabled\tactive\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "now"), [("1\t0123456789abcdef\n", "active"), ("1\t\n", "inactive")]
+)
+def test_a_service_that_mailprov_may_have_started_is_not(
+    tmp_path: Path, head: str, now: str
+) -> None:
+    assert found_units(tmp_path, head, now) == "p.service\tp.service\tdisabled\tinactive\n"
+
+
+def test_several_that_broke_off_leave_one_whole_list(tmp_path: Path) -> None:
+    parts = ("pending", "state", "directory")
+    settings = "program_format=1\n"
+    for number in (1, 2):
+        rows = f"file\\t/etc/{number}\\tabc\\troot\\troot\\t0644\\t0\\n"
+        run_parts(tmp_path, f"printf '{rows}' | note_activating\nnote_owed p.service", *parts)
+    run_parts(tmp_path, f"{settings}is_whole {tmp_path}/activating", *parts)
+    got = (tmp_path / "activating").read_text().splitlines()
+    assert [row.split("\t")[:2] for row in got[1:]] == [["file", "/etc/1"], ["file", "/etc/2"]]
+    assert (tmp_path / "unfinished").read_text() == "p.service\n"
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """Yield a folder that everybody may enter."""
+    with TemporaryDirectory(dir="/var/tmp") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="gives files away")
+def test_what_a_link_leads_to_is_not_given_away(tmp_path: Path, open_folder: Path) -> None:
+    theirs, ours = open_folder / "root.key", open_folder / "shadow"
+    ours.write_text("secret")
+    ours.chmod(0o600)
+    theirs.symlink_to(ours)
+    # Whoever may not change what is behind it fails; who may changes no owner of it.
+    run_parts(tmp_path, f"do_access {theirs} nobody nogroup 0644 2>/dev/null || :", "steps")
+    assert (ours.stat().st_uid, ours.stat().st_mode & 0o777) == (os.getuid(), 0o600)
+    plain = open_folder / "plain"
+    plain.touch(0o600)
+    run_parts(tmp_path, f"do_access {plain} nobody nogroup 0640", "steps")
+    assert (plain.owner(), plain.stat().st_mode & 0o777) == ("nobody", 0o640)
+
+
+@pytest.mark.parametrize("table", [False, True])
+def test_the_mail_of_who_is_a_user_is_not_deleted(tmp_path: Path, table: bool) -> None:  # noqa: FBT001 - a case
+    lists = tmp_path / "lists"
+    lists.mkdir()
+    settings = f"users_table={tmp_path}/table\n"
+    if table:
+        shards = tmp_path / "table/shards"
+        shards.mkdir(parents=True)
+        for user in ("alice@d.example", "carol@d.example"):
+            shard = shards / hashlib.md5(user.encode(), usedforsecurity=False).hexdigest()[:3]
+            shard.write_text(f"aliases\tbob@d.example\tx\nmailboxes\t{user}\tx\nusers\t{user}\tx\n")
+    else:
+        (lists / "users").write_text("alice@d.example:{X}y::\n")
+        (lists / "mailboxes").write_text("alice@d.example::\n")
+    text = (Path(program.__file__).parent / "delete_mail.sh").read_text()
+    functions = text[: text.index("delete_virtual()")]
+    told = {}
+    for user in ("alice@d.example", "bob@d.example"):
+        script = f"{settings}{functions}\n(refuse_user {user} {lists})\necho status $?"
+        told[user] = run_parts(tmp_path, script, "pending", "tables").splitlines()[-1]
+    assert told == {"alice@d.example": "status 65", "bob@d.example": "status 0"}
