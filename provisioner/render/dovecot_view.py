@@ -7,8 +7,8 @@ the folder `both`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from provisioner.model.prober import probe_login
 from provisioner.model.secrets import SiteSecrets
@@ -90,7 +90,7 @@ def render_dovecot(
     """Yield Dovecot's files for a host, parts before the file that includes them."""
     record = platform.daemons["dovecot"]
     options = site.dovecot.get(record.dialect, {})
-    view = _view(site, host, platform, has_options=bool(options))
+    view = _view(site, host, platform)
     if view.tables:
         yield _lookups(view, record.dialect)
     else:
@@ -100,15 +100,10 @@ def render_dovecot(
         yield Artifact(f"/etc/pam.d/{PAM_SERVICE}", content, daemons=("dovecot",), rank=20)
     boot = render_template("tmpfiles.d/mailprov.conf", view)
     yield Artifact("/etc/tmpfiles.d/mailprov.conf", boot, rank=20)
-    parts: dict[str, bytes] = {}
-    for part in view.includes:
-        if part == _SITE_PART:
-            parts[part] = render_dovecot_site(options, b"".join(parts.values()).decode())
-        else:
-            folder = "both" if part in _SAID_ALIKE else record.dialect
-            parts[part] = render_template(f"dovecot/{folder}/{part}", view)
+    parts = dict(_parts(view, record.dialect, options))
     for part, content in parts.items():
         yield Artifact(f"{record.config_dir}/{part}", content, daemons=("dovecot",), rank=30)
+    view = replace(view, includes=tuple(parts))
     main = render_template(f"dovecot/{record.dialect}/dovecot.conf", view)
     yield Artifact(f"{record.config_dir}/dovecot.conf", main, daemons=("dovecot",), rank=40)
 
@@ -121,7 +116,7 @@ _MOST_WITHIN_DEFAULT, _CLIENTS_OF_MANY = 256, 2048
 # There the driver's package brings the settings' names, and a master that was started before it
 # came does not know them: it would stay with the configuration that it has, and only log it.
 _DRIVERS_BRING_SETTINGS = frozenset({"2.4"})
-_SITE_PART = "conf.d/99-site.conf"
+_SITE_FIRST, _SITE_LAST = "conf.d/05-site.conf", "conf.d/99-site.conf"
 _PARTS = (
     "conf.d/10-auth.conf",
     "conf.d/10-logging.conf",
@@ -145,6 +140,22 @@ _SAID_ALIKE = frozenset(
         "conf.d/20-managesieve.conf",
     }
 )
+
+
+def _parts(
+    view: DovecotView, dialect: str, options: Mapping[str, str]
+) -> Iterator[tuple[str, bytes]]:
+    """Yield the parts that dovecot.conf includes, in their order."""
+    own = {
+        part: render_template(f"dovecot/{'both' if part in _SAID_ALIKE else dialect}/{part}", view)
+        for part in view.includes
+    }
+    first, last = render_dovecot_site(options, b"".join(own.values()).decode())
+    if first:
+        yield _SITE_FIRST, first
+    yield from own.items()
+    if last:
+        yield _SITE_LAST, last
 
 
 def _directory(site: Site, view: DovecotView, secrets: SiteSecrets) -> Iterator[Artifact]:
@@ -174,7 +185,7 @@ def _lookups(view: DovecotView, dialect: str) -> Artifact:
     return Artifact(path, content, daemons=("dovecot",), restart=restart, rank=20)
 
 
-def _view(site: Site, host: Host, platform: Platform, *, has_options: bool) -> DovecotView:
+def _view(site: Site, host: Host, platform: Platform) -> DovecotView:
     tls = site.tls != "none"
     store = Role.STORE in host.roles
     imap = _listeners(site.imap.ports if store else frozenset(), "imap", tls=tls)
@@ -193,7 +204,7 @@ def _view(site: Site, host: Host, platform: Platform, *, has_options: bool) -> D
         hostname=host.fqdn,
         domain=site.domain,
         protocols=tuple(_protocols(imap=imap_on, pop3=pop3_on)),
-        includes=(*parts, _SITE_PART) if has_options else tuple(parts),
+        includes=tuple(parts),
         ipv6=any(address.version == 6 for address in host.addresses),  # noqa: PLR2004 IP version
         virtual=site.accounts.kind is AccountKind.VIRTUAL,
         owner=site.accounts.group,

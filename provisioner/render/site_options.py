@@ -71,22 +71,45 @@ def _unbound_text(option: str, value: str) -> str:
     return f'"{value}"'
 
 
-def render_dovecot_site(options: Mapping[str, str], text_before: str) -> bytes:
-    """Return 99-site.conf, given the text of the files that Dovecot reads before it.
+def render_dovecot_site(options: Mapping[str, str], text: str) -> tuple[bytes, bytes]:
+    """Return 05-site.conf and 99-site.conf, empty where nothing is in them.
 
-    A global setting does not reach into a service's block that was opened before
-    (doveconf(1) warns), so what belongs to one of those stands in such a block. To others it
-    does, and there it is the better way: a block of a service that does not exist makes one.
+    text: of mailprov's own files, which Dovecot reads between these two. A global setting does not
+    reach into a block that was opened before it (doveconf(1) warns), so what stands in one of a
+    protocol's is set before all of them, and again in each that does not build on the global
+    value (`$mail_plugins sieve`). What belongs to a service that has a block stands in such a one;
+    to others a global setting does reach, and there it is the better way: a block of a
+    service that does not exist makes one.
     """
-    opened = frozenset(re.findall(r"^service (\S+) \{$", text_before, re.MULTILINE))
-    lines = [_HEAD, "# Settings from `dovecot:` in site.yaml. This file is read last.\n\n"]
+    protocols = dict(_PROTOCOL.findall(text))
+    services = frozenset(_SERVICE.findall(text))
+    first: list[str] = []
+    last: list[str] = []
     blocks: dict[str, list[str]] = {}
     for name, value in options.items():
         service, _, setting = name.removeprefix("service/").rpartition("/")
-        if service in opened:
-            blocks.setdefault(service, []).append(f"  {setting} = {value}\n")
+        inner = {key: found[1] for key, body in protocols.items() if (found := _set(name, body))}
+        if service in services:
+            blocks.setdefault(f"service {service}", []).append(f"  {setting} = {value}\n")
+        elif inner:
+            first.append(f"{name} = {value}\n")
+            for protocol in (key for key, own in inner.items() if f"${name}" not in own):
+                blocks.setdefault(f"protocol {protocol}", []).append(f"  {name} = {value}\n")
         else:
-            lines.append(f"{name} = {value}\n")
-    for service, settings in blocks.items():
-        lines += [f"service {service} {{\n", *settings, "}\n"]
-    return "".join(lines).encode()
+            last.append(f"{name} = {value}\n")
+    for head, settings in blocks.items():
+        last += [f"{head} {{\n", *settings, "}\n"]
+    return _dovecot_part("first", first), _dovecot_part("last", last)
+
+
+_PROTOCOL = re.compile(r"^protocol (\S+) \{\n(.*?)^\}$", re.MULTILINE | re.DOTALL)
+_SERVICE = re.compile(r"^service (\S+) \{$", re.MULTILINE)
+
+
+def _set(name: str, body: str) -> re.Match[str] | None:
+    return re.search(rf"^ +{re.escape(name)} = *(.*)$", body, re.MULTILINE)
+
+
+def _dovecot_part(when: str, lines: list[str]) -> bytes:
+    note = f"# Settings from `dovecot:` in site.yaml. This file is read {when}.\n\n"
+    return "".join((_HEAD, note, *lines)).encode() if lines else b""

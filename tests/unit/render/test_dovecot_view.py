@@ -193,6 +193,37 @@ dovecot:
     ]
 
 
+def test_a_setting_that_stands_in_a_protocols_block_has_the_last_word_there_too() -> None:
+    options = """
+dovecot:
+  "2.3":
+    mail_plugins: $mail_plugins quota
+    mail_max_userip_connections: "100"
+    pop3_uidl_format: "%g"
+    mail_max_lock_timeout: 30s
+"""
+    site = site_of(ONE_HOST, options)
+    # What builds on it, as lmtp's `$mail_plugins sieve`, has to come after it.
+    assert lines_of(site, "mail", f"{_CONF}/05-site.conf") == [
+        "mail_plugins = $mail_plugins quota",
+        "mail_max_userip_connections = 100",
+        "pop3_uidl_format = %g",
+    ]
+    assert lines_of(site, "mail", f"{_CONF}/99-site.conf") == [
+        "mail_max_lock_timeout = 30s",
+        "protocol imap {",
+        "mail_max_userip_connections = 100",
+        "}",
+        "protocol pop3 {",
+        "mail_max_userip_connections = 100",
+        "pop3_uidl_format = %g",
+        "}",
+    ]
+    main = lines_of(site, "mail", "/etc/dovecot/dovecot.conf")
+    included = [line.split("/")[-1] for line in main if line.startswith("!include")]
+    assert (included[0], included[-1]) == ("05-site.conf", "99-site.conf")
+
+
 @pytest.mark.parametrize("platform", ["debian-12", "debian-13"])
 def test_only_named_parts_are_included_and_all_of_them_are_rendered(platform: str) -> None:
     files = artifacts_of(site_of(ONE_HOST), "mail", platform)
