@@ -70,6 +70,7 @@ def facts_of(generation: Generation) -> Facts:
         recipes=frozenset(recipe.kind for recipe in generation.recipes),
         certificate=HostCertificate(
             fingerprint="0" * 64,
+            subject="CN=mail.example.org",
             names=tuple(recipe.subject for recipe in generation.recipes),
             begins=datetime.min.replace(tzinfo=UTC),
             ends=datetime.max.replace(tzinfo=UTC),

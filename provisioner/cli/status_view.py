@@ -71,7 +71,7 @@ def condition_json(condition: Condition) -> dict[str, object]:
         "certificate": certificate
         and {
             "subject": certificate.subject,
-            "expires": _stamp(certificate.expires),
+            "expires": _stamp(certificate.ends),
             "days_left": condition.days_left,
         },
         "disk": disk and {"mount": disk.mount, "size": disk.size, "free": disk.free},
@@ -105,7 +105,7 @@ def _rows(condition: Condition) -> Iterator[tuple[str, str]]:
         yield "waiting", f"what {printable(condition.unconfirmed)} applied is not confirmed"
     yield from _file_rows(condition)
     if condition.certificate:
-        subject, day = printable(condition.certificate.subject), condition.certificate.expires
+        subject, day = printable(condition.certificate.subject), condition.certificate.ends
         yield "certificate", f"{subject} until {day:%Y-%m-%d} ({condition.days_left} days left)"
     elif condition.has_certificate:
         yield "certificate", "cannot be read"

@@ -18,11 +18,12 @@ LASTS = timedelta(days=30)
 class HostCertificate:
     """A certificate and the moment at which it was read, by the host's clock.
 
-    fingerprint: SHA-256 of the certificate in DER, lower-case hexadecimal. names: the DNS names
-    that it is for.
+    fingerprint: SHA-256 of the certificate in DER, lower-case hexadecimal. subject: whom it names
+    (RFC 4514). names: the DNS names that it is for.
     """
 
     fingerprint: str
+    subject: str
     names: tuple[str, ...]
     begins: datetime
     ends: datetime
@@ -51,6 +52,7 @@ def parse_certificate(rows: Sequence[str]) -> HostCertificate | None:
         found = x509.load_pem_x509_certificate("\n".join(rows[1:]).encode())
         return HostCertificate(
             fingerprint=found.fingerprint(SHA256()).hex(),
+            subject=found.subject.rfc4514_string(),
             names=dns_names(found),
             begins=found.not_valid_before_utc,
             ends=found.not_valid_after_utc,

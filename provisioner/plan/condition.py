@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from provisioner.model.names import HostKey
+from provisioner.plan.certificate import HostCertificate
 from provisioner.plan.change import Drift
 from provisioner.plan.diff import diff_generation
 from provisioner.plan.drift import find_drift
 from provisioner.plan.facts import Facts, UnitState
 from provisioner.plan.generation import Generation, Unit
 from provisioner.plan.queue import Queue
-from provisioner.plan.status_facts import DiskSpace, Validity
+from provisioner.plan.status_facts import DiskSpace
 from provisioner.probes.finding import Status
 from provisioner.probes.hosts import judge_unit
 
@@ -60,7 +61,7 @@ class Condition:
     due: int
     unconfirmed: str
     has_certificate: bool
-    certificate: Validity | None
+    certificate: HostCertificate | None
     has_queue: bool
     queue: Queue | None
     disk: DiskSpace | None
@@ -68,7 +69,7 @@ class Condition:
     @property
     def days_left(self) -> int | None:
         """Whole days until the certificate ends, below zero after that."""
-        return (self.certificate.expires - self.now).days if self.certificate else None
+        return (self.certificate.ends - self.now).days if self.certificate else None
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -124,7 +125,7 @@ def judge_condition(generation: Generation, facts: Facts) -> Condition:
         or int(facts.introduction.generation != generation.id),
         unconfirmed=pending.owner if pending else "",
         has_certificate=generation.certificate_path is not None,
-        certificate=status.validity,
+        certificate=facts.certificate,
         has_queue=any(unit.daemon == "postfix" for unit in generation.units),
         queue=status.queue,
         disk=status.disk,

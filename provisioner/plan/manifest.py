@@ -102,8 +102,6 @@ def _checker_rows(generation: Generation) -> Iterator[Row]:
 def _status_rows(generation: Generation) -> Iterator[Row]:
     yield ("status", "clock")
     yield ("status", "units")
-    if generation.certificate_path:
-        yield ("status", "certificate", generation.certificate_path)
     if generation.mail_root:
         yield ("status", "disk", generation.mail_root)
     if any(unit.daemon == "postfix" for unit in generation.units):

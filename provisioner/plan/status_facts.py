@@ -1,4 +1,4 @@
-"""What `mailprov status` observes beyond the plan: clock, units, certificate, disk, queue.
+"""What `mailprov status` observes beyond the plan: clock, units, disk, queue.
 
 Times are of the host's own clock, so that ages are right where the controller's differs.
 """
@@ -12,14 +12,6 @@ from datetime import UTC, datetime
 from provisioner.plan.queue import Queue, parse_queue
 
 _KIBIBYTE = 1024
-
-
-@dataclass(frozen=True)
-class Validity:
-    """Whom a certificate names (RFC 4514), and when it ends."""
-
-    subject: str
-    expires: datetime
 
 
 @dataclass(frozen=True)
@@ -41,7 +33,6 @@ class StatusFacts:
     now: datetime
     applied: datetime | None = None
     since: Mapping[str, datetime] = field(default_factory=dict)
-    validity: Validity | None = None
     disk: DiskSpace | None = None
     queue: Queue | None = None
 
@@ -55,7 +46,6 @@ def parse_status(sections: Mapping[str, Sequence[str]]) -> StatusFacts | None:
         now=now,
         applied=_moment(sections.get("applied", ())),
         since=_parse_since(sections.get("since", ())),
-        validity=_parse_validity(sections.get("validity", ())),
         disk=_parse_disk(sections.get("disk", ())),
         queue=parse_queue(sections["queue"]) if "queue" in sections else None,
     )
@@ -82,16 +72,6 @@ def _parse_since(lines: Iterable[str]) -> Mapping[str, datetime]:
                 since[unit] = datetime.fromtimestamp(int(stamp), UTC)
             unit = stamp = ""
     return since
-
-
-def _parse_validity(lines: Iterable[str]) -> Validity | None:
-    told = {key: text.strip() for key, _, text in (line.partition("=") for line in lines)}
-    try:
-        # Three-letter month names are English here: openssl(1) knows no others.
-        expires = datetime.strptime(told["notAfter"], "%b %d %H:%M:%S %Y %Z").replace(tzinfo=UTC)
-    except (KeyError, ValueError):
-        return None
-    return Validity(told.get("subject", ""), expires)
 
 
 def _parse_disk(lines: Iterable[str]) -> DiskSpace | None:

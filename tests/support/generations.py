@@ -27,6 +27,7 @@ USERS = Artifact(
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 CERTIFICATE = HostCertificate(
     fingerprint="ab" * 32,
+    subject="CN=mail.example.org",
     names=("mail.example.org",),
     begins=NOW - timedelta(days=1),
     ends=NOW + timedelta(days=3650),

@@ -13,6 +13,7 @@ from typing import Any, get_args
 import click
 import pytest
 import yaml
+from support.generations import CERTIFICATE
 from support.logs import log_of
 
 from provisioner.cli.history_verb import history_json
@@ -39,7 +40,7 @@ from provisioner.plan.change import Action, Change, Drift, Kind
 from provisioner.plan.condition import Condition, UnitCondition
 from provisioner.plan.history import parse_history
 from provisioner.plan.queue import Queue, QueuedMessage, Waiting
-from provisioner.plan.status_facts import DiskSpace, Validity
+from provisioner.plan.status_facts import DiskSpace
 from provisioner.platforms.records import known_platforms, platform_named
 from provisioner.probes.finding import Finding, Status, Verdict
 from provisioner.render.host_tree import render_host
@@ -349,7 +350,7 @@ def test_the_example_of_status_has_the_shape_of_its_output() -> None:
             due=1,
             unconfirmed="somebody",
             has_certificate=True,
-            certificate=Validity("CN=x", moment),
+            certificate=CERTIFICATE,
             has_queue=True,
             queue=Queue(1, (waiting,)),
             disk=DiskSpace("/", 2, 1),

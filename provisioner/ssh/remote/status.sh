@@ -17,10 +17,6 @@ observe_status() {
                 # shellcheck disable=SC2086
                 units_since $names
                 ;;
-            certificate)
-                section validity
-                openssl x509 -in "$argument" -noout -subject -nameopt RFC2253,utf8 -enddate 2>/dev/null
-                ;;
             disk)
                 # Before the first mail the folder may not be there; its disk is.
                 while [ -n "$argument" ] && [ ! -e "$argument" ]; do argument=${argument%/*}; done

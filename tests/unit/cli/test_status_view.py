@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.generations import CERTIFICATE
 
 from provisioner.cli.status_view import (
     condition_json,
@@ -20,7 +22,7 @@ from provisioner.model.names import HostKey
 from provisioner.plan.change import Drift
 from provisioner.plan.condition import Condition, UnitCondition
 from provisioner.plan.queue import Queue, QueuedMessage, Waiting
-from provisioner.plan.status_facts import DiskSpace, Validity
+from provisioner.plan.status_facts import DiskSpace
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 GENERATION = "3f0c2a9be1d4c875"
@@ -48,7 +50,7 @@ def condition(queue: Queue | None = None, **changed: object) -> Condition:
         "due": 0,
         "unconfirmed": "",
         "has_certificate": True,
-        "certificate": Validity("CN=mail.example.org", NOW + timedelta(days=50)),
+        "certificate": replace(CERTIFICATE, ends=NOW + timedelta(days=50)),
         "has_queue": True,
         "queue": queue or Queue(0),
         "disk": DiskSpace("/", 10 * 1024**3, 4 * 1024**3),

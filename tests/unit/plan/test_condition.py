@@ -6,24 +6,31 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from support.generations import GENERATION, MAIN_CF, fulfilled, state_of, with_file
+from support.generations import CERTIFICATE, GENERATION, MAIN_CF, fulfilled, state_of, with_file
 
 from provisioner.plan.condition import judge_condition
 from provisioner.plan.facts import Facts, Pending
 from provisioner.plan.queue import Queue
-from provisioner.plan.status_facts import StatusFacts, Validity, parse_status
+from provisioner.plan.status_facts import StatusFacts, parse_status
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
 
 def observed(facts: Facts | None = None, *, days: int = 100) -> Facts:
-    validity = Validity("CN=mail.example.org", NOW + timedelta(days=days))
-    status = StatusFacts(now=NOW, validity=validity, queue=Queue(3))
-    return replace(facts or fulfilled(), status=status)
+    certificate = replace(CERTIFICATE, ends=NOW + timedelta(days=days))
+    status = StatusFacts(now=NOW, queue=Queue(3))
+    return replace(facts or fulfilled(), status=status, certificate=certificate)
 
 
 def problems(facts: Facts) -> tuple[str, ...]:
     return judge_condition(GENERATION, facts).problems
+
+
+def problems_beside_an_own_certificate(facts: Facts) -> tuple[str, ...]:
+    """Return the problems of a host whose certificate is the operator's: it makes none anew."""
+    wanted = replace(GENERATION, recipes=())
+    introduction = replace(facts.introduction, generation=wanted.id)
+    return judge_condition(wanted, replace(facts, introduction=introduction)).problems
 
 
 def test_a_host_that_is_as_it_should_be_has_no_problem_however_much_mail_waits() -> None:
@@ -82,12 +89,19 @@ def test_a_service_that_nobody_knows_of_is_one() -> None:
 def test_a_certificate_is_one_when_less_than_two_weeks_are_left(
     days: int, want: tuple[str, ...]
 ) -> None:
-    assert problems(observed(days=days)) == want
+    assert problems_beside_an_own_certificate(observed(days=days)) == want
+
+
+def test_a_certificate_that_the_host_makes_anew_is_a_change_to_apply_as_well() -> None:
+    assert problems(observed(days=13)) == (
+        "1 change of the site file to apply",
+        "the certificate ends in 13 days",
+    )
 
 
 def test_a_certificate_that_cannot_be_read_is_one() -> None:
-    facts = replace(fulfilled(), status=StatusFacts(now=NOW))
-    assert problems(facts) == ("the certificate cannot be read",)
+    facts = replace(fulfilled(), status=StatusFacts(now=NOW), certificate=None)
+    assert problems_beside_an_own_certificate(facts) == ("the certificate cannot be read",)
 
 
 def test_another_generation_than_the_site_files_is_one() -> None:
@@ -115,7 +129,6 @@ SECTIONS = {
         "Id=unbound.service",
         "ActiveEnterTimestamp=",
     ],
-    "validity": ["subject=CN=mail.example.org", "notAfter=Nov  2 10:26:20 2036 GMT"],
     "disk": ["/dev/sda1  1000 400 600  40% /srv/my mail"],
     "queue": ["total\t0", "ended\t0"],
 }
@@ -131,18 +144,15 @@ def test_the_status_is_read_from_its_sections() -> None:
     assert {name: since.timestamp() for name, since in got.since.items()} == {
         "postfix.service": 1795516001
     }
-    assert got.validity == Validity(
-        "CN=mail.example.org", datetime(2036, 11, 2, 10, 26, 20, tzinfo=UTC)
-    )
     assert got.disk is not None
     assert (got.disk.mount, got.disk.size, got.disk.free) == ("/srv/my mail", 1024000, 614400)
     assert got.queue == Queue(0)
 
 
 def test_what_the_host_could_not_say_is_left_out() -> None:
-    got = parse_status({"clock": ["1795516142"], "validity": [], "disk": ["df: no"], "applied": []})
+    got = parse_status({"clock": ["1795516142"], "disk": ["df: no"], "applied": []})
     assert got is not None
-    assert (got.applied, got.validity, got.disk, got.queue) == (None, None, None, None)
+    assert (got.applied, got.disk, got.queue) == (None, None, None)
 
 
 def test_without_a_clock_nobody_asked_for_the_status() -> None:

@@ -32,7 +32,6 @@ def test_the_status_asks_for_what_the_hosts_roles_bring() -> None:
     assert rows("status", Also.STATUS) == [
         ["clock"],
         ["units"],
-        ["certificate", "/etc/mailprov/tls/site.pem"],
         ["disk", "/srv/vmail"],
         ["queue", str(QUEUE_SHOWN)],
     ]
