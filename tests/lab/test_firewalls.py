@@ -80,7 +80,8 @@ class Wall:
     def let_in(self) -> set[int]:
         """Return the ports that rules of the kernel's name, as they are in force."""
         rules = self.run("nft list ruleset; iptables-save 2>/dev/null || :")
-        return {int(number) for number in re.findall(r"\b[0-9]{2,5}\b", rules)}
+        named = " ".join(re.findall(r"\bdports? (?:\{ )?([0-9, ]+)", rules))
+        return {int(number) for number in re.findall("[0-9]+", named)}
 
     def _answers(self, port: int) -> bool:
         try:
