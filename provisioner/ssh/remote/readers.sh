@@ -16,13 +16,14 @@ tell_reader() {
 # cannot read leaves the host with another policy than the one in its files.
 tell_firewalld() { firewall-cmd --check-config >/dev/null && firewall-cmd --reload >/dev/null; }
 
-# tell_ufw APPLICATION: a rule that is there already gets the ports that the file has now. Where ufw
-# was switched off meanwhile its rule goes all the same: it may be switched on again.
+# tell_ufw APPLICATION: a rule that is there already gets the ports that the file has now. Below an
+# sshd ufw writes that down and does not put it in force (ufw(8), app update), so it runs below systemd.
+# Where ufw was switched off meanwhile its rule goes all the same: it may be switched on again.
 tell_ufw() {
     if [ ! -e "$1" ]; then
         ufw delete allow mailprov >/dev/null
     elif ufw_is_on; then
-        ufw allow mailprov >/dev/null && ufw app update mailprov >/dev/null
+        ufw allow mailprov >/dev/null && systemd-run -q --wait --collect ufw app update mailprov
     fi
 }
 
