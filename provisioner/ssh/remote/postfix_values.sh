@@ -17,18 +17,23 @@ check_values() {
         case $kind in
             told) printf '%s: %s\n' "$name" "$value" ;;
             file) [ -r "$value" ] || printf '%s: no file %s\n' "$name" "$value" ;;
-            # Every name of a restriction stands in the program that carries it out.
-            word)
-                [ ! -r "$daemons/smtpd" ] || grep -qaF -- "$value" "$daemons/smtpd" ||
-                    printf '%s: no such restriction: %s\n' "$name" "$value"
-                ;;
+            word) printf '%s\t%s\n' "$name" "$value" >>"$check_folder/words" ;;
             network) printf '%s x\n' "$value" >>"$check_folder/networks" ;;
         esac
     done >&2
+    check_words "$daemons/smtpd"
     # A table of networks is read by the code that reads mynetworks; what it answers is nothing.
     [ ! -s "$check_folder/networks" ] || postmap -q 192.0.2.1 "cidr:$check_folder/networks" 2>&1 >/dev/null |
         sed -e 's/^.*: \(non-null\)/mynetworks: \1/' -e 's/: [a-z]* this rule$//' >&2
     return 0
+}
+
+# check_words PROGRAM: every name of a restriction stands in the program that carries it out.
+check_words() {
+    [ -s "$check_folder/words" ] && [ -r "$1" ] || return 0
+    cut -f 2 "$check_folder/words" | grep -oaFf - "$1" | sort -u >"$check_folder/known"
+    awk -F '\t' 'FILENAME == ARGV[1] { known[$1]; next } !($2 in known) { print $1 ": no such restriction: " $2 }' \
+        "$check_folder/known" "$check_folder/words" >&2
 }
 
 judge_values() {

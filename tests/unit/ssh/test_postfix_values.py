@@ -91,3 +91,67 @@ def test_a_value_that_breaks_mail_is_told(value: str, want: str) -> None:
 )
 def test_a_value_that_may_be_right_is_left_alone(value: str) -> None:
     assert judged(value) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "want"),
+    [
+        (("permit_mynetworks", "reject_unauth_destination"), ""),
+        (("permit_mynetworks", "reject_whoever"), "p: no such restriction: reject_whoever\n"),
+        (("reject_whoever",), "p: no such restriction: reject_whoever\n"),
+        # One that another begins with is known by itself.
+        (("reject_unauth", "reject_unauth_destination"), "p: no such restriction: reject_unauth\n"),
+    ],
+)
+def test_a_restriction_is_known_by_the_program_that_carries_it_out(
+    tmp_path: Path, words: tuple[str, ...], want: str
+) -> None:
+    (tmp_path / "smtpd").write_bytes(b"\x7fELF\n\0permit_mynetworks\0reject_unauth_destination\0\n")
+    (tmp_path / "words").write_text("".join(f"p\t{word}\n" for word in words))
+    text = (Path(program.__file__).parent / "postfix_values.sh").read_text()
+    done = subprocess.run(
+        ["sh", "-c", f"{text}\ncheck_folder={tmp_path}\ncheck_words {tmp_path}/smtpd"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == want
+
+
+# As postmap(1): 0 for a name that is found, 1 for one that is in no map, and a fatal error.
+_POSTMAP = """
+postmap() {
+    shift 2
+    for map; do
+        case $map in
+            *catchall) echo found; return 0 ;;
+            *broken) echo "postmap: fatal: open $map" >&2; return 1 ;;
+        esac
+    done
+    return 1
+}
+postconf() { [ "$1" = -Px ] || printf 'x = %s\\n' "$maps_set"; }
+"""
+
+
+@pytest.mark.parametrize(
+    ("maps", "broken"),
+    [
+        ("texthash:/etc/a regexp:/etc/b", []),
+        ("texthash:/etc/a regexp:/etc/broken", ["regexp:/etc/broken"]),
+        # Neither a map that knows every name nor one that is broken hides those behind it.
+        ("cidr:/etc/a/catchall regexp:/etc/broken", ["regexp:/etc/broken"]),
+        ("cidr:/a/broken, regexp:/b/broken", ["cidr:/a/broken", "regexp:/b/broken"]),
+    ],
+)
+def test_every_map_is_opened(maps: str, broken: list[str]) -> None:
+    folder = Path(program.__file__).parent
+    text = "".join((folder / f"{part}.sh").read_text() for part in ("prelude", "checks"))
+    done = subprocess.run(
+        ["sh", "-c", f"{text}{_POSTMAP}maps_set='{maps}'\ncheck_maps"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == ""
+    assert done.stderr.splitlines() == [f"postmap: fatal: open {one}" for one in broken]
