@@ -23,7 +23,11 @@ tell_ufw() {
     if [ ! -e "$1" ]; then
         ufw delete allow mailprov >/dev/null
     elif ufw_is_on; then
-        ufw allow mailprov >/dev/null && systemd-run -q --wait --collect ufw app update mailprov
+        ufw allow mailprov >/dev/null && {
+            systemd-run -q --wait --collect ufw app update mailprov 2>/dev/null ||
+                # There may be no bus by which to wait. This lets everything in for a moment.
+                { ufw app update mailprov >/dev/null && ufw reload >/dev/null; }
+        }
     fi
 }
 
