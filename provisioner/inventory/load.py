@@ -50,6 +50,7 @@ class LoadedSite:
 def load_site(path: Path) -> LoadedSite:
     """Return the site of a file; MailprovError (invalid site) with every mistake in it.
 
+    Where the only one is a platform that nobody knows, the error is a refusal.
     A file that is missing or cannot be read is an invalid site as well.
     """
     return parse_site(read_octets(path), str(path))
@@ -85,17 +86,21 @@ def parse_site(octets: bytes, name: str) -> LoadedSite:
     spoilt = {str(problem.path[0]) for problem in document.problems if problem.path}
     file, problems = _validated(top, spoilt)
     site: Site | None = None
+    code = ExitCode.INVALID_SITE
     if file is not None and not document.problems:
-        problems += judge_platforms(file)
+        platforms = list(judge_platforms(file))
         try:
             site = resolve_site(file)
         except InvalidSiteError as error:
             problems += error.problems
+        if platforms and not problems:
+            code = ExitCode.REFUSED  # all else is well; whoever knows the host has to decide
+        problems += platforms
     if site is None or file is None or problems:
         taken = {mark for mark, _ in found}
         placed = [told_by_model(problem, top) for problem in problems]
         found += [(mark, told) for mark, told in placed if mark not in taken]
-        raise MailprovError(in_order(found, name), ExitCode.INVALID_SITE)
+        raise MailprovError(in_order(found, name), code)
     reading = Reading(file)
     warnings = [told_by_model(warning, top) for warning in warn_site(reading)]
     notes = [told_by_model(note, top) for note in note_habits(reading, site)]

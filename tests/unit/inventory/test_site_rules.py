@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from provisioner.inventory.load import LoadedSite
+from provisioner.diagnostics import ExitCode, MailprovError
+from provisioner.inventory.load import LoadedSite, parse_site
 from provisioner.model.names import MailAddress
 from provisioner.model.reading import ROLE_ADDRESSES
 
@@ -757,3 +758,12 @@ def test_a_platform_that_nobody_knows_is_refused_at_its_place_with_all_else(
     # A section that cannot be read at all hides nothing of the others.
     told = refused(_site("  a: {address: 192.0.2.1, platform: debian-11}\n", "networks: 1\n"))
     assert told[0].startswith("3:37: hosts.a.platform:")
+
+
+def test_where_all_else_is_well_an_unknown_platform_is_for_somebody_to_decide() -> None:
+    site = _site("  a: {address: 192.0.2.1, platform: debian-11}\n")
+    with pytest.raises(MailprovError) as refusal:
+        parse_site(site.encode(), "site.yaml")
+    assert refusal.value.exit_code is ExitCode.REFUSED
+    (told,) = refusal.value.diagnostics
+    assert (told.where, "debian-1" in told.fix) == ("site.yaml:3:37", True)
