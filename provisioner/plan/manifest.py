@@ -51,6 +51,9 @@ def _resource_rows(generation: Generation, introduction: Introduction) -> Iterat
     names = {account.name for account in generation.accounts}
     for name in sorted(names | introduction.managed_accounts):
         yield ("account", name)
+    people = {account.name for account in generation.accounts if not account.system}
+    for name in sorted(people | introduction.managed_accounts):
+        yield ("shadow", name)
     for group in generation.groups:
         yield ("group", group.name)
     for unit in generation.units:
