@@ -48,12 +48,7 @@ def _resource_rows(generation: Generation, introduction: Introduction) -> Iterat
     for package in generation.packages:
         yield ("package", package)
     yield from _file_rows(generation, introduction)
-    names = {account.name for account in generation.accounts}
-    for name in sorted(names | introduction.managed_accounts):
-        yield ("account", name)
-    people = {account.name for account in generation.accounts if not account.system}
-    for name in sorted(people | introduction.managed_accounts):
-        yield ("shadow", name)
+    yield from _account_rows(generation, introduction)
     for group in generation.groups:
         yield ("group", group.name)
     for unit in generation.units:
@@ -70,6 +65,16 @@ def _resource_rows(generation: Generation, introduction: Introduction) -> Iterat
         yield ("file", recipe.path, "-", "1", "-")
     if generation.certificate_path:
         yield ("certificate", generation.certificate_path)
+
+
+def _account_rows(generation: Generation, introduction: Introduction) -> Iterator[Row]:
+    """Yield the accounts, and those whose passwords are compared: a daemon's has none."""
+    names = {account.name for account in generation.accounts}
+    for name in sorted(names | introduction.managed_accounts):
+        yield ("account", name)
+    people = {account.name for account in generation.accounts if not account.system}
+    for name in sorted(people | introduction.managed_accounts):
+        yield ("shadow", name)
 
 
 def _file_rows(generation: Generation, introduction: Introduction) -> Iterator[Row]:
