@@ -6,6 +6,30 @@
 # The usual case costs a few programs: nobody listens, or the host's own daemons do. Only for a
 # socket that is none of theirs is all of /proc searched.
 
+# is_settled: nothing is about to start, or to read its files anew. A daemon that is up, with its
+# files as they are wanted, has its ports.
+is_settled() {
+    [ -z "$differing" ] && [ ! -s "$state/unfinished" ] && [ ! -d "$pending" ] && ! lacks_packages && all_run
+}
+
+# all_run: every unit that is to run does, by what systemd has said.
+all_run() {
+    running=' '
+    rest=$units_shown$newline$newline
+    while [ -n "$rest" ]; do
+        block=$newline${rest%%"$newline$newline"*}$newline
+        rest=${rest#*"$newline$newline"}
+        case $block in *"${newline}ActiveState=active$newline"*) ;; *) continue ;; esac
+        case $block in *"${newline}SubState=running$newline"*) ;; *) continue ;; esac
+        name=${block#*"${newline}Id="}
+        running="$running${name%%"$newline"*} "
+    done
+    pick runs
+    for name in $names; do
+        case $running in *" $name "*) ;; *) return 1 ;; esac
+    done
+}
+
 observe_ports() {
     pick port
     [ -n "$picked" ] || return 0

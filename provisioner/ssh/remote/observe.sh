@@ -231,29 +231,6 @@ observe_units() {
     printf '%s\n' "$units_shown"
 }
 
-# is_settled: nothing is about to start, or to read its files anew.
-is_settled() {
-    [ -z "$differing" ] && [ ! -s "$state/unfinished" ] && [ ! -d "$pending" ] && ! lacks_packages && all_run
-}
-
-# all_run: every unit that is to run does, by what systemd has said.
-all_run() {
-    running=' '
-    rest=$units_shown$newline$newline
-    while [ -n "$rest" ]; do
-        block=$newline${rest%%"$newline$newline"*}$newline
-        rest=${rest#*"$newline$newline"}
-        case $block in *"${newline}ActiveState=active$newline"*) ;; *) continue ;; esac
-        case $block in *"${newline}SubState=running$newline"*) ;; *) continue ;; esac
-        name=${block#*"${newline}Id="}
-        running="$running${name%%"$newline"*} "
-    done
-    pick runs
-    for name in $names; do
-        case $running in *" $name "*) ;; *) return 1 ;; esac
-    done
-}
-
 # knows_login LOGIN FILE: one of a few lines begins with it.
 knows_login() {
     while IFS= read -r line; do
@@ -310,7 +287,6 @@ observe_files
 observe_tables
 observe_accounts
 observe_units
-# A daemon that is up, with its files as they are wanted, has its ports.
 is_settled || observe_ports
 observe_recipes
 observe_service
