@@ -98,14 +98,8 @@ class Reading:
     @cached_property
     def alias_sources(self) -> frozenset[MailAddress]:
         """The sources of all written aliases; what they lead to may depend on them."""
-        return frozenset(
-            [source.at(domain) for _, domain, written in self._alias_sections for source in written]
-            + [
-                source.at(self.addresses[key].domain)
-                for key, user in self.file.users.items()
-                for source in user.aliases
-            ]
-        )
+        written = [source for _, source, _ in self._section_aliases()]
+        return frozenset((*written, *(alias.source for alias in self._user_aliases)))
 
     @cached_property
     def implied_aliases(self) -> tuple[MailAddress, ...]:
@@ -147,30 +141,36 @@ class Reading:
         )
         return tuple(dict.fromkeys((*hosts, *self.trusted)))
 
-    @cached_property
-    def _alias_sections(self) -> tuple[tuple[KeyPath, DomainName, WrittenAliases], ...]:
-        """The sections of aliases, each with its path and the domain of bare sources."""
-        further = (
-            (("domains", name, "aliases"), name.name, domain.aliases)
-            for name, domain in self.file.domains.items()
-        )
-        return ((("aliases",), self.file.domain, self.file.aliases), *further)
-
-    def _read_aliases(self) -> Iterator[ReadAlias]:
-        for path, domain, written in self._alias_sections:
+    def _section_aliases(self) -> Iterator[tuple[KeyPath, MailAddress, tuple[Target, ...]]]:
+        """Yield the aliases of the sections: path, source, and targets as they are written."""
+        sections: list[tuple[KeyPath, DomainName, WrittenAliases]] = [
+            (("aliases",), self.file.domain, self.file.aliases)
+        ]
+        for key, further in self.file.domains.items():
+            sections.append((("domains", key, "aliases"), key.name, further.aliases))
+        for path, domain, written in sections:
             for name, targets in written.items():
-                source = name.at(domain)
-                here = (*path, name)
-                placed = (
-                    ((*here, index), self._target(target, source))
-                    for index, target in enumerate(targets)
-                )
-                yield ReadAlias(here, source, tuple(placed))
+                yield (*path, name), name.at(domain), targets
+
+    @cached_property
+    def _user_aliases(self) -> tuple[ReadAlias, ...]:
+        """The aliases under their users."""
+        found = []
         for key, user in self.file.users.items():
             address = self.addresses[key]
-            for index, name in enumerate(user.aliases or ()):
+            for index, name in enumerate(user.aliases):
                 path = ("users", key, "aliases", index)
-                yield ReadAlias(path, name.at(address.domain), ((path, address),))
+                found.append(ReadAlias(path, name.at(address.domain), ((path, address),)))
+        return tuple(found)
+
+    def _read_aliases(self) -> Iterator[ReadAlias]:
+        for path, source, targets in self._section_aliases():
+            placed = (
+                ((*path, index), self._target(target, source))
+                for index, target in enumerate(targets)
+            )
+            yield ReadAlias(path, source, tuple(placed))
+        yield from self._user_aliases
 
     def _target(self, target: Target, source: MailAddress) -> MailAddress:
         # A bare one is a user or alias of the source's domain if there is one, else of the primary.

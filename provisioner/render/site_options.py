@@ -28,6 +28,11 @@ _SEVERAL_WORDS = re.compile(
 _ADDED = frozenset({"local-zone", "local-data", "local-data-ptr"})
 
 
+# Blocks in mailprov's own files of Dovecot.
+_PROTOCOL = re.compile(r"^protocol (\S+) \{\n(.*?)^\}$", re.MULTILINE | re.DOTALL)
+_SERVICE = re.compile(r"^service (\S+) \{$", re.MULTILINE)
+
+
 def without_replaced(text: bytes, sections: Sections) -> bytes:
     """Return a rendered part of unbound.conf without the options that the site sets itself."""
     kept: list[str] = []
@@ -88,10 +93,11 @@ def render_dovecot_site(options: Mapping[str, str], text: str) -> tuple[bytes, b
     blocks: dict[str, list[str]] = {}
     for name, value in options.items():
         service, _, setting = name.removeprefix("service/").rpartition("/")
-        inner = {key: found[1] for key, body in protocols.items() if (found := _set(name, body))}
         if service in services:
             blocks.setdefault(f"service {service}", []).append(f"  {setting} = {value}\n")
-        elif inner:
+        elif inner := {
+            key: found[1] for key, body in protocols.items() if (found := _set(name, body))
+        }:
             first.append(f"{name} = {value}\n")
             for protocol in (key for key, own in inner.items() if f"${name}" not in own):
                 blocks.setdefault(f"protocol {protocol}", []).append(f"  {name} = {value}\n")
@@ -100,10 +106,6 @@ def render_dovecot_site(options: Mapping[str, str], text: str) -> tuple[bytes, b
     for head, settings in blocks.items():
         last += [f"{head} {{\n", *settings, "}\n"]
     return _dovecot_part("first", first), _dovecot_part("last", last)
-
-
-_PROTOCOL = re.compile(r"^protocol (\S+) \{\n(.*?)^\}$", re.MULTILINE | re.DOTALL)
-_SERVICE = re.compile(r"^service (\S+) \{$", re.MULTILINE)
 
 
 def _set(name: str, body: str) -> re.Match[str] | None:

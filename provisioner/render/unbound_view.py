@@ -204,10 +204,8 @@ def _zones(site: Site) -> Iterator[LocalZone]:
 
 def _hidden_forwards(site: Site) -> Iterator[str]:
     """Yield the forwarded zones that Unbound would otherwise answer by itself."""
-    closed = [*_BUILT_IN]
-    if site.dns.zone_type == "static":
-        closed += [domain.name for domain in site.domains]
-    own = {domain.name for domain in site.domains}
+    own = [domain.name for domain in site.domains]
+    closed = (*_BUILT_IN, *own) if site.dns.zone_type == "static" else _BUILT_IN
     for forward in site.dns.forward:
         if forward.zone not in own and any(_is_within(forward.zone, zone) for zone in closed):
             yield forward.zone

@@ -2,8 +2,8 @@
 
 Unbound takes a name in any letters and never answers for it, because names on the wire are
 in A-labels; and it takes a network with host bits for a wider one than it looks like.
-Dovecot 2.4 puts the content of a file that `<` names into its complaint, a key's too. Of two
-services on one port Postfix starts the first.
+Dovecot 2.4 puts the content of a file that `<` names into its complaint, a key's too.
+postconf(1) lists two services on one port without a word.
 """
 
 from __future__ import annotations

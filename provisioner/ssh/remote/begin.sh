@@ -78,7 +78,7 @@ UNIT
 
 # keep_old PATH: it stays beside the new one; says whether there is one.
 keep_old() {
-    old=$(old_of "$1")
+    name_old "$1"
     rm -rf "$old"
     if [ -L "$1" ]; then
         cp -P "$1" "$old" || return 1

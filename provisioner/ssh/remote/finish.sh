@@ -36,7 +36,7 @@ finish_pending() {
     if [ -n "$main" ] && [ "$1" != boot ]; then postfix reload >/dev/null 2>&1; fi
     adopt_directory && lock_accounts || return 1
     rm -f "$state/unfinished" "$state/activating"
-    while IFS="$tab" read -r path _; do rm -rf "$(old_of "$path")"; done <"$pending/paths"
+    while IFS="$tab" read -r path _; do name_old "$path" && rm -rf "$old"; done <"$pending/paths"
     release_mail "$main"
     note_history "$(pending_row serial)" configuration "$(pending_row generation)" "$(pending_row owner)" confirmed
 }

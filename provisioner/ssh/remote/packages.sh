@@ -6,18 +6,7 @@
 # Exit status: the package manager's, 70 where it could not even be called, 75 where another
 # program holds it, 76 the state (state.sh).
 
-policy=/usr/sbin/policy-rc.d
 patience=60
-
-hold_daemons() {
-    # An operator's own policy stays as it is; ours goes away however this ends, one that
-    # a power loss left behind included.
-    if [ -e "$policy" ] && ! grep -q '^# mailprov:' "$policy"; then return 0; fi
-    trap 'rm -f "$policy"' EXIT
-    trap 'exit 130' HUP INT TERM
-    printf '#!/bin/sh\n# mailprov: no daemon starts while packages install\nexit 101\n' >"$policy" &&
-        chmod 755 "$policy"
-}
 
 # patiently COMMAND...: run it, and again as long as another program holds what it needs.
 # Whoever still holds it after a minute is told as `held`, and the status is 75.

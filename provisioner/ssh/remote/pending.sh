@@ -15,10 +15,10 @@
 pending=$state/pending
 return_unit=mailprov-return
 
-# old_of PATH: where what a pending configuration replaced is kept. ufw takes whatever lies beside
-# a profile for another one, and the last that it reads counts; the ends of names that it passes
-# over are few.
-old_of() { case $1 in /etc/ufw/*) printf '%s\n' "$1.mailprov-old~" ;; *) printf '%s\n' "$1.mailprov-old" ;; esac; }
+# name_old PATH: $old is where what a pending configuration replaced is kept. ufw takes whatever lies
+# beside a profile for another one, and the last that it reads counts; the ends of names that it
+# passes over are few.
+name_old() { case $1 in /etc/ufw/*) old=$1.mailprov-old~ ;; *) old=$1.mailprov-old ;; esac; }
 
 head_serial() { read_head && printf '%s\n' "$serial_in_force"; }
 head_generation() { read_head && printf '%s\n' "$generation_in_force"; }
@@ -68,7 +68,8 @@ settle_pending() {
 clean_litter() {
     [ -f "$state/litter" ] && [ ! -d "$pending" ] || return 0
     while IFS= read -r path; do
-        rm -rf "$path.mailprov-new" "$(old_of "$path")" "$path.mailprov-final" "$path.mailprov-soft"
+        name_old "$path"
+        rm -rf "$path.mailprov-new" "$old" "$path.mailprov-final" "$path.mailprov-soft"
     done <"$state/litter"
     rm -f "$state/litter" "$state/probe-secret.new"
 }

@@ -20,6 +20,7 @@ TABLES = ("table_rows", "table_build", "table_change")
 TRANSACTION = (
     *TABLES,
     "versions",
+    "policy",
     "lock",
     "found",
     "staging",
@@ -53,7 +54,7 @@ def remote_programs() -> Mapping[str, str]:
         ),
         "recover": recover,
         "settle": state + _joined(*PENDING, "state", "settle"),
-        "packages": state + _joined(*STATE, "found", "packages"),
+        "packages": state + _joined(*STATE, "found", "policy", "packages"),
         "log": checks + _text("log"),
         "delete_mail": state + _joined(*STATE, "tables", "lock", "delete_mail"),
         "recall": state + _joined(*STATE, "tables", "directory", "recall"),

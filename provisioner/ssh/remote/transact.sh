@@ -60,14 +60,6 @@ seen_now() {
     fi
 }
 
-# What keeps daemons down while packages install is there after a power loss, too, and would keep
-# them down in every upgrade.
-forget_policy() {
-    policy=/usr/sbin/policy-rc.d
-    ! grep -qs '^# mailprov:' "$policy" || flock -n "$state/installing" rm -f "$policy"
-    return 0
-}
-
 # give_back REASON: the configuration before comes back; the steps of the directory stay.
 give_back() {
     trap '' HUP INT TERM

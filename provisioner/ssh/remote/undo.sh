@@ -4,7 +4,7 @@
 # undo_path PATH was|absent: what is there already stays.
 undo_path() {
     rm -rf "$1.mailprov-new" "$1.mailprov-final"
-    old=$(old_of "$1")
+    name_old "$1"
     if [ "$2" = absent ]; then
         take_away "$1"
     elif [ -e "$old" ] || [ -L "$old" ]; then

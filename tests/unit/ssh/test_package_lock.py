@@ -128,7 +128,7 @@ def test_of_two_that_install_the_first_to_end_leaves_the_others_daemons_down(
     policy, held = tmp_path / "policy-rc.d", tmp_path / "held"
     parts = (
         (Path(program.__file__).parent / f"{part}.sh").read_text()
-        for part in ("prelude", "found", "packages")
+        for part in ("prelude", "found", "policy", "packages")
     )
     text = "".join(parts).replace("/usr/sbin/policy-rc.d", str(policy))
     text = text.replace("patience=60", "patience=1").replace(

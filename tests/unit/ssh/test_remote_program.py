@@ -20,7 +20,7 @@ PARTS = {
     ),
     "settle": ("prelude", *program.PENDING, "state", "settle"),
     "recover": ("prelude", *program.PENDING, "recover"),
-    "packages": ("prelude", *program.STATE, "found", "packages"),
+    "packages": ("prelude", *program.STATE, "found", "policy", "packages"),
     "log": ("prelude", "checks", "log"),
     "delete_mail": ("prelude", *program.STATE, "tables", "lock", "delete_mail"),
     "recall": ("prelude", *program.STATE, "tables", "directory", "recall"),
