@@ -11,7 +11,7 @@ from provisioner.model.insecurities import is_used, warn_insecurities
 from provisioner.model.names import DomainName
 from provisioner.model.postfix_slips import warn_postfix_slips
 from provisioner.model.problems import KeyPath, SiteProblem
-from provisioner.model.reading import Reading
+from provisioner.model.reading import BOUNCER, Reading
 from provisioner.model.site import AccountKind
 
 # UTS 39 section 5.1: these combinations are how the languages are written.
@@ -160,7 +160,9 @@ def _warn_accounts(reading: Reading) -> Iterator[SiteProblem]:
 
 def _warn_readers(reading: Reading) -> Iterator[SiteProblem]:
     users = reading.file.users
-    if users and reading.implied_aliases and not any(user.enabled for user in users.values()):
+    # Who answers a bounce follows postmaster, wherever that leads.
+    theirs = any(address.local != BOUNCER for address in reading.implied_aliases)
+    if users and theirs and not any(user.enabled for user in users.values()):
         yield SiteProblem(
             ("users",),
             "nobody may log in who gets the mail of postmaster and the like",
