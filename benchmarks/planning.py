@@ -21,9 +21,19 @@ from provisioner.model.site import Host, Site
 from provisioner.plan.certificate import HostCertificate
 from provisioner.plan.change import Plan
 from provisioner.plan.diff import diff_generation, left_by
-from provisioner.plan.facts import AccountState, Facts, FileState, Introduction, UnitState
+from provisioner.plan.facts import (
+    AccountState,
+    Facts,
+    FileState,
+    Introduction,
+    TableState,
+    UnitState,
+)
 from provisioner.plan.generation import Generation
 from provisioner.plan.transaction import pack_transaction
+from provisioner.render.artifact import Artifact
+from provisioner.render.directory_table import ShardedTable
+from provisioner.render.shards import shard_digests
 from provisioner.workflow.compiling import Compiler
 
 T = TypeVar("T")
@@ -37,13 +47,19 @@ def timed(step: str, work: Callable[[], T]) -> T:
     return result
 
 
+def state_of(artifact: Artifact) -> FileState:
+    """Return what a host reports of a file, or a table, that is there as it is wanted."""
+    access = artifact.owner, artifact.group, artifact.mode, artifact.sha256
+    if not isinstance(artifact, ShardedTable):
+        return FileState("regular file", *access)
+    shards = {name: digest[:16] for name, digest in shard_digests(artifact.shards).items()}
+    return FileState("table", *access, table=TableState(shards))
+
+
 def facts_of(generation: Generation) -> Facts:
     """Return what a host reports that is as a generation says."""
     left = {artifact.path: left_by(artifact) for artifact in generation.artifacts}
-    files = {
-        path: FileState("regular file", one.owner, one.group, one.mode, one.sha256)
-        for path, one in left.items()
-    }
+    files = {artifact.path: state_of(artifact) for artifact in generation.artifacts}
     entries = {
         entry.path: FileState("directory", entry.owner, entry.group, entry.mode)
         for entry in generation.directories

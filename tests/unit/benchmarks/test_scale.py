@@ -6,6 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from benchmarks.planning import facts_of, generation_of
+from benchmarks.site_of import write_site
+from provisioner.inventory.load import load_site
+from provisioner.plan.diff import diff_generation
+from provisioner.render.directory_table import USERS_IN_TEXT
+
 ROOT = Path(__file__).parents[3]
 
 
@@ -24,3 +30,14 @@ def test_every_command_is_measured_for_a_site_of_any_size(tmp_path: Path) -> Non
     sized = ["validate", "render", "plan, one user more"]
     assert rows == ["python -c pass", "--help", *sized, *sized]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_host_that_has_a_large_site_has_nothing_to_change(tmp_path: Path) -> None:
+    site_file = tmp_path / "site.yaml"
+    write_site(site_file, USERS_IN_TEXT + 2)
+    site = load_site(site_file).site
+    wanted = generation_of(site, site.hosts[0])
+    assert not diff_generation(wanted, facts_of(wanted)).changes
+    fewer = site.model_copy(update={"users": site.users[1:]})
+    changes = diff_generation(wanted, facts_of(generation_of(fewer, site.hosts[0]))).changes
+    assert {change.kind for change in changes} == {"file", "record"}
