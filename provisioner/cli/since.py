@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, quoted
+from provisioner.model.durations import read_duration
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_AGO = re.compile(r"(\d{1,6})([smhdw])", re.ASCII)
 _LONGEST = 3660 * 86400.0  # ten years, in seconds: no host's log reaches further
 
 
@@ -18,9 +16,9 @@ def parse_since(text: str, now: datetime) -> datetime | float:
     now: aware. A moment without a zone is in the zone of this machine. Raises MailprovError
     (wrong usage), also for the future and for what is longer ago than ten years.
     """
-    ago = _AGO.fullmatch(text)
-    if ago:
-        seconds = float(int(ago[1]) * _UNITS[ago[2]])
+    ago = read_duration(text)
+    if ago is not None:
+        seconds = ago.total_seconds()
         _check_range(text, seconds)
         return seconds
     moment = _moment(text)

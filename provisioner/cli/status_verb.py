@@ -23,8 +23,8 @@ def command(site_file: Path, limit: Sequence[str], *, as_json: bool, accept_new:
     """Show each host's generation, services, files, certificate, disk and waiting mail.
 
     Nothing is written and nothing is probed; `verify` does that. Exit code 0 if every
-    service is up, every file as it should be and every certificate good for 14 days, 1 if
-    not. Waiting mail alone is no failure.
+    service is up, every file as it should be, every certificate good for 14 days and no
+    mail has waited longer than the site's `queue_warning`, 1 if not.
     """
     with open_run(site_file, limit, accept_new=accept_new, quiet=as_json) as run:
         status = status_site(run)

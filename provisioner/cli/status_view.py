@@ -184,12 +184,9 @@ def _message_row(message: QueuedMessage, now: datetime) -> tuple[str, ...]:
 
 
 def _reason(message: QueuedMessage) -> str:
-    reasons = list(dict.fromkeys(one.reason for one in message.recipients if one.reason))
-    if not reasons:
-        return f"in the queue {printable(message.queue)}"
-    more = len(reasons) - 1
-    others = f" (and {more} other reason{'' if more == 1 else 's'})" if more else ""
-    return printable(reasons[0], _LONGEST_REASON) + others
+    reason, *more = message.reasons
+    others = f" (and {len(more)} other reason{'' if len(more) == 1 else 's'})" if more else ""
+    return printable(reason, _LONGEST_REASON) + others
 
 
 def render_age(age: timedelta) -> str:

@@ -63,6 +63,7 @@ def resolve_site(file: SiteFile) -> Site:
         submission=_service(Submission(), file.submission, file.tls),
         imap=_service(Imap(), file.imap, file.tls),
         pop3=_service(Pop3(), file.pop3, file.tls),
+        **({} if file.queue_warning is None else {"queue_warning": file.queue_warning}),
         allow_insecure=dict(file.allow_insecure),
         postfix=_postfix(file),
         dovecot={version: dict(settings) for version, settings in file.dovecot.items()},

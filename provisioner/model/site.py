@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Literal
@@ -226,6 +227,7 @@ class Site(Frozen):
     submission: Submission = Submission()
     imap: Imap = Imap()
     pop3: Pop3 = Pop3()
+    queue_warning: timedelta = timedelta(hours=3)
     allow_insecure: Mapping[Allowance, str] = {}
     postfix: PostfixExtra = PostfixExtra()
     dovecot: Mapping[str, Mapping[str, str]] = {}

@@ -6,8 +6,12 @@ these models, so every key has its description here.
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Annotated
+
 from pydantic import Field
 
+from provisioner.model.durations import duration
 from provisioner.model.file.dns import WrittenDns, WrittenNetworks
 from provisioner.model.file.hatches import WrittenDovecot, WrittenPostfix, WrittenUnbound
 from provisioner.model.file.hosts import WrittenHost
@@ -31,6 +35,9 @@ from provisioner.model.scalars import FreeText
 from provisioner.model.site import Allowance
 
 __all__ = ["SiteFile"]
+
+# Below a minute Postfix has not tried twice; above a week no queue keeps mail by default.
+QueueWarning = Annotated[timedelta, duration(timedelta(minutes=1), timedelta(weeks=1))]
 
 
 class SiteFile(Written):
@@ -74,6 +81,11 @@ class SiteFile(Written):
     submission: WrittenSubmission | None = Field(None, description="Mail from the site's users.")
     imap: WrittenImap | None = Field(None, description="Reading by IMAP.")
     pop3: WrittenPop3 | None = Field(None, description="Reading by POP3.")
+    queue_warning: QueueWarning | None = Field(
+        None,
+        description="How long mail may wait before `status` calls it a problem; 3h by default.",
+        examples=["3h"],
+    )
     allow_insecure: dict[Allowance, FreeText] = Field(
         {},
         description="Unsafe wishes that the site insists on, each with its reason.",

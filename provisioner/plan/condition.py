@@ -1,15 +1,17 @@
 """How a host is right now, judged from its generation and facts: what `status` shows.
 
-Waiting mail is no fault of the host: the receiver may be down for the night. What is a
-fault is named in `Condition.problems`, and those alone decide the exit code.
+What somebody here has to do something about is named in `Condition.problems`, and those
+alone decide the exit code. Waiting mail is no problem at first: the receiver may be down for
+a moment. Mail that has waited for long is one, whoever is to blame: its senders wait for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
+from provisioner.diagnostics import printable
 from provisioner.model.names import HostKey
 from provisioner.plan.certificate import HostCertificate
 from provisioner.plan.change import Drift
@@ -24,6 +26,7 @@ from provisioner.probes.hosts import judge_unit
 
 FEWEST_DAYS = 14
 """With fewer days left a certificate is a problem, as `tls.files` warns of."""
+_LONGEST_REASON = 200
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class Condition:
     changes the site file asks for besides. unconfirmed: who applied what waits to be
     confirmed, empty if nothing does. now: by the host's clock. has_certificate, has_queue: whether
     the host's roles bring one; `certificate` and `queue` are None where it cannot be read.
+    queue_warning: the age from which on waiting mail is a problem.
     """
 
     host: HostKey
@@ -64,6 +68,7 @@ class Condition:
     certificate: HostCertificate | None
     has_queue: bool
     queue: Queue | None
+    queue_warning: timedelta
     disk: DiskSpace | None
 
     @property
@@ -98,12 +103,24 @@ class Condition:
                 if ended
                 else f"the certificate ends in {self.days_left} days"
             )
+        if self.queue and self.queue.oldest:
+            yield from _waiting_too_long(self.queue, self.now, self.queue_warning)
 
 
-def judge_condition(generation: Generation, facts: Facts) -> Condition:
+def _waiting_too_long(queue: Queue, now: datetime, limit: timedelta) -> Iterator[str]:
+    oldest = queue.oldest[0]
+    arrived = datetime.fromtimestamp(oldest.arrived, UTC)
+    if now - arrived >= limit:
+        # Another server's words: nobody's terminal is theirs.
+        reason = printable(oldest.reasons[0], _LONGEST_REASON)
+        since = f"{arrived:%Y-%m-%d %H:%M} UTC"
+        yield f"mail: {queue.total} waiting, oldest since {since}, because {reason}"
+
+
+def judge_condition(generation: Generation, facts: Facts, queue_warning: timedelta) -> Condition:
     """Return how a host is; the facts have to hold `status`, or ValueError is raised.
 
-    MailprovError as `diff_generation`.
+    queue_warning: the site's, for `Condition`. MailprovError as `diff_generation`.
     """
     status = facts.status
     if status is None:
@@ -128,6 +145,7 @@ def judge_condition(generation: Generation, facts: Facts) -> Condition:
         certificate=facts.certificate,
         has_queue=any(unit.daemon == "postfix" for unit in generation.units),
         queue=status.queue,
+        queue_warning=queue_warning,
         disk=status.disk,
     )
 

@@ -37,6 +37,12 @@ class QueuedMessage:
     sender: str
     recipients: tuple[Waiting, ...]
 
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why it waits, each reason once; a message that nobody tried yet is in a queue."""
+        told = dict.fromkeys(one.reason for one in self.recipients if one.reason)
+        return tuple(told) or (f"in the queue {self.queue}",)
+
 
 @dataclass(frozen=True)
 class Queue:

@@ -30,7 +30,8 @@ def status_site(run: Run) -> SiteStatus:
     """Observe all hosts side by side and judge them; raises nothing for a host."""
 
     def work(host: Host, transport: Transport) -> Condition:
-        condition = judge_condition(*run.observe(host, transport, Also.STATUS))
+        observed = run.observe(host, transport, Also.STATUS)
+        condition = judge_condition(*observed, run.site.queue_warning)
         run.progress.tell(host.key, "observed")
         return condition
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any, get_args
@@ -353,6 +353,7 @@ def test_the_example_of_status_has_the_shape_of_its_output() -> None:
             certificate=CERTIFICATE,
             has_queue=True,
             queue=Queue(1, (waiting,)),
+            queue_warning=timedelta(hours=3),
             disk=DiskSpace("/", 2, 1),
         )
     )

@@ -53,6 +53,7 @@ def condition(queue: Queue | None = None, **changed: object) -> Condition:
         "certificate": replace(CERTIFICATE, ends=NOW + timedelta(days=50)),
         "has_queue": True,
         "queue": queue or Queue(0),
+        "queue_warning": timedelta(hours=6),
         "disk": DiskSpace("/", 10 * 1024**3, 4 * 1024**3),
     }
     return Condition(**{**fields, **changed})  # type: ignore[arg-type]

@@ -10,10 +10,11 @@ from support.generations import CERTIFICATE, GENERATION, MAIN_CF, fulfilled, sta
 
 from provisioner.plan.condition import judge_condition
 from provisioner.plan.facts import Facts, Pending
-from provisioner.plan.queue import Queue
+from provisioner.plan.queue import Queue, QueuedMessage, Waiting
 from provisioner.plan.status_facts import StatusFacts, parse_status
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+LIMIT = timedelta(hours=3)
 
 
 def observed(facts: Facts | None = None, *, days: int = 100) -> Facts:
@@ -23,23 +24,51 @@ def observed(facts: Facts | None = None, *, days: int = 100) -> Facts:
 
 
 def problems(facts: Facts) -> tuple[str, ...]:
-    return judge_condition(GENERATION, facts).problems
+    return judge_condition(GENERATION, facts, LIMIT).problems
 
 
 def problems_beside_an_own_certificate(facts: Facts) -> tuple[str, ...]:
     """Return the problems of a host whose certificate is the operator's: it makes none anew."""
     wanted = replace(GENERATION, recipes=())
     introduction = replace(facts.introduction, generation=wanted.id)
-    return judge_condition(wanted, replace(facts, introduction=introduction)).problems
+    return judge_condition(wanted, replace(facts, introduction=introduction), LIMIT).problems
+
+
+def waiting(age: timedelta, *reasons: str, queue: str = "deferred") -> Facts:
+    """Return the facts of a good host whose queue has three messages, the oldest of that age."""
+    recipients = tuple(Waiting("r@south.example", reason) for reason in reasons)
+    arrived = int((NOW - age).timestamp())
+    oldest = QueuedMessage("4jYf", queue, arrived, 1300, "ann@north.example", recipients)
+    status = StatusFacts(now=NOW, queue=Queue(3, (oldest,)))
+    return replace(observed(), status=status)
 
 
 def test_a_host_that_is_as_it_should_be_has_no_problem_however_much_mail_waits() -> None:
     assert problems(observed()) == ()
+    assert problems(waiting(timedelta(hours=2, minutes=59), "connection refused")) == ()
+
+
+def test_mail_that_waits_for_longer_than_the_site_allows_is_one() -> None:
+    """The word ok stood above mail that nobody would ever take."""
+    assert problems(waiting(timedelta(hours=3), "no route to host", "host is busy")) == (
+        "mail: 3 waiting, oldest since 2026-11-24 09:00 UTC, because no route to host",
+    )
+
+
+def test_mail_that_nobody_has_tried_to_deliver_says_where_it_lies() -> None:
+    (told,) = problems(waiting(timedelta(days=1), queue="hold"))
+    assert told.endswith("because in the queue hold")
+
+
+def test_what_another_server_said_is_escaped_and_cut() -> None:
+    (told,) = problems(waiting(timedelta(days=1), "\x1b]0;owned\x07" + "x" * 1000))
+    assert "because \\x1b]0;owned\\x07xxx" in told
+    assert len(told) < 300
 
 
 def test_a_file_that_was_changed_by_hand_is_one() -> None:
     drifted = with_file(fulfilled(), MAIN_CF.path, replace(state_of(MAIN_CF), mode=0o666))
-    condition = judge_condition(GENERATION, observed(drifted))
+    condition = judge_condition(GENERATION, observed(drifted), LIMIT)
     (drift,) = condition.drift
     assert (drift.path, drift.what) == (MAIN_CF.path, "mode is 0666, wanted 0644")
     assert (condition.problems, condition.due) == (("1 file edited on the host",), 0)
@@ -48,7 +77,7 @@ def test_a_file_that_was_changed_by_hand_is_one() -> None:
 def test_what_the_site_file_asks_for_and_nobody_applied_is_one() -> None:
     changed = replace(MAIN_CF, content=b"a = 1\nb = 3\n")
     wanted = replace(GENERATION, artifacts=(changed, *GENERATION.artifacts[1:]))
-    condition = judge_condition(wanted, observed())
+    condition = judge_condition(wanted, observed(), LIMIT)
     assert (condition.drift, condition.due) == ((), 1)
     assert condition.problems == ("1 change of the site file to apply",)
 
@@ -62,7 +91,7 @@ def test_what_waits_to_be_confirmed_is_one() -> None:
 
 def test_a_file_that_is_gone_is_one() -> None:
     gone = with_file(fulfilled(), MAIN_CF.path, None)
-    (drift,) = judge_condition(GENERATION, observed(gone)).drift
+    (drift,) = judge_condition(GENERATION, observed(gone), LIMIT).drift
     assert drift.what == "missing"
 
 
