@@ -7,9 +7,16 @@ exit code belongs to the error because scripts branch on it (docs/reference).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
+
+# What str.isprintable passes and nobody sees: Default_Ignorable_Code_Point of Unicode's
+# DerivedCoreProperties.txt, as far as it is a letter or a mark.
+_UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
 
 
 class ExitCode(IntEnum):
@@ -41,8 +48,12 @@ class Diagnostic:
     fix: str = ""
 
     def render(self) -> str:
-        """Return the diagnostic as lines for a terminal or a log."""
-        head = f"{self.where}: {self.summary}" if self.where else self.summary
+        """Return the diagnostic as lines for a terminal or a log.
+
+        A host's words may be in each field. Line ends are kept in got, want and fix, whose
+        further lines are indented: nothing there passes for a diagnostic's first line.
+        """
+        head = printable(f"{self.where}: {self.summary}" if self.where else self.summary)
         rows = (("got", self.got), ("want", self.want), ("fix", self.fix))
         body = [f"  {label + ':':5} {_indented(text)}" for label, text in rows if text]
         return "\n".join([head, *body])
@@ -77,30 +88,34 @@ class MailprovError(Exception):
 def quoted(text: str, limit: int = 120) -> str:
     """Return text in double quotes, on one line, printable and at most `limit` characters.
 
-    For showing what a person wrote: control and bidirectional characters become
-    escapes, so that a hostile value cannot rewrite the terminal that reports it.
+    For showing what a person wrote: quotes and backslashes are escaped, too.
     """
     shown = text if len(text) <= limit else text[: limit - 1] + "…"
-    escaped = "".join(
-        character
-        if character.isprintable() and character not in '"\\'
-        else character.encode("unicode_escape").decode("ascii")
-        if character not in '"\\'
-        else "\\" + character
-        for character in shown
-    )
+    escaped = "".join(f"\\{one}" if one in '"\\' else printable(one) for one in shown)
     length = "" if len(text) <= limit else f" ({len(text)} characters)"
     return f'"{escaped}"{length}'
 
 
-def _indented(text: str) -> str:
-    return text.replace("\n", "\n        ")
+def printable(text: str, limit: int = 0, keep: str = "") -> str:
+    """Return text as one line that a terminal shows as it is, cut at `limit`.
 
-
-def printable(text: str, limit: int = 0) -> str:
-    """Return text with control and bidirectional characters as escapes, cut at `limit`."""
+    Whatever steers a terminal, hides or turns text, or ends a line becomes an escape: C0 and
+    C1 controls (ECMA-48), bidirectional and zero-width characters, separators, surrogates.
+    keep: characters that stay although they are such. What was escaped once stays as it is.
+    """
     cut = text if not limit or len(text) <= limit else text[: limit - 1] + "…"
-    return "".join(
-        one if one.isprintable() else one.encode("unicode_escape", "surrogatepass").decode("ascii")
-        for one in cut
-    )
+    if cut.isascii() and cut.isprintable():
+        return cut
+    return "".join(one if one in keep or _is_seen(one) else _escaped(one) for one in cut)
+
+
+def _is_seen(character: str) -> bool:
+    return character.isprintable() and not _UNSEEN.match(character)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape", "surrogatepass").decode("ascii")
+
+
+def _indented(text: str) -> str:
+    return "\n        ".join(printable(line, keep="\t") for line in text.split("\n"))

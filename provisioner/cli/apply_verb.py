@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from provisioner.cli.outcome import (
     outcome_table,
     verdict_lines,
 )
-from provisioner.cli.terminal import show_errors
+from provisioner.cli.terminal import show_errors, write_json, write_lines
 from provisioner.diagnostics import ExitCode, MailprovError
 from provisioner.plan.transaction import is_checked
 from provisioner.probes.finding import Verdict
@@ -60,7 +59,7 @@ def command(  # noqa: PLR0913 click hands over every option
             verdict, unverified = report.verdict, tuple(report.errors.values())
     errors += unverified
     if as_json:
-        click.echo(json.dumps(_as_json(outcomes, verdict, errors), indent=2, ensure_ascii=False))
+        write_json(_as_json(outcomes, verdict, errors))
     else:
         _show(outcomes, verdict, errors)
     if errors:
@@ -83,10 +82,8 @@ def _show(
     outcomes: Sequence[HostOutcome], verdict: Verdict | None, errors: Sequence[MailprovError]
 ) -> None:
     notices = dict.fromkeys(notice for outcome in outcomes for notice in outcome.notices)
-    for notice in notices:
-        click.echo(f"note: {notice}")
-    click.echo(outcome_table(outcomes))
+    write_lines(f"note: {notice}" for notice in notices)
+    write_lines(outcome_table(outcomes))
     if verdict:
-        for line in verdict_lines(verdict, everything=False):
-            click.echo(line)
+        write_lines(verdict_lines(verdict, everything=False))
     show_errors(errors)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from provisioner.cli.composition import open_run
 from provisioner.cli.options import host_options
 from provisioner.cli.outcome import error_rows, exit_code_of, outcome_json
 from provisioner.cli.rollback_verb import show_outcomes
-from provisioner.cli.terminal import show_errors
+from provisioner.cli.terminal import show_errors, write_json, write_lines
 from provisioner.diagnostics import ExitCode
 from provisioner.workflow.apply import ApplyOptions
 from provisioner.workflow.destroy import destroy_site, survey_destruction
@@ -53,7 +52,7 @@ def command(  # noqa: PLR0913 click hands over every option
     if as_json:
         hosts = {outcome.host: outcome_json(outcome) for outcome in outcomes}
         document = {"hosts": hosts, "errors": error_rows(errors)}
-        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        write_json(document)
     else:
         show_outcomes(outcomes, _KEPT)
     return exit_code_of(errors)
@@ -68,15 +67,15 @@ def _tell(run: Run, options: ApplyOptions, *, as_json: bool) -> int:
             for host, plan in survey.plans.items()
         }
         document = {"hosts": hosts, "errors": error_rows(errors)}
-        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        write_json(document)
     else:
-        for line in _lines(survey):
-            click.echo(line)
+        write_lines(destruction_lines(survey))
         show_errors(errors)
     return exit_code_of(errors) if errors else ExitCode.REFUSED
 
 
-def _lines(survey: SitePlan) -> Iterator[str]:
+def destruction_lines(survey: SitePlan) -> Iterator[str]:
+    """Yield what a destroy would do, host by host."""
     for host, plan in survey.plans.items():
         yield f"{host}: would be as it was found"
         for change in plan.changes:

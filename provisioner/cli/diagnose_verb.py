@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +13,7 @@ from provisioner.cli.diagnosis_text import diagnosis_lines
 from provisioner.cli.options import host_options
 from provisioner.cli.outcome import error_rows, exit_code_of
 from provisioner.cli.since import parse_since
-from provisioner.cli.terminal import show_errors
+from provisioner.cli.terminal import show_errors, write_json, write_lines
 from provisioner.diagnosis.report import counts_of, host_as_json
 from provisioner.diagnostics import ExitCode
 from provisioner.inventory.catalogue_files import read_catalogue
@@ -61,10 +60,9 @@ def command(  # noqa: PLR0913 one parameter an option is click's way
         report = diagnose_site(run, catalogue, moment)
     errors = tuple(report.errors.values())
     if as_json:
-        click.echo(json.dumps(_as_json(report, everything=everything), indent=2, ensure_ascii=True))
+        write_json(_as_json(report, everything=everything))
     else:
-        for line in diagnosis_lines(report.hosts.values(), since, everything=everything):
-            click.echo(line)
+        write_lines(diagnosis_lines(report.hosts.values(), since, everything=everything))
         show_errors(errors)
     if errors:
         return exit_code_of(errors)

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from provisioner.cli.terminal import coloured
+from provisioner.cli.terminal import Shown, coloured
 from provisioner.diagnosis.entry import Severity
 from provisioner.diagnosis.matching import Diagnosis, HostDiagnosis, UnknownLines
 from provisioner.diagnosis.report import counts_of
@@ -21,7 +21,7 @@ _QUOTE = "  | "
 
 def diagnosis_lines(
     hosts: Iterable[HostDiagnosis], since: str, *, everything: bool
-) -> Iterator[str]:
+) -> Iterator[Shown]:
     """Yield what was found, then what nothing explains, then one line that sums up."""
     hosts = list(hosts)
     found = [one for host in hosts for one in (host.diagnoses if everything else host.open)]
@@ -47,9 +47,9 @@ def _worst_first(one: Diagnosis) -> tuple[bool, int, float]:
     return one.resolved, list(Severity).index(one.severity), -one.last.timestamp()
 
 
-def _diagnosis(one: Diagnosis) -> Iterator[str]:
+def _diagnosis(one: Diagnosis) -> Iterator[Shown]:
     word = coloured(one.severity.value, _COLOUR[one.severity])
-    yield f"{word}: {one.host}: {one.title} [{one.id}]"
+    yield word + f": {one.host}: {one.title} [{one.id}]"
     over = "; over since then" if one.resolved else ""
     yield f"  {_times(one.count)}, {_span(one.first, one.last)}{over}"
     yield from _wrapped("cause", one.cause)

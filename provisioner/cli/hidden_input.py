@@ -7,7 +7,7 @@ import warnings
 
 import click
 
-from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
+from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, printable
 
 
 def ask_hidden(prompt: str, *, undone: str, fix: str, exit_code: ExitCode) -> str:
@@ -20,7 +20,7 @@ def ask_hidden(prompt: str, *, undone: str, fix: str, exit_code: ExitCode) -> st
         # Where the terminal cannot hide it, the secret would be shown.
         warnings.simplefilter("error", getpass.GetPassWarning)
         try:
-            return getpass.getpass(prompt)
+            return getpass.getpass(printable(prompt))
         except (EOFError, KeyboardInterrupt) as error:
             raise click.Abort from error
         except getpass.GetPassWarning as error:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -11,14 +12,16 @@ import click
 from provisioner.cli.composition import open_run
 from provisioner.cli.options import host_options
 from provisioner.cli.outcome import error_rows, exit_code_of
-from provisioner.cli.terminal import show_errors, table
-from provisioner.diagnostics import ExitCode
+from provisioner.cli.terminal import output_columns, show_errors, table, write_json, write_lines
+from provisioner.diagnostics import ExitCode, printable
 from provisioner.model.names import HostKey
 from provisioner.plan.history import Event, History
 from provisioner.render.artifact import Plane
 from provisioner.workflow.history import SiteHistory, read_site_history
 
-_HEAD = ("HOST", "NUMBER", "WHEN", "PLANE", "GENERATION", "BACK", "OUTCOME", "WHO")
+_HEAD = ("HOST", "NUMBER", "WHEN", "GENERATION", "PLANE", "BACK", "OUTCOME", "WHO")
+_BRIEF = 4  # columns that each terminal has room for
+_INDENT = "    "
 
 
 @click.command("history")
@@ -32,11 +35,36 @@ def command(site_file: Path, limit: Sequence[str], *, as_json: bool, accept_new:
     with open_run(site_file, limit, accept_new=accept_new, quiet=as_json, passwords=False) as run:
         site = read_site_history(run)
     if as_json:
-        click.echo(json.dumps(_as_json(site), indent=2, ensure_ascii=False))
+        write_json(_as_json(site))
     else:
-        click.echo(table(_HEAD, list(_rows(site.histories))))
+        write_lines(history_lines(site.histories, output_columns()))
         show_errors(site.errors.values())
     return exit_code_of(site.errors.values()) if site.errors else ExitCode.OK
+
+
+def history_lines(histories: Mapping[HostKey, History], columns: int | None) -> list[str]:
+    """Return the lines of every host's history.
+
+    columns: of the terminal, None where it is none. A row that does not fit is told in lines.
+    """
+    rows = list(_rows(histories))
+    shown = table(_HEAD, rows)
+    if columns is None or all(len(line) <= columns for line in shown):
+        return shown
+    head, *brief = table(_HEAD[:_BRIEF], [row[:_BRIEF] for row in rows])
+    told = ([first, *_rest(row, columns)] for first, row in zip(brief, rows, strict=True))
+    return [head, *chain.from_iterable(told)]
+
+
+def _rest(row: Sequence[str], columns: int) -> list[str]:
+    """Return what a brief row leaves out, in lines that fit."""
+    plane, back, outcome, who = row[_BRIEF:]
+    parts = (plane, outcome, f"by {who}", "" if back == "-" else f"back with {back}")
+    text = "; ".join(part for part in parts if part not in {"", "-", "by -"})
+    width = max(columns - len(_INDENT), 1)
+    return [
+        _INDENT + line for line in textwrap.wrap(printable(text), width, break_on_hyphens=False)
+    ]
 
 
 def _rows(histories: Mapping[HostKey, History]) -> Iterator[tuple[str, ...]]:
@@ -47,8 +75,8 @@ def _rows(histories: Mapping[HostKey, History]) -> Iterator[tuple[str, ...]]:
                 host,
                 f"{event.serial}{' *' if current else ''}",
                 event.when,
-                event.plane.value,
                 event.generation or "-",
+                event.plane.value,
                 _way_back(history, event, current=current),
                 event.outcome,
                 event.who,

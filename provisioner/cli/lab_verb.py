@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from provisioner.cli.options import debug_option
-from provisioner.cli.terminal import table
+from provisioner.cli.terminal import table, write_line, write_lines
 from provisioner.diagnostics import ExitCode
 
 
@@ -28,7 +28,7 @@ def install() -> None:
     from provisioner.lab import install_requirements  # noqa: PLC0415 not for --help
 
     installed = install_requirements()
-    click.echo(f"installed: {' '.join(installed)}" if installed else "nothing is missing")
+    write_line(f"installed: {' '.join(installed)}" if installed else "nothing is missing")
 
 
 @command.command("up")
@@ -58,9 +58,9 @@ def up(name: str, site_files: tuple[Path, ...], release: str) -> None:
     ]
     lab, copies = bring_up_sites(name, sites, release)
     what = "the site" if len(copies) == 1 else "the sites"
-    click.echo(f"lab {name} is up; apply {what} to it with")
+    write_line(f"lab {name} is up; apply {what} to it with")
     for copy in copies:
-        click.echo(f"  HOME={lab.home} mailprov apply {copy}")
+        write_line(f"  HOME={lab.home} mailprov apply {copy}")
 
 
 @command.command("down")
@@ -72,7 +72,7 @@ def down(name: str, *, purge: bool) -> None:
     from provisioner.lab import take_down  # noqa: PLC0415 not for --help
 
     take_down(name, purge=purge)
-    click.echo(f"lab {name} is gone")
+    write_line(f"lab {name} is gone")
 
 
 @command.command("status")
@@ -86,7 +86,7 @@ def status() -> None:
         for name in list_states()
         for host in Lab.attach(name).status().hosts
     ]
-    click.echo(table(("LAB", "HOST", "ADDRESSES", "STATE"), rows) if rows else "no lab is up")
+    write_lines(table(("LAB", "HOST", "ADDRESSES", "STATE"), rows) if rows else ["no lab is up"])
 
 
 @command.command("shell")
@@ -111,6 +111,6 @@ def demo(site_file: Path) -> int:
 
     begun = time.monotonic()
     install_requirements()
-    run_demo(site_file, lambda text: click.echo(f"\n{text}"))
-    click.echo(f"\n{time.monotonic() - begun:.0f} s in all")
+    run_demo(site_file, lambda text: write_lines(["", text]))
+    write_lines(["", f"{time.monotonic() - begun:.0f} s in all"])
     return ExitCode.OK

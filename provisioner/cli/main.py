@@ -8,14 +8,21 @@ shown only with --debug.
 from __future__ import annotations
 
 import gc
-import os
+import io
 import sys
-import traceback
+import threading
 from importlib import import_module
 
 import click
 
 from provisioner import __version__
+from provisioner.cli.terminal import (
+    give_up_output,
+    show_diagnostics,
+    write_line,
+    write_lines,
+    write_traceback,
+)
 from provisioner.diagnostics import ExitCode, MailprovError
 
 _OBJECTS_BETWEEN_COLLECTIONS = 100_000
@@ -74,7 +81,14 @@ def main() -> None:
     # What a run makes, it mostly needs to its end: looking for garbage after every 700
     # objects, as Python does by default, takes longer than reading a large site.
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
+    threading.excepthook = _tell_of_thread
     sys.exit(run(sys.argv[1:]))
+
+
+def _tell_of_thread(ended: threading.ExceptHookArgs) -> None:
+    """Say what ended a thread; Python would write it as it is."""
+    if ended.exc_value is not None:
+        write_traceback(ended.exc_value)
 
 
 def run(arguments: list[str]) -> int:
@@ -84,7 +98,7 @@ def run(arguments: list[str]) -> int:
     except Exception as error:  # noqa: BLE001 the last line of defence: no traceback reaches a user
         return _tell(error, arguments)
     except KeyboardInterrupt:
-        click.echo("mailprov: interrupted", err=True)
+        write_line("mailprov: interrupted", err=True)
         return ExitCode.INTERRUPTED
     return code if isinstance(code, int) else ExitCode.OK
 
@@ -92,20 +106,22 @@ def run(arguments: list[str]) -> int:
 def _tell(error: Exception, arguments: list[str]) -> int:
     """Say what is wrong and return the exit code for it."""
     if isinstance(error, click.ClickException):
-        error.show()
+        shown = io.StringIO()
+        error.show(shown)
+        write_lines(shown.getvalue().removesuffix("\n").split("\n"), err=True)
         return ExitCode.USAGE
     if isinstance(error, click.Abort):
-        click.echo("mailprov: interrupted", err=True)
+        write_line("mailprov: interrupted", err=True)
         return ExitCode.INTERRUPTED
     if isinstance(error, BrokenPipeError):
         # The reader of our output has left, as `mailprov plan | head` does.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        give_up_output()
         return ExitCode.FAILED
     if "--debug" in arguments:
-        traceback.print_exception(error)
+        write_traceback(error)
     if isinstance(error, MailprovError):
-        click.echo(str(error), err=True)
+        show_diagnostics(error.diagnostics)
         return error.exit_code
-    click.echo(f"mailprov: internal error: {type(error).__name__}: {error}", err=True)
-    click.echo("  fix:  run it again with --debug and report what it shows", err=True)
+    write_line(f"mailprov: internal error: {type(error).__name__}: {error}", err=True)
+    write_line("  fix:  run it again with --debug and report what it shows", err=True)
     return ExitCode.FAILED

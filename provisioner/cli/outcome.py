@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from provisioner.cli.terminal import CROWD, coloured, table
+from provisioner.cli.terminal import CROWD, Line, Shown, coloured, table
 from provisioner.diagnostics import ExitCode, MailprovError
 from provisioner.plan.change import Action
 from provisioner.probes.finding import Finding, Status, Verdict
@@ -26,8 +26,8 @@ def error_rows(errors: Iterable[MailprovError]) -> list[dict[str, str]]:
     return [diagnostic.as_json() for error in errors for diagnostic in error.diagnostics]
 
 
-def outcome_table(outcomes: Sequence[HostOutcome]) -> str:
-    """Return the table that ends an apply; of a crowd, the hosts where something happened."""
+def outcome_table(outcomes: Sequence[HostOutcome]) -> list[str]:
+    """Return the lines of the table that ends an apply; of a crowd, the eventful hosts."""
     told = outcomes if len(outcomes) <= CROWD else _eventful(outcomes)
     rows = [
         (
@@ -39,12 +39,12 @@ def outcome_table(outcomes: Sequence[HostOutcome]) -> str:
         )
         for outcome in told
     ]
-    shown = table(("HOST", "STATUS", "CHANGES", "GENERATION", "SERVICES"), rows) if rows else ""
+    shown = table(("HOST", "STATUS", "CHANGES", "GENERATION", "SERVICES"), rows) if rows else []
     if len(told) == len(outcomes):
         return shown
     counts = Counter(outcome.status.value for outcome in outcomes)
     words = ", ".join(f"{count} {status}" for status, count in counts.items())
-    return f"{shown}\n{len(outcomes)} hosts: {words}".lstrip("\n")
+    return [*shown, f"{len(outcomes)} hosts: {words}"]
 
 
 def _eventful(outcomes: Sequence[HostOutcome]) -> list[HostOutcome]:
@@ -79,7 +79,7 @@ def anything_changed(outcomes: Iterable[HostOutcome]) -> bool:
     return any(outcome.status is HostStatus.CHANGED for outcome in outcomes)
 
 
-def verdict_lines(verdict: Verdict, *, everything: bool) -> Iterator[str]:
+def verdict_lines(verdict: Verdict, *, everything: bool) -> Iterator[Shown]:
     """Yield a verdict's lines: what is wrong in full, the rest counted.
 
     everything: name the probes that passed, too.
@@ -88,21 +88,22 @@ def verdict_lines(verdict: Verdict, *, everything: bool) -> Iterator[str]:
         for finding in verdict.with_status(status):
             if status is Status.PASSED or (status is Status.SKIPPED and not everything):
                 if everything:
-                    yield f"{_word(finding)}  {finding.id}"
+                    yield _word(finding) + f"  {finding.id}"
             else:
                 yield from _finding_lines(finding)
     counts = ", ".join(f"{verdict.counts[status]} {status.value}" for status in Status)
     yield f"verify: {counts}"
 
 
-def _word(finding: Finding) -> str:
+def _word(finding: Finding) -> Line:
     return coloured(f"{finding.status.value:<7}", finding.status.value)
 
 
-def _finding_lines(finding: Finding) -> Iterator[str]:
+def _finding_lines(finding: Finding) -> Iterator[Shown]:
     via = "" if finding.via in {"direct", "host"} else f" (asked through {finding.via})"
-    yield f"{_word(finding)}  {finding.id}: {finding.question}{via}"
+    yield _word(finding) + f"  {finding.id}: {finding.question}{via}"
     for label, text in (("got", finding.got), ("want", finding.want), ("fix", finding.remedy)):
         if text:
-            shown = text.replace("\n", "\n               ")
-            yield f"         {label + ':':5} {shown}"
+            first, *more = text.split("\n")
+            yield f"         {label + ':':5} {first}"
+            yield from (f"{'':15} {line}".rstrip() for line in more)

@@ -6,15 +6,11 @@ of its own. Where there are more hosts than a screen has lines, they are counted
 
 from __future__ import annotations
 
-import os
-import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from threading import Lock
 
-import click
-
-from provisioner.cli.terminal import CROWD, is_plain
+from provisioner.cli.terminal import CROWD, news_are_plain, picture_rows, redraw, write_line
 from provisioner.model.names import HostKey
 
 _REPORTS = 12
@@ -27,7 +23,7 @@ class LiveProgress:
     def __init__(self, hosts: Sequence[HostKey], *, quiet: bool = False) -> None:
         self._texts = dict.fromkeys(hosts, "")
         self._width = max((len(host) for host in hosts), default=0)
-        self._plain = is_plain(sys.stderr)
+        self._plain = news_are_plain()
         self._quiet = quiet
         self._news = 0
         self._drawn = 0
@@ -43,23 +39,17 @@ class LiveProgress:
             if not self._plain:
                 self._draw()
             elif len(self._texts) <= CROWD:
-                click.echo(f"{host:<{self._width}}  {text}", err=True)
+                write_line(f"{host:<{self._width}}  {text}", err=True)
             elif self._news % (len(self._texts) // _REPORTS) == 0:
-                click.echo(", ".join(self._counted()), err=True)
+                write_line(", ".join(self._counted()), err=True)
 
     def _draw(self) -> None:
-        # A pseudo-terminal that nobody has sized says 0.
-        size = os.get_terminal_size(sys.stderr.fileno())
-        columns, rows = size.columns or 80, size.lines or 24
+        rows = picture_rows()
         if len(self._texts) < rows:
             lines = [f"{host:<{self._width}}  {text}" for host, text in self._texts.items()]
         else:
             lines = list(self._counted())[: rows - 1]
-        up = f"\x1b[{self._drawn}A" if self._drawn else ""
-        # What a longer picture left below is cleared.
-        body = "".join("\x1b[2K" + line[: columns - 1] + "\n" for line in lines)
-        sys.stderr.write(f"{up}{body}\x1b[J")
-        sys.stderr.flush()
+        redraw(lines, self._drawn)
         self._drawn = len(lines)
 
     def _counted(self) -> Iterator[str]:

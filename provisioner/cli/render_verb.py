@@ -10,6 +10,7 @@ import click
 
 from provisioner.cli.options import debug_option, limit_option, site_argument
 from provisioner.cli.site_opening import DEFAULT_PLATFORM, limited_hosts, load_and_warn
+from provisioner.cli.terminal import write_line
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, quoted
 from provisioner.model.secrets import PasswordHash, SiteSecrets
 from provisioner.model.site import Host, Site
@@ -48,7 +49,7 @@ def command(site_file: Path, limit: Sequence[str], output: Path, platform: str) 
     hosts = limited_hosts(site, limit)
     files = dict(_rendered(site, hosts, platform))
     _write(output, files)
-    click.echo(f"{len(files)} files of {len(hosts)} hosts written to {output}")
+    write_line(f"{len(files)} files of {len(hosts)} hosts written to {output}")
     return ExitCode.OK
 
 

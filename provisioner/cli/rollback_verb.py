@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from provisioner.cli.outcome import (
     outcome_json,
     outcome_table,
 )
-from provisioner.cli.terminal import show_errors
+from provisioner.cli.terminal import show_errors, write_json, write_line, write_lines
 from provisioner.plan.history import check_wanted
 from provisioner.workflow.apply import ApplyOptions, HostOutcome
 from provisioner.workflow.restore import restore_directory
@@ -83,7 +82,7 @@ def command(  # noqa: PLR0913 click hands over every option
             "changes": sum(len(outcome.changes) for outcome in outcomes),
             "errors": error_rows(errors),
         }
-        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        write_json(document)
     else:
         show_outcomes(outcomes, note if anything_changed(outcomes) else "")
     return exit_code_of(errors)
@@ -104,6 +103,6 @@ def show_outcomes(outcomes: Sequence[HostOutcome], note: str) -> None:
     """Print what became of hosts: notes, the table, and errors to standard error."""
     notices = [notice for outcome in outcomes for notice in outcome.notices]
     for notice in dict.fromkeys([*notices, *([note] if note else [])]):
-        click.echo(f"note: {notice}")
-    click.echo(outcome_table(outcomes))
+        write_line(f"note: {notice}")
+    write_lines(outcome_table(outcomes))
     show_errors(outcome.error for outcome in outcomes if outcome.error)

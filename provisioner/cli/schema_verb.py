@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from provisioner.cli.options import debug_option
+from provisioner.cli.terminal import write_json
 
 
 @click.command("schema")
@@ -18,4 +17,4 @@ def command() -> None:
     """
     from provisioner.model.schema import site_schema  # noqa: PLC0415 slow to import
 
-    click.echo(json.dumps(site_schema(), indent=2, ensure_ascii=False))
+    write_json(site_schema())

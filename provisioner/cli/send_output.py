@@ -39,7 +39,7 @@ def handover_lines(site: Site, sending: Sending) -> Iterator[str]:
 def end_lines(ends: Sequence[Recipient], wait: float) -> Iterator[str]:
     """Yield the table of ends, and what can be done about mail that has none. wait: seconds."""
     rows = [(str(each), each.end.value, each.detail) for each in ends]
-    yield table(("RECIPIENT", "END", "DETAIL"), rows)
+    yield from table(("RECIPIENT", "END", "DETAIL"), rows)
     if any(each.end is End.DEFERRED for each in ends):
         yield "deferred mail waits and is tried again by itself: `mailprov status` shows it"
     if any(each.end is End.NOT_SEEN for each in ends):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import math
 import secrets as randomness
 import sys
@@ -21,7 +20,13 @@ from provisioner.cli.options import host_options
 from provisioner.cli.outcome import error_rows
 from provisioner.cli.send_output import end_lines, failed_json, handover_lines, sending_json
 from provisioner.cli.site_opening import load_and_warn
-from provisioner.cli.terminal import is_typed_at, show_diagnostics
+from provisioner.cli.terminal import (
+    is_typed_at,
+    show_diagnostics,
+    write_json,
+    write_line,
+    write_lines,
+)
 from provisioner.clients.letter import Letter, compose_letter
 from provisioner.clients.submitting import submit_message
 from provisioner.diagnosis.trace import Step, Trace
@@ -108,7 +113,7 @@ def command(
             sending = hand_in(run, posting, submit_message)
         except MailprovError as error:
             if as_json and error.exit_code != ExitCode.USAGE:
-                click.echo(json.dumps(failed_json([error]), indent=2, ensure_ascii=False))
+                write_json(failed_json([error]))
                 return error.exit_code
             raise
         return _Watch(run, sending, wait, quiet=as_json).report()
@@ -131,8 +136,7 @@ class _Watch:
         interrupted = False
         try:
             if not self.quiet:
-                for line in handover_lines(self.run.site, self.sending):
-                    click.echo(line)
+                write_lines(handover_lines(self.run.site, self.sending))
             if self.sending.handover.accepted:
                 self._follow()
         except MailprovError as problem:
@@ -158,7 +162,7 @@ class _Watch:
     def _show_steps(self) -> None:
         for step in self.trace.steps:
             if step not in self.shown and not self.quiet:
-                click.echo(f"{step.host}  {step.text}")
+                write_line(f"{step.host}  {step.text}")
             self.shown.add(step)
 
     def _finish(self, error: MailprovError | None, *, interrupted: bool) -> int:
@@ -166,14 +170,13 @@ class _Watch:
         if self.quiet:
             document = sending_json(self.run.site, self.sending, self.trace, ends)
             document["errors"] = error_rows([error] if error else [])
-            click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+            write_json(document)
         elif error:
             show_diagnostics(error.diagnostics)
         elif not interrupted:
-            for line in end_lines(ends, self.wait):
-                click.echo(line)
+            write_lines(end_lines(ends, self.wait))
         if self.sending.handover.accepted and (interrupted or error):
-            click.echo(self._accepted(), err=True)
+            write_line(self._accepted(), err=True)
         if interrupted:
             return ExitCode.INTERRUPTED
         if error:

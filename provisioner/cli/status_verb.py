@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from provisioner.cli.composition import open_run
 from provisioner.cli.options import host_options
 from provisioner.cli.outcome import exit_code_of
 from provisioner.cli.status_view import condition_lines, status_json
-from provisioner.cli.terminal import show_errors
+from provisioner.cli.terminal import Shown, show_errors, write_json, write_lines
 from provisioner.diagnostics import ExitCode
 from provisioner.workflow.status import SiteStatus, status_site
 
@@ -29,18 +28,16 @@ def command(site_file: Path, limit: Sequence[str], *, as_json: bool, accept_new:
     with open_run(site_file, limit, accept_new=accept_new, quiet=as_json) as run:
         status = status_site(run)
     if as_json:
-        # Only ASCII: a stranger's text cannot reach a terminal as anything but an escape.
-        click.echo(json.dumps(status_json(status), indent=2))
+        write_json(status_json(status))
     else:
-        for line in _lines(status):
-            click.echo(line)
+        write_lines(_lines(status))
         show_errors(status.errors.values())
     if status.errors:
         return exit_code_of(status.errors.values())
     return ExitCode.OK if status.is_healthy else ExitCode.FAILED
 
 
-def _lines(status: SiteStatus) -> Iterator[str]:
+def _lines(status: SiteStatus) -> Iterator[Shown]:
     for position, condition in enumerate(status.conditions.values()):
         if position:
             yield ""

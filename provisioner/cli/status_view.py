@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from provisioner.cli.outcome import error_rows
-from provisioner.cli.terminal import coloured, table
+from provisioner.cli.terminal import Shown, coloured, table
 from provisioner.diagnostics import printable
 from provisioner.plan.condition import Condition, UnitCondition
 from provisioner.plan.queue import Queue, QueuedMessage
@@ -24,11 +24,11 @@ _LONGEST_REASON = 200
 _UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
 
-def condition_lines(condition: Condition) -> Iterator[str]:
+def condition_lines(condition: Condition) -> Iterator[Shown]:
     """Yield a host's block: a headline, a row a subject, the messages that wait."""
     problems = condition.problems
     verdict = coloured("ok", "passed") if not problems else coloured("; ".join(problems), "failed")
-    yield f"{condition.host}: {verdict}"
+    yield f"{condition.host}: " + verdict
     for label, text in _rows(condition):
         yield f"  {label:<12} {text}".rstrip()
     queue = condition.queue
@@ -159,7 +159,7 @@ def _queue_summary(condition: Condition) -> str:
 def _queue_lines(condition: Condition, queue: Queue) -> Iterator[str]:
     rows = [_message_row(message, condition.now) for message in queue.oldest]
     yield ""
-    head, *lines = table(("ID", "AGE", "SIZE", "FROM", "TO"), rows).splitlines()
+    head, *lines = table(("ID", "AGE", "SIZE", "FROM", "TO"), rows)
     yield f"    {head}"
     for message, line in zip(queue.oldest, lines, strict=True):
         yield f"    {line}"

@@ -38,8 +38,8 @@ def user_rows(site: Site) -> list[UserRow]:
     ]
 
 
-def user_table(rows: Sequence[UserRow]) -> str:
-    """Return the rows as a table."""
+def user_table(rows: Sequence[UserRow]) -> list[str]:
+    """Return the rows as a table's lines."""
     shown = [
         (
             row["address"],

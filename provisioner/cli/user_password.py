@@ -5,14 +5,17 @@ Never an argument and never a variable: both can be read by others, and stay in 
 
 from __future__ import annotations
 
-import os
-import sys
 from dataclasses import dataclass
 
-import click
-
 from provisioner.cli.hidden_input import ask_hidden
-from provisioner.cli.terminal import is_typed_at, read_piped
+from provisioner.cli.terminal import (
+    give_up_output,
+    has_output,
+    is_typed_at,
+    read_piped,
+    show_diagnostics,
+    write_line,
+)
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
 from provisioner.inventory.new_password import (
     check_strong,
@@ -75,7 +78,7 @@ def obtain_password(wish: PasswordWish) -> tuple[PasswordHash, str]:
 
 def check_shown(*, generate: bool) -> None:
     """Raise MailprovError where a password that is made here would be shown to nobody."""
-    if generate and sys.stdout is None:
+    if generate and not has_output():
         raise MailprovError(
             Diagnostic(
                 summary="standard output is closed: a password that is made could not be shown; "
@@ -93,10 +96,10 @@ def hand_over(made: str, address: MailAddress) -> None:
     if not made:
         return
     try:
-        click.echo(made)
+        write_line(made)
     except OSError as error:
         # What is left in the buffer would fail once more when the process ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        give_up_output()
         raise MailprovError(
             Diagnostic(
                 summary="the user is written, the password could not be printed",
@@ -105,7 +108,7 @@ def hand_over(made: str, address: MailAddress) -> None:
                 fix=f"run `mailprov user passwd {address} --generate`",
             )
         ) from error
-    click.echo("the password above is not shown again", err=True)
+    write_line("the password above is not shown again", err=True)
 
 
 def _typed(wish: PasswordWish) -> str:
@@ -122,7 +125,7 @@ def _typed(wish: PasswordWish) -> str:
             told = Diagnostic(
                 summary="the two passwords differ", want="the same text twice", fix="type it again"
             )
-        click.echo(told.render(), err=True)
+        show_diagnostics([told])
     raise MailprovError(
         Diagnostic(
             summary=f"no password after {_TRIES} tries; nothing was changed",

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-import click
-
 from provisioner.cli.composition import open_asker, open_run_over
 from provisioner.cli.outcome import exit_code_of
-from provisioner.cli.terminal import show_diagnostics
+from provisioner.cli.terminal import show_diagnostics, write_line, write_lines
 from provisioner.cli.user_editing import OpenSite, said
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
 from provisioner.inventory.site_edit import EditedSite
@@ -41,25 +39,24 @@ def remove_with_mail(opened: OpenSite, address: MailAddress, *, accept_new: bool
         platform = survey.plans[store.key].generation.platform
         if edited is not None:
             opened.write(edited)
-            for line in said(opened.path, f"removed {address}", edited, applied=True):
-                click.echo(line)
+            write_lines(said(opened.path, f"removed {address}", edited, applied=True))
         outcomes = apply_site(run, open_asker, ApplyOptions())
         if failed := _told(outcomes):
             return failed
         deleted = delete_mail(run, address, platform)
     for path in deleted:
-        click.echo(f"{store.key}: deleted {path}")
+        write_line(f"{store.key}: deleted {path}")
     if not deleted and edited is None:
         raise _no_mail_of(address, applied_in_words(outcomes))
     if not deleted:
-        click.echo(f"{store.key}: there was no mail of {address}")
+        write_line(f"{store.key}: there was no mail of {address}")
     return ExitCode.OK
 
 
 def _told(outcomes: Sequence[HostOutcome]) -> ExitCode:
     """Say what came of an apply where it failed; the mail is then still there."""
     for notice in dict.fromkeys(notice for outcome in outcomes for notice in outcome.notices):
-        click.echo(f"note: {notice}")
+        write_line(f"note: {notice}")
     errors = [outcome.error for outcome in outcomes if outcome.error]
     for error in errors:
         show_diagnostics(error.diagnostics)

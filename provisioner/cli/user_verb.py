@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import click
 from pydantic_core import PydanticCustomError
 
 from provisioner.cli.options import accept_option, debug_option, json_option, site_argument
+from provisioner.cli.terminal import write_json, write_line, write_lines
 from provisioner.cli.user_editing import OpenSite, open_site, said
 from provisioner.cli.user_listing import kept_in_words, user_rows, user_table
 from provisioner.cli.user_password import (
@@ -109,8 +109,7 @@ def add(  # noqa: PLR0913 its options
     edited = opened.edited(AddUser(key, secret, person))
     opened.write(edited)
     hand_over(made, address)
-    for line in said(site_file, f"added {address}", edited):
-        click.echo(line, err=bool(made))
+    write_lines(said(site_file, f"added {address}", edited), err=bool(made))
     return ExitCode.OK
 
 
@@ -177,8 +176,8 @@ def passwd(  # noqa: PLR0913 its options
     edited = opened.edited(SetPassword(opened.keys[user.address], secret))
     opened.write(edited)
     hand_over(made, user.address)
-    for line in said(site_file, f"changed the password of {user.address}", edited):
-        click.echo(line, err=bool(made))
+    told = said(site_file, f"changed the password of {user.address}", edited)
+    write_lines(told, err=bool(made))
     return ExitCode.OK
 
 
@@ -201,13 +200,12 @@ def _switch(name: str, site_file: Path, *, enabled: bool) -> int:
     opened = open_site(site_file)
     user = opened.user(name)
     if user.enabled is enabled:
-        click.echo(f"{site_file}: {user.address} is {word} already; nothing was changed")
+        write_line(f"{site_file}: {user.address} is {word} already; nothing was changed")
         return ExitCode.OK
     edited = opened.edited(SetEnabled(opened.keys[user.address], enabled))
     opened.write(edited)
     what = f"{word} {user.address}" + ("" if enabled else ", whose mail still arrives")
-    for line in said(site_file, what, edited):
-        click.echo(line)
+    write_lines(said(site_file, what, edited))
     return ExitCode.OK
 
 
@@ -233,9 +231,9 @@ def remove(name: str, site_file: Path, *, delete_mail: bool, accept_new: bool) -
     edited = opened.edited(RemoveUser(opened.keys[user.address]))
     opened.write(edited)
     kept = f"{mailbox_home(opened.site, user.address)} on {_store(opened.site)}"
-    for line in said(site_file, f"removed {user.address}; the mail is kept in {kept}", edited):
-        click.echo(line)
-    click.echo("note: a later user of that name gets that mail; --delete-mail deletes it")
+    told = said(site_file, f"removed {user.address}; the mail is kept in {kept}", edited)
+    write_lines(told)
+    write_line("note: a later user of that name gets that mail; --delete-mail deletes it")
     return ExitCode.OK
 
 
@@ -248,9 +246,9 @@ def list_users(site_file: Path, *, as_json: bool) -> int:
     site = open_site(site_file).site
     rows = user_rows(site)
     if as_json:
-        click.echo(json.dumps({"users": rows}, indent=2, ensure_ascii=False))
+        write_json({"users": rows})
         return ExitCode.OK
-    click.echo(user_table(rows))
+    write_lines(user_table(rows))
     return ExitCode.OK
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
 from provisioner.cli.options import debug_option, json_option, site_argument
 from provisioner.cli.site_opening import check_expressible
-from provisioner.cli.terminal import show_diagnostics
+from provisioner.cli.terminal import show_diagnostics, write_json, write_line
 from provisioner.diagnostics import ExitCode, MailprovError
 from provisioner.inventory.load import load_site
 from provisioner.model.site import Site
@@ -32,14 +31,14 @@ def command(site_file: Path, *, as_json: bool) -> int:
         if not as_json:
             raise
         rows = [diagnostic.as_json() for diagnostic in error.diagnostics]
-        click.echo(json.dumps({"valid": False, "errors": rows, "warnings": []}, indent=2))
+        write_json({"valid": False, "errors": rows, "warnings": []})
         return error.exit_code
     if as_json:
         rows = [diagnostic.as_json() for diagnostic in loaded.warnings]
-        click.echo(json.dumps({"valid": True, "errors": [], "warnings": rows}, indent=2))
+        write_json({"valid": True, "errors": [], "warnings": rows})
     else:
         show_diagnostics(loaded.warnings)
-        click.echo(f"{site_file}: valid: {_in_words(loaded.site)}")
+        write_line(f"{site_file}: valid: {_in_words(loaded.site)}")
     return ExitCode.OK
 
 

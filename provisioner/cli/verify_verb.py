@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import click
 from provisioner.cli.composition import open_asker, open_run
 from provisioner.cli.options import host_options
 from provisioner.cli.outcome import error_rows, exit_code_of, verdict_lines
-from provisioner.cli.terminal import show_errors
+from provisioner.cli.terminal import show_errors, write_json, write_lines
 from provisioner.diagnostics import ExitCode
 from provisioner.workflow.verify import verify_site
 
@@ -31,10 +30,9 @@ def command(
     errors = tuple(report.errors.values())
     if as_json:
         document = {**report.verdict.as_json(), "errors": error_rows(errors)}
-        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        write_json(document)
     else:
-        for line in verdict_lines(report.verdict, everything=everything):
-            click.echo(line)
+        write_lines(verdict_lines(report.verdict, everything=everything))
         show_errors(errors)
     if errors:
         return exit_code_of(errors)

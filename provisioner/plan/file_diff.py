@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator
+from io import StringIO
 
 from provisioner.plan.change import Action, Change
 from provisioner.plan.facts import FileState, LeftFile, TableFlaw
@@ -110,7 +111,10 @@ def _unified(artifact: Artifact, before: bytes | None) -> str:
 
 def unified_diff(before: bytes, after: bytes, source: str, target: str) -> str:
     """Return the unified diff of two contents under these names, each line ended."""
-    old = before.decode(errors="replace").splitlines(keepends=True)
-    new = after.decode(errors="replace").splitlines(keepends=True)
-    lines = difflib.unified_diff(old, new, source, target)
+    lines = difflib.unified_diff(_lines(before), _lines(after), source, target)
     return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
+
+
+def _lines(content: bytes) -> list[str]:
+    """Return the lines of a file; nothing but LF ends one there."""
+    return list(StringIO(content.decode(errors="replace"), newline="\n"))

@@ -26,7 +26,7 @@ def diagnosed(log: MailLog) -> HostDiagnosis:
 
 
 def text_of(log: MailLog, *, everything: bool = False) -> str:
-    return "\n".join(diagnosis_lines([diagnosed(log)], "24h", everything=everything))
+    return "\n".join(map(str, diagnosis_lines([diagnosed(log)], "24h", everything=everything)))
 
 
 def test_nothing_is_one_line() -> None:

@@ -12,7 +12,7 @@ import termios
 import pytest
 
 from provisioner.cli.progress import LiveProgress
-from provisioner.cli.terminal import coloured
+from provisioner.cli.terminal import coloured, write_line
 from provisioner.model.names import HostKey
 
 HOSTS = [HostKey("ns"), HostKey("mail")]
@@ -34,8 +34,7 @@ def on_a_terminal(monkeypatch: pytest.MonkeyPatch, hosts: list[HostKey] = HOSTS)
         monkeypatch.setattr(sys, "stderr", screen)
         monkeypatch.setattr(sys, "stdout", screen)
         told(LiveProgress(hosts), hosts)
-        screen.write(coloured("passed", "passed"))
-        screen.flush()
+        write_line(coloured("passed", "passed"))
         shown = ""
         while "passed" not in shown:
             shown += os.read(leader, 65536).decode()
@@ -59,6 +58,15 @@ def test_on_a_terminal_each_host_has_one_line_that_changes(
     shown = on_a_terminal(monkeypatch)
     assert shown.count("\x1b[2A") == 2
     assert "\x1b[32mpassed" in shown
+
+
+def test_what_a_host_said_moves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    hostile = [HostKey("ns"), HostKey("\x1b[9A\nmail")]
+    shown = on_a_terminal(monkeypatch, hostile)
+    assert "\x1b[9A" not in shown
+    assert "\\x1b[9A\\nmail" in shown
+    assert shown.count("\x1b[2A") == 2
 
 
 def test_no_color_makes_a_terminal_plain(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from provisioner.diagnostics import Diagnostic, MailprovError
 
 def test_a_table_is_as_wide_as_its_widest_cells() -> None:
     got = table(("HOST", "N"), [("mail", "1"), ("a-long-one", "22")])
-    assert got == "HOST        N\nmail        1\na-long-one  22"
+    assert got == ["HOST        N", "mail        1", "a-long-one  22"]
 
 
 def refused(number: int) -> MailprovError:

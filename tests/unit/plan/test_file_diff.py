@@ -7,7 +7,7 @@ from dataclasses import replace
 from support.generations import GENERATION, USERS, state_of
 
 from provisioner.plan.facts import FileState
-from provisioner.plan.file_diff import access_problems, file_problems
+from provisioner.plan.file_diff import access_problems, file_problems, unified_diff
 from provisioner.plan.generation import Recipe
 
 
@@ -51,3 +51,8 @@ def test_a_trust_anchor_may_be_a_link_until_unbound_has_its_own() -> None:
     assert [problem.aspect for problem in access_problems(anchor, file)] == ["owner", "group"]
     certificate = Recipe("self-signed", "/etc/mailprov/tls/site.pem", "mail.example.org")
     assert [problem.aspect for problem in access_problems(certificate, link)] == ["mode"]
+
+
+def test_nothing_but_a_line_feed_ends_a_line() -> None:
+    got = unified_diff(b"a\xc2\x85b\x0cc\r\n", "a\u2028b\n".encode(), "x", "x")
+    assert got.split("\n")[3:] == ["-a\x85b\x0cc\r", "+a\u2028b", ""]
