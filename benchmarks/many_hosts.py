@@ -6,7 +6,8 @@ The hosts are loopback addresses on which sshd processes of this machine listen,
 With `true` the connections alone are measured, with `plan` a whole `mailprov plan`, which
 observes this machine (a Debian 12, then) once for each host and writes nothing. For each
 number of hosts there is a second row, in which one host in twenty fails: it refuses, it
-takes the connection and keeps silent, or it does not answer at all.
+takes the connection and keeps silent, or it does not answer at all. A second table says what
+deriving the questions of `mailprov verify` takes for the same sites.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmarks.derivation import DERIVATION_HEAD, derivation_row
 from benchmarks.figures import figure_of, seconds_text
 from benchmarks.installed import compile_mailprov
 from benchmarks.one_process import Cost, measure, table
@@ -60,6 +62,7 @@ def main() -> None:
     options = _options()
     compile_mailprov()
     print(table(_HEAD, list(_rows(options.hosts, options.runs, options.verb))))
+    print(table(DERIVATION_HEAD, list(_derivations(options.hosts, options.runs))))
 
 
 def _options() -> argparse.Namespace:
@@ -79,6 +82,12 @@ def _rows(sizes: Sequence[int], runs: int, verb: str) -> Iterator[Sequence[str]]
                 command = [sys.executable, "-m", *_MODULES[verb], str(ground.site)]
                 costs = [measure(command, ground.environment, range(5)) for _ in range(runs)]
             yield _row(size, failing, costs)
+
+
+def _derivations(sizes: Sequence[int], runs: int) -> Iterator[Sequence[str]]:
+    for size in sizes:
+        with TemporaryDirectory(prefix="mailprov-hosts-") as folder:
+            yield derivation_row(_prepare(Path(folder), size).site, runs)
 
 
 def _row(size: int, failing: int, costs: Sequence[Cost]) -> Sequence[str]:

@@ -48,8 +48,6 @@ from provisioner.probes.tls import (
 )
 from provisioner.workflow.asking import ProbeAccount
 
-_UDP_LIMIT = 4.0  # seconds, all tries together
-_TCP_TRIES = 4
 _NO_ACCOUNT = Unasked("the site has no account for the prober")
 
 
@@ -73,10 +71,7 @@ def look_up(
 ) -> DnsAnswer:
     """Ask the name server."""
     if question.udp:
-        endpoint = question.endpoint
-        answer = lookup_over_udp(
-            endpoint.address, endpoint.port, question.name, question.type, _UDP_LIMIT
-        )
+        answer = lookup_over_udp(question.endpoint, question.name, question.type, line.dial)
     else:
         answer = lookup_over_tcp(line.dial, question.name, question.type)
     return replace(answer, source=line.source)

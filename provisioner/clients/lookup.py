@@ -1,9 +1,15 @@
-"""DNS queries over UDP and over a TCP stream that may lead through SSH (RFC 1035, 7766)."""
+"""DNS queries over UDP and over a TCP stream that may lead through SSH (RFC 1035, 7766).
+
+What goes over the wire is dnspython's affair; how often a server is asked, and what an end
+without an answer means, is told here.
+"""
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import dns.exception
 import dns.flags
@@ -15,29 +21,56 @@ import dns.rdatatype
 from provisioner.clients.stream import BrokenOff, Stream
 from provisioner.model.site import IPAddress
 from provisioner.probes.dns import DnsAnswer
+from provisioner.probes.question import Endpoint
 
+UDP_LIMIT = 4.0
+"""Seconds for an answer over UDP, all tries together."""
 _TRIES = 2  # UDP may lose a packet
 _TCP_TRIES = 3
 
+Dial = Callable[[], Stream]
+
 
 def lookup_over_udp(
-    address: IPAddress, port: int, name: str, rdtype: str, limit: float
+    endpoint: Endpoint, name: str, rdtype: str, dial: Dial, limit: float = UDP_LIMIT
 ) -> DnsAnswer:
-    """Ask a server over UDP; raise BrokenOff if it stays silent. limit: seconds in all."""
+    """Ask a server over UDP, and over TCP where its answer does not fit (RFC 7766 section 5).
+
+    dial: opens a stream to the server. limit: seconds over UDP. Raises BrokenOff if no whole
+    answer comes.
+    """
     query = _query(name, rdtype)
-    problem: Exception | None = None
+    try:
+        return _answer(_ask_over_udp(query, endpoint, limit), rdtype)
+    except dns.message.Truncated:
+        pass
+    try:
+        return lookup_over_tcp(dial, name, rdtype)
+    except BrokenOff as end:
+        raise BrokenOff(f"truncated over UDP, and then over TCP: {end}") from end
+
+
+def _ask_over_udp(
+    query: dns.message.Message, endpoint: Endpoint, limit: float
+) -> dns.message.Message:
+    """Return the reply; raise dns.message.Truncated for one that is not whole, or BrokenOff."""
+    last = BrokenOff("not asked")
     for _ in range(_TRIES):
         try:
-            reply = dns.query.udp(query, str(address), timeout=limit / _TRIES, port=port)
-        except (dns.exception.DNSException, OSError) as caught:
-            problem = caught
-        else:
-            return _answer(reply, rdtype)
-    silent = isinstance(problem, dns.exception.Timeout | TimeoutError)
-    raise BrokenOff("no answer over UDP" if silent else f"over UDP: {problem}") from problem
+            with _told():
+                return dns.query.udp(
+                    query,
+                    str(endpoint.address),
+                    timeout=limit / _TRIES,
+                    port=endpoint.port,
+                    raise_on_truncation=True,
+                )
+        except BrokenOff as end:
+            last = end
+    raise BrokenOff(f"over UDP: {last}") from last
 
 
-def lookup_over_tcp(dial: Callable[[], Stream], name: str, rdtype: str) -> DnsAnswer:
+def lookup_over_tcp(dial: Dial, name: str, rdtype: str) -> DnsAnswer:
     """Ask a server over a stream that `dial` opens; raise BrokenOff if it does not answer.
 
     A server may close a connection that it finds idle, and a busy one does so early: then
@@ -52,19 +85,35 @@ def lookup_over_tcp(dial: Callable[[], Stream], name: str, rdtype: str) -> DnsAn
     return _ask_over_tcp(dial, name, rdtype)
 
 
-def _ask_over_tcp(dial: Callable[[], Stream], name: str, rdtype: str) -> DnsAnswer:
+def _ask_over_tcp(dial: Dial, name: str, rdtype: str) -> DnsAnswer:
     query = _query(name, rdtype)
-    wire = query.to_wire()
-    with dial() as stream:
-        stream.send(len(wire).to_bytes(2, "big") + wire)
-        answer = stream.read_exactly(int.from_bytes(stream.read_exactly(2), "big"))
+    with dial() as stream, _told():
+        until = time.time() + stream.limit  # dnspython counts by this clock
+        connection = stream.nonblocking()
+        dns.query.send_tcp(connection, query, until)
+        reply, _ = dns.query.receive_tcp(connection, until)
+        if not query.is_response(reply):
+            raise dns.query.BadResponse
+    return _answer(reply, rdtype)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Turn what dnspython raises into the words of a person; Truncated and BrokenOff pass."""
     try:
-        reply = dns.message.from_wire(answer)
+        yield
+    except dns.message.Truncated:
+        raise
+    except (dns.exception.Timeout, TimeoutError) as problem:
+        raise BrokenOff("no answer in time") from problem
+    except (EOFError, ConnectionResetError, BrokenPipeError) as problem:
+        raise BrokenOff("the server closed the connection", hung_up=True) from problem
+    except dns.query.BadResponse as problem:
+        raise BrokenOff("the reply is to another question") from problem
     except dns.exception.DNSException as problem:
         raise BrokenOff(f"not a DNS message: {problem}") from problem
-    if not query.is_response(reply):
-        raise BrokenOff("the reply is to another question")
-    return _answer(reply, rdtype)
+    except OSError as problem:
+        raise BrokenOff(problem.strerror or str(problem)) from problem
 
 
 def local_address_towards(address: IPAddress, port: int) -> str | None:

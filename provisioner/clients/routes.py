@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from ipaddress import ip_address
+from itertools import islice
 
 from provisioner.clients.lookup import local_address_towards
 from provisioner.clients.stream import BrokenOff, Stream
@@ -25,6 +26,7 @@ from provisioner.workflow.ports import Transport
 
 CONNECT_LIMIT = 3.0  # seconds; a firewall that drops is told apart from a slow line
 SSH_CONNECT_LIMIT = 10.0
+_OTHERS = 4  # hosts beside the asked one that a question may be put from
 CONVERSATION_LIMIT = 15.0  # seconds a reply may take: DNS look-ups and Dovecot's penalties
 
 
@@ -82,6 +84,7 @@ class Routes:
         self._hosts: Mapping[str, Host] = {host.key: host for host in hosts}
         self._transports = transports
         self._reach = reach
+        self._known: dict[tuple[int, int], tuple[Vantage, tuple[tuple[str, IPAddress], ...]]] = {}
 
     def choose(
         self, endpoint: Endpoint, vantage: Vantage = ANYWHERE, *, udp: bool = False
@@ -90,15 +93,19 @@ class Routes:
 
         An empty list: it would prove something and there is no way to the endpoint.
         """
-        known = list(self._candidates(endpoint, udp=udp, loopback=vantage.within is not None))
-        fit = [route for route in known if vantage.admits(route.source, endpoint.address)]
-        if fit or not known:
+        near = list(self._near(endpoint, udp=udp, loopback=vantage.within is not None))
+        fit = [route for route in near if vantage.admits(route.source, endpoint.address)]
+        far = [] if udp else self._far(endpoint, ANYWHERE)
+        if not udp:
+            fit += self._far(endpoint, vantage)
+        if fit or not (near or far):
             return fit
-        seen_from = ", ".join(dict.fromkeys(str(route.source) for route in known))
+        seen_from = ", ".join(dict.fromkeys(str(route.source) for route in (*near, *far)))
         way = "UDP does not travel through SSH, and " if udp else ""
         return Unasked(f"{way}from {seen_from} this question proves nothing: {_wanted(vantage)}")
 
-    def _candidates(self, endpoint: Endpoint, *, udp: bool, loopback: bool) -> Iterator[Route]:
+    def _near(self, endpoint: Endpoint, *, udp: bool, loopback: bool) -> Iterator[Route]:
+        """Yield the ways from here and from the asked host itself."""
         reached = self._reach.get(endpoint)
         if (
             reached is not None
@@ -106,17 +113,33 @@ class Routes:
             and (udp or reached.outcome == "open")
         ):
             yield Route(None, reached.source, endpoint.address)
-        if udp:
-            return
-        if endpoint.host in self._transports:
+        if not udp and endpoint.host in self._transports:
             yield Route(endpoint.host, endpoint.address, endpoint.address)
             if loopback:
                 own = ip_address("127.0.0.1" if endpoint.address.version == 4 else "::1")  # noqa: PLR2004 IP version
                 yield Route(endpoint.host, own, own)
+
+    def _far(self, endpoint: Endpoint, vantage: Vantage) -> list[Route]:
+        """Return the ways from a few other hosts, of those that the vantage admits.
+
+        They are looked for once a vantage, and not once a question: there may be many hosts.
+        """
+        version = endpoint.address.version
+        known = self._known.get((id(vantage), version))
+        if known is None:
+            fit = self._sources(version, endpoint.address, vantage)
+            # With the vantage itself: another may get the number of one that is gone.
+            known = self._known[id(vantage), version] = vantage, tuple(islice(fit, _OTHERS + 1))
+        others = [(key, source) for key, source in known[1] if key != endpoint.host]
+        return [Route(key, source, endpoint.address) for key, source in others[:_OTHERS]]
+
+    def _sources(
+        self, version: int, asked: IPAddress, vantage: Vantage
+    ) -> Iterator[tuple[str, IPAddress]]:
         for key in self._transports:
-            source = self._address_of(key, endpoint.address.version)
-            if key != endpoint.host and source is not None:
-                yield Route(key, source, endpoint.address)
+            source = self._address_of(key, version)
+            if source is not None and vantage.admits(source, asked):
+                yield key, source
 
     def _address_of(self, key: str, version: int) -> IPAddress | None:
         addresses = self._hosts[key].addresses if key in self._hosts else ()

@@ -61,6 +61,19 @@ class Stream:
         """The connection as a TLS socket, None while it is in the clear."""
         return self._connection if isinstance(self._connection, ssl.SSLSocket) else None
 
+    @property
+    def limit(self) -> float:
+        """Seconds that an answer may take."""
+        return self._limit
+
+    def nonblocking(self) -> socket.socket:
+        """Return the socket, not blocking, for a library that sends and reads by itself.
+
+        It is closed with the stream. Nothing may have been read before.
+        """
+        self._connection.setblocking(False)  # noqa: FBT003 the name of the socket's own method
+        return self._connection
+
     def send(self, data: bytes) -> None:
         """Send all of data; raise BrokenOff if the server does not take it."""
         with _told("while sending"):

@@ -174,3 +174,28 @@ def _is_address(text: str) -> bool:
 
 HostAddress = Annotated[IPv4Address | IPv6Address, Parsed(parse_host_address)]
 Network = Annotated[IPv4Network | IPv6Network, Parsed(parse_network)]
+
+
+class NetworkSet:
+    """Networks that an address is looked up in, however many there are, at the cost of a few.
+
+    An IPv4 address in IPv6 form counts as IPv4.
+    """
+
+    def __init__(self, networks: Iterable[IPv4Network | IPv6Network]) -> None:
+        self._by_length: dict[tuple[int, int], set[int]] = {}
+        for network in networks:
+            kind = (network.version, network.prefixlen)
+            self._by_length.setdefault(kind, set()).add(int(network.network_address))
+
+    def __contains__(self, address: IPv4Address | IPv6Address) -> bool:
+        plain = getattr(address, "ipv4_mapped", None) or address
+        number = int(plain)
+        return any(
+            version == plain.version and number & _mask(plain.max_prefixlen, length) in networks
+            for (version, length), networks in self._by_length.items()
+        )
+
+
+def _mask(bits: int, length: int) -> int:
+    return ((1 << length) - 1) << (bits - length)

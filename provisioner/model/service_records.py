@@ -46,12 +46,13 @@ _SERVICES = (
 def service_records(site: Site) -> Iterator[DnsRecord]:
     """Yield the SRV records of all domains; where `dns.records` has a name's SRV, that counts."""
     own = {record.owner for record in site.dns.records if record.type.upper() == "SRV"}
+    announced = [(service, _targets(site, service)) for service in _SERVICES]
     for domain in site.domains:
-        for service in _SERVICES:
+        for service, targets in announced:
             owner = DomainName(f"{service.label}._tcp.{domain.name}")
             # What a label makes too long for the DNS (RFC 1035 section 2.3.4) has no record.
             if owner not in own and len(owner) <= _LONGEST_NAME:
-                for data in _targets(site, service):
+                for data in targets:
                     yield DnsRecord(owner=owner, type="SRV", data=data)
 
 

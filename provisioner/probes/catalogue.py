@@ -24,7 +24,7 @@ from provisioner.probes.reach import ReachQuestion
 from provisioner.probes.roundtrip import MailPath, Reader, RoundTripQuestion
 from provisioner.probes.services import DNS_PORT, SMTP_PORT, Service, services_of
 from provisioner.probes.tls import InjectionQuestion, OldTlsQuestion, TlsQuestion
-from provisioner.probes.zones import resolver_clients, zone_questions
+from provisioner.probes.zones import lookups_of, zone_questions
 
 NOBODY = "mailprov-no-such-user"
 # Reserved by RFC 2606, so that no real mailbox is ever named; the second one is for a
@@ -104,7 +104,7 @@ def reach_questions(site: Site, targets: ProbeTargets, host: Host) -> Iterator[Q
                 text=f"Can port {DNS_PORT} (DNS) be reached from here?",
                 endpoint=Endpoint(host.key, address, DNS_PORT),
                 service="DNS",
-                clients=resolver_clients(site),
+                served=lookups_of(site).served,
             )
 
 

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
+from functools import cached_property
 from ipaddress import ip_address
 from typing import Any, Generic, TypeVar
 
+from provisioner.model.networks import NetworkSet
 from provisioner.model.site import IPAddress, IPNetwork
 from provisioner.probes.finding import DIRECT, Finding, Status
 
@@ -47,15 +49,23 @@ class Vantage:
     beyond: tuple[IPNetwork, ...] | None = None
     stranger: bool = False
 
+    @cached_property
+    def _near(self) -> NetworkSet:
+        return NetworkSet(self.within or ())
+
+    @cached_property
+    def _far(self) -> NetworkSet:
+        return NetworkSet(self.beyond or ())
+
     def admits(self, source: IPAddress, asked: IPAddress) -> bool:
         """Tell whether a question from `source` to `asked` proves something."""
         if source.is_loopback:
             return self.beyond is None and not self.stranger
         if self.stranger and source == asked:
             return False
-        if self.within is not None and not lies_in(source, self.within):
+        if self.within is not None and source not in self._near:
             return False
-        return self.beyond is None or not lies_in(source, self.beyond)
+        return self.beyond is None or source not in self._far
 
 
 ANYWHERE = Vantage()
@@ -152,12 +162,6 @@ def judge(answered: Answered) -> tuple[Finding, ...]:
     return tuple(
         finding if finding.via else replace(finding, via=answered.via) for finding in findings
     )
-
-
-def lies_in(address: IPAddress, networks: tuple[IPNetwork, ...]) -> bool:
-    """Tell whether an address belongs to one of the networks; v4-mapped addresses count as v4."""
-    plain = getattr(address, "ipv4_mapped", None) or address
-    return any(plain in network for network in networks)
 
 
 def parse_address(text: str) -> IPAddress:

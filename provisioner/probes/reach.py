@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from provisioner.model.site import IPAddress, IPNetwork
+from provisioner.model.site import IPAddress
 from provisioner.probes.finding import Finding, Status
-from provisioner.probes.question import Question, lies_in
+from provisioner.probes.question import ANYWHERE, Question, Vantage
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,11 @@ class ReachAnswer:
 class ReachQuestion(Question[ReachAnswer]):
     """Whether a TCP port is open to this controller.
 
-    clients: networks that are served at all; a closed port is no fault for others.
+    served: from where the port is served at all; a closed one is no fault for others.
     """
 
     service: str
-    clients: tuple[IPNetwork, ...] | None = None
+    served: Vantage = ANYWHERE
 
     @property
     def want(self) -> str:
@@ -53,8 +53,8 @@ class ReachQuestion(Question[ReachAnswer]):
         if answer.outcome == "open":
             return self.passed("open")
         got = f"{answer.outcome}: {answer.words}" if answer.words else answer.outcome
-        if self.clients is not None and (
-            answer.source is None or not lies_in(answer.source, self.clients)
+        if self.served is not ANYWHERE and (
+            answer.source is None or not self.served.admits(answer.source, self.endpoint.address)
         ):
             reason = f"{got}; this controller is in no network that {self.service} serves"
             return (self.finding(Status.SKIPPED, reason),)

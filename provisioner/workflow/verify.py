@@ -22,6 +22,7 @@ from provisioner.probes.catalogue import allowance_findings
 from provisioner.probes.finding import Finding, Status, Verdict
 from provisioner.probes.hosts import judge_check, judge_file
 from provisioner.probes.sockets import judge_sockets, parse_sockets
+from provisioner.probes.zones import sampling_findings
 from provisioner.workflow.asking import OpenAsker
 from provisioner.workflow.ports import Transport
 from provisioner.workflow.probing import Observed, ask_hosts, observe_service, unit_findings
@@ -64,7 +65,7 @@ def verify_site(
 
     answers = {answer.host.key: answer for answer in run.fleet.each(run.hosts, work)}
     observed = {key: answer.value for key, answer in answers.items() if answer.value is not None}
-    findings: list[Finding] = [*allowance_findings(run.site)]
+    findings: list[Finding] = [*allowance_findings(run.site), *sampling_findings(run.site)]
     for host in run.hosts:
         if host.key in observed:
             found = _host_findings(run.site, host, observed[host.key], checked=host.key in checked)

@@ -1,4 +1,4 @@
-"""How a resolver is asked over TCP, seen by the resolver."""
+"""How a resolver is asked, over UDP and TCP, seen by the resolver."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from ipaddress import ip_address
 
+import dns.flags
 import dns.message
 import pytest
 
@@ -77,7 +78,7 @@ def resolver() -> Iterator[_Resolver]:
         server.shutdown()
 
 
-def _ask(resolver: _Resolver, count: int) -> list[object]:
+def _ask(resolver: _Resolver, count: int, *, udp: bool = False) -> list[object]:
     endpoint = Endpoint("mail", ip_address("127.0.0.1"), resolver.server_address[1])
     questions = [
         RecordQuestion(
@@ -86,7 +87,8 @@ def _ask(resolver: _Resolver, count: int) -> list[object]:
             endpoint=endpoint,
             name=f"n{number}.example.org",
             type="A",
-            transport="tcp",
+            udp=udp,
+            transport="udp" if udp else "tcp",
         )
         for number in range(count)
     ]
@@ -110,3 +112,43 @@ def test_a_lookup_whose_connection_was_closed_is_asked_again(resolver: _Resolver
 def test_a_resolver_that_closes_every_connection_gives_no_answer(resolver: _Resolver) -> None:
     resolver.impatient = 1000
     assert _ask(resolver, 1) == [NoAnswer("the server closed the connection")]
+
+
+class _Truncating(socketserver.UDPServer):
+    """Answers every question over UDP that the answer does not fit."""
+
+    asked = 0
+
+
+class _SayingSo(socketserver.DatagramRequestHandler):
+    def handle(self) -> None:
+        assert isinstance(self.server, _Truncating)
+        self.server.asked += 1
+        reply = dns.message.make_response(dns.message.from_wire(self.rfile.read()))
+        reply.flags |= dns.flags.TC
+        self.wfile.write(reply.to_wire())
+
+
+@pytest.fixture
+def truncating(resolver: _Resolver) -> Iterator[_Truncating]:
+    with _Truncating(("127.0.0.1", resolver.server_address[1]), _SayingSo) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+def test_an_answer_that_does_not_fit_into_udp_is_asked_for_over_tcp(
+    resolver: _Resolver, truncating: _Truncating
+) -> None:
+    answers = _ask(resolver, 3, udp=True)
+    assert answers == [DnsAnswer("NOERROR", source=ip_address("127.0.0.1"))] * 3
+    assert truncating.asked == 3
+    assert resolver.most >= 1
+
+
+@pytest.mark.usefixtures("truncating")
+def test_a_truncated_answer_without_one_over_tcp_is_none(resolver: _Resolver) -> None:
+    resolver.impatient = 1000
+    (answer,) = _ask(resolver, 1, udp=True)
+    words = "truncated over UDP, and then over TCP: the server closed the connection"
+    assert answer == NoAnswer(words)

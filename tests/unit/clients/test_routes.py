@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import ip_address, ip_network
+from unittest import mock
 
 import pytest
 from support.probe_site import two_host_site
@@ -87,3 +88,25 @@ def test_udp_goes_straight_or_not_at_all() -> None:
 def test_a_port_that_nobody_listens_on_is_refused() -> None:
     got = try_to_reach(Endpoint("here", ip_address("127.0.0.1"), 1))
     assert (got.outcome, got.source) == ("refused", ip_address("127.0.0.1"))
+
+
+def test_among_many_hosts_a_few_are_enough_and_are_looked_for_once() -> None:
+    origin = two_host_site().host("ns")
+    hosts = [
+        origin.model_copy(update={"key": f"d{n}", "addresses": (ip_address(f"192.0.2.{n}"),)})
+        for n in range(200)
+    ]
+    transports = {host.key: LocalTransport(host, SshOptions(), reveal_nothing) for host in hosts}
+    ways = Routes(hosts, transports, {})
+    with mock.patch.object(Vantage, "admits", autospec=True, side_effect=Vantage.admits) as admits:
+        for host in hosts:
+            got = choice(
+                ways.choose(Endpoint(host.key, host.addresses[0], 53), Vantage(within=LAN))
+            )
+            assert len(got) <= 7
+            assert got[0][0] == f"ssh:{host.key}"
+        shared = Vantage(beyond=LAN)
+        for host in hosts:
+            ways.choose(Endpoint(host.key, host.addresses[0], 53), shared)
+    # From a few others for each question, or from all of them for all of the questions.
+    assert admits.call_count < 20 * len(hosts)

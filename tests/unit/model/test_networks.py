@@ -1,12 +1,13 @@
 """Addresses and networks: the ambiguous spellings are refused with the meant one."""
 
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from provisioner.model.networks import (
+    NetworkSet,
     covers_public,
     parse_address,
     parse_host_address,
@@ -128,3 +129,17 @@ def test_a_network_with_host_bits_is_never_read(address: object, prefix: int) ->
         return
     assert str(network.network_address) == str(address)
     assert network.prefixlen == prefix
+
+
+@given(
+    written=st.lists(st.tuples(st.ip_addresses(), st.integers(0, 32)), max_size=6),
+    address=st.ip_addresses(),
+)
+def test_a_set_of_networks_has_the_addresses_of_each(
+    written: list[tuple[IPv4Address | IPv6Address, int]], address: IPv4Address | IPv6Address
+) -> None:
+    networks = [ip_network(f"{base}/{length}", strict=False) for base, length in written]
+    found = NetworkSet(networks)
+    for one in (address, *(base for base, _ in written)):
+        plain = getattr(one, "ipv4_mapped", None) or one
+        assert (one in found) == any(plain in network for network in networks)

@@ -21,7 +21,7 @@ from provisioner.probes.login import (
     LoginAnswer,
     LoginQuestion,
 )
-from provisioner.probes.question import Endpoint
+from provisioner.probes.question import Endpoint, Vantage
 from provisioner.probes.reach import ReachAnswer, ReachQuestion
 from provisioner.probes.record_spelling import canonical
 from provisioner.probes.services import Service
@@ -58,7 +58,7 @@ def test_a_port_out_of_reach_fails_and_names_the_firewall(outcome: str) -> None:
     ("source", "want"), [("192.0.2.7", Status.FAILED), ("203.0.113.7", Status.SKIPPED)]
 )
 def test_a_closed_resolver_is_a_fault_only_for_its_clients(source: str, want: Status) -> None:
-    question = replace(REACH, clients=LAN)
+    question = replace(REACH, served=Vantage(within=LAN))
     (got,) = question.judge(ReachAnswer("timed out", source=ip_address(source)))
     assert got.status is want
 
