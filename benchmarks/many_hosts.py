@@ -3,8 +3,8 @@
     python -m benchmarks.many_hosts [--hosts N …] [--runs N] [--verb plan|true]
 
 The hosts are loopback addresses on which sshd processes of this machine listen, as root.
-With `true` the connections alone are measured, with `plan` a whole `mailprov plan`, which
-observes this machine (a Debian 12, then) once for each host and writes nothing. For each
+Measured is a whole `mailprov plan`, which observes this machine (a Debian 12, then) once for
+each host and writes nothing, or with `--verb true` the connections alone. For each
 number of hosts there is a second row, in which one host in twenty fails: it refuses, it
 takes the connection and keeps silent, or it does not answer at all. A second table says what
 deriving the questions of `mailprov verify` takes for the same sites.
@@ -69,7 +69,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--hosts", type=int, nargs="+", default=(10, 100, 1000), metavar="N")
     parser.add_argument("--runs", type=int, default=3, help="of each row (default 3)")
-    parser.add_argument("--verb", choices=tuple(_MODULES), default="true")
+    parser.add_argument("--verb", choices=tuple(_MODULES), default="plan")
     return parser.parse_args()
 
 
@@ -130,6 +130,8 @@ def _prepare(folder: Path, size: int) -> Ground:
 
 def _serve(stack: ExitStack, folder: Path, size: int, failing: int) -> None:
     """Have all but the last `failing` hosts answer, and each of those fail in its own way."""
+    # sshd run by root wants it; a service makes it at boot.
+    Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     addresses = [_address(number) for number in range(size)]
     good, bad = addresses[: size - failing], addresses[size - failing :]
     for start in range(0, len(good), _A_SERVER):

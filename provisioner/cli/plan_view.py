@@ -28,11 +28,12 @@ def plan_lines(survey: SitePlan) -> Iterator[Shown]:
     notices = [notice for plan in survey.plans.values() for notice in plan.generation.notices]
     for notice in dict.fromkeys(notices):
         yield f"note: {notice}"
+    shown: dict[str, str] = {}
     for host, plan in survey.plans.items():
         if plan.pending:
             yield f"note: {host}: what {plan.pending.owner} applied is not confirmed yet"
         if plan.changes or len(survey.plans) <= CROWD:
-            yield from _host_lines(host, plan)
+            yield from _host_lines(host, plan, shown)
     if not survey.plans:
         return
     total = sum(len(plan.changes) for plan in survey.plans.values())
@@ -45,7 +46,8 @@ def plan_lines(survey: SitePlan) -> Iterator[Shown]:
         )
 
 
-def _host_lines(host: str, plan: Plan) -> Iterator[Shown]:
+def _host_lines(host: str, plan: Plan, shown: dict[str, str]) -> Iterator[Shown]:
+    """Yield a host's lines; shown: which host each diff was shown for already."""
     if not plan.changes:
         yield f"{host}: nothing to change"
         return
@@ -60,7 +62,11 @@ def _host_lines(host: str, plan: Plan) -> Iterator[Shown]:
             yield from _diff_lines(change.drift.diff)
         word = change.action.value
         yield "  " + coloured(word, word) + f" {_named(change)}"
-        yield from _diff_lines(change.diff)
+        first = shown.setdefault(change.diff, host)
+        if change.diff and first != host:
+            yield f"    the same lines as on {first}"
+        else:
+            yield from _diff_lines(change.diff)
 
 
 def _diff_lines(diff: str) -> Iterator[Shown]:

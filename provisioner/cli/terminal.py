@@ -32,6 +32,7 @@ _COLOURS = {
     "returned": "red",
     "warning": "yellow",
     "update": "yellow",
+    "renew": "yellow",
 }
 
 CROWD = 40

@@ -19,7 +19,8 @@ class HostCertificate:
     """A certificate and the moment at which it was read, by the host's clock.
 
     fingerprint: SHA-256 of the certificate in DER, lower-case hexadecimal. subject: whom it names
-    (RFC 4514). names: the DNS names that it is for.
+    (RFC 4514). names: the DNS names that it is for. authority: whether it says that it may
+    sign others (RFC 5280 section 4.2.1.9), as those of earlier versions did.
     """
 
     fingerprint: str
@@ -28,13 +29,24 @@ class HostCertificate:
     begins: datetime
     ends: datetime
     read_at: datetime
+    authority: bool = False
 
     def serves(self, name: str) -> bool:
-        """Tell whether it is for this very name, valid by now, and will be for a while.
+        """Tell whether a host that made it for this name can go on with it."""
+        return not self.flaw(name)
 
-        The clock may have been ahead when it was made.
-        """
-        return name in self.names and self.begins <= self.read_at < self.ends - LASTS
+    def flaw(self, name: str) -> str:
+        """Return why a host has to make another one for this name, empty if it need not."""
+        if name not in self.names:
+            return f"it is for {', '.join(self.names) or 'no name'}"
+        if self.begins > self.read_at:
+            # The clock was ahead when it was made.
+            return f"it is not valid before {self.begins:%Y-%m-%d}"
+        if self.read_at >= self.ends - LASTS:
+            return f"it ends on {self.ends:%Y-%m-%d}"
+        if self.authority:
+            return "it says that it may sign for other names (CA:TRUE)"
+        return ""
 
 
 def parse_certificate(rows: Sequence[str]) -> HostCertificate | None:
@@ -57,6 +69,7 @@ def parse_certificate(rows: Sequence[str]) -> HostCertificate | None:
             begins=found.not_valid_before_utc,
             ends=found.not_valid_after_utc,
             read_at=datetime.fromtimestamp(int(rows[0]), UTC),
+            authority=_is_authority(found),
         )
     except (
         ValueError,  # it is damaged; the others: it is something that no daemon would take
@@ -65,6 +78,16 @@ def parse_certificate(rows: Sequence[str]) -> HostCertificate | None:
         x509.UnsupportedGeneralNameType,
     ):
         return None
+
+
+def _is_authority(certificate: x509.Certificate) -> bool:
+    from cryptography import x509  # noqa: PLC0415 see above
+
+    try:
+        extension = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
+    except x509.ExtensionNotFound:
+        return False
+    return extension.value.ca
 
 
 def dns_names(certificate: x509.Certificate) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ class Action(StrEnum):
     INSTALL = "install"
     CREATE = "create"
     UPDATE = "update"
+    RENEW = "renew"
     REMOVE = "remove"
     LOCK = "lock"
     ENABLE = "enable"

@@ -244,6 +244,9 @@ def _recipe_changes(recipes: Iterable[Recipe], facts: Facts) -> Iterator[Change]
         if _is_unmade(recipe, facts):
             reason = f"made on the host for {recipe.subject}"
             yield Change("secret", recipe.path, Action.CREATE, reason)
+        elif flaw := _certificate_flaw(recipe, facts):
+            reason = f"another certificate for {recipe.subject}, of the same key: {flaw}"
+            yield Change("secret", recipe.path, Action.RENEW, reason)
         elif problems := access_problems(recipe, facts.files.get(recipe.path)):
             yield Change("secret", recipe.path, Action.UPDATE, in_words(problems))
 
@@ -253,8 +256,14 @@ def _is_unmade(recipe: Recipe, facts: Facts) -> bool:
     if recipe.path in facts.introduction.managed_files:
         return True
     if recipe.kind == "self-signed":
-        return facts.certificate is None or not facts.certificate.serves(recipe.subject)
+        return facts.certificate is None
     return recipe.kind not in facts.recipes
+
+
+def _certificate_flaw(recipe: Recipe, facts: Facts) -> str:
+    """Return why the host's own certificate gives way to another of the same key, else nothing."""
+    own = recipe.kind == "self-signed" and facts.certificate
+    return own.flaw(recipe.subject) if own else ""
 
 
 def _service_changes(generation: Generation, facts: Facts) -> Iterator[Change]:
@@ -262,7 +271,11 @@ def _service_changes(generation: Generation, facts: Facts) -> Iterator[Change]:
     wanted = {artifact.path for artifact in remaining}
     wanted |= {recipe.path for recipe in generation.recipes}
     stale = sorted(facts.introduction.managed_files - wanted)
-    made = [recipe for recipe in generation.recipes if _is_unmade(recipe, facts)]
+    made = [
+        recipe
+        for recipe in generation.recipes
+        if _is_unmade(recipe, facts) or _certificate_flaw(recipe, facts)
+    ]
     unread = [a for a in remaining if a.plane is Plane.DIRECTORY and not a.daemons]
     remaining = [artifact for artifact in remaining if artifact not in unread]
     yield from _file_changes(unread, facts)

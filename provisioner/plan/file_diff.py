@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from io import StringIO
 
 from provisioner.plan.change import Action, Change
@@ -109,6 +110,8 @@ def _unified(artifact: Artifact, before: bytes | None) -> str:
     return unified_diff(before or b"", artifact.content, source, artifact.path)
 
 
+# The files that all hosts of a site share differ alike on many of them.
+@lru_cache(maxsize=32)
 def unified_diff(before: bytes, after: bytes, source: str, target: str) -> str:
     """Return the unified diff of two contents under these names, each line ended."""
     lines = difflib.unified_diff(_lines(before), _lines(after), source, target)

@@ -68,10 +68,10 @@ class Recipe:
     """Something that the host makes itself: a secret that never leaves it, or a living key.
 
     kind `self-signed`: path is a PEM file with key and certificate, subject the name
-    it has to certify. kind `probe`: path is the passwd-file of the account that
-    `verify` uses, subject its login. kind `trust-anchor`: path is where Unbound keeps the
-    root's key, subject the command that first puts it there. owner, group, mode: as the
-    file has to stay.
+    it has to certify; its key stays when it needs another certificate. kind `probe`: path
+    is the passwd-file of the account that `verify` uses, subject its login. kind
+    `trust-anchor`: path is where Unbound keeps the root's key, subject the command that first
+    puts it there. owner, group, mode: as the file has to stay.
     """
 
     kind: Literal["self-signed", "probe", "trust-anchor"]

@@ -7,7 +7,8 @@ words are those of provisioner/ssh/remote/transact.sh:
     check DAEMON                            run its checker on the staged tree
     stage PATH N OWNER GROUP MODE           this content is to become PATH
     table PATH                              a table in shards, `files/N/SHARD`, is to change
-    recipe KIND PATH SUBJECT                a secret to be made
+    recipe KIND PATH SUBJECT                a secret to be made; KIND is a recipe's, or `renewed`:
+                                            another certificate of the key that is there
     remove PATH                             a file to be removed
     managed whole SHA256                    of the rows that follow, without their first word
     managed file PATH SHA256 OWNER GROUP MODE SECRET
@@ -182,8 +183,12 @@ def _store_rows(generation: Generation, contents: Contents) -> Iterator[Row]:
 
 
 def _replaces_key(change: Change) -> bool:
-    """Tell whether a file of the configuration gives way to a key that the host makes."""
-    return change.kind == "secret" and change.action is Action.CREATE and change.name == CHAIN_PATH
+    """Tell whether what is there gives way to a key or a certificate that the host makes."""
+    return _is_made(change) and change.name == CHAIN_PATH
+
+
+def _is_made(change: Change) -> bool:
+    return change.kind == "secret" and change.action in {Action.CREATE, Action.RENEW}
 
 
 def _action_rows(plan: Plan, contents: Contents) -> list[Row]:
@@ -219,9 +224,8 @@ def _begun(plan: Plan, plane: Plane, acts: list[Row]) -> list[Row]:
 
 def _declaration_rows(generation: Generation, change: Change, contents: Contents) -> Iterator[Row]:
     """Yield what the check has to know before anything is done."""
-    if change.kind == "secret" and change.action is Action.CREATE:
-        recipe = _named(generation.recipes, "path", change.name)
-        yield ("recipe", recipe.kind, recipe.path, recipe.subject)
+    if _is_made(change):
+        yield _recipe_row(_named(generation.recipes, "path", change.name), change)
     elif _is_locked_later(change):
         yield ("lock-later", change.name)
     elif change.kind == "file" and change.action is Action.REMOVE:
@@ -291,8 +295,9 @@ def _file_row(plan: Plan, change: Change, contents: Contents) -> Row:
 
 
 def _recipe_row(recipe: Recipe, change: Change) -> Row:
-    if change.action is Action.CREATE:
-        return ("recipe", recipe.kind, recipe.path, recipe.subject)
+    if _is_made(change):
+        kind = "renewed" if change.action is Action.RENEW else recipe.kind
+        return ("recipe", kind, recipe.path, recipe.subject)
     return ("access", recipe.path, recipe.owner, recipe.group, f"{recipe.mode:04o}")
 
 

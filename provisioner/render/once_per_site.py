@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from threading import Lock
 from typing import TypeVar
 
 from provisioner.model.site import Site
@@ -19,20 +20,27 @@ Value = TypeVar("Value")
 def once_per_site(
     function: Callable[[Site, Platform], Value],
 ) -> Callable[[Site, Platform], Value]:
-    """Return the function with its last answer remembered, by the very site and platform.
+    """Return the function with its answers for the last site remembered, one a platform.
 
-    The function must be pure. Both arguments never change, and comparing their contents
-    would cost what is to be saved.
+    The function must be pure. Which site it is, is told by identity: a site never changes, and
+    to compare its content would cost what is to be saved. Every host's platform is a record of
+    its own, with the versions that the host has: those are compared by content.
     """
-    last: tuple[Site, Platform, Value] | None = None
+    last: Site | None = None
+    answers: list[tuple[Platform, Value]] = []
+    lock = Lock()  # hosts are compiled side by side
 
     @wraps(function)
     def remembered(site: Site, platform: Platform) -> Value:
-        nonlocal last
-        # Looked at once: another thread may replace it.
-        known = last
-        if known is None or known[0] is not site or known[1] is not platform:
-            known = last = (site, platform, function(site, platform))
-        return known[2]
+        nonlocal last, answers
+        with lock:
+            if last is not site:
+                last, answers = site, []
+            for known, answer in answers:
+                if known is platform or known == platform:
+                    return answer
+            answer = function(site, platform)
+            answers.append((platform, answer))
+            return answer
 
     return remembered

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal, get_args
 
 from provisioner.model.site import Host, Role, Site
@@ -35,19 +36,26 @@ def render_resolver(site: Site, host: Host, platform: Platform) -> Iterator[Arti
     Before it comes what keeps the release's own manager of the network from writing over
     it. Postfix restarts: in its chroot it keeps a copy that is renewed when it starts.
     """
-    servers = [str(address) for other in site.hosts_with(Role.DNS) for address in other.addresses]
+    servers = tuple(islice(_nameservers(site, host), _MAX_NAMESERVERS))
     if not servers:
         return
-    if Role.DNS in host.roles:
-        own = {str(address) for address in host.addresses}
-        servers = ["127.0.0.1", *(server for server in servers if server not in own)]
-    view = ResolverView(tuple(servers[:_MAX_NAMESERVERS]))
+    view = ResolverView(servers)
     if platform.network_manager:
         yield _network_manager_part()
     content = render_template("resolv.conf", view)
     mail = bool(host.roles - {Role.DNS})
     daemons: tuple[Daemon, ...] = ("postfix",) if mail else ()
     yield Artifact(RESOLV_CONF, content, daemons=daemons, restart=mail, rank=99)
+
+
+def _nameservers(site: Site, host: Host) -> Iterator[str]:
+    """Yield whom the host asks, in that order: itself if it can, then the site's resolvers."""
+    own = host.addresses if Role.DNS in host.roles else ()
+    if own:
+        yield "127.0.0.1"
+    for other in site.hosts:
+        if Role.DNS in other.roles:
+            yield from (str(address) for address in other.addresses if address not in own)
 
 
 def render_resolver_guards(

@@ -6,7 +6,7 @@ dot), because unbound.conf(5) would otherwise leave that to chance.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, ip_network
 
@@ -183,6 +183,7 @@ def _private_domains(site: Site) -> tuple[str, ...]:
 
 def _zones(site: Site) -> Iterator[LocalZone]:
     names = [domain.name for domain in site.domains]
+    zones = frozenset[str](names)
     static = site.dns.zone_type == "static"
     for name in names:
         # `transparent` would hide what a name has beside the site's records: the web page and the
@@ -192,9 +193,9 @@ def _zones(site: Site) -> Iterator[LocalZone]:
     addressed |= {one.owner for one in site.dns.records if one.type.upper() in _ADDRESS_TYPES}
     others = [host.fqdn for host in site.hosts] + [record.owner for record in site.dns.records]
     for name in dict.fromkeys(others):
-        within = any(_is_within(name, zone) for zone in names)
+        within = _is_within(name, zones)
         # Whose addresses the site has, it has all of: an A elsewhere must not meet its AAAA.
-        if name not in names and (not within or (name in addressed and not static)):
+        if name not in zones and (not within or (name in addressed and not static)):
             kind = "transparent" if name in addressed else "typetransparent"
             yield LocalZone(_absolute(name), kind)
     for zone in _hidden_forwards(site):
@@ -204,10 +205,10 @@ def _zones(site: Site) -> Iterator[LocalZone]:
 
 def _hidden_forwards(site: Site) -> Iterator[str]:
     """Yield the forwarded zones that Unbound would otherwise answer by itself."""
-    own = [domain.name for domain in site.domains]
-    closed = (*_BUILT_IN, *own) if site.dns.zone_type == "static" else _BUILT_IN
+    own = frozenset[str](domain.name for domain in site.domains)
+    closed = own.union(_BUILT_IN) if site.dns.zone_type == "static" else frozenset(_BUILT_IN)
     for forward in site.dns.forward:
-        if forward.zone not in own and any(_is_within(forward.zone, zone) for zone in closed):
+        if forward.zone not in own and _is_within(forward.zone, closed):
             yield forward.zone
 
 
@@ -256,5 +257,7 @@ def _absolute(name: str | DomainName) -> str:
     return name if name.endswith(".") else f"{name}."
 
 
-def _is_within(name: str, zone: str) -> bool:
-    return name == zone or name.endswith(f".{zone}")
+def _is_within(name: str, zones: Collection[str]) -> bool:
+    """Tell whether a name is, or lies below, one of the zones; its labels are few, they many."""
+    labels = name.split(".")
+    return any(".".join(labels[start:]) in zones for start in range(len(labels)))

@@ -33,8 +33,10 @@ build_staged_tree() {
     staged_rows remove | while IFS= read -r path; do rm -f "$stage/tree$path"; done
     staged_rows recipe | while IFS="$tab" read -r kind path subject; do
         case $kind in
-            self-signed)
-                make_certificate "$stage/made" "$subject" || exit 1
+            self-signed | renewed)
+                key=
+                [ "$kind" != renewed ] || key=$path
+                make_certificate "$stage/made" "$subject" "$key" || exit 1
                 (umask 022 && mkdir -p "$stage/tree${path%/*}")
                 cp -p "$stage/made" "$stage/tree$path" || exit 1
                 ;;
@@ -68,17 +70,37 @@ stays_inside() {
     return 1
 }
 
+# make_certificate FILE NAME KEY: a key with its own certificate for NAME. It is that in the file
+# KEY, where one is named: whoever pinned it notices nothing.
 make_certificate() {
     name=$2
     # A common name holds 64 characters (RFC 5280 appendix A); clients read the other one.
     [ "${#name}" -le 64 ] || name=mailprov
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 \
-        -subj "/CN=$name" -addext "subjectAltName=DNS:$2" -keyout "$1.key" -out "$1.crt" >"$stage/openssl" 2>&1 ||
-        { cat "$stage/openssl" >&2; return 1; }
+    # All of it is said here: by its own file openssl(1) makes an authority, and what is
+    # added to that with -addext stands there twice with some versions.
+    cat >"$1.cnf" <<EXTENSIONS || return 1
+[req]
+distinguished_name = none
+x509_extensions = server
+[none]
+[server]
+basicConstraints = critical, CA:FALSE
+keyUsage = critical, digitalSignature
+extendedKeyUsage = serverAuth
+subjectKeyIdentifier = hash
+subjectAltName = DNS:$2
+EXTENSIONS
+    {
+        if [ -n "$3" ]; then
+            openssl pkey -in "$3" -out "$1.key"
+        else
+            openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:prime256v1 -out "$1.key"
+        fi && openssl req -config "$1.cnf" -x509 -new -sha256 -key "$1.key" -days 3650 -subj "/CN=$name" -out "$1.crt"
+    } >"$stage/openssl" 2>&1 || { cat "$stage/openssl" >&2; return 1; }
     {
         echo "# Managed by mailprov: made on this host, where the key stays."
         cat "$1.key" "$1.crt"
-    } >"$1" && rm -f "$1.key" "$1.crt" && chmod 600 "$1"
+    } >"$1" && rm -f "$1.key" "$1.crt" "$1.cnf" && chmod 600 "$1"
 }
 
 check_staged_tree() {

@@ -45,7 +45,7 @@ label_folder() {
 
 do_recipe() {
     case $1 in
-        self-signed)
+        self-signed | renewed)
             (umask 022 && mkdir -p "${2%/*}")
             cp -p "$stage/made" "$2.mailprov-new" && label_as "$2" "$2.mailprov-new" && sync "$2.mailprov-new" && do_activate "$2"
             ;;

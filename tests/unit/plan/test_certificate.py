@@ -15,8 +15,11 @@ NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 CLOCK = str(int(NOW.timestamp()))
 
 
-def told(*names: str) -> list[str]:
-    """Return what a host tells of a certificate for these names."""
+def told(*names: str, authority: bool | None = None) -> list[str]:
+    """Return what a host tells of a certificate for these names.
+
+    authority: what it says of that; None: nothing.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "mail.example.org")])
     made = x509.CertificateBuilder(subject, subject, key.public_key(), 1)
@@ -24,6 +27,8 @@ def told(*names: str) -> list[str]:
     if names:
         listed = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
         made = made.add_extension(listed, critical=False)
+    if authority is not None:
+        made = made.add_extension(x509.BasicConstraints(authority, None), critical=True)
     pem = made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
     return [CLOCK, *pem.decode().splitlines()]
 
@@ -42,6 +47,14 @@ def test_a_common_name_is_none_of_its_names() -> None:
     got = parse_certificate(told())
     assert got is not None
     assert not got.serves("mail.example.org")
+
+
+@pytest.mark.parametrize(("says", "serves"), [(None, True), (False, True), (True, False)])
+def test_one_that_may_sign_others_does_not_serve(*, says: bool | None, serves: bool) -> None:
+    got = parse_certificate(told("mail.example.org", authority=says))
+    assert got is not None
+    assert got.authority is not serves
+    assert got.serves("mail.example.org") is serves
 
 
 @pytest.mark.parametrize(

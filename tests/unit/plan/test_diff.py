@@ -131,12 +131,18 @@ def test_a_new_certificate_reloads_who_reads_it() -> None:
         replace(CERTIFICATE, names=("mail.example.net",)),
         replace(CERTIFICATE, ends=CERTIFICATE.read_at + timedelta(days=29)),
         replace(CERTIFICATE, begins=CERTIFICATE.read_at + timedelta(seconds=1)),
+        replace(CERTIFICATE, authority=True),
     ],
-    ids=["another name", "ends soon", "from a clock that was ahead"],
+    ids=["another name", "ends soon", "from a clock that was ahead", "an authority"],
 )
-def test_a_certificate_that_does_not_serve_is_made_anew(found: HostCertificate) -> None:
-    got = steps(GENERATION, replace(fulfilled(), certificate=found))
-    assert got[0] == ("create", "secret", "/etc/mailprov/tls/site.pem")
+def test_a_certificate_that_does_not_serve_gives_way_to_another_of_the_same_key(
+    found: HostCertificate,
+) -> None:
+    plan = diff_generation(GENERATION, replace(fulfilled(), certificate=found))
+    renewed, told, _record = plan.changes
+    assert (renewed.action, renewed.name) == (Action.RENEW, "/etc/mailprov/tls/site.pem")
+    assert "of the same key: it " in renewed.reason
+    assert told.action is Action.RELOAD
 
 
 def test_a_lost_record_is_written_again() -> None:

@@ -9,7 +9,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from support.generations import GENERATION, MAIN_CF, MAP, USERS, fulfilled, state_of, with_file
+from support.generations import (
+    CERTIFICATE,
+    GENERATION,
+    MAIN_CF,
+    MAP,
+    USERS,
+    fulfilled,
+    state_of,
+    with_file,
+)
 
 from provisioner.model.secrets import PasswordHash
 from provisioner.plan.diff import diff_generation, left_by
@@ -95,6 +104,16 @@ def test_what_is_pending_can_be_undone_and_users_never_are() -> None:
         MAP.path,
         MAIN_CF.path,
     ]
+
+
+def test_another_certificate_of_the_same_key_can_be_undone_until_it_is_confirmed() -> None:
+    facts = replace(fulfilled(), certificate=replace(CERTIFICATE, authority=True))
+    rows, _ = unpack(pack_transaction(diff_generation(GENERATION, facts)))
+    path = "/etc/mailprov/tls/site.pem"
+    recipe = ["recipe", "renewed", path, "mail.example.org"]
+    assert recipe in rows
+    assert ["act-configuration", *recipe] in rows
+    assert ["undo", path] in rows
 
 
 def test_users_alone_make_nothing_pending() -> None:

@@ -22,6 +22,7 @@ def made(folder: Path, name: str, days: int) -> Path:
     command = ["openssl", "req", "-x509", "-nodes", "-newkey", "ec"]
     command += ["-pkeyopt", "ec_paramgen_curve:prime256v1"]
     command += ["-days", str(days), "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}"]
+    command += ["-addext", "basicConstraints=critical,CA:FALSE"]
     command += ["-keyout", str(key), "-out", str(certificate)]
     subprocess.run(command, check=True, capture_output=True)
     both.write_bytes(key.read_bytes() + certificate.read_bytes())
