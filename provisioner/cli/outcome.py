@@ -9,6 +9,7 @@ from provisioner.cli.terminal import CROWD, Line, Shown, coloured, table
 from provisioner.diagnostics import ExitCode, MailprovError
 from provisioner.plan.change import Action
 from provisioner.probes.finding import Finding, Status, Verdict
+from provisioner.probes.leaving import mail_cannot_leave
 from provisioner.workflow.apply import HostOutcome, HostStatus
 
 # Which error decides when hosts failed differently: a person must act on the first.
@@ -92,7 +93,8 @@ def verdict_lines(verdict: Verdict, *, everything: bool) -> Iterator[Shown]:
             else:
                 yield from _finding_lines(finding)
     counts = ", ".join(f"{verdict.counts[status]} {status.value}" for status in Status)
-    yield f"verify: {counts}"
+    stuck = mail_cannot_leave(verdict.findings)
+    yield f"verify: {counts}" + (f"; mail cannot leave: {stuck}" if stuck else "")
 
 
 def _word(finding: Finding) -> Line:

@@ -36,8 +36,8 @@ from provisioner.model.site import Allowance
 
 __all__ = ["SiteFile"]
 
-# Below a minute Postfix has not tried twice; above a week no queue keeps mail by default.
-QueueWarning = Annotated[timedelta, duration(timedelta(minutes=1), timedelta(weeks=1))]
+# Above a week no queue keeps mail by default.
+QueueWarning = Annotated[timedelta, duration(timedelta(seconds=1), timedelta(weeks=1))]
 
 
 class SiteFile(Written):

@@ -27,6 +27,7 @@ from provisioner.workflow.asking import OpenAsker
 from provisioner.workflow.ports import Transport
 from provisioner.workflow.probing import Observed, ask_hosts, observe_service, unit_findings
 from provisioner.workflow.run import Run
+from provisioner.workflow.way_out import ask_way_out
 
 # The checkers that provisioner/ssh/remote/checks.sh runs of each daemon.
 CHECKS: Mapping[Daemon, tuple[str, ...]] = {
@@ -56,11 +57,13 @@ def verify_site(
     files that somebody decided to leave as they are on the host; they get a warning. checked:
     hosts whose daemons' checkers have just passed these very files, before they went live.
     """
+    ways_out: dict[HostKey, tuple[Finding, ...]] = {}
 
     def work(host: Host, transport: Transport) -> Observed:
         also = Also.SERVICE if host.key in checked else Also.SERVICE | Also.CHECKERS
         observed = observe_service(run, host, transport, also)
         run.progress.tell(host.key, "probing")
+        ways_out[host.key] = ask_way_out(run, host, transport)
         return observed
 
     answers = {answer.host.key: answer for answer in run.fleet.each(run.hosts, work)}
@@ -72,6 +75,7 @@ def verify_site(
             spared = {f"file.{path}@{host.key}" for path in (kept or {}).get(host.key, ())}
             findings += [_only_warned(each) if each.id in spared else each for each in found]
     findings += ask_hosts(run, observed, open_asker)
+    findings += [each for host in run.hosts for each in ways_out.get(host.key, ())]
     errors = {key: answer.error for key, answer in answers.items() if answer.error is not None}
     for host in run.hosts:
         run.progress.tell(host.key, "not reached" if host.key in errors else "verified")

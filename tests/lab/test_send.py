@@ -14,6 +14,7 @@ from typing import Any
 import bcrypt
 import pytest
 from support.deployed import DeployedSite
+from support.elsewhere import serve_elsewhere
 
 from provisioner.lab.addresses import outside_address
 
@@ -26,22 +27,6 @@ users:
   carol: {{password: {{env: BOB_PASSWORD}}, enabled: false}}
 """
 ALIASES = "aliases: {sales: [alice, bob], away: partner@outside.example}\ndomain: example.org\n"
-ELSEWHERE = """\
-compatibility_level = 3.6
-myhostname = mail.outside.example
-inet_protocols = ipv4
-mydestination =
-virtual_mailbox_domains = outside.example
-virtual_mailbox_maps = inline:{someone@outside.example=x, partner@outside.example=x}
-virtual_transport = discard:
-smtpd_tls_security_level = may
-smtpd_tls_chain_files = /etc/postfix/key.pem, /etc/postfix/certificate.pem
-"""
-MAKE_KEY = (
-    "cd /etc/postfix && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes "
-    "-subj /CN=mail.outside.example -keyout key.pem -out certificate.pem -days 30 2>&1 "
-    "&& systemctl restart postfix"
-)
 
 
 @dataclass(frozen=True)
@@ -85,8 +70,7 @@ class Office:
 @pytest.fixture(scope="module")
 def office(beginner: DeployedSite) -> Iterator[Office]:
     elsewhere, mail = beginner.host("elsewhere"), beginner.host("mail")
-    elsewhere.write_file("/etc/postfix/main.cf", ELSEWHERE)
-    elsewhere.check_run(["sh", "-c", MAKE_KEY])
+    serve_elsewhere(elsewhere)
     bob = bcrypt.hashpw(BOBS_PASSWORD.encode(), bcrypt.gensalt(4)).decode()
     path = beginner.edited(
         "office.yaml",

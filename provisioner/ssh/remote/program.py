@@ -39,8 +39,8 @@ def remote_programs() -> Mapping[str, str]:
     """Return the program text of each verb.
 
     observe, packages, transact, settle, delete_mail, log; recall, restore and destroy for the
-    way back. `recover` is what a transaction leaves on the host. All but `log`, which reads no
-    state, and `recover`, which settles what the same version left, look at the state first.
+    way back. `recover` is what a transaction leaves on the host. All but `log` and `way_out`, which
+    read no state, and `recover`, which settles what the same version left, look at the state first.
     """
     prelude = _text("prelude")
     checks = _joined("prelude", "checks", "postfix_values")
@@ -56,6 +56,7 @@ def remote_programs() -> Mapping[str, str]:
         "settle": state + _joined(*PENDING, "state", "settle"),
         "packages": state + _joined(*STATE, "found", "policy", "packages"),
         "log": checks + _text("log"),
+        "way_out": prelude + _text("way_out"),
         "delete_mail": state + _joined(*STATE, "tables", "lock", "delete_mail"),
         "recall": state + _joined(*STATE, "tables", "directory", "recall"),
         "restore": state + _joined(*PENDING, "state", *TABLES, "lock", "found", "restore"),
