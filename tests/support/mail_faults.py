@@ -218,6 +218,14 @@ FAULTS = (
         rare=True,
     ),
     Fault(
+        "an address without a name",
+        ("delivery.no-ptr",),
+        "cannot find your hostname",
+        answer="450 4.7.25 Client host rejected: cannot find your hostname, [192.0.2.1]",
+        **delivery("grumpy.faults.example"),
+        rare=True,
+    ),
+    Fault(
         "a certificate that Postfix cannot read",
         ("certificate.unreadable",),
         "nowhere.pem",
