@@ -9,11 +9,15 @@
 # A server that drops what it does not like is waited for no longer than this, in seconds.
 patience=20
 
-# setting NAME: what smtp(8) goes by: master.cf's own value, else main.cf's, expanded.
+# setting NAME: what smtp(8) goes by: master.cf's own value, which comes last, else main.cf's.
 setting() {
-    value=$(postconf -Phx "smtp/unix/$1" 2>/dev/null)
-    [ -n "$value" ] || value=$(postconf -hx "$1" 2>/dev/null)
-    printf '%s\n' "$value"
+    value=
+    while IFS= read -r line; do
+        case $line in "$1 ="* | "smtp/unix/$1 ="*) value=${line#*=} ;; esac
+    done <<END
+$settings
+END
+    printf '%s\n' "${value# }"
 }
 
 # reach DESTINATION [OPTION...]: what happens on the way to its server, up to QUIT.
@@ -133,6 +137,11 @@ default_routes() {
 manifest=$(cat)
 work=$(mktemp -d) || exit
 trap 'rm -rf "$work"' EXIT
+settings=$(
+    postconf -x relayhost myhostname smtp_sasl_auth_enable smtp_sasl_password_maps \
+        smtp_tls_security_level smtp_tls_wrappermode smtp_tls_CAfile smtp_tls_CApath 2>/dev/null
+    postconf -Px 2>/dev/null | grep '^smtp/unix/'
+)
 relayhost=$(setting relayhost)
 routes=$(default_routes)
 section settings
