@@ -12,7 +12,7 @@ from threading import BoundedSemaphore
 from typing import Any
 
 from provisioner.clients.answering import Access, answer_to
-from provisioner.clients.routes import Line, Routes, survey
+from provisioner.clients.routes import Line, Routes, UnreachedError, survey
 from provisioner.clients.stream import BrokenOff
 from provisioner.model.site import Host
 from provisioner.probes.dns import ForwardQuestion, RecordQuestion, StrangerQuestion
@@ -84,6 +84,9 @@ def _put(question: Question[Any], access: Access) -> Answered:
     line = Line(access.routes, chosen, question.endpoint)
     try:
         answer = answer_to(question, line, access)
+    except UnreachedError as end:
+        # A refusal that nobody could ask for is none, and no fault either.
+        answer = (Unasked if question.negative else NoAnswer)(str(end))
     except BrokenOff as end:
         answer = NoAnswer(str(end))
     return Answered(question, answer, line.via)

@@ -8,6 +8,7 @@ from provisioner.clients.sessions import client_for
 from provisioner.clients.smtp import SmtpClient
 from provisioner.clients.stream import BrokenOff, Stream
 from provisioner.probes.dialogue import (
+    FORMS_A_SESSION,
     AuthOfferAnswer,
     DialogueAnswer,
     RelayAnswer,
@@ -17,10 +18,6 @@ from provisioner.probes.dialogue import (
 )
 from provisioner.probes.login import CleartextAnswer
 from provisioner.probes.services import Service
-
-# Servers slow down, then hang up, after so many errors in one session (Postfix:
-# smtpd_soft_error_limit, 10); a few forms a session stay below that.
-_FORMS_A_SESSION = 8
 
 # Not a secret, and on purpose always the same: Dovecot's penalty for an address grows
 # with every new wrong password, not with the same one again.
@@ -81,8 +78,8 @@ def _offer(client: SmtpClient, form: RelayForm) -> Reply:
 
 
 def _portions(forms: tuple[RelayForm, ...]) -> Iterator[tuple[RelayForm, ...]]:
-    for start in range(0, len(forms), _FORMS_A_SESSION):
-        yield forms[start : start + _FORMS_A_SESSION]
+    for start in range(0, len(forms), FORMS_A_SESSION):
+        yield forms[start : start + FORMS_A_SESSION]
 
 
 def try_cleartext_login(stream: Stream, service: Service, name: str, helo: str) -> CleartextAnswer:

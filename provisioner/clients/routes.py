@@ -30,6 +30,10 @@ _OTHERS = 4  # hosts beside the asked one that a question may be put from
 CONVERSATION_LIMIT = 15.0  # seconds a reply may take: DNS look-ups and Dovecot's penalties
 
 
+class UnreachedError(BrokenOff):
+    """There was no way to the endpoint, so that it was not even asked."""
+
+
 @dataclass(frozen=True)
 class Route:
     """A way to an endpoint. key: of the host whose SSH connection it takes, None for straight.
@@ -166,7 +170,7 @@ class Line:
         self._endpoint = endpoint
 
     def dial(self) -> Stream:
-        """Return a stream over the first route that works; raise BrokenOff if none does.
+        """Return a stream over the first route that works; raise UnreachedError if none does.
 
         A route that failed is not tried again.
         """
@@ -178,7 +182,7 @@ class Line:
                 words.append(f"{self._chosen.pop(0).via}: {_told(problem)}")
             else:
                 return Stream(connection, CONVERSATION_LIMIT)
-        raise BrokenOff("cannot be reached: " + "; ".join(words))
+        raise UnreachedError("cannot be reached: " + "; ".join(words))
 
     @property
     def via(self) -> str:

@@ -11,6 +11,8 @@ from provisioner.model.secrets import KnownCredential
 from provisioner.plan.certificate import HostCertificate
 from provisioner.plan.listening import HeldSocket
 from provisioner.plan.status_facts import StatusFacts
+from provisioner.probes.links import LinkState
+from provisioner.probes.store import StoreState
 from provisioner.render.artifact import Plane
 from provisioner.render.firewall_view import Firewall
 from provisioner.render.resolver_view import ResolverManager
@@ -182,4 +184,6 @@ class Facts:
     checks: tuple[CheckRun, ...] = ()
     sockets: Mapping[str, str] = field(default_factory=dict)
     probe_secret: str | None = field(default=None, repr=False)
+    links: Mapping[str, LinkState] = field(default_factory=dict)
+    store: StoreState | None = None
     status: StatusFacts | None = None

@@ -7,6 +7,8 @@ from enum import Flag, auto
 
 from provisioner.plan.facts import Introduction
 from provisioner.plan.generation import Generation
+from provisioner.plan.links import links_of
+from provisioner.plan.store import store_rows
 from provisioner.render.directory_table import TABLE_PATH, ShardedTable
 
 Row = tuple[str, ...]
@@ -19,7 +21,8 @@ class Also(Flag):
     """What is observed beyond what a plan compares.
 
     CHECKERS: what the daemons' checkers say, which takes most of a second. SERVICE: sockets,
-    and the secret of the account that `verify` uses. STATUS: the queue, the disk, the clock.
+    those between daemons too, whether mail can be stored, and the secret of the account that
+    `verify` uses. STATUS: the queue, the disk, the clock, sockets between daemons.
     """
 
     NOTHING = 0
@@ -39,6 +42,9 @@ def observation_rows(
         rows += _checker_rows(generation)
     if Also.SERVICE in also:
         rows += [("sockets", "all"), ("secret", "probe")]
+        rows += [("store", *row) for row in store_rows(generation)]
+    if also & (Also.SERVICE | Also.STATUS):
+        rows += [("link", link.path, link.account) for link in links_of(generation)]
     if Also.STATUS in also:
         rows += _status_rows(generation)
     return "".join("\t".join(row) + "\n" for row in rows).encode()

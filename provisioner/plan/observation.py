@@ -31,8 +31,10 @@ from provisioner.plan.facts import (
     TableState,
     UnitState,
 )
+from provisioner.plan.links import parse_links
 from provisioner.plan.listening import parse_listening
 from provisioner.plan.status_facts import parse_status
+from provisioner.plan.store import parse_store
 from provisioner.render.artifact import Plane
 from provisioner.render.firewall_view import Firewall, FirewallKind
 from provisioner.render.postfix_features import PORTED_BACK
@@ -105,6 +107,8 @@ def parse_facts(introduction: Introduction, lines: Iterable[str]) -> Facts:
         sockets={
             argument: "\n".join(body) for name, argument, body in sections if name == "sockets"
         },
+        links=parse_links(single.get("links", [])),
+        store=parse_store(single.get("store", [])),
         probe_secret=next(iter(single.get("probe-secret", [])), None),
         status=parse_status(single),
     )

@@ -6,7 +6,7 @@ has to resolve, and a stranger has to be refused (RFC 5358: no open resolver).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from provisioner.model.site import IPAddress
@@ -40,6 +40,10 @@ class RecordQuestion(Question[DnsAnswer]):
     type: str
     transport: Literal["udp", "tcp"]
     records: frozenset[str] = frozenset()
+
+    def while_pending(self) -> RecordQuestion:
+        """Take back a resolver that does not answer for its zones."""
+        return self
 
     @property
     def want(self) -> str:
@@ -111,6 +115,15 @@ class StrangerQuestion(Question[DnsAnswer]):
     name: str
     type: str = "A"
     allowed: str | None = None
+
+    @property
+    def negative(self) -> bool:
+        """A refusal is wanted."""
+        return True
+
+    def while_pending(self) -> StrangerQuestion | None:
+        """Take back an open resolver, unless the site wants it."""
+        return None if self.allowed else replace(self, pending=True)
 
     @property
     def want(self) -> str:

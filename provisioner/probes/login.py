@@ -6,7 +6,7 @@ cannot; and before TLS the servers do not even take the attempt.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from provisioner.probes.finding import Finding, Status
 from provisioner.probes.question import Question
@@ -30,6 +30,11 @@ class LoginQuestion(Question[LoginAnswer]):
 
     service: Service
     correct: bool
+
+    @property
+    def negative(self) -> bool:
+        """Of a wrong password a refusal is wanted."""
+        return not self.correct
 
     @property
     def want(self) -> str:
@@ -79,6 +84,15 @@ class CleartextQuestion(Question[CleartextAnswer]):
 
     service: Service
     allowed: str | None = None
+
+    @property
+    def negative(self) -> bool:
+        """A refusal is wanted."""
+        return True
+
+    def while_pending(self) -> CleartextQuestion | None:
+        """Take back what takes passwords in the clear, unless the site wants it."""
+        return None if self.allowed else replace(self, pending=True)
 
     @property
     def want(self) -> str:

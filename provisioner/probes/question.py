@@ -90,7 +90,9 @@ class Question(ABC, Generic[A]):
     """One question to one endpoint.
 
     id: stable and unique within a verification. text: the question in words. endpoint:
-    whom to ask. vantage: from where. udp: it cannot travel through SSH.
+    whom to ask. vantage: from where. udp: it cannot travel through SSH. pending: it is put to
+    a configuration that is not confirmed yet, whose refusals are temporary (4xx) because of
+    Postfix's soft_bounce.
     """
 
     id: str
@@ -98,6 +100,19 @@ class Question(ABC, Generic[A]):
     endpoint: Endpoint
     vantage: Vantage = ANYWHERE
     udp: bool = False
+    pending: bool = False
+
+    @property
+    def negative(self) -> bool:
+        """Whether a refusal is wanted, so that where nobody can be asked nothing is proven."""
+        return False
+
+    def while_pending(self) -> Question[A] | None:
+        """Return the question as it is put to a new configuration, which goes if the answer is bad.
+
+        None: it is no question of whether that stays.
+        """
+        return None
 
     @property
     def host(self) -> str:
@@ -156,7 +171,13 @@ def judge(answered: Answered) -> tuple[Finding, ...]:
     if isinstance(answer, Unasked):
         findings: tuple[Finding, ...] = (question.finding(Status.SKIPPED, answer.reason),)
     elif isinstance(answer, NoAnswer):
-        findings = question.failed(answer.words)
+        # Whether the service works at all is another question's business.
+        undecided = question.pending and question.negative
+        findings = (
+            (question.finding(Status.SKIPPED, answer.words),)
+            if undecided
+            else question.failed(answer.words)
+        )
     else:
         findings = question.judge(answer)
     return tuple(

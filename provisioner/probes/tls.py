@@ -137,6 +137,11 @@ class OldTlsQuestion(Question[OldTlsAnswer]):
     service: Service
 
     @property
+    def negative(self) -> bool:
+        """A refusal is wanted."""
+        return True
+
+    @property
     def want(self) -> str:
         """No agreement."""
         return "TLS 1.0 and 1.1 refused"
@@ -165,6 +170,11 @@ class InjectionQuestion(Question[InjectionAnswer]):
     """Whether a command that follows STARTTLS in the same packet is thrown away."""
 
     service: Service
+
+    @property
+    def negative(self) -> bool:
+        """A refusal is wanted."""
+        return True
 
     @property
     def want(self) -> str:

@@ -18,11 +18,14 @@ from contextlib import contextmanager
 
 import paramiko
 
-from provisioner.ssh.failures import ConnectionLostError, unreachable
+from provisioner.diagnostics import Diagnostic, ExitCode
+from provisioner.ssh.failures import UNEXPLAINED, ConnectionLostError, SessionRefusedError
 
 _SLICE = 32 * 1024
 _PATIENCE = 1.0
 """Seconds for a polite end (a close message, a final exit status) before the rude one."""
+_LINGERING = 3.0  # seconds that a session may still count after its end
+_PAUSE = 0.1
 
 
 class ChannelProcess:
@@ -36,22 +39,41 @@ class ChannelProcess:
         self._where = where
         self._open_limit = open_limit
         self._channel: paramiko.Channel | None = None
+        self._killed = False
 
     def open(self) -> None:
-        """Open a session channel and request the command."""
-        try:
-            self._channel = self._transport.open_session(timeout=self._open_limit)
-            self._channel.exec_command(self._command)
-        except paramiko.ChannelException as refused:
-            raise unreachable(
-                self._where,
-                "the host's sshd refuses to run another program",
-                got=refused.text,
+        """Open a session channel and request the command.
+
+        A session that has ended counts until its program is gone, so that a host which takes
+        few of them is asked again.
+        """
+        until = time.monotonic() + _LINGERING
+        while True:
+            try:
+                self._channel = self._transport.open_session(timeout=self._open_limit)
+                self._channel.exec_command(self._command)
+            except (paramiko.SSHException, OSError, EOFError) as broken:
+                self._raise_if_lost()
+                if not isinstance(broken, paramiko.ChannelException) and str(broken) != UNEXPLAINED:
+                    raise ConnectionLostError(str(broken)) from broken
+                if self._killed or time.monotonic() > until:
+                    raise self._refused(str(broken)) from broken
+            else:
+                break
+            time.sleep(_PAUSE)
+        if self._killed:
+            self._close_channel()  # it came when nobody waited any more
+
+    def _refused(self, words: str) -> SessionRefusedError:
+        return SessionRefusedError(
+            Diagnostic(
+                summary="the host's sshd refuses to run another program",
+                where=self._where,
+                got=words,
                 fix="raise MaxSessions in the host's sshd_config, or wait for other sessions",
-            ) from refused
-        except (paramiko.SSHException, OSError, EOFError) as broken:
-            self._raise_if_lost()
-            raise ConnectionLostError(str(broken)) from broken
+            ),
+            ExitCode.UNREACHABLE,
+        )
 
     def read_stdout(self, size: int) -> bytes:
         """Return some bytes of stdout, none at its end."""
@@ -86,6 +108,7 @@ class ChannelProcess:
 
     def kill(self) -> None:
         """Close the channel; close the connection if that does not work at once."""
+        self._killed = True
         if not _done_in_time(self._close_channel):
             _done_in_time(self._transport.close)
 

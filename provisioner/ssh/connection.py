@@ -22,7 +22,11 @@ from provisioner.ssh.client_config_files import read_client_config, run_match_ex
 from provisioner.ssh.endpoint import Endpoint, Resolver
 from provisioner.ssh.entry import Entry
 from provisioner.ssh.failures import ConnectionLostError, unreachable
-from provisioner.ssh.forwarding import open_forwarded, open_forwarding_channel
+from provisioner.ssh.forwarding import (
+    UnexplainedError,
+    open_forwarded,
+    open_forwarding_channel,
+)
 from provisioner.ssh.host_key import HostKeyCheck
 from provisioner.ssh.known_hosts import HostPublicKey
 from provisioner.ssh.login import Login
@@ -33,6 +37,7 @@ from provisioner.ssh.reach import (
     connect_tcp,
     explain_handshake_failure,
 )
+from provisioner.ssh.relaying import Relays
 from provisioner.ssh.transport import DialogueTransport
 
 # paramiko logs handshake failures with tracebacks; they are told as diagnostics instead.
@@ -80,18 +85,18 @@ class SshTransport(DialogueTransport):
         super().__init__(host, options, reveal, user=endpoint.user, peer=endpoint.peer)
         self._transport = transport
         self._route = route
+        self._relays = Relays(self.start)
+        self._forwards = True
 
     def open_tcp(self, address: str, port: int, timeout: float) -> socket.socket:
         """Return a TCP connection made from the host; see `Transport.open_tcp`."""
         try:
-            return open_forwarded(self._transport, address, port, timeout)
-        except PermissionError as forbidden:
-            raise unreachable(
-                self._where,
-                f"the host's sshd does not let the login connect to {address} port {port}",
-                got=str(forbidden),
-                fix="set `AllowTcpForwarding local` and look at PermitOpen in its sshd_config",
-            ) from forbidden
+            if self._forwards:
+                return open_forwarded(self._transport, address, port, timeout)
+        except PermissionError:
+            self._forwards = False
+        except UnexplainedError:
+            pass
         except ConnectionLostError as lost:
             raise unreachable(
                 self._where,
@@ -99,6 +104,7 @@ class SshTransport(DialogueTransport):
                 got=str(lost),
                 fix="check that the host is up, then run the same command again",
             ) from lost
+        return self._relays.connect(address, port, timeout)
 
     def close(self) -> None:
         """End the connection, and those to jump hosts."""

@@ -126,6 +126,15 @@ class Dialogue:
             del self._stdout[: end + 1]
             return line.decode("utf-8", "replace")
 
+    def read_some(self) -> bytes:
+        """Return what there is of stdout, at least a byte, and none at its end."""
+        self._enter()
+        with self._changed:
+            self._await(lambda: bool(self._stdout) or self._open_streams == 0)
+            data = bytes(self._stdout)
+            self._stdout.clear()
+            return data
+
     def lines(self) -> Iterator[str]:
         """Yield the lines of stdout as they arrive."""
         while (line := self.read_line()) is not None:

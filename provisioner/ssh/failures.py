@@ -9,6 +9,15 @@ class ConnectionLostError(Exception):
     """The other end of a running program is gone; the text says how, if it is known."""
 
 
+UNEXPLAINED = "Unable to open channel."
+"""What paramiko says of a refused channel whose reason it told somebody else: of channels that are
+refused at the same time only one learns why."""
+
+
+class SessionRefusedError(MailprovError):
+    """The host's sshd opens no further session now (MaxSessions, sshd_config(5))."""
+
+
 def unreachable(
     where: str, summary: str, *, got: str = "", want: str = "", fix: str = ""
 ) -> MailprovError:

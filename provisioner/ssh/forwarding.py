@@ -13,9 +13,13 @@ from collections.abc import Callable
 
 import paramiko
 
-from provisioner.ssh.failures import ConnectionLostError
+from provisioner.ssh.failures import UNEXPLAINED, ConnectionLostError
 
 _SLICE = 32 * 1024
+
+
+class UnexplainedError(OSError):
+    """The channel was refused, and nobody knows why."""
 
 
 def open_forwarded(
@@ -24,7 +28,7 @@ def open_forwarded(
     """Return a socket whose other end is a direct-tcpip channel (RFC 4254 section 7.2).
 
     Raises ConnectionRefusedError with sshd's words, PermissionError where sshd forbids
-    forwarding, TimeoutError, ConnectionLostError.
+    forwarding, UnexplainedError, TimeoutError, ConnectionLostError.
     """
     channel = open_forwarding_channel(transport, address, port, timeout)
     ours, theirs = socket.socketpair()
@@ -46,6 +50,8 @@ def open_forwarding_channel(
     except (paramiko.SSHException, OSError, EOFError) as broken:
         if not transport.is_active():
             raise ConnectionLostError(str(broken)) from broken
+        if str(broken) == UNEXPLAINED:
+            raise UnexplainedError(str(broken)) from broken
         raise TimeoutError(f"no connection within {timeout:g} s") from broken
 
 

@@ -2,9 +2,11 @@
 
 Static checks pass nearly anything, so a configuration that is in force and pending has
 to prove itself: units up, the resolver answering for its zones, and real mail that goes
-in by every path of the host and comes out again. What is only forbidden (relaying, login
-before TLS) is `verify`'s business afterwards; while a configuration is pending Postfix
-bounces nothing, so its refusals are not what they will be.
+in by every path of the host and comes out again. And it has to keep strangers out: an open
+relay, a login before TLS or an open resolver is taken back, unless the site names it under
+allow_insecure. While a configuration is pending Postfix bounces nothing, so that a refusal
+for now (4xx) counts; that it is one for good is `verify`'s business afterwards, with all the
+further forms of what is forbidden. A question that cannot be asked takes nothing back.
 """
 
 from __future__ import annotations
@@ -18,7 +20,6 @@ from provisioner.model.prober import probe_login
 from provisioner.model.site import Host
 from provisioner.plan.generation import Generation
 from provisioner.plan.manifest import Also
-from provisioner.probes.dns import RecordQuestion
 from provisioner.probes.finding import Finding, Status
 from provisioner.probes.question import Question
 from provisioner.probes.roundtrip import RoundTripQuestion
@@ -30,7 +31,7 @@ from provisioner.workflow.probing import (
     Observed,
     ask_hosts,
     observe_service,
-    unit_findings,
+    own_findings,
 )
 from provisioner.workflow.run import Run
 
@@ -68,9 +69,17 @@ def check_recalled(
 
 
 def _judge(run: Run, host: Host, observed: Observed, open_asker: OpenAsker, choose: Choose) -> None:
+    forbidden: set[str] = set()
+
+    def noted(question: Question[Any]) -> Question[Any] | None:
+        chosen = choose(question)
+        if chosen is not None and chosen.negative:
+            forbidden.add(chosen.id)
+        return chosen
+
     findings = [
-        *unit_findings(host, observed),
-        *ask_hosts(run, {host.key: observed}, open_asker, choose),
+        *own_findings(run.site, host, observed),
+        *ask_hosts(run, {host.key: observed}, open_asker, noted),
     ]
     # What an earlier failure left in the prober's mailbox says nothing of this one.
     failed = [
@@ -80,12 +89,13 @@ def _judge(run: Run, host: Host, observed: Observed, open_asker: OpenAsker, choo
     ]
     if failed:
         said = read_complaints(run, host, observed.transport)
-        raise MailprovError([*(_diagnostic(finding) for finding in failed), *said])
+        told = (_diagnostic(each, unsafe=each.id in forbidden) for each in failed)
+        raise MailprovError([*told, *said])
 
 
 def vital(question: Question[Any]) -> Question[Any] | None:
     """Return the question if its answer decides that a configuration stays."""
-    return question if isinstance(question, (RoundTripQuestion, RecordQuestion)) else None
+    return question.while_pending()
 
 
 def within_ports(question: Question[Any], ports: Collection[int]) -> Question[Any] | None:
@@ -99,9 +109,10 @@ def within_ports(question: Question[Any], ports: Collection[int]) -> Question[An
     return replace(question, paths=paths, readers=readers, endpoint=readers[0].endpoint)
 
 
-def _diagnostic(finding: Finding) -> Diagnostic:
+def _diagnostic(finding: Finding, *, unsafe: bool) -> Diagnostic:
+    fault = "is not safe" if unsafe else "does not work"
     return Diagnostic(
-        summary=f"the new configuration does not work: {finding.question}",
+        summary=f"the new configuration {fault}: {finding.question}",
         where=finding.id,
         got=finding.got,
         want=finding.want,

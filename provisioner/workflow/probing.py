@@ -11,11 +11,15 @@ from provisioner.model.prober import probe_address, probe_login
 from provisioner.model.site import Host, Role, Site
 from provisioner.plan.facts import Facts, UnitState
 from provisioner.plan.generation import Generation
+from provisioner.plan.links import links_of
 from provisioner.plan.manifest import Also
+from provisioner.plan.store import people_tried
 from provisioner.probes.catalogue import ProbeTargets, questions_for
 from provisioner.probes.finding import Finding, Status
 from provisioner.probes.hosts import judge_unit
+from provisioner.probes.links import judge_link
 from provisioner.probes.question import Question, judge
+from provisioner.probes.store import StoreState, judge_store
 from provisioner.workflow.asking import OpenAsker, ProbeAccount
 from provisioner.workflow.ports import Transport
 from provisioner.workflow.run import Run
@@ -39,8 +43,27 @@ def observe_service(run: Run, host: Host, transport: Transport, also: Also) -> O
     return Observed(generation, facts, transport)
 
 
-def unit_findings(host: Host, view: Observed) -> Iterator[Finding]:
-    """Yield whether each of the host's services is enabled, up and staying up."""
+def own_findings(site: Site, host: Host, view: Observed) -> Iterator[Finding]:
+    """Yield what a host says of itself: services, the sockets between them, where mail lies."""
+    yield from _unit_findings(host, view)
+    for link in links_of(view.generation):
+        yield judge_link(host.key, link, view.facts.links.get(link.path))
+    if view.facts.store is not None:
+        yield _store_finding(site, host, view.generation, view.facts.store)
+
+
+def _store_finding(site: Site, host: Host, generation: Generation, store: StoreState) -> Finding:
+    people = people_tried(generation)
+    if people:
+        more = len(site.users) - len(people)
+        place = "people's homes" + (f" ({len(people)} of {len(site.users)} tried)" if more else "")
+        return judge_store(host.key, place, {home for _, home in people}, store)
+    root = generation.mail_root or ""
+    folders = {root, *(f"{root}/{domain.name}" for domain in site.domains)}
+    return judge_store(host.key, root, folders, store)
+
+
+def _unit_findings(host: Host, view: Observed) -> Iterator[Finding]:
     for unit in view.generation.units:
         enable = view.facts.units.get(unit.name, _unknown(unit.name))
         running = view.facts.units.get(unit.running, _unknown(unit.running))

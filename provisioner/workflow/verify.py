@@ -25,7 +25,7 @@ from provisioner.probes.sockets import judge_sockets, parse_sockets
 from provisioner.probes.zones import sampling_findings
 from provisioner.workflow.asking import OpenAsker
 from provisioner.workflow.ports import Transport
-from provisioner.workflow.probing import Observed, ask_hosts, observe_service, unit_findings
+from provisioner.workflow.probing import Observed, ask_hosts, observe_service, own_findings
 from provisioner.workflow.run import Run
 from provisioner.workflow.way_out import ask_way_out
 
@@ -91,7 +91,7 @@ def _host_findings(site: Site, host: Host, view: Observed, *, checked: bool) -> 
         yield judge_check(host.key, check.tool, check.exit_status, check.output)
     for path, problems in compare_paths(generation, facts):
         yield judge_file(host.key, path, problems)
-    yield from unit_findings(host, view)
+    yield from own_findings(site, host, view)
     yield from judge_sockets(site, host, parse_sockets(facts.sockets))
 
 

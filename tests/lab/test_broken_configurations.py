@@ -36,12 +36,16 @@ class Noticed(Enum):
     BY_A_CHECK = (1, "nothing on the host was changed")
     BY_THE_DAEMON = (1, "the configuration before is back in force")
     BY_PROVING_IT = (1, "the new configuration does not work")
+    BY_A_STRANGER = (1, "the new configuration is not safe")
     BY_ITS_DEATH = (1, "the configuration before is back in force|the new configuration does not")
 
 
 @dataclass(frozen=True)
 class Broken:
-    """A configuration: what it is, where it goes, who notices, and how the cause is named."""
+    """A configuration: what it is, where it goes, who notices, and how the cause is named.
+
+    first: what somebody did on the host before.
+    """
 
     name: str
     daemon: str
@@ -49,6 +53,7 @@ class Broken:
     noticed: Noticed
     says: str
     rare: bool = False
+    first: str = ""
 
     @property
     def edit(self) -> tuple[str, str]:
@@ -71,7 +76,7 @@ def unbound(name: str, text: str, noticed: Noticed, says: str, *, rare: bool = F
     return Broken(name, "unbound", text, noticed, says, rare)
 
 
-MODEL, CHECK, DAEMON, PROOF, DEATH = Noticed
+MODEL, CHECK, DAEMON, PROOF, STRANGER, DEATH = Noticed
 
 BROKEN = (
     postfix(
@@ -262,6 +267,23 @@ BROKEN = (
         DAEMON,
         "can't bind socket: Cannot assign requested address for 192.0.2.77 port 53",
     ),
+    # What only the host's own files say, nobody can judge before it is in force.
+    Broken(
+        "an open relay",
+        "postfix",
+        "relay_domains: 'texthash:/etc/partners'",
+        STRANGER,
+        "smtp.relay-refused@mail",
+        first="printf 'example.com yes\\nexample.net yes\\n' >/etc/partners",
+    ),
+    Broken(
+        "an open resolver",
+        "unbound",
+        "include: /etc/partners.conf",
+        STRANGER,
+        "dns.stranger-refused@mail",
+        first="echo 'access-control: 0.0.0.0/0 allow' >/etc/partners.conf",
+    ),
 )
 
 
@@ -287,6 +309,7 @@ def test_a_broken_configuration_leaves_the_one_before_in_force(
 ) -> None:
     host = beginner.host("mail")
     code, said = broken.noticed.value
+    host.check_run(["sh", "-c", broken.first])
     done = beginner.mailprov("apply", site=beginner.edited("broken.yaml", broken.edit))
     assert done.returncode == code, done.stdout + done.stderr
     assert broken.says in done.stderr, done.stderr

@@ -12,14 +12,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provisioner.diagnostics import MailprovError
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from provisioner.ssh.connection import SshTransport
-    from tests.loopback.conftest import Client, StartSshd
 
 MIB = 1024 * 1024
 
@@ -93,15 +90,6 @@ def test_a_refused_port_is_an_os_error(transport: SshTransport) -> None:
         unused.bind(("127.0.0.1", 0))
         with pytest.raises(ConnectionRefusedError):
             transport.open_tcp("127.0.0.1", unused.getsockname()[1], timeout=5)
-
-
-def test_forbidden_forwarding_is_told(client: Client, start_sshd: StartSshd) -> None:
-    sshd = start_sshd(extra="AllowTcpForwarding no")
-    client.trust(sshd)
-    transport = client.open(sshd)
-    with pytest.raises(MailprovError, match="AllowTcpForwarding"):
-        transport.open_tcp("127.0.0.1", sshd.port, timeout=5)
-    transport.close()
 
 
 def test_closing_the_transport_ends_its_connections(

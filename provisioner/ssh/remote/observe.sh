@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # Observe: two flights, no lock, nothing changed. The first introduces the host. Then
 # standard input brings rows that name what to look at (package, file, table, account, group,
-# unit, port, recipe, certificate, check, sockets, secret, status), and the second
+# unit, port, recipe, certificate, check, sockets, secret, link, store, status), and the second
 # flight answers them.
 
 introduce() {
@@ -290,5 +290,7 @@ observe_units
 is_settled || observe_ports
 observe_recipes
 observe_service
+observe_links
+observe_store
 observe_status
 section end

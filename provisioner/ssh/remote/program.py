@@ -1,4 +1,4 @@
-"""The remote program's verbs as text for `sh -c`.
+"""The remote program's verbs as text for `sh -c`, and what carries a connection.
 
 Each verb is one file beside this module, put together with the common prelude. The
 text has no secret in it, because a command line is visible to every user of a host.
@@ -50,7 +50,7 @@ def remote_programs() -> Mapping[str, str]:
         "observe": state
         + _joined(
             *("checks", "postfix_values", *STATE, "versions", "tables", "table_rows"),
-            *("manifest", "listening", "status", "observe"),
+            *("manifest", "listening", "status", "daemons", "observe"),
         ),
         "recover": recover,
         "settle": state + _joined(*PENDING, "state", "settle"),
@@ -68,15 +68,27 @@ def remote_programs() -> Mapping[str, str]:
     }
 
 
+def relay_program() -> str:
+    """Return the program that connects to its arguments, an address and a port, and carries bytes.
+
+    It prints `connected` in a line, and from there on what the connection brings.
+    """
+    return f'exec bash -c {shlex.quote(_stripped("relay.bash"))} "$0" "$@"'
+
+
 def _joined(*parts: str) -> str:
     return "".join(map(_text, parts))
 
 
 def _text(name: str) -> str:
+    return _stripped(f"{name}.sh")
+
+
+def _stripped(file: str) -> str:
     """Return a part without comments and indents: they are for readers here, not for the wire.
 
     So no text of several lines may depend on how far it is indented.
     """
-    text = files(__package__).joinpath(f"{name}.sh").read_text(encoding="utf-8")
+    text = files(__package__).joinpath(file).read_text(encoding="utf-8")
     lines = map(str.lstrip, text.splitlines())
     return "".join(f"{line}\n" for line in lines if line and not line.startswith("#"))

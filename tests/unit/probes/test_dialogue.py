@@ -8,6 +8,7 @@ from ipaddress import ip_address
 import pytest
 
 from provisioner.probes.dialogue import (
+    FORMS_A_SESSION,
     AuthOfferAnswer,
     DialogueAnswer,
     DialogueQuestion,
@@ -136,3 +137,31 @@ def test_an_allowed_open_relay_is_a_warning_with_its_reason() -> None:
     (got,) = replace(RELAY, allowed="a museum").judge(relayed(OK))
     assert got.status is Status.WARNING
     assert got.got == "1 of 29 forms relayed; allowed because: a museum"
+
+
+def test_of_a_pending_configuration_one_session_of_forms_is_asked() -> None:
+    pending = RELAY.while_pending()
+    assert pending is not None
+    assert pending.forms == FORMS[:FORMS_A_SESSION]
+    assert replace(RELAY, allowed="a museum").while_pending() is None
+
+
+@pytest.mark.parametrize(
+    ("reply", "honest", "want"),
+    [
+        # Postfix's soft_bounce makes each refusal temporary.
+        (LATER, OK, Status.PASSED),
+        (NO, OK, Status.PASSED),
+        (OK, OK, Status.FAILED),
+        # Whether mail gets in at all is the round trip's question.
+        (LATER, LATER, Status.SKIPPED),
+    ],
+)
+def test_while_a_configuration_is_pending_a_refusal_for_now_counts(
+    reply: Reply, honest: Reply, want: Status
+) -> None:
+    pending = RELAY.while_pending()
+    assert pending is not None
+    answer = RelayAnswer(honest, tuple((form, reply) for form in pending.forms))
+    (got,) = pending.judge(answer)
+    assert got.status is want

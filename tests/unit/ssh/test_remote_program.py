@@ -16,7 +16,16 @@ from provisioner.ssh.remote.program import remote_programs
 PARTS = {
     "observe": (
         *("prelude", "checks", "postfix_values", *program.STATE),
-        *("versions", "tables", "table_rows", "manifest", "listening", "status", "observe"),
+        *(
+            "versions",
+            "tables",
+            "table_rows",
+            "manifest",
+            "listening",
+            "status",
+            "daemons",
+            "observe",
+        ),
     ),
     "settle": ("prelude", *program.PENDING, "state", "settle"),
     "recover": ("prelude", *program.PENDING, "recover"),

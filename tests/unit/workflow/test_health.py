@@ -1,11 +1,18 @@
-"""What is asked of a recalled configuration: real mail, by the ports that it has."""
+"""What is asked of a new configuration, and of a recalled one: real mail by its ports."""
 
 from __future__ import annotations
+
+from collections import Counter
 
 from support.probe_site import ACCOUNT, two_host_site
 
 from provisioner.model.names import HostKey
+from provisioner.model.site import Allowance
 from provisioner.probes.catalogue import ProbeTargets, questions_for
+from provisioner.probes.dialogue import RelayQuestion
+from provisioner.probes.dns import StrangerQuestion
+from provisioner.probes.finding import Status
+from provisioner.probes.question import Answered, NoAnswer, judge
 from provisioner.probes.roundtrip import RoundTripQuestion
 from provisioner.workflow.health import vital, within_ports
 
@@ -20,6 +27,44 @@ def test_nothing_but_real_mail_is_asked() -> None:
     asked = [one for one in QUESTIONS if within_ports(one, ALL_PORTS) is not None]
     assert asked == [ROUND_TRIP]
     assert ROUND_TRIP in [vital(one) for one in QUESTIONS]
+
+
+def test_a_new_configuration_has_to_work_and_to_keep_strangers_out() -> None:
+    asked = [vital(one) for one in questions_for(two_host_site(), ProbeTargets(ACCOUNT))]
+    kinds = Counter(type(one).__name__ for one in asked if one is not None)
+    records = kinds.pop("RecordQuestion")
+    assert records > 20
+    # Login before TLS: 587, 143, 110 and ManageSieve.
+    assert kinds == {
+        "RoundTripQuestion": 1,
+        "RelayQuestion": 1,
+        "StrangerQuestion": 1,
+        "CleartextQuestion": 4,
+    }
+
+
+def test_what_the_site_allows_is_no_reason_to_take_a_configuration_back() -> None:
+    allowed = dict.fromkeys((Allowance.OPEN_RELAY, Allowance.OPEN_RESOLVER), "a museum")
+    site = two_host_site(allow_insecure=allowed)
+    asked = [vital(one) for one in questions_for(site, ProbeTargets(ACCOUNT))]
+    assert not [one for one in asked if isinstance(one, (RelayQuestion, StrangerQuestion))]
+
+
+def test_a_stranger_whom_nobody_answers_takes_no_configuration_back() -> None:
+    asked = [vital(one) for one in questions_for(two_host_site(), ProbeTargets(ACCOUNT))]
+    got = {
+        type(one).__name__: finding.status
+        for one in asked
+        if one is not None
+        for finding in judge(Answered(one, NoAnswer("the server hung up")))
+    }
+    assert got == {
+        "RecordQuestion": Status.FAILED,
+        "RoundTripQuestion": Status.FAILED,
+        "RelayQuestion": Status.SKIPPED,
+        "StrangerQuestion": Status.SKIPPED,
+        "CleartextQuestion": Status.SKIPPED,
+    }
 
 
 def test_mail_goes_by_the_ports_that_the_configuration_has_and_no_others() -> None:

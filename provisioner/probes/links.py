@@ -1,0 +1,79 @@
+"""Whether one daemon gets through to the other, by the sockets between them.
+
+A daemon that is idle keeps its connection, so that what works now may not work in the next
+minute: a socket that nobody may open any more shows itself only with the next process. So
+the sockets themselves are looked at, with the eyes of the account that connects.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from provisioner.probes.finding import Finding, Status
+
+_SOCKET = "socket"
+
+
+@dataclass(frozen=True)
+class Link:
+    """A Unix socket that a daemon opens for another one, or for its own tools.
+
+    server: who listens there. client: who connects, as which Unix account.
+    """
+
+    path: str
+    server: str
+    client: str
+    account: str
+
+
+@dataclass(frozen=True)
+class LinkState:
+    """A link as it is on the host.
+
+    kind, owner, group, mode: as stat(1) has them; an empty kind where nothing is there. listening:
+    somebody takes connections (/proc/net/unix, proc_pid_net(5)). usable: the account may connect,
+    on the whole path. exposed: `nobody` may, too.
+    """
+
+    kind: str
+    owner: str = ""
+    group: str = ""
+    mode: str = ""
+    listening: bool = False
+    usable: bool = False
+    exposed: bool = False
+
+    @property
+    def shown(self) -> str:
+        """It in the words of ls(1)."""
+        return f"{self.kind} {self.owner}:{self.group} {self.mode}" if self.kind else "missing"
+
+
+def judge_link(host: str, link: Link, state: LinkState | None) -> Finding:
+    """Judge one socket; None where the host did not tell of it."""
+    state = state or LinkState("")
+    problems = list(_problems(link, state))
+    return Finding(
+        id=f"link.{link.path}@{host}",
+        host=host,
+        question=f"Does {link.client} get through to {link.server} at {link.path}?",
+        status=Status.FAILED if problems else Status.PASSED,
+        got="; ".join((state.shown, *problems)),
+        want=f"a socket that {link.server} listens on, open to {link.account} and to no stranger",
+        remedy=f"`systemctl restart {link.server}` on the host makes the socket anew; then see "
+        "what changed it"
+        if problems
+        else "",
+    )
+
+
+def _problems(link: Link, state: LinkState) -> list[str]:
+    if state.kind != _SOCKET:
+        return ["it is no socket"] if state.kind else ["nothing is there"]
+    told = (
+        (not state.listening, "nobody listens"),
+        (not state.usable, f"{link.account} may not connect"),
+        (state.exposed, "every local user may connect"),
+    )
+    return [words for wrong, words in told if wrong]

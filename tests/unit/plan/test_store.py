@@ -1,0 +1,83 @@
+"""Where a host tries whether mail can be stored, the sockets it looks at, and its answers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from support.generations import GENERATION
+
+from provisioner.plan.facts import Introduction
+from provisioner.plan.generation import Account, Unit
+from provisioner.plan.links import links_of, parse_links
+from provisioner.plan.manifest import Also, observation_rows
+from provisioner.plan.observation import parse_facts
+from provisioner.plan.store import HOMES_TRIED, parse_store, people_tried, store_rows
+from provisioner.probes.links import LinkState
+from provisioner.probes.store import StoreState
+
+MAIL = replace(
+    GENERATION,
+    units=(*GENERATION.units, Unit("dovecot", "dovecot.service", "dovecot.service")),
+    mail_root="/srv/vmail",
+)
+PEOPLE = tuple(
+    Account(f"user{number}", "mailusers", f"/home/user{number}", "/bin/false", system=False)
+    for number in range(50)
+)
+
+
+def test_the_place_of_virtual_users_is_tried_as_the_account_that_owns_it() -> None:
+    assert list(store_rows(MAIL)) == [("/srv/vmail", "vmail", "dovecot.service", "within")]
+
+
+def test_of_system_users_a_few_homes_are_tried_however_many_there_are() -> None:
+    system = replace(MAIL, mail_root="/home", directories=(), accounts=PEOPLE)
+    rows = list(store_rows(system))
+    assert len(rows) == HOMES_TRIED
+    assert rows[0] == ("/home/user0", "user0", "dovecot.service", "alone")
+    assert [(row[1], row[0]) for row in rows] == list(people_tried(system))
+
+
+def test_a_host_without_mail_is_asked_for_neither() -> None:
+    assert list(store_rows(GENERATION)) == []
+    assert links_of(GENERATION) == ()
+
+
+def test_a_status_looks_at_the_sockets_and_writes_nothing_where_mail_lies() -> None:
+    rows = observation_rows(MAIL, Introduction(os_release={}), Also.STATUS).decode()
+    assert "link\t/var/spool/postfix/private/auth\tpostfix\n" in rows
+    assert "\nstore\t" not in rows
+    plan = observation_rows(MAIL, Introduction(os_release={})).decode()
+    assert "link\t" not in plan
+
+
+def test_what_a_host_tells_of_both() -> None:
+    lines = [
+        "@links",
+        "/var/spool/postfix/private/auth\tsocket\tpostfix\tpostfix\t660\tyes\tyes\tno",
+        "/run/unbound.ctl\t\t\t\t\tno\tno\tno",
+        "@store",
+        "unmounted\tsrv-vmail.mount\t",
+        "begun\t/srv/vmail\t",
+        "folder\t/srv/vmail\t",
+        "folder\t/srv/vmail/a.example\t",
+        "folder\t/srv/vmail/a.example\tInput/output error",
+        "@end",
+    ]
+    facts = parse_facts(Introduction(os_release={}), lines)
+    assert facts.links == {
+        "/var/spool/postfix/private/auth": LinkState(
+            "socket", "postfix", "postfix", "660", listening=True, usable=True
+        ),
+        "/run/unbound.ctl": LinkState(""),
+    }
+    assert facts.store == StoreState(
+        folders={"/srv/vmail": "", "/srv/vmail/a.example": "Input/output error"},
+        finished=False,
+        unmounted=("srv-vmail.mount",),
+    )
+
+
+def test_what_was_not_looked_at_is_not_judged() -> None:
+    assert parse_store([]) is None
+    assert parse_links([]) == {}

@@ -1,0 +1,39 @@
+"""What is made of the sockets between daemons."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from provisioner.probes.finding import Status
+from provisioner.probes.links import Link, LinkState, judge_link
+
+LINK = Link("/var/spool/postfix/private/auth", "dovecot", "postfix", "postfix")
+GOOD = LinkState("socket", "postfix", "postfix", "660", listening=True, usable=True)
+
+
+def test_a_socket_that_works_passes() -> None:
+    got = judge_link("mail", LINK, GOOD)
+    assert (got.status, got.id) == (Status.PASSED, f"link.{LINK.path}@mail")
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        # Idle processes of Postfix's keep their connection, and so all seemed well.
+        (replace(GOOD, mode="0", usable=False), "postfix may not connect"),
+        (replace(GOOD, listening=False), "nobody listens"),
+        (replace(GOOD, exposed=True), "every local user may connect"),
+        (LinkState("regular file", "root", "root", "644"), "it is no socket"),
+        (LinkState(""), "nothing is there"),
+        (None, "nothing is there"),
+    ],
+)
+def test_a_socket_that_the_next_process_cannot_open_fails(
+    state: LinkState | None, words: str
+) -> None:
+    got = judge_link("mail", LINK, state)
+    assert got.status is Status.FAILED
+    assert words in got.got
+    assert "restart dovecot" in got.remedy
