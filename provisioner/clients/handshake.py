@@ -14,7 +14,7 @@ from cryptography import x509
 
 from provisioner.clients.sessions import client_for, secure
 from provisioner.clients.stream import BrokenOff, Stream, shown
-from provisioner.plan.certificate import dns_names
+from provisioner.plan.certificate import damages, dns_names
 from provisioner.probes.services import Service
 from provisioner.probes.tls import InjectionAnswer, OldTlsAnswer, TlsAnswer
 
@@ -38,7 +38,7 @@ def shake_hands(stream: Stream, service: Service, name: str, helo: str) -> TlsAn
     try:
         certificate = x509.load_der_x509_certificate(stream.certificate)
         names = dns_names(certificate)
-    except ValueError as problem:
+    except damages() as problem:
         raise BrokenOff(f"a malformed certificate: {problem}") from problem
     client.quit()
     return TlsAnswer(
@@ -64,10 +64,10 @@ def offer_old_tls(stream: Stream, service: Service, name: str, helo: str) -> Old
         body = stream.read_exactly(min(size, 6))
     except BrokenOff as end:
         return OldTlsAnswer(accepted="", words=str(end))
-    if kind == _HANDSHAKE and body[0] == _SERVER_HELLO:
+    if kind == _HANDSHAKE and body[:1] == bytes([_SERVER_HELLO]) and size >= 6:  # noqa: PLR2004 as read
         (version,) = struct.unpack(">H", body[4:6])
         return OldTlsAnswer(accepted=_VERSIONS.get(version, f"version {version:#06x}"), words="")
-    if kind == _ALERT:
+    if kind == _ALERT and body:
         return OldTlsAnswer(accepted="", words=f"TLS alert {body[-1]}")
     return OldTlsAnswer(accepted="", words=f"no TLS: {shown(bytes([kind]) + body)}")
 

@@ -9,7 +9,7 @@ from provisioner.clients.stream import BrokenOff, Stream, shown
 from provisioner.probes.login import LoginAnswer
 
 _LITERAL = re.compile(rb"\{(\d{1,9})\}$")
-_UID = re.compile(rb"\bUID (\d+)")
+_UID = re.compile(rb"\bUID (\d{1,10})\b")
 _MESSAGE_LIMIT = 64 * 1024 * 1024
 
 

@@ -6,6 +6,7 @@ from provisioner.clients.stream import BrokenOff, Stream, shown
 from provisioner.probes.login import LoginAnswer
 
 _LINES_LIMIT = 1_000_000
+_LONGEST_NUMBER = 10  # digits
 
 
 class Pop3Client:
@@ -106,6 +107,6 @@ class Pop3Client:
 
 def _number_in(line: bytes) -> int:
     number = line.partition(b" ")[0]
-    if not number.isdigit():
+    if not number.isdigit() or len(number) > _LONGEST_NUMBER:
         raise BrokenOff(f"LIST: {shown(line[:200])}")
     return int(number)

@@ -16,6 +16,12 @@ from contextlib import contextmanager
 from typing import Self
 
 LINE_LIMIT = 65536
+SESSION_BYTES = 128 * 1024 * 1024
+"""Bytes that a server may send in all, some messages of the largest size among them."""
+
+SESSION_SECONDS = 600.0
+"""Seconds from the first to the last byte: a server can keep on sending lines in time."""
+
 _CHUNK = 16384
 
 
@@ -44,6 +50,8 @@ class Stream:
         self._connection = connection
         self._limit = limit
         self._buffer = b""
+        self._heard = 0
+        self._end = time.monotonic() + SESSION_SECONDS
         connection.settimeout(limit)
 
     def __enter__(self) -> Self:
@@ -128,11 +136,17 @@ class Stream:
 
     def _receive(self, deadline: float) -> None:
         with _told("while waiting for the server"):
-            self._connection.settimeout(max(deadline - time.monotonic(), 0.001))
+            until = min(deadline, self._end)
+            self._connection.settimeout(max(until - time.monotonic(), 0.001))
             data = self._connection.recv(_CHUNK)
         if not data:
             raise BrokenOff("the server closed the connection", hung_up=True)
         self._buffer += data
+        self._heard += len(data)
+        if self._heard > SESSION_BYTES:
+            raise BrokenOff(f"more than {SESSION_BYTES >> 20} MiB from the server")
+        if time.monotonic() > self._end:
+            raise BrokenOff(f"no end within {SESSION_SECONDS:g} s")
 
 
 @contextmanager

@@ -24,6 +24,8 @@ _OF_FILE = re.compile(rf"{_ISO} \S+ {_SENDER}", re.DOTALL)
 _OF_OLD_FILE = re.compile(
     rf"(?P<time>[A-Z][a-z]{{2}} [ \d]\d \d\d:\d\d:\d\d) \S+ {_SENDER}", re.DOTALL
 )
+# Seconds since 1970, and the zone as date(1) `+%z` has it.
+_NOW = re.compile(r"@now ([0-9]{1,11}) ([+-])([0-2][0-9])([0-5][0-9])")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -117,11 +119,12 @@ def parse_line(text: str, now: datetime, *, journal: bool) -> LogLine | None:
 
 
 def _parse_now(row: str) -> datetime:
-    mark, seconds, zone = (*row.split(" "), "", "")[:3]
-    if mark != "@now":
+    found = _NOW.fullmatch(row)
+    if found is None:
         raise ValueError(f"no clock in {row!r}")
-    minutes = int(f"{zone[0]}1") * (int(zone[1:3]) * 60 + int(zone[3:5]))
-    return datetime.fromtimestamp(int(seconds), timezone(timedelta(minutes=minutes)))
+    seconds, sign, hours, minutes = found.groups()
+    ahead = timedelta(hours=int(hours), minutes=int(minutes))
+    return datetime.fromtimestamp(int(seconds), timezone(-ahead if sign == "-" else ahead))
 
 
 def _sections(rows: Iterable[str]) -> Iterator[tuple[str, str, list[str]]]:

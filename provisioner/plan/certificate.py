@@ -71,13 +71,22 @@ def parse_certificate(rows: Sequence[str]) -> HostCertificate | None:
             read_at=datetime.fromtimestamp(int(rows[0]), UTC),
             authority=_is_authority(found),
         )
-    except (
-        ValueError,  # it is damaged; the others: it is something that no daemon would take
+    except damages():
+        return None
+
+
+def damages() -> tuple[type[Exception], ...]:
+    """Return what reading a certificate raises that is damaged, or that no daemon would take."""
+    from cryptography import x509  # noqa: PLC0415 see above
+
+    return (
+        ValueError,
+        OverflowError,  # a time that there is not
+        OSError,
         x509.DuplicateExtension,
         x509.InvalidVersion,
         x509.UnsupportedGeneralNameType,
-    ):
-        return None
+    )
 
 
 def _is_authority(certificate: x509.Certificate) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, quoted
+from provisioner.plan.answer import each
 from provisioner.plan.generation import AS_FOUND
 from provisioner.render.artifact import Plane
 
@@ -82,15 +83,17 @@ def parse_history(
     generations: Iterable[str],
     snapshots: Iterable[str],
 ) -> History:
-    """Return the history from the sections of the remote program's answer."""
+    """Return the history from the sections of the remote program's answer; MalformedError."""
     serial, _, current = (head[0] if head else "").partition("\t")
+    # Numbers are compared as such.
+    known = each("snapshots", snapshots, lambda row: str(int(row)))
     events = (parse_event(line) for line in lines)
     return History(
         events=tuple(event for event in events if event is not None),
         current=current,
         serial=serial,
         generations=frozenset(generations),
-        snapshots=frozenset(snapshots),
+        snapshots=frozenset(known),
     )
 
 

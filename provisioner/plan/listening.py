@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from provisioner.plan.answer import each, fields
 from provisioner.probes.sockets import ListeningSocket, parse_socket
 
 _PID_OF_SYSTEMD = 1
@@ -67,23 +68,28 @@ def parse_listening(sections: Mapping[str, list[str]]) -> tuple[HeldSocket, ...]
     """
     own = set(sections.get("own", []))
     units = {unit.name: unit for unit in _units(sections.get("owners", []))}
-    holders = {row[0]: row[1:] for row in _rows(sections.get("holders", []))}
-    displaced = list(_rows(sections.get("displaced", [])))
+    holders = dict(each("holders", filter(None, sections.get("holders", [])), _holding))
+    displaced = list(each("displaced", sections.get("displaced", []), lambda row: fields(row, 2)))
     found = []
-    for table, line in _rows(sections.get("listening", [])):
-        fields = line.split()
-        socket = parse_socket(table.removesuffix("6"), fields)
+    for socket, inode in each("listening", sections.get("listening", []), _listening):
         if socket is None:
             continue
-        inode = fields[9]
         row = holders.get(inode)
         holder = _holder(row, socket, units, displaced) if row else None
         found.append(HeldSocket(socket, inode in own, holder))
     return tuple(found)
 
 
-def _rows(lines: Iterable[str]) -> Iterator[list[str]]:
-    return (line.split("\t") for line in lines if "\t" in line)
+def _listening(line: str) -> tuple[ListeningSocket | None, str]:
+    table, row = fields(line, 2)
+    columns = row.split()
+    return parse_socket(table.removesuffix("6"), columns), columns[9]
+
+
+def _holding(line: str) -> tuple[str, list[str]]:
+    inode, process, *rest = fields(line, 5)
+    int(process)
+    return inode, [process, *rest]
 
 
 def _holder(

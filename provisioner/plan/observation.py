@@ -5,8 +5,8 @@ The first introduces the host: its operating system, the daemons' versions, what
 apply left. The controller compiles the generation for that platform and sends the list of
 things to look at; the second flight reports on them.
 
-Both are text in sections, each headed by a line `@name argument`; lines inside a
-section are the named tool's own output, and a tool's free text is prefixed with `|`.
+Both are text in sections (plan/answer.py); a tool's free text is prefixed with `|`. What has
+another form than it should raises MalformedError.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import cast
 
 from provisioner.model.names import MailAddress
 from provisioner.model.secrets import KnownCredential, PasswordHash
+from provisioner.plan.answer import Section, each, fields, split_sections, whole
 from provisioner.plan.certificate import parse_certificate
 from provisioner.plan.facts import (
     AccountState,
@@ -40,26 +41,27 @@ from provisioner.render.firewall_view import Firewall, FirewallKind
 from provisioner.render.postfix_features import PORTED_BACK
 from provisioner.render.resolver_view import RESOLVER_MANAGERS
 
-Section = tuple[str, str, list[str]]
-
 _CREDENTIAL_FIELDS = 3
+_DIGEST = re.compile(r"([0-9a-f]{64})  (/.*)", re.DOTALL)
+# 3.7.11, 2.3.19.1, 2.4.1-4, 3.10-20240510; nothing where the program would not say.
+_VERSION = re.compile(r"(?:[0-9]{1,6}(?:\.[0-9]{1,6})+(?:[-+~][!-~]{0,60})?)?")
 _FIREWALL = re.compile(r"(firewalld) ([A-Za-z0-9_-]+)|(ufw|nftables)")
 
 
 def parse_introduction(lines: Iterable[str]) -> Introduction:
     """Return the first flight's facts from its lines (without line ends)."""
     sections = {name: body for name, _, body in split_sections(lines)}
-    managed = [row.split("\t") for row in sections.get("managed", [])]
-    directory = [row.split("\t") for row in sections.get("directory", [])]
-    activating = [row.split("\t") for row in sections.get("activating", [])]
+    managed = list(each("managed", sections.get("managed", []), _resource))
+    directory = list(each("directory", sections.get("directory", []), _resource))
+    activating = each("activating", sections.get("activating", []), _resource)
     serial, _, generation = next(iter(sections.get("head", [])), "").partition("\t")
     return Introduction(
         os_release=parse_os_release(sections.get("platform", [])),
-        versions=dict(_pairs(sections.get("daemons", []))),
+        versions=dict(each("daemons", sections.get("daemons", []), _version)),
         generation=generation or None,
         left={
-            **_left_files(managed, Plane.CONFIGURATION),
-            **_left_files(directory, Plane.DIRECTORY),
+            **_left_files("managed", managed, Plane.CONFIGURATION),
+            **_left_files("directory", directory, Plane.DIRECTORY),
         },
         managed_accounts=frozenset(row[1] for row in directory if row[0] == "account"),
         managed_units=frozenset(row[1] for row in managed if row[0] == "unit"),
@@ -86,23 +88,24 @@ def parse_facts(introduction: Introduction, lines: Iterable[str]) -> Facts:
             **_file_states(
                 single.get("files", []), single.get("digests", []), _contents(sections, "content")
             ),
-            **{path: _table_state(body) for name, path, body in sections if name == "table"},
+            **{
+                path: whole(f"table {path}", body, _table_state)
+                for name, path, body in sections
+                if name == "table"
+            },
         },
         left_contents=_contents(sections, "left"),
         accounts=_account_states(single.get("accounts", []), single.get("shadow", [])),
-        groups={row.split(":")[0]: int(row.split(":")[2]) for row in single.get("groups", [])},
+        groups=dict(each("groups", single.get("groups", []), _group)),
         units=parse_units(single.get("units", [])),
         listening=parse_listening(single),
         recipes=frozenset(single.get("recipes", [])),
         certificate=parse_certificate(single.get("certificate", [])),
         checks=tuple(
-            CheckRun(
-                tool=argument.rpartition(" ")[0],
-                exit_status=int(argument.rpartition(" ")[2]),
-                output=_text(body),
-            )
+            CheckRun(*told, output=_text(body))
             for name, argument, body in sections
             if name == "check"
+            for told in each(name, [argument], _check)
         ),
         sockets={
             argument: "\n".join(body) for name, argument, body in sections if name == "sockets"
@@ -136,38 +139,28 @@ def parse_credentials(lines: Iterable[str]) -> Mapping[MailAddress, KnownCredent
 def parse_units(lines: Iterable[str]) -> Mapping[str, UnitState]:
     """Return unit states by unit name from `systemctl show`, whose units are blocks."""
     states: dict[str, UnitState] = {}
-    block: dict[str, str] = {}
+    block: list[str] = []
     for line in [*lines, ""]:
         if line:
-            key, _, text = line.partition("=")
-            block[key] = text
+            block.append(line)
         elif block:
-            states[block["Id"]] = UnitState(
-                name=block["Id"],
-                load=block.get("LoadState", ""),
-                active=block.get("ActiveState", ""),
-                sub=block.get("SubState", ""),
-                enabled=block.get("UnitFileState", ""),
-                restarts=int(block.get("NRestarts", "0") or 0),
-                result=block.get("Result", ""),
-            )
-            block = {}
+            state = whole("units", block, _unit)
+            states[state.name] = state
+            block = []
     return states
 
 
-def split_sections(lines: Iterable[str]) -> Iterator[Section]:
-    """Yield each section's name, argument and lines."""
-    current: Section | None = None
-    for line in lines:
-        if line.startswith("@"):
-            if current is not None:
-                yield current
-            name, _, argument = line[1:].partition(" ")
-            current = (name, argument, [])
-        elif current is not None:
-            current[2].append(line)
-    if current is not None:
-        yield current
+def _unit(block: list[str]) -> UnitState:
+    told = dict(line.split("=", 1) for line in block)
+    return UnitState(
+        name=told["Id"],
+        load=told.get("LoadState", ""),
+        active=told.get("ActiveState", ""),
+        sub=told.get("SubState", ""),
+        enabled=told.get("UnitFileState", ""),
+        restarts=int(told.get("NRestarts", "0") or 0),
+        result=told.get("Result", ""),
+    )
 
 
 def _pairs(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -176,16 +169,39 @@ def _pairs(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
         yield key, text
 
 
+def _version(row: str) -> tuple[str, str]:
+    name, version = fields(row, 2)
+    if not _VERSION.fullmatch(version):
+        raise ValueError(version)
+    return name, version
+
+
 def _installed(rows: Iterable[str]) -> frozenset[str]:
-    return frozenset(name for name, status in _pairs(rows) if status == "installed")
+    told = each("packages", filter(None, rows), lambda row: fields(row, 2))
+    return frozenset(name for name, status in told if status == "installed")
+
+
+def _group(row: str) -> tuple[str, int]:
+    name, _, number, _ = fields(row, 4, ":")
+    return name, int(number)
+
+
+def _check(argument: str) -> tuple[str, int]:
+    tool, _, status = argument.rpartition(" ")
+    return tool, int(status)
 
 
 def _contents(sections: Iterable[Section], kind: str) -> Mapping[str, bytes]:
     return {
-        argument: base64.b64decode("".join(body))
+        argument: whole(f"{kind} {argument}", body, decoded)
         for name, argument, body in sections
         if name == kind
     }
+
+
+def decoded(lines: Iterable[str]) -> bytes:
+    """Return what lines of base64(1) stand for; ValueError if they stand for nothing."""
+    return base64.b64decode("".join(lines), validate=True)
 
 
 def _pending(rows: list[str]) -> Pending | None:
@@ -200,33 +216,49 @@ def _begun_files(rows: Iterable[list[str]]) -> Mapping[str, tuple[LeftFile, ...]
     """Return every state in which one of several transactions wanted a file, by path."""
     begun: dict[str, tuple[LeftFile, ...]] = {}
     for row in rows:
-        for path, file in _left_files([row], Plane.DIRECTORY).items():
+        for path, file in _left_files("activating", [row], Plane.DIRECTORY).items():
             begun[path] = (*begun.get(path, ()), file)
     return begun
 
 
-def _left_files(rows: Iterable[list[str]], plane: Plane) -> Mapping[str, LeftFile]:
-    files = (row for row in rows if row[0] == "file")
-    return {
-        path: LeftFile(plane, sha256, owner, group, int(mode, 8), flag == "1")
-        for _, path, sha256, owner, group, mode, flag in files
-    }
+def _resource(line: str) -> list[str]:
+    """Return a row of what a transaction leaves: a file, an account or a unit."""
+    row = line.split("\t")
+    return fields(line, 7) if row[0] == "file" else row
+
+
+def _left_files(section: str, rows: Iterable[list[str]], plane: Plane) -> Mapping[str, LeftFile]:
+    def read(line: str) -> tuple[str, LeftFile]:
+        _, path, sha256, owner, group, mode, flag = line.split("\t")
+        return path, LeftFile(plane, sha256, owner, group, int(mode, 8), flag == "1")
+
+    return dict(each(section, ("\t".join(row) for row in rows if row[0] == "file"), read))
 
 
 def _file_states(
     stats: Iterable[str], digests: Iterable[str], contents: Mapping[str, bytes]
 ) -> Mapping[str, FileState]:
-    by_path = {line[66:]: line[:64] for line in digests}
-    rows = (line.split("\t") for line in stats)
-    return {
-        path: FileState(kind, owner, group, int(mode, 8), by_path.get(path), contents.get(path))
-        for path, kind, owner, group, mode in rows
-    }
+    by_path = dict(each("digests", digests, _digest))
+
+    def read(line: str) -> tuple[str, FileState]:
+        path, kind, owner, group, mode = fields(line, 5)
+        digest = by_path.get(path)
+        return path, FileState(kind, owner, group, int(mode, 8), digest, contents.get(path))
+
+    return dict(each("files", stats, read))
+
+
+def _digest(line: str) -> tuple[str, str]:
+    found = _DIGEST.fullmatch(line)
+    if found is None:
+        raise ValueError(line)
+    return found[2], found[1]
 
 
 def _table_state(rows: Iterable[str]) -> FileState:
+    rows = list(rows)
     facts = dict(_pairs(row for row in rows if "\t" in row))
-    owner, group, mode = facts["access"].split("\t")
+    owner, group, mode = fields(facts["access"], 3)
     flaw = TableFlaw(facts["flaw"]) if "flaw" in facts else None
     digests = dict(row.split(" ") for row in rows if "\t" not in row)
     table = TableState(digests, tuple(facts.get("edited", "").split()), flaw)
@@ -234,12 +266,14 @@ def _table_state(rows: Iterable[str]) -> FileState:
 
 
 def _account_states(passwd: Iterable[str], shadow: Iterable[str]) -> Mapping[str, AccountState]:
-    passwords = dict(line.split(":")[:2] for line in shadow)
-    rows = (line.split(":") for line in passwd)
-    return {
-        name: AccountState(name, int(uid), int(gid), home, shell, passwords.get(name), comment)
-        for name, _, uid, gid, comment, home, shell in rows
-    }
+    passwords = dict(each("shadow", shadow, lambda line: fields(line, 9, ":")[:2]))
+
+    def read(line: str) -> tuple[str, AccountState]:
+        name, _, uid, gid, comment, home, shell = fields(line, 7, ":")
+        password = passwords.get(name)
+        return name, AccountState(name, int(uid), int(gid), home, shell, password, comment)
+
+    return dict(each("accounts", passwd, read))
 
 
 def _firewall(lines: Iterable[str]) -> Firewall | None:

@@ -9,7 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
+
+from provisioner.plan.answer import UNREADABLE, each
 
 _ALL_WELL = "0"
 
@@ -69,12 +72,14 @@ def parse_queue(lines: Iterable[str]) -> Queue | None:
     if told.get("ended") != _ALL_WELL:
         return None
     oldest = sorted(messages, key=lambda message: (message.arrived, message.id))
-    return Queue(int(told.get("total", len(messages))), tuple(oldest))
+    total = next(each("queue", [told.get("total", str(len(messages)))], int))
+    return Queue(total, tuple(oldest))
 
 
 def _parse_message(line: str) -> list[QueuedMessage]:
     try:
         row: dict[str, Any] = json.loads(line)
+        datetime.fromtimestamp(int(row["arrival_time"]), UTC)  # a time that there is
         return [
             QueuedMessage(
                 id=str(row["queue_id"]),
@@ -88,5 +93,5 @@ def _parse_message(line: str) -> list[QueuedMessage]:
                 ),
             )
         ]
-    except (ValueError, KeyError, TypeError):
+    except (*UNREADABLE, AttributeError, OSError):
         return []

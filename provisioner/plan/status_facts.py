@@ -9,9 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from provisioner.plan.answer import each
 from provisioner.plan.queue import Queue, parse_queue
 
 _KIBIBYTE = 1024
+_LONGEST_SIZES = 40
+_LONGEST_TIME = 11  # digits of seconds since 1970
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,14 @@ def parse_status(sections: Mapping[str, Sequence[str]]) -> StatusFacts | None:
 
 def _moment(lines: Iterable[str]) -> datetime | None:
     text = next(iter(lines), "")
-    return datetime.fromtimestamp(int(text), UTC) if text.isdecimal() else None
+    return next(each("clock", [text], _seconds)) if text else None
+
+
+def _seconds(text: str) -> datetime:
+    # Far enough from the ends of the calendar for every age that is told.
+    if not (text.isdecimal() and len(text) <= _LONGEST_TIME):
+        raise ValueError(text)
+    return datetime.fromtimestamp(int(text), UTC)
 
 
 def _parse_since(lines: Iterable[str]) -> Mapping[str, datetime]:
@@ -68,15 +78,16 @@ def _parse_since(lines: Iterable[str]) -> Mapping[str, datetime]:
         elif key == "ActiveEnterTimestamp":
             stamp = text.removeprefix("@")
         elif not line:
-            if unit and stamp.isdecimal() and int(stamp):
-                since[unit] = datetime.fromtimestamp(int(stamp), UTC)
+            if unit and stamp.isdecimal() and stamp.strip("0"):
+                since[unit] = next(each("since", [stamp], _seconds))
             unit = stamp = ""
     return since
 
 
 def _parse_disk(lines: Iterable[str]) -> DiskSpace | None:
     """Return the row of df(1) `-P -k`: device, size, used, free, percent, mount point."""
-    fields = next(iter(lines), "").split(maxsplit=5)
-    if len(fields) != 6 or not (fields[1] + fields[3]).isdecimal():  # noqa: PLR2004 the six columns
+    columns = next(iter(lines), "").split(maxsplit=5)
+    sizes = "".join(columns[1:4:2])
+    if len(columns) != 6 or not (sizes.isdecimal() and len(sizes) <= _LONGEST_SIZES):  # noqa: PLR2004 the six columns
         return None
-    return DiskSpace(fields[5], int(fields[1]) * _KIBIBYTE, int(fields[3]) * _KIBIBYTE)
+    return DiskSpace(columns[5], int(columns[1]) * _KIBIBYTE, int(columns[3]) * _KIBIBYTE)

@@ -13,6 +13,7 @@ import socket
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from typing import cast
 
 import paramiko
 
@@ -32,6 +33,7 @@ from provisioner.ssh.known_hosts import HostPublicKey
 from provisioner.ssh.login import Login
 from provisioner.ssh.options import Reveal, SshOptions
 from provisioner.ssh.reach import (
+    Entrance,
     ProxyCommand,
     await_banner,
     connect_tcp,
@@ -144,7 +146,8 @@ class Route:
     def _log_in(
         self, stream: socket.socket | paramiko.Channel, endpoint: Endpoint
     ) -> paramiko.Transport:
-        transport = paramiko.Transport(stream)
+        entrance = Entrance(stream)
+        transport = paramiko.Transport(cast("socket.socket", entrance))
         self._closers.append(transport.close)
         check = HostKeyCheck(endpoint, self.options)
         self._shake_hands(transport, endpoint, check)
@@ -152,6 +155,7 @@ class Route:
         check.admit(HostPublicKey(key.get_name(), key.asbytes()))
         transport.auth_timeout = self.options.login_timeout
         Login(transport, endpoint, self._password(endpoint)).carry_out()
+        entrance.lift()
         transport.set_keepalive(_KEEPALIVE)
         return transport
 

@@ -14,14 +14,19 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Protocol, Self
 
-from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
+from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, quoted
 from provisioner.ssh.entry import Entry
 from provisioner.ssh.entry_failures import Peer, explain_entry_failure
 from provisioner.ssh.failures import ConnectionLostError, unreachable
 from provisioner.ssh.retention import HeadAndTail
 from provisioner.workflow.ports import Completed
 
-STDOUT_LIMIT = 64 * 1024 * 1024
+OUTPUT_LIMIT = 64 * 1024 * 1024
+"""Bytes that a program may write, on both streams and from its start to its end."""
+
+LINES_LIMIT = 1_000_000
+"""Lines likewise: a line costs more here than its bytes."""
+
 _STDERR_HALF = 32 * 1024
 _CHUNK = 64 * 1024
 
@@ -80,6 +85,8 @@ class Dialogue:
         self._stdout = bytearray()
         self._stderr = HeadAndTail(_STDERR_HALF)
         self._open_streams = 2
+        self._written = 0
+        self._lines = 0
         self._status: int | None = None
         self._failure: Exception | None = None
         self._stdin: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
@@ -244,28 +251,46 @@ class Dialogue:
         self._spawn(self._feed)
         while chunk := self._process.read_stdout(_CHUNK):
             with self._changed:
+                # What comes after a failure is drained all the same, so that the process can end.
                 if self._failure is None:
                     self._stdout += self._entry.take_stdout(chunk)
-                # What comes after a failure is drained all the same, so that the process can end.
-                if len(self._stdout) > STDOUT_LIMIT and self._failure is None:
-                    self._fail(self._too_much())
-                    self._process.kill()
+                    self._count(chunk)
                 self._changed.notify_all()
         self._stream_ended()
 
-    def _too_much(self) -> MailprovError:
+    def _count(self, chunk: bytes) -> None:
+        """End the program where it has written too much, however slowly."""
+        self._written += len(chunk)
+        self._lines += chunk.count(b"\n")
+        if self._written > OUTPUT_LIMIT:
+            self._fail(self._too_much(f"{OUTPUT_LIMIT >> 20} MiB"))
+        elif self._lines > LINES_LIMIT:
+            self._fail(self._too_much(f"{LINES_LIMIT} lines"))
+        else:
+            return
+        self._process.kill()
+
+    def _too_much(self, limit: str) -> MailprovError:
         return MailprovError(
             Diagnostic(
-                summary=f"more output than {STDOUT_LIMIT >> 20} MiB while {self._doing}",
+                summary=f"more than {limit} of output while {self._doing}: the program was ended",
                 where=self._peer.where,
+                got=quoted(self._last_line(), 200),
+                fix="see on the host which tool prints that without an end, then run it again",
             ),
             ExitCode.FAILED,
         )
+
+    def _last_line(self) -> str:
+        said = bytes(self._stdout[-400:]) or self._stderr.read()[-400:]
+        return said.rstrip(b"\n").rpartition(b"\n")[2].decode("utf-8", "replace")
 
     def _drain_stderr(self) -> None:
         while chunk := self._process.read_stderr(_CHUNK):
             with self._changed:
                 self._stderr.add(self._entry.take_stderr(chunk))
+                if self._failure is None:
+                    self._count(chunk)
                 self._changed.notify_all()
         self._stream_ended()
 

@@ -7,11 +7,15 @@ import subprocess
 import sys
 import tempfile
 
+import paramiko
 from paramiko.ssh_exception import IncompatiblePeer
 
 from provisioner.diagnostics import MailprovError
 from provisioner.ssh.endpoint import Endpoint
 from provisioner.ssh.failures import printable, unreachable
+
+_BEFORE_LOGIN = 1024 * 1024
+"""Bytes that a peer may send until the login is over; of sshd they are some ten KiB."""
 
 _PROBE_AFTER = 15
 _PROBE_EVERY = 5
@@ -36,6 +40,52 @@ def connect_tcp(endpoint: Endpoint, silence_limit: float) -> socket.socket:
         [diagnostic for failure in failures for diagnostic in failure.diagnostics],
         failures[0].exit_code,
     )
+
+
+class Entrance:
+    """A byte stream that gives a limited number of bytes until somebody is logged in.
+
+    paramiko takes any length of banner, greeting or packet from a peer whom nobody knows yet.
+    Satisfies what it asks of a socket.
+    """
+
+    def __init__(self, stream: socket.socket | paramiko.Channel) -> None:
+        self._stream = stream
+        self._left: int | None = _BEFORE_LOGIN
+
+    def recv(self, size: int) -> bytes:
+        """Return some bytes; OSError where too many have come."""
+        data = self._stream.recv(size)
+        if self._left is not None:
+            self._left -= len(data)
+            if self._left < 0:
+                raise OSError(f"more than {_BEFORE_LOGIN >> 10} KiB came before the login was over")
+        return data
+
+    def send(self, data: bytes) -> int:
+        """Send some bytes and return how many."""
+        return self._stream.send(data)
+
+    def settimeout(self, limit: float | None) -> None:
+        """Limit how long `recv` and `send` may take, in seconds."""
+        self._stream.settimeout(limit)
+
+    def close(self) -> None:
+        """End the stream."""
+        self._stream.close()
+
+    @property
+    def _closed(self) -> bool:
+        """As a socket has it; paramiko looks at it."""
+        return bool(self._stream._closed)  # type: ignore[union-attr] # noqa: SLF001 see above
+
+    def getpeername(self) -> object:
+        """Return the other end's address."""
+        return self._stream.getpeername()
+
+    def lift(self) -> None:
+        """Let bytes come without a limit from now on."""
+        self._left = None
 
 
 def await_banner(stream: socket.socket, endpoint: Endpoint) -> None:

@@ -64,10 +64,8 @@ class Compiler:
         if self.ahead:
             # Which versions come with it nobody can ask yet: the record's are the best guess.
             return platform_named(self.ahead)
-        if host.platform:
-            platform = platform_named(host.platform)
-        else:
-            platform = detect_platform(introduction.os_release)
+        named = host.platform
+        platform = platform_named(named) if named else _detected(host, introduction)
         return with_versions(host, platform, introduction)
 
     def _notices(self, host: Host, platform: Platform, introduction: Introduction) -> Iterator[str]:
@@ -99,6 +97,14 @@ class Compiler:
             if isinstance(user.password, PasswordHash)
         }
         return given | {address: known.hash for address, known in credentials.items()}
+
+
+def _detected(host: Host, introduction: Introduction) -> Platform:
+    try:
+        return detect_platform(introduction.os_release)
+    except MailprovError as error:
+        told = [replace(one, where=str(host.key)) for one in error.diagnostics]
+        raise MailprovError(told, error.exit_code) from error
 
 
 def with_versions(host: Host, platform: Platform, introduction: Introduction) -> Platform:

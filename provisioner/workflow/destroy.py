@@ -15,13 +15,13 @@ from dataclasses import replace
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
 from provisioner.model.names import HostKey
 from provisioner.model.site import Host
+from provisioner.plan.answer import split_sections
 from provisioner.plan.change import Plan
 from provisioner.plan.compile import host_made_paths
 from provisioner.plan.diff import diff_generation
 from provisioner.plan.facts import Introduction
 from provisioner.plan.generation import AS_FOUND, Generation
 from provisioner.plan.held_mail import held_notices
-from provisioner.plan.observation import split_sections
 from provisioner.plan.recall import generation_as_found
 from provisioner.plan.rollback import is_at_rest, without_directory
 from provisioner.workflow.apply import ApplyOptions, HostOutcome, HostStatus, carry_out

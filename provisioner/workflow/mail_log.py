@@ -10,6 +10,7 @@ from provisioner.diagnostics import Diagnostic, MailprovError, quoted
 from provisioner.platforms.record import Daemon
 from provisioner.platforms.records import known_platforms
 from provisioner.workflow.ports import Transport
+from provisioner.workflow.remote_failure import understanding
 from provisioner.workflow.run import Run
 
 READ_SECONDS = 120.0
@@ -50,7 +51,8 @@ def read_mail_log(  # noqa: PLR0913 what to read, by name
                 fix="look at the host: does `journalctl -n 1` answer?",
             )
         )
-    return parse_mail_log(answer, LINE_LIMIT)
+    with understanding(str(transport.host), doing):
+        return parse_mail_log(answer, LINE_LIMIT)
 
 
 def request_rows(

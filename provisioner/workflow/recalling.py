@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from provisioner.plan.answer import split_sections, whole
 from provisioner.plan.history import History, parse_history
-from provisioner.plan.observation import split_sections
+from provisioner.plan.observation import decoded
 from provisioner.plan.recall import Remembered
 from provisioner.workflow.ports import Conversation
+from provisioner.workflow.remote_failure import understanding
 from provisioner.workflow.session import HostSession
 
 RECALL_SECONDS = 60.0
@@ -42,7 +43,8 @@ def recall(session: HostSession, choose: Choose) -> Recalled:
         first = list(_until_ready(conversation))
         if first[-1:] != ["@ready"]:
             raise session.broken(doing, conversation.result())
-        history = _history(first)
+        with understanding(session.where, doing):
+            history = _history(first)
         chosen = choose(history)
         conversation.send(f"{chosen}\n".encode())
         conversation.finish()
@@ -50,7 +52,8 @@ def recall(session: HostSession, choose: Choose) -> Recalled:
         completed = conversation.result()
     if lines[-1:] != ["@end"]:
         raise session.broken(doing, completed)
-    return Recalled(history, chosen, _remembered(lines))
+    with understanding(session.where, doing):
+        return Recalled(history, chosen, _remembered(lines))
 
 
 def _until_ready(conversation: Conversation) -> Iterable[str]:
@@ -69,10 +72,10 @@ def _history(lines: list[str]) -> History:
 
 def _remembered(lines: list[str]) -> Remembered:
     sections = list(split_sections(lines))
-    records = [_decoded(body) for name, _, body in sections if name == "record"]
-    contents = {path: _decoded(body) for name, path, body in sections if name == "file"}
+    records = [whole(name, body, decoded) for name, _, body in sections if name == "record"]
+    contents = {
+        path: whole(f"file {path}", body, decoded)
+        for name, path, body in sections
+        if name == "file"
+    }
     return Remembered(records[0] if records else b"", contents)
-
-
-def _decoded(lines: Iterable[str]) -> bytes:
-    return base64.b64decode("".join(lines))

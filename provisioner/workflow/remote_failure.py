@@ -6,15 +6,41 @@ are always the same (strerror(3)).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, printable, quoted
+from provisioner.plan.answer import UNREADABLE, MalformedError
 from provisioner.workflow.ports import Completed
 
 UNFIT_STATE = 76
 """Exit status of a program that does not go on with the state it found (state.sh)."""
 
 STATE = "/var/lib/mailprov"
+
+
+# Who prints what stands in a section of an answer; the rest is mailprov's own.
+_TOOLS = {
+    "accounts": "getent passwd",
+    "check": "postfix check, doveconf, unbound-checkconf",
+    "daemons": "postconf -d mail_version, dovecot --version, unbound -V",
+    "digests": "sha256sum",
+    "files": "stat",
+    "groups": "getent group",
+    "listening": "cat /proc/net/tcp",
+    "packages": "dpkg-query -W, or rpm -q",
+    "queue": "postqueue -j",
+    "shadow": "getent shadow",
+    "since": "systemctl show",
+    "units": "systemctl show",
+    "clock": "date +%s",
+    "now": "date +%s",
+    "content": "base64",
+    "left": "base64",
+    "record": "base64",
+    "file": "base64",
+}
 
 
 @dataclass(frozen=True)
@@ -101,6 +127,38 @@ def broken_off(where: str, doing: str, completed: Completed, reader: str) -> Mai
             got=f"exit status {completed.status}, {quoted(said, 400)}",
             fix=cause.fix
             or "look at the host: disk space, memory, and its journal; then try again",
+        )
+    )
+
+
+@contextmanager
+def understanding(where: str, doing: str) -> Iterator[None]:
+    """Raise MailprovError, with the host's name, for an answer that has not its form.
+
+    For what reads an answer, and nothing else. doing: what was going on.
+    """
+    try:
+        yield
+    except MalformedError as error:
+        raise _malformed(where, doing, error.section, error.line) from error
+    except UNREADABLE as error:
+        raise _malformed(where, doing, "", "") from error
+
+
+def _malformed(where: str, doing: str, section: str, line: str) -> MailprovError:
+    tool = _TOOLS.get(section.partition(" ")[0], "")
+    part = f": the part `{section}`" if section else ""
+    return MailprovError(
+        Diagnostic(
+            summary=f"the host's answer while {doing} is malformed{part}",
+            where=where,
+            got=quoted(line, 200) if line else "",
+            want=f"what `{tool}` prints"
+            if tool
+            else "an answer as mailprov's own programs give it",
+            fix="see on the host what answers in its place (`type -a`), then run it again"
+            if tool
+            else "run it again; if it stays, look at the host's journal and at its disk",
         )
     )
 

@@ -12,9 +12,9 @@ from dataclasses import replace
 
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
 from provisioner.model.site import Host, Role
+from provisioner.plan.answer import Section, split_sections
 from provisioner.plan.change import Action, Change
 from provisioner.plan.history import History
-from provisioner.plan.observation import Section, split_sections
 from provisioner.render.artifact import Plane
 from provisioner.workflow.apply import HostOutcome, HostStatus
 from provisioner.workflow.plan import DriftDecision

@@ -23,6 +23,7 @@ from provisioner.workflow.remote_failure import (
     cause_in,
     shortened,
     stderr_of,
+    understanding,
 )
 from provisioner.workflow.transaction_answer import (
     ReturnedError,
@@ -69,7 +70,8 @@ class HostSession:
             introduced = list(_until_ready(conversation))
             if introduced[-1:] != ["@ready"]:
                 raise self.broken("introducing the host", conversation.result())
-            introduction = parse_introduction(introduced)
+            with understanding(self.where, "introducing itself"):
+                introduction = parse_introduction(introduced)
             generation = compile_for(introduction)
             rows = observation_rows(generation, introduction, also)
             conversation.send(rows)
@@ -78,7 +80,8 @@ class HostSession:
             completed = conversation.result()
         if not lines or lines[-1] != "@end":
             raise self.broken("observing the host", completed)
-        return generation, parse_facts(introduction, lines)
+        with understanding(self.where, "observing it"):
+            return generation, parse_facts(introduction, lines)
 
     def install(self, plan: Plan, tell: Tell) -> None:
         """Install the packages that the plan misses; MailprovError with the manager's words."""
@@ -127,7 +130,8 @@ class HostSession:
         with self.start("transact", TRANSACT_SECONDS, doing, *arguments) as conversation:
             conversation.send(archive)
             conversation.finish()
-            answer = read_answer(conversation.lines(), tell)
+            with understanding(self.where, doing):
+                answer = read_answer(conversation.lines(), tell)
             completed = conversation.result()
         if completed.status == UNFIT_STATE:
             raise self.broken(doing, completed)
@@ -157,7 +161,8 @@ class HostSession:
     def _settle(self, *arguments: str) -> TransactionAnswer:
         with self.start("settle", SETTLE_SECONDS, "settling the transaction", *arguments) as talk:
             talk.finish()
-            answer = read_answer(talk.lines(), lambda _: None)
+            with understanding(self.where, "settling the transaction"):
+                answer = read_answer(talk.lines(), lambda _: None)
             completed = talk.result()
         if completed.status == 0 and answer.finished:
             return answer

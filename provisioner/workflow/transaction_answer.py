@@ -48,7 +48,7 @@ class TransactionAnswer:
         """Take the first line of a section."""
         match section:
             case "step":
-                self.begun = self.begun or argument.split(maxsplit=1)[0] not in {"check", "prepare"}
+                self.begun = self.begun or argument.partition(" ")[0] not in {"check", "prepare"}
             case "failed":
                 self.failed = argument
             case "pending":

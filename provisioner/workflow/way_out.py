@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 from provisioner.diagnostics import MailprovError
 from provisioner.model.site import Host, Role
-from provisioner.plan.observation import split_sections
+from provisioner.plan.answer import split_sections
 from provisioner.probes.finding import Finding
 from provisioner.probes.leaving import judge_way_out, unknown_way_out
 from provisioner.probes.way_out import parse_way_out, way_out_rows
 from provisioner.workflow.ports import Transport
+from provisioner.workflow.remote_failure import understanding
 from provisioner.workflow.run import Run
 
 ASK_SECONDS = 90.0
@@ -39,4 +40,6 @@ def _findings(run: Run, host: Host, transport: Transport) -> Iterator[Finding]:
         completed = conversation.result()
     if lines[-1:] != ["@end"]:
         raise session.broken("asking for the way out", completed)
-    yield from judge_way_out(run.site, host, parse_way_out(split_sections(lines)))
+    with understanding(session.where, "asking for the way out"):
+        told = parse_way_out(split_sections(lines))
+    yield from judge_way_out(run.site, host, told)

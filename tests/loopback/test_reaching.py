@@ -9,7 +9,7 @@ import socket
 import subprocess
 import threading
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
@@ -74,6 +74,24 @@ def test_another_service_instead_of_sshd_is_told(client: Client) -> None:
         thread.start()
         assert "no SSH banner came" in refusal(client, port=server.getsockname()[1])
         thread.join(5)
+
+
+def test_a_banner_without_end_ends_by_its_size(client: Client) -> None:
+    sent = 0
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+
+        def babble() -> None:
+            nonlocal sent
+            connection, _ = server.accept()
+            with connection, suppress(OSError):
+                while sent < 64 * 1024 * 1024:
+                    sent += connection.send(b"x" * 65536)
+
+        thread = threading.Thread(target=babble, daemon=True)
+        thread.start()
+        assert "came before the login was over" in refusal(client, port=server.getsockname()[1])
+        thread.join(5)
+    assert sent < 32 * 1024 * 1024
 
 
 def test_a_stopped_server_is_told(client: Client, start_sshd: StartSshd) -> None:

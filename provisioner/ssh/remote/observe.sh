@@ -75,10 +75,10 @@ observe_packages() {
     set -- $names
     [ $# -gt 0 ] || return 0
     if have dpkg-query; then
-        installed=$(dpkg-query -W -f '${Package}\t${db:Status-Status}\n' "$@" 2>/dev/null)
+        installed=$(dpkg-query -W -f '${Package}\t${db:Status-Status}\n' "$@" 2>/dev/null | limited)
     else
         # Of others it says in words that they are not.
-        installed=$(rpm -q --qf '%{NAME}\tinstalled\n' "$@" 2>/dev/null)
+        installed=$(rpm -q --qf '%{NAME}\tinstalled\n' "$@" 2>/dev/null | sed '/ is not installed$/d' | limited)
     fi
     printf '%s\n' "$installed"
 }
@@ -107,7 +107,7 @@ observe_files() {
     stat --printf '%n\t%F\t%U\t%G\t%a\n' -- $names 2>/dev/null
     section digests
     # shellcheck disable=SC2086
-    digests=$(sha256sum -- $names 2>/dev/null)
+    digests=$(sha256sum -- $names 2>/dev/null | limited)
     [ -z "$digests" ] || printf '%s\n' "$digests"
     differing=$(differing_files)
     # What differs, is no secret and is small is sent along, for the diff; and what the
@@ -227,7 +227,7 @@ observe_units() {
     [ $# -gt 0 ] || return 0
     section units
     units_shown=$(systemctl show -p Id -p LoadState -p ActiveState -p SubState -p UnitFileState \
-        -p NRestarts -p Result -p ControlGroup "$@")
+        -p NRestarts -p Result -p ControlGroup "$@" | limited 65536)
     printf '%s\n' "$units_shown"
 }
 

@@ -19,6 +19,10 @@ newline='
 
 section() { printf '@%s\n' "$*"; }
 
+# limited BYTES: no more of a tool's output than any such tool says; whoever keeps it, or reads it
+# to its end, is spared what one says that never ends.
+limited() { head -c "${1:-1048576}"; }
+
 have() { command -v "$1" >/dev/null 2>&1; }
 
 # settled FILE: whatever opens a main.cf or a text map of Postfix's that has just changed waits

@@ -14,7 +14,7 @@ unfit() {
 # seal < rows: the rows below their digest.
 seal() {
     sealed=$(cat) || return 1
-    printf 'whole\t%s\n' "$(printf '%s\n' "$sealed" | sha256sum | cut -d ' ' -f 1)" && printf '%s\n' "$sealed"
+    printf 'whole\t%s\n' "$(printf '%s\n' "$sealed" | sha256sum | head -n 1 | cut -d ' ' -f 1)" && printf '%s\n' "$sealed"
 }
 
 # is_whole FILE: rows as they were left.
@@ -23,7 +23,7 @@ is_whole() {
     IFS= read -r head_row <"$1"
     case $head_row in "whole$tab"*) ;; *) are_rows "$1"; return ;; esac
     # What read takes of a file, the next to read on does not get.
-    digest=$({ IFS= read -r _; sha256sum; } <"$1")
+    digest=$({ IFS= read -r _; sha256sum | limited; } <"$1")
     [ "${digest%% *}" = "${head_row#"whole$tab"}" ]
 }
 

@@ -21,7 +21,7 @@ observe_status() {
                 # Before the first mail the folder may not be there; its disk is.
                 while [ -n "$argument" ] && [ ! -e "$argument" ]; do argument=${argument%/*}; done
                 section disk
-                df -P -k "${argument:-/}" 2>/dev/null | tail -n 1
+                df -P -k "${argument:-/}" 2>/dev/null | limited | tail -n 1
                 ;;
             queue) observe_queue "$argument" ;;
         esac
@@ -44,6 +44,8 @@ units_since() {
 observe_queue() {
     section queue
     { postqueue -j 2>/dev/null; printf 'ended\t%s\n' "$?"; } | awk -F '\t' -v oldest="sort -n | head -n $1 | cut -f 2-" '
+        # A queue of 100,000 messages is some 50 MiB.
+        (octets += length($0) + 1) > 268435456 { exit }
         /^ended\t/ { status = $2; next }
         match($0, /"arrival_time": *[0-9]+/) {
             arrival = substr($0, RSTART, RLENGTH)

@@ -9,7 +9,7 @@ program_files() {
     for folder in /usr/local/sbin /usr/local/bin /usr/sbin /usr/bin; do
         set -- "$@" "$folder/postconf" "$folder/dovecot" "$folder/unbound"
     done
-    stat -L -c '%n %i %s %z' "$@" 2>/dev/null
+    stat -L -c '%n %i %s %z' "$@" 2>/dev/null | limited 8192
 }
 
 # recall_versions: the answers of these very programs, if they are known.
@@ -34,16 +34,16 @@ ask_versions() {
     parameters=
     if have postconf; then
         parameters=$(postconf -d mail_version smtpd_forbid_bare_newline smtpd_forbid_unauth_pipelining \
-            cleanup_replace_stray_cr_lf 2>/dev/null)
+            cleanup_replace_stray_cr_lf 2>/dev/null | limited 8192)
         version=${parameters#*mail_version = }
         printf 'postfix\t%s\n' "${version%%"$newline"*}"
     fi
     if have dovecot; then
-        version=$(dovecot --version 2>/dev/null)
+        version=$(dovecot --version 2>/dev/null | limited 8192)
         printf 'dovecot\t%s\n' "${version%% *}"
     fi
     if have unbound; then
-        version=$(unbound -V 2>/dev/null)
+        version=$(unbound -V 2>/dev/null | limited 8192)
         version=${version%%"$newline"*}
         printf 'unbound\t%s\n' "${version#Version }"
     fi

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provisioner.model.site import IPAddress
+from provisioner.plan.answer import split_sections
 from provisioner.plan.listening import HeldSocket, Holder, parse_listening
-from provisioner.plan.observation import split_sections
 from provisioner.probes.sockets import ListeningSocket
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 what was recorded

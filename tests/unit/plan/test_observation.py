@@ -71,7 +71,7 @@ IDIK
 @accounts
 alice:x:1001:1002:Alice:/home/alice:/sbin/nologin
 @shadow
-alice:$2b$12$x
+alice:$2b$12$x:20000:0:99999:7:::
 @groups
 mailusers:x:1002:
 @recipes

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from provisioner.plan.answer import split_sections
 from provisioner.plan.listening import HeldSocket, parse_listening
-from provisioner.plan.observation import split_sections
 from provisioner.probes.sockets import ListeningSocket
 from provisioner.ssh.remote import program
 

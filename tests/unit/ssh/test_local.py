@@ -113,13 +113,34 @@ def test_nobody_waits_for_a_program_that_was_left_and_goes_on(transport: LocalTr
     assert time.monotonic() - begun < 3
 
 
-def test_output_without_end_is_not_kept(
-    transport: LocalTransport, monkeypatch: pytest.MonkeyPatch
+def read_all(transport: LocalTransport, program: str) -> None:
+    with transport.start(program, timeout=60, doing="looking at it") as talk:
+        for _ in talk.lines():  # lines that somebody takes count as well
+            pass
+        talk.result()
+
+
+@pytest.mark.parametrize(
+    ("program", "limit"),
+    [
+        ("tr '\\0' x </dev/zero", "1 MiB of output"),
+        ("tr '\\0' x </dev/zero >&2", "1 MiB of output"),
+        ("yes", "1000 lines of output"),
+        ("echo 'a tool says this'; yes >&2", "1000 lines of output"),
+    ],
+)
+def test_output_without_end_ends_by_its_size(
+    transport: LocalTransport, monkeypatch: pytest.MonkeyPatch, program: str, limit: str
 ) -> None:
-    monkeypatch.setattr("provisioner.ssh.dialogue.STDOUT_LIMIT", MIB)
-    with pytest.raises(MailprovError, match="more output than 1 MiB") as caught:
-        transport.run("cat /dev/zero", timeout=20)
-    assert caught.value.exit_code == ExitCode.FAILED
+    """`yes` in the place of a tool ended by time only, after 58 MiB and two minutes."""
+    monkeypatch.setattr("provisioner.ssh.dialogue.OUTPUT_LIMIT", MIB)
+    monkeypatch.setattr("provisioner.ssh.dialogue.LINES_LIMIT", 1000)
+    with pytest.raises(MailprovError, match=limit) as caught:
+        read_all(transport, program)
+    (told,) = caught.value.diagnostics
+    assert "looking at it" in told.summary
+    assert told.where.startswith("mail")
+    assert told.got
 
 
 def test_a_connection_is_made_from_here(transport: LocalTransport) -> None:

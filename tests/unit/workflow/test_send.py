@@ -47,6 +47,7 @@ class RecordedLog:
     lines_a_look: int = 1000
     seen: int = 0
     patterns: list[str] = field(default_factory=list)
+    host: str = "mail"
 
     def start(self, program: str, *args: str, timeout: float, doing: str = "") -> RecordedAnswer:
         del program, args, timeout, doing
