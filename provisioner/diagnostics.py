@@ -8,6 +8,7 @@ exit code belongs to the error because scripts branch on it (docs/reference).
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
@@ -94,6 +95,24 @@ def quoted(text: str, limit: int = 120) -> str:
     escaped = "".join(f"\\{one}" if one in '"\\' else printable(one) for one in shown)
     length = "" if len(text) <= limit else f" ({len(text)} characters)"
     return f'"{escaped}"{length}'
+
+
+# Where they are on every platform that mailprov knows.
+_PLACES = {
+    **dict.fromkeys(("apt-get", "docker", "journalctl", "mkdir", "mv", "systemctl"), "/usr/bin"),
+    **dict.fromkeys(("postqueue", "postsuper", "usermod"), "/usr/sbin"),
+}
+
+
+def as_root(program: str, *arguments: str) -> str:
+    """Return a command that may be pasted into root's shell, whatever its arguments are.
+
+    The program is named by its path, which no other folder in PATH can hide; arguments are
+    quoted. Shell built-ins stay as they are.
+    """
+    place = _PLACES.get(program)
+    name = f"{place}/{program}" if place else program
+    return " ".join([name, *map(shlex.quote, arguments)])
 
 
 def printable(text: str, limit: int = 0, keep: str = "") -> str:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from provisioner.cli.outcome import error_rows
 from provisioner.cli.terminal import Shown, coloured, table
-from provisioner.diagnostics import printable
+from provisioner.diagnostics import as_root, printable
 from provisioner.plan.condition import Condition, UnitCondition
 from provisioner.plan.queue import Queue, QueuedMessage
 from provisioner.workflow.status import SiteStatus
@@ -167,7 +167,8 @@ def _queue_lines(condition: Condition, queue: Queue) -> Iterator[str]:
     hidden = queue.total - len(queue.oldest)
     if hidden > 0:
         yield f"    and {hidden} younger"
-    yield f"    Postfix tries again by itself; `postqueue -f` on {condition.host} does it now"
+    flush = as_root("postqueue", "-f")
+    yield f"    Postfix tries again by itself; `{flush}` on {condition.host} does it now"
 
 
 def _message_row(message: QueuedMessage, now: datetime) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, quoted
+from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, as_root, quoted
 from provisioner.plan.change import Action, Change, Kind, Plan
 from provisioner.plan.drift import find_drift, without_drift
 from provisioner.plan.facts import AccountState, Facts, FileState, LeftFile
@@ -204,8 +204,8 @@ def _stranger(generation: Generation, account: Account, state: AccountState) -> 
         where=str(generation.host),
         got=f"uid {state.uid}, gid {state.gid}, home {state.home}",
         want=f"no account of that name, or one whose primary group is {account.group}",
-        fix=f"choose another user name, or hand the account over: usermod -g {account.group} "
-        f"{account.name}",
+        fix="choose another user name, or hand the account over: "
+        + as_root("usermod", "-g", account.group, account.name),
     )
 
 

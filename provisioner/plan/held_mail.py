@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from provisioner.diagnostics import as_root
 from provisioner.model.names import HostKey
 
 _NAMED = 3
@@ -17,10 +18,11 @@ def held_notices(host: HostKey, rows: Iterable[str]) -> Iterator[str]:
         waiting.setdefault(domain, []).append(message)
     for domain, messages in sorted(waiting.items()):
         several = len(messages) > 1
-        named = " ".join(messages[:_NAMED]) + (" …" if len(messages) > _NAMED else "")
+        release = as_root("postsuper", "-H", *messages[:_NAMED])
+        more = ", and likewise the others" if len(messages) > _NAMED else ""
         yield (
             f"{host}: {len(messages)} message{'s' if several else ''} for {domain} wait"
             f"{'' if several else 's'} on hold in the queue: the configuration in force does not "
             f"take mail for it, and would return it. A configuration that does releases "
-            f"{'them' if several else 'it'}; by hand, on the host: postsuper -H {named}"
+            f"{'them' if several else 'it'}; by hand, on the host: {release}{more}"
         )

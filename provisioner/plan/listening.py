@@ -6,13 +6,17 @@ socket is only looked up where it is none of the host's own daemons.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from provisioner.plan.answer import each, fields
 from provisioner.probes.sockets import ListeningSocket, parse_socket
 
 _PID_OF_SYSTEMD = 1
+# Units in which programs of others run.
+_RUNS_OTHERS = re.compile(r"(?:ssh|cron|atd|anacron|x?inetd|getty|user@)")
+_FIRST_PERSON = 1000  # accounts below it are daemons' (login.defs(5), UID_MIN)
 
 
 @dataclass(frozen=True)
@@ -21,8 +25,11 @@ class Holder:
 
     unit: the unit it runs in, empty outside of any; where systemd itself listens, the socket
     unit. active, enabled: the unit's ActiveState and UnitFileState. triggers: the services
-    that a socket unit starts. package: of its program, empty where nobody said. displaced:
-    the packages that have to go before Postfix's can come.
+    that a socket unit starts. own_unit: it is that unit's main process, or systemd listening
+    for it; what else runs there, like a user's program in sshd's unit, is not the unit's.
+    package: of its program, empty where nobody said. displaced: the packages that have to go
+    before Postfix's can come. user: a name, or a number that has none. carries_us: our own
+    connection hangs on it.
     """
 
     pid: int
@@ -33,6 +40,10 @@ class Holder:
     triggers: tuple[str, ...] = ()
     package: str = ""
     displaced: tuple[str, ...] = ()
+    user: str = ""
+    is_root: bool = False
+    own_unit: bool = False
+    carries_us: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,18 +68,21 @@ class _Unit:
     enabled: str = ""
     triggers: tuple[str, ...] = ()
     listens: tuple[str, ...] = ()
+    main: str = ""
 
 
 def parse_listening(sections: Mapping[str, list[str]]) -> tuple[HeldSocket, ...]:
     """Return what listens, from the answer's sections by name.
 
     listening: rows of the kernel's tables, each headed by the table's name. own: inodes of
-    the host's own daemons. holders: inode, process, unit, name and package, tabbed.
+    the host's own daemons. holders: inode, process, unit, name, package, and the user's number
+    and name, tabbed. carriers: process and unit of what our connection hangs on.
     displaced: a package and one that has to go with it. owners: blocks of `systemctl show`.
     """
     own = set(sections.get("own", []))
     units = {unit.name: unit for unit in _units(sections.get("owners", []))}
     holders = dict(each("holders", filter(None, sections.get("holders", [])), _holding))
+    carriers = list(each("carriers", sections.get("carriers", []), lambda row: fields(row, 2)))
     displaced = list(each("displaced", sections.get("displaced", []), lambda row: fields(row, 2)))
     found = []
     for socket, inode in each("listening", sections.get("listening", []), _listening):
@@ -76,6 +90,8 @@ def parse_listening(sections: Mapping[str, list[str]]) -> tuple[HeldSocket, ...]
             continue
         row = holders.get(inode)
         holder = _holder(row, socket, units, displaced) if row else None
+        if holder and _carries(holder, carriers):
+            holder = replace(holder, carries_us=True)
         found.append(HeldSocket(socket, inode in own, holder))
     return tuple(found)
 
@@ -87,9 +103,9 @@ def _listening(line: str) -> tuple[ListeningSocket | None, str]:
 
 
 def _holding(line: str) -> tuple[str, list[str]]:
-    inode, process, *rest = fields(line, 5)
-    int(process)
-    return inode, [process, *rest]
+    inode, *rest = fields(line, 7)
+    int(rest[0]), int(rest[4])
+    return inode, rest
 
 
 def _holder(
@@ -98,11 +114,16 @@ def _holder(
     units: Mapping[str, _Unit],
     displaced: Iterable[list[str]],
 ) -> Holder:
-    process, runs_in, name = int(row[0]), row[1], row[2]
+    process, (runs_in, name, package, number, user) = int(row[0]), row[1:]
     unit = units.get(runs_in, _Unit(runs_in))
+    own = unit.main == str(process)
     if process == _PID_OF_SYSTEMD:
         unit = next((one for one in units.values() if _listens(one, socket)), unit)
-    package = row[3]
+        own = _listens(unit, socket)
+    # Of a daemon that an init script started systemd knows no main process.
+    script = unit.enabled == "generated" and unit.main in {"", "0"}
+    script = script and not _RUNS_OTHERS.match(unit.name)
+    own = own or (script and int(number) < _FIRST_PERSON)
     return Holder(
         pid=process,
         name=name,
@@ -112,6 +133,17 @@ def _holder(
         triggers=unit.triggers,
         package=package,
         displaced=tuple(other for one, other in displaced if one == package),
+        user=user or number,
+        is_root=int(number) == 0,
+        own_unit=own,
+    )
+
+
+def _carries(holder: Holder, carriers: Iterable[list[str]]) -> bool:
+    units = {holder.unit, *holder.triggers} - {""}
+    return any(
+        int(process) == holder.pid or (holder.own_unit and unit in units)
+        for process, unit in carriers
     )
 
 
@@ -134,5 +166,6 @@ def _units(lines: Iterable[str]) -> Iterator[_Unit]:
                 enabled="".join(block.get("UnitFileState", [])),
                 triggers=tuple(word for text in block.get("Triggers", []) for word in text.split()),
                 listens=tuple(block.get("Listen", [])),
+                main="".join(block.get("MainPID", [])),
             )
             block = {}

@@ -7,10 +7,11 @@ reload; a daemon that stays as it is keeps its ports.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from provisioner.diagnostics import Diagnostic, printable
+from provisioner.diagnostics import Diagnostic, as_root, printable
 from provisioner.model.ports import DNS_PORT
 from provisioner.model.site import IPAddress
 from provisioner.plan.change import Action, Plan
@@ -20,6 +21,13 @@ from provisioner.plan.listening import HeldSocket, Holder
 from provisioner.platforms.record import Daemon
 
 _OPENS_PORTS = frozenset({Action.START, Action.RESTART, Action.RELOAD})
+_SYSTEMD = 1
+_OURS = (
+    "Port {} is held by sshd, or by what your connection hangs on: take the port from its "
+    "configuration (sshd_config(5): Port, ListenAddress), and do not stop it"
+)
+_RESOLVER = "If it is the resolver that /etc/resolv.conf names, name another one there first"
+_SSH_UNIT = re.compile(r"sshd?(?:[@.-].*)?\.(?:service|socket)")
 _RESOLVED = "systemd-resolved.service"
 # What the process is called that listens, proc_pid_comm(5).
 _PROCESSES: dict[Daemon, str] = {"postfix": "master", "dovecot": "dovecot", "unbound": "unbound"}
@@ -123,58 +131,81 @@ def conflict_diagnostic(plan: Plan, conflicts: Iterable[PortConflict]) -> Diagno
 def _in_words(holder: Holder | None) -> str:
     if holder is None:
         return "the kernel, or a process of another container"
+    who = f" of {holder.user}" if holder.user else ""
     where = f", {holder.unit}" if holder.unit else ""
+    if where and not holder.own_unit:
+        where = f", in {holder.unit}"
     package = f", package {holder.package}" if holder.package else ""
-    return f"{printable(holder.name)} (process {holder.pid}{where}{package})"
+    return printable(f"{holder.name} (process {holder.pid}{who}{where}{package})")
 
 
 def _fix(plan: Plan, conflicts: Iterable[PortConflict]) -> str:
     commands: dict[str, None] = {}
     packages: dict[str, None] = {}
-    resolver = False
+    words: dict[str, None] = {}
     for one in conflicts:
-        commands[_command(one)] = None
-        # Stopped they would still be in the way of Postfix's package.
-        packages |= dict.fromkeys(one.held.holder.displaced if one.held.holder else ())
-        resolver = resolver or one.listener.port == DNS_PORT
+        holder, port = one.held.holder, one.listener.port
+        if holder is None:
+            commands[_look(plan, port)] = None
+        elif holder.pid == _SYSTEMD and not holder.own_unit:
+            commands[as_root("systemctl", "list-sockets")] = None
+        elif holder.carries_us or _is_sshd(holder):
+            words[_OURS.format(port)] = None
+        else:
+            commands[_command(holder, port)] = None
+            # Stopped they would still be in the way of Postfix's package.
+            packages |= dict.fromkeys(holder.displaced)
+        if port == DNS_PORT:
+            words[_RESOLVER] = None
     if packages:
-        commands[f"apt-get remove {' '.join(packages)}"] = None
-    text = f"on {plan.generation.host}: `{' && '.join(commands)}`; then run it again"
-    if resolver:
-        text += ". If it is the resolver that /etc/resolv.conf names, name another one there first"
-    return text
+        commands[as_root("apt-get", "remove", *packages)] = None
+    ways = [f"`{' && '.join(commands)}`; then run it again"] if commands else []
+    return f"on {plan.generation.host}: {'. '.join([*ways, *words])}"
 
 
-def _command(conflict: PortConflict) -> str:
+def _look(plan: Plan, port: int) -> str:
+    """Return what shows who has a port; ss(8) has a place of its own on each family of systems."""
+    folder = "/usr/bin" if plan.generation.platform.package_manager == "apt" else "/usr/sbin"
+    return as_root(f"{folder}/ss", "-lnp", f"sport = :{port}")
+
+
+def _is_sshd(holder: Holder) -> bool:
+    """Tell whether it is the SSH server itself, by its unit or its name; a user's part is not."""
+    return bool(_SSH_UNIT.fullmatch(holder.unit)) and holder.own_unit
+
+
+def _command(holder: Holder, port: int) -> str:
     """Return what sets the port free; run as root."""
-    holder = conflict.held.holder
-    if holder is None:
-        return f"ss -lnp 'sport = :{conflict.listener.port}'"
-    if holder.unit == _RESOLVED:
+    if holder.unit == _RESOLVED and holder.own_unit:
         # Its stub alone is in the way (resolved.conf(5)); others on the host need the rest.
         part = "/etc/systemd/resolved.conf.d/no-stub.conf"
         return (
-            f"mkdir -p {part.rpartition('/')[0]} && "
+            f"{as_root('mkdir', '-p', part.rpartition('/')[0])} && "
             f"printf '[Resolve]\\nDNSStubListener=no\\n' >{part} && "
-            f"systemctl restart {_RESOLVED.removesuffix('.service')}"
+            f"{as_root('systemctl', 'restart', _RESOLVED.removesuffix('.service'))}"
         )
-    if holder.name == "docker-proxy":
-        return f"docker stop $(docker ps -q --filter publish={conflict.listener.port})"
+    if holder.name == "docker-proxy" and holder.is_root:
+        docker = as_root("docker")
+        return f"{docker} stop $({docker} ps -q --filter publish={port})"
     if not _is_stoppable(holder):
         return f"kill {holder.pid}"
     # A socket unit would start its service again, and the service outlives its socket unit.
     # In this order: systemd forgets a transient service together with its socket unit.
-    names = " ".join(one.removesuffix(".service") for one in (*holder.triggers, holder.unit))
+    names = [one.removesuffix(".service") for one in (*holder.triggers, holder.unit)]
+    stop = as_root("systemctl", "stop", *names)
     if holder.enabled == "transient":
-        return f"systemctl stop {names}"
-    stop = f"systemctl disable --now {names}"
+        return stop
     if holder.enabled == "generated":
         # Of an init script, which --now does not stop.
-        stop = f"systemctl stop {names} && systemctl disable {names}"
-    return stop
+        return f"{stop} && {as_root('systemctl', 'disable', *names)}"
+    return as_root("systemctl", "disable", "--now", *names)
 
 
 def _is_stoppable(holder: Holder) -> bool:
-    """Tell whether stopping its unit ends the process: a login's does more, a dead one nothing."""
+    """Tell whether stopping its unit ends this process, and nothing but what belongs to it.
+
+    A user's process may be in a unit of the system's: sshd's, cron's. A login's unit is more
+    than the process, a dead one is nothing.
+    """
     service = holder.unit.endswith((".service", ".socket")) and not holder.unit.startswith("user@")
-    return service and holder.active not in {"inactive", "failed"}
+    return service and holder.own_unit and holder.active not in {"inactive", "failed"}

@@ -6,6 +6,7 @@ has to resolve, and a stranger has to be refused (RFC 5358: no open resolver).
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -55,11 +56,9 @@ class RecordQuestion(Question[DnsAnswer]):
     @property
     def remedy(self) -> str:
         """A zone that is not what the site says."""
-        look = (
-            f"`unbound-control list_local_data | grep {self.name}` on the host shows what is served"
-        )
+        listed = f"unbound-control list_local_data | grep -F {shlex.quote(self.name)}"
         firewall = "; where UDP alone fails, a firewall drops UDP port 53" if self.udp else ""
-        return f"apply again; {look}{firewall}"
+        return f"apply again; `{listed}` on the host shows what is served{firewall}"
 
     def judge(self, answer: DnsAnswer) -> tuple[Finding, ...]:
         """Judge the reply code, then the data."""
@@ -93,8 +92,9 @@ class ForwardQuestion(Question[DnsAnswer]):
     @property
     def remedy(self) -> str:
         """A forwarder that does not answer, or whose answers do not validate."""
+        ask = f"dig @{self.servers[0]} {shlex.quote(self.name)} {self.type}"
         return (
-            f"ask the forwarders from the host (`dig @{self.servers[0]} {self.name} {self.type}`); "
+            f"ask the forwarders from the host (`{ask}`); "
             "where they answer and only this resolver does not, DNSSEC validation fails: name the "
             "zone under dns.insecure if it is unsigned inside"
         )

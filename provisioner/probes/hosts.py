@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from provisioner.diagnostics import as_root
 from provisioner.probes.finding import Finding, Status
 
 _LINES_SHOWN = 10
@@ -117,7 +118,8 @@ def judge_unit(host: str, enable: UnitView, running: UnitView) -> Finding:
         want="enabled, active, running, never restarted by systemd",
         remedy=""
         if status is Status.PASSED
-        else f"see why on the host: `journalctl -u {running.name} -n 50`; then apply again",
+        else f"see why on the host: `{as_root('journalctl', '-n50', '-u', running.name)}`; then "
+        "apply again",
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from provisioner.diagnostics import as_root
 from provisioner.probes.finding import Finding, Status
 
 _SOCKET = "socket"
@@ -61,8 +62,8 @@ def judge_link(host: str, link: Link, state: LinkState | None) -> Finding:
         status=Status.FAILED if problems else Status.PASSED,
         got="; ".join((state.shown, *problems)),
         want=f"a socket that {link.server} listens on, open to {link.account} and to no stranger",
-        remedy=f"`systemctl restart {link.server}` on the host makes the socket anew; then see "
-        "what changed it"
+        remedy=f"`{as_root('systemctl', 'restart', link.server)}` on the host makes it anew; "
+        "then see what changed it"
         if problems
         else "",
     )

@@ -126,7 +126,7 @@ def _unknown(
 ) -> MailprovError:
     name, address = endpoint.names[0], endpoint.addresses[0]
     if endpoint.via is None and endpoint.proxy_command is None and address in name:
-        scan = f"ssh-keyscan -t {_short_type(key)} -p {endpoint.port} {address}"
+        scan = f"ssh-keyscan -t {_short_type(key)} -p {endpoint.port} {shlex.quote(address)}"
     else:
         # ssh-keyscan knows no jump hosts, and would write another name than an alias.
         scan = f"echo {shlex.quote(key.line(name))}"

@@ -7,6 +7,7 @@ asks for a passphrase.
 from __future__ import annotations
 
 import base64
+import shlex
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -104,7 +105,8 @@ def _read_identity(
 
 def _load(path: Path, text: bytes) -> Identity:
     if _is_encrypted(text):
-        return Identity(f"key {path}", None, f"encrypted: run `ssh-add {path}` first")
+        add = f"ssh-add {shlex.quote(str(path))}"
+        return Identity(f"key {path}", None, f"encrypted: run `{add}` first")
     try:
         return Identity(f"key {path}", paramiko.PKey.from_path(path))
     except (paramiko.SSHException, UnknownKeyType, ValueError, TypeError, OSError):

@@ -5,6 +5,7 @@ What was tried is kept, because "authentication failed" alone sends nobody to th
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Sequence
 
 import paramiko
@@ -118,8 +119,9 @@ class Login:
         user, address = self._endpoint.user, self._endpoint.addresses[0]
         if "publickey" not in self._offered:
             return "set hosts.K.ssh.password, or allow PubkeyAuthentication in its sshd_config"
+        there = f"-p {self._endpoint.port} {shlex.quote(f'{user}@{address}')}"
         return (
-            f"`ssh-copy-id -p {self._endpoint.port} {user}@{address}` puts your key there; or set "
+            f"`ssh-copy-id {there}` puts your key there; or set "
             "hosts.K.ssh.user, .key or .password in the site file"
             + ("; sshd may forbid root's login (PermitRootLogin)" if user == "root" else "")
         )

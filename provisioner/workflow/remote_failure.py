@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, printable, quoted
+from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, as_root, printable, quoted
 from provisioner.plan.answer import UNREADABLE, MalformedError
 from provisioner.workflow.ports import Completed
 
@@ -18,6 +18,7 @@ UNFIT_STATE = 76
 """Exit status of a program that does not go on with the state it found (state.sh)."""
 
 STATE = "/var/lib/mailprov"
+_ASIDE = f"`{as_root('mv', STATE, f'{STATE}.damaged')}`"
 
 
 # Who prints what stands in a section of an answer; the rest is mailprov's own.
@@ -182,6 +183,6 @@ def unfit_state(where: str, said: str, reader: str) -> Diagnostic:
         got=words or quoted(said, 400),
         want="what mailprov left there",
         fix=f"bring {STATE} back from a backup of the host, or put the one thing right. If that "
-        f"cannot be: `mv {STATE} {STATE}.damaged` there, and apply: the daemons and the mail stay "
+        f"cannot be: {_ASIDE} there, and apply: the daemons and the mail stay "
         "as they are, and what is there then becomes generation 0",
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
+from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, as_root
 
 
 @dataclass
@@ -99,7 +99,8 @@ def down_diagnostics(where: str, answer: TransactionAnswer) -> tuple[Diagnostic,
             where=where,
             got="\n".join(lines),
             want=f"{unit} active",
-            fix=f"remove the cause that is shown, then on the host: systemctl restart {unit}; "
+            fix=f"remove the cause that is shown, then on the host: "
+            f"{as_root('systemctl', 'restart', unit)}; "
             "`mailprov status` tells whether all is up",
         )
         for unit, lines in answer.down.items()

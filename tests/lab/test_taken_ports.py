@@ -85,9 +85,11 @@ def test_all_conflicts_of_all_hosts_are_told_and_no_host_is_touched(bare: Deploy
         assert said.count(TAKEN) == 2
         assert "53/tcp on 0.0.0.0, wanted by Unbound: systemd-socket- (process " in said
         assert ", resolver.service, package systemd)" in said
-        assert "25/tcp on ::, wanted by Postfix: systemd (process 1, relay.socket" in said
+        assert "25/tcp on ::, wanted by Postfix: systemd (process 1 of root, relay.socket" in said
         assert "993/tcp on 127.0.0.1, wanted by Dovecot: systemd-socket- (process " in said
-        assert "`systemctl stop relay relay.socket && systemctl stop reader`" in said
+        assert (
+            "`/usr/bin/systemctl stop relay relay.socket && /usr/bin/systemctl stop reader`" in said
+        )
         assert "Traceback" not in said
     assert [state_of(host) for host in (ns, mail)] == before
     follow_fixes(bare, done)
@@ -126,6 +128,6 @@ def test_another_mail_server_and_another_resolver_make_room(lab_factory: LabFact
     assert done.returncode == 5, done.stdout + done.stderr
     assert "wanted by Postfix: exim4 (process " in done.stderr
     assert "wanted by Unbound: dnsmasq (process " in done.stderr
-    assert "apt-get remove exim4-daemon-light" in done.stderr
+    assert "/usr/bin/apt-get remove exim4-daemon-light" in done.stderr
     follow_fixes(site, done)
     assert site.apply()["verify"]["passed"]

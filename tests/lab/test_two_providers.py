@@ -153,7 +153,7 @@ def test_mail_to_a_dead_provider_waits_and_goes_out_when_it_is_back(providers: P
     (row,) = [number for number, line in enumerate(lines) if message["id"] in line]
     assert [ann.address, bea.address] == lines[row].split()[-2:]
     assert "connect to mail.south.example" in lines[row + 1]
-    assert "`postqueue -f` on north-mail" in shown.stdout
+    assert "`/usr/sbin/postqueue -f` on north-mail" in shown.stdout
     assert gone.returncode == 4
     assert json.loads(gone.stdout)["errors"]
     south.wait_until_settled()

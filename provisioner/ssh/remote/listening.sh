@@ -105,12 +105,15 @@ holders() {
         $NF in open { print open[$NF] "\t" part[3]; delete open[$NF] }'
 }
 
-# name_strangers INODES: rows of inode, process, its unit, its name, and on Debian the
-# package that its program is from; then what systemd knows of these units, and of sockets,
-# which it may hold itself for a service that does not run yet.
+# name_strangers INODES: rows of inode, process, its unit, its name, the package that its
+# program is from, its user's number and name; then what systemd knows of these units, and of
+# sockets, which it may hold itself for a service that does not run yet; and who carries us. Of
+# several processes with one socket the oldest counts: a daemon's master.
 name_strangers() {
     section holders
-    strangers=$(holders "$1" /proc/[0-9]*/fd | sort -k 2 | {
+    # shellcheck disable=SC2046
+    # Paths below /proc have no white space.
+    strangers=$(holders "$1" $(printf '%s\n' /proc/[0-9]*/fd | sort -t / -k 3n) | sort -k 2 | {
         known=
         while IFS="$tab" read -r inode process; do
             if [ "$process" != "$known" ]; then
@@ -118,18 +121,32 @@ name_strangers() {
                 unit=$(unit_of "$process")
                 name=$(tr -c '[:print:]' '?' <"/proc/$process/comm")
                 package=$(package_of "$process")
+                # Who owns /proc/PID a process can choose (proc(5), PR_SET_DUMPABLE).
+                number=$(sed -n 's/^Uid:[[:space:]]*[0-9]*[[:space:]]*\([0-9]*\).*/\1/p' "/proc/$process/status")
+                user=$(getent passwd "$number" | cut -d : -f 1)
             fi
-            printf '%s\t%s\t%s\t%s\t%s\n' "$inode" "$process" "$unit" "${name%\?}" "$package"
+            printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$inode" "$process" "$unit" "${name%\?}" "$package" "$number" "$user"
         done 2>/dev/null
     })
     printf '%s\n' "$strangers"
+    section carriers
+    carriers
     section displaced
     displaced_by_postfix "$(printf '%s\n' "$strangers" | cut -f 5 | sort -u)"
     section owners
     # shellcheck disable=SC2046
     # Unit names have no white space.
-    systemctl show -p Id -p ActiveState -p UnitFileState -p Listen -p Triggers -- \
+    systemctl show -p Id -p ActiveState -p UnitFileState -p Listen -p Triggers -p MainPID -- \
         $(printf '%s\n' "$strangers" | cut -f 3 | sort -u) '*.socket' 2>/dev/null
+}
+
+# carriers: rows of process and unit of all that this program hangs on: shells, sudo, sshd.
+carriers() {
+    above=$$
+    while [ "${above:-0}" -gt 1 ]; do
+        printf '%s\t%s\n' "$above" "$(unit_of "$above")"
+        above=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$above/status" 2>/dev/null)
+    done
 }
 
 # unit_of PID: the unit whose control group it is in, nothing outside of any.

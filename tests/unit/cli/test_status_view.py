@@ -84,7 +84,7 @@ def test_waiting_mail_is_shown_with_its_reason_and_how_to_hurry_it() -> None:
         "    4jYf  3 h  1.3K  <>    r0@south.example, r1@south.example and 1 more\n"
         "      no route (and 1 other reason)\n"
         "    and 24 younger\n"
-        "    Postfix tries again by itself; `postqueue -f` on mail does it now"
+        "    Postfix tries again by itself; `/usr/sbin/postqueue -f` on mail does it now"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -117,3 +118,14 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(MailprovError, match="cannot be read") as caught:
         read_catalogue([tmp_path / "no.toml"], {"HOME": str(tmp_path)})
     assert caught.value.exit_code is ExitCode.USAGE
+
+
+def test_commands_to_paste_as_root_name_their_programs_by_path() -> None:
+    commands = [
+        command.split()[0]
+        for entry in builtin_catalogue().entries
+        for command in re.findall(r"`([^`]+)`", entry.fix)
+    ]
+    hidden = {"systemctl", "journalctl", "postqueue", "postsuper", "kill", "apt-get", "mv", "rm"}
+    assert commands
+    assert hidden.isdisjoint(commands)

@@ -68,6 +68,35 @@ def test_another_mail_server_brings_its_packages_along() -> None:
     assert (dnsmasq.unit, dnsmasq.displaced) == ("dnsmasq.service", ())
 
 
+def held_by(holder: str, *more: str) -> Holder:
+    """Return who holds a port by a row and sections of an answer."""
+    sections = {name: body for name, _, body in split_sections("\n".join(more).splitlines())}
+    row = f"tcp\t{line(IPv4Address('192.0.2.1'), 4190, 7)}"
+    (got,) = parse_listening({"listening": [row], "holders": [f"7\t{holder}"], **sections})
+    assert got.holder is not None
+    return got.holder
+
+
+SSH = "@owners\nId=ssh.service\nMainPID=100\nActiveState=active"
+CRON = "@owners\nId=cron.service\nMainPID=0\nUnitFileState=generated\nActiveState=active"
+
+
+def test_a_users_process_in_a_unit_of_the_systems_is_not_that_unit() -> None:
+    got = held_by("578\tssh.service\tnc\tnetcat\t1000\talice", SSH)
+    assert (got.user, got.own_unit, got.is_root) == ("alice", False, False)
+    assert not held_by("578\tcron.service\tnc\tnetcat\t0\troot", CRON).own_unit
+    assert held_by("100\tssh.service\tsshd\topenssh-server\t0\troot", SSH).own_unit
+
+
+def test_what_our_connection_hangs_on_is_known_by_process_and_by_unit() -> None:
+    above = "@carriers\n900\tssh.service\n100\tssh.service"
+    sshd = "100\tssh.service\tsshd\topenssh-server\t0\troot"
+    assert held_by(sshd, SSH, above).carries_us
+    assert held_by("900\tsession-2.scope\tsh\t\t0\troot", SSH, above).carries_us
+    other = "578\tssh.service\tnc\tnetcat\t1000\talice"
+    assert not held_by(other, SSH, above).carries_us
+
+
 def test_a_socket_that_no_process_has_is_held_by_nobody_that_is_known() -> None:
     (row,) = [f"tcp\t{line(IPv4Address('192.0.2.1'), 25, 77)}"]
     (got,) = parse_listening({"listening": [row], "own": [""]})
@@ -105,9 +134,9 @@ def test_every_address_port_and_owner_is_read_back(
         {
             "listening": [f"{table}\t{line(address, port, inode)}"],
             "own": [str(inode)] if own else ["1000000000000"],
-            "holders": [] if own else [f"{inode}\t42\tx.service\t{name}\t"],
+            "holders": [] if own else [f"{inode}\t42\tx.service\t{name}\t\t1000\talice"],
         }
     )
     assert got.socket == ListeningSocket("tcp", address, port)
     assert got.own is own
-    assert got.holder == (None if own else Holder(42, name, "x.service"))
+    assert got.holder == (None if own else Holder(42, name, "x.service", user="alice"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from ipaddress import ip_address
@@ -20,6 +21,7 @@ from provisioner.plan.port_conflicts import conflict_diagnostic, find_conflicts
 from provisioner.platforms.records import platform_named
 from provisioner.probes.sockets import ListeningSocket
 
+CTL = "/usr/bin/systemctl"
 ANY = ip_address("0.0.0.0")  # noqa: S104 what Postfix opens
 RESOLVER = (ip_address("127.0.0.1"), ip_address("192.0.2.1"))
 WANTED = replace(
@@ -31,8 +33,8 @@ WANTED = replace(
         Listener("unbound", "udp", 53, RESOLVER),
     ),
 )
-EXIM = Holder(512, "exim4", "exim4.service", "active", "enabled")
-NAMED = Holder(77, "named", "named.service", "active", "enabled")
+EXIM = Holder(512, "exim4", "exim4.service", "active", "enabled", own_unit=True)
+NAMED = Holder(77, "named", "named.service", "active", "enabled", own_unit=True)
 
 
 def held(place: str, holder: Holder | None, *, own: bool = False) -> HeldSocket:
@@ -72,19 +74,21 @@ def test_every_conflict_is_told_at_once_with_its_owner_and_the_command() -> None
         "53/tcp on 0.0.0.0, wanted by Unbound: named (process 77, named.service)",
         "53/udp on 0.0.0.0, wanted by Unbound: named (process 77, named.service)",
     ]
-    assert "`systemctl disable --now exim4 && systemctl disable --now named`" in got.fix
+    assert f"`{CTL} disable --now exim4 && {CTL} disable --now named`" in got.fix
     assert "/etc/resolv.conf" in got.fix
 
 
 def test_a_resolver_of_the_system_gives_up_its_stub_and_stays() -> None:
-    resolved = Holder(61, "systemd-resolve", "systemd-resolved.service", "active", "enabled")
+    resolved = Holder(
+        61, "systemd-resolve", "systemd-resolved.service", "active", "enabled", own_unit=True
+    )
     wildcard = (Listener("unbound", "udp", 53, (ANY,)),)
     wanted = replace(WANTED, listeners=wildcard)
     facts = bare(held("127.0.0.53 53/udp", resolved))
     plan = diff_generation(wanted, facts)
     fix = conflict_diagnostic(plan, find_conflicts(plan, facts)).fix
     assert "DNSStubListener=no" in fix
-    assert "systemctl restart systemd-resolved`" in fix
+    assert f"{CTL} restart systemd-resolved`" in fix
     assert "disable" not in fix
 
 
@@ -158,33 +162,68 @@ def test_a_reload_opens_what_is_new() -> None:
 @pytest.mark.parametrize(
     ("owner", "want"),
     [
-        (EXIM, "systemctl disable --now exim4"),
-        (replace(EXIM, enabled="generated"), "systemctl stop exim4 && systemctl disable exim4"),
+        (EXIM, f"{CTL} disable --now exim4"),
+        (replace(EXIM, enabled="generated"), f"{CTL} stop exim4 && {CTL} disable exim4"),
         (
             replace(EXIM, enabled="generated", displaced=("exim4-daemon-light", "exim4-base")),
             (
-                "systemctl stop exim4 && systemctl disable exim4 && "
-                "apt-get remove exim4-daemon-light exim4-base"
+                f"{CTL} stop exim4 && {CTL} disable exim4 && "
+                "/usr/bin/apt-get remove exim4-daemon-light exim4-base"
             ),
         ),
-        (replace(EXIM, enabled="transient"), "systemctl stop exim4"),
+        (replace(EXIM, enabled="transient"), f"{CTL} stop exim4"),
         (replace(EXIM, active="inactive"), "kill 512"),
         (Holder(7, "nc"), "kill 7"),
         (Holder(7, "nc", "session-3.scope"), "kill 7"),
         (Holder(7, "nc", "user@1000.service", "active"), "kill 7"),
+        # A user's program that runs in a unit of the system's, by whatever name.
+        (Holder(7, "nc", "ssh.service", "active", "enabled", user="alice"), "kill 7"),
+        (Holder(7, "docker-proxy", "cron.service", "active", user="alice"), "kill 7"),
         (
-            Holder(1, "systemd", "smtp.socket", "active", "enabled", ("smtp.service",)),
-            "systemctl disable --now smtp smtp.socket",
+            replace(EXIM, unit="a\\x2db.service", triggers=("$(id).service",)),
+            f"{CTL} disable --now '$(id)' 'a\\x2db'",
         ),
         (
-            Holder(7, "docker-proxy", "docker.service", "active", "enabled"),
-            "docker stop $(docker ps -q --filter publish=25)",
+            Holder(
+                *(1, "systemd", "smtp.socket", "active", "enabled", ("smtp.service",)),
+                own_unit=True,
+            ),
+            f"{CTL} disable --now smtp smtp.socket",
         ),
-        (None, "ss -lnp 'sport = :25'"),
+        # systemd listens, and nobody knows for which unit: nothing ends process 1.
+        (Holder(1, "systemd", "init.scope"), f"{CTL} list-sockets"),
+        (
+            Holder(7, "docker-proxy", "docker.service", "active", "enabled", is_root=True),
+            "/usr/bin/docker stop $(/usr/bin/docker ps -q --filter publish=25)",
+        ),
+        (None, "/usr/bin/ss -lnp 'sport = :25'"),
     ],
 )
 def test_the_fix_is_the_command_that_sets_the_port_free(owner: Holder | None, want: str) -> None:
     assert told(held("0.0.0.0 25/tcp", owner)).fix == f"on mail: `{want}`; then run it again"
+
+
+@pytest.mark.parametrize(
+    "owner",
+    [
+        Holder(7, "sshd", "ssh.service", "active", "enabled", own_unit=True, is_root=True),
+        Holder(1, "systemd", "ssh.socket", "active", "enabled", ("ssh.service",), own_unit=True),
+        Holder(7, "sshd", "sshd.service", "active", "enabled", own_unit=True, is_root=True),
+        replace(EXIM, carries_us=True),
+        Holder(7, "nc", "session-3.scope", carries_us=True),
+    ],
+)
+def test_nothing_is_advised_that_would_end_sshd_or_our_own_connection(owner: Holder) -> None:
+    """`apply` advised to disable ssh, because a user's process held 4190 from its unit."""
+    fix = told(held("0.0.0.0 25/tcp", owner), held("0.0.0.0 53/tcp", NAMED)).fix
+    assert "Port 25 is held by sshd, or by what your connection hangs on" in fix
+    assert f"`{CTL} disable --now named`" in fix
+    assert not re.search(r"disable[^`]*ssh|kill|stop[^`]*ssh|exim4`", fix)
+
+
+def test_who_holds_a_port_is_told_with_the_user() -> None:
+    got = told(held("0.0.0.0 25/tcp", Holder(578, "nc", "ssh.service", "active", user="alice")))
+    assert got.got.endswith("wanted by Postfix: nc (process 578 of alice, in ssh.service)")
 
 
 def test_a_process_cannot_write_to_the_terminal_by_its_name() -> None:
