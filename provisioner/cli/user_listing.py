@@ -25,7 +25,7 @@ def user_rows(site: Site) -> list[UserRow]:
     leading: dict[str, list[str]] = {}
     for alias in site.aliases:
         for target in () if alias.implied else alias.targets:
-            leading.setdefault(target, []).append(alias.source)
+            leading.setdefault(target.base, []).append(alias.source)
     return [
         UserRow(
             address=user.address,

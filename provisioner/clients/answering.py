@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -10,7 +12,10 @@ from typing import Any
 from provisioner.clients.dialogues import (
     WRONG_PASSWORD,
     ask_for_auth,
+    offer,
+    portions,
     run_commands,
+    send_as_another,
     try_cleartext_login,
     try_relaying,
 )
@@ -38,6 +43,13 @@ from provisioner.probes.login import (
 from provisioner.probes.question import Endpoint, Question, Unasked
 from provisioner.probes.roundtrip import RoundTripAnswer, RoundTripQuestion
 from provisioner.probes.services import Service
+from provisioner.probes.submission import (
+    ForeignFromAnswer,
+    ForeignFromQuestion,
+    LoginRequiredAnswer,
+    LoginRequiredQuestion,
+    Offer,
+)
 from provisioner.probes.tls import (
     InjectionAnswer,
     InjectionQuestion,
@@ -106,12 +118,35 @@ def relay(question: RelayQuestion, line: Line, _: Access) -> RelayAnswer:
     return try_relaying(question, line.dial, lambda: line.helo)
 
 
+def come_without_login(
+    question: LoginRequiredQuestion, line: Line, access: Access
+) -> LoginRequiredAnswer:
+    """Try all forms, as a user would who forgot to log in."""
+    offers: list[Offer] = []
+    for forms in portions(question.forms):
+        with _session(line, question.endpoint, question.service, access, login=False) as got:
+            client = speaking_smtp(got.client)
+            offers += [offer(client, form) for form in forms]
+    return LoginRequiredAnswer(tuple(offers))
+
+
 def converse(question: DialogueQuestion, line: Line, access: Access) -> DialogueAnswer | Unasked:
     """Send the commands."""
     if question.login and access.account is None:
         return _NO_ACCOUNT
     with _session(line, question.endpoint, question.service, access, login=question.login) as got:
         return run_commands(speaking_smtp(got.client), question.commands)
+
+
+def claim_to_be_another(
+    question: ForeignFromQuestion, line: Line, access: Access
+) -> ForeignFromAnswer | Unasked:
+    """Log in, and send under an address of another site."""
+    if access.account is None:
+        return _NO_ACCOUNT
+    with _session(line, question.endpoint, question.service, access, login=True) as got:
+        client = speaking_smtp(got.client)
+        return send_as_another(client, question, secrets.token_hex(8), time.time())
 
 
 def log_in(question: LoginQuestion, line: Line, access: Access) -> LoginAnswer | Unasked:
@@ -185,6 +220,8 @@ _WAYS: Mapping[type[Question[Any]], Callable[[Any, Line, Access], Any]] = {
     InjectionQuestion: inject,
     NoAuthQuestion: look_for_auth,
     DialogueQuestion: converse,
+    LoginRequiredQuestion: come_without_login,
+    ForeignFromQuestion: claim_to_be_another,
     RelayQuestion: relay,
     LoginQuestion: log_in,
     CleartextQuestion: log_in_openly,

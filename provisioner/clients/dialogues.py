@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from provisioner.clients.message import compose_message
 from provisioner.clients.sessions import client_for
 from provisioner.clients.smtp import SmtpClient
 from provisioner.clients.stream import BrokenOff, Stream
@@ -12,12 +13,17 @@ from provisioner.probes.dialogue import (
     AuthOfferAnswer,
     DialogueAnswer,
     RelayAnswer,
-    RelayForm,
     RelayQuestion,
     Reply,
 )
+from provisioner.probes.envelopes import EnvelopeForm
 from provisioner.probes.login import CleartextAnswer
 from provisioner.probes.services import Service
+from provisioner.probes.submission import (
+    ForeignFromAnswer,
+    ForeignFromQuestion,
+    Offer,
+)
 
 # Not a secret, and on purpose always the same: Dovecot's penalty for an address grows
 # with every new wrong password, not with the same one again.
@@ -55,31 +61,54 @@ def try_relaying(
     helo: asked once connected, because it is the address of the route that was taken.
     """
     honest: Reply | None = None
-    replies: list[tuple[RelayForm, Reply]] = []
-    for forms in _portions(question.forms):
+    replies: list[tuple[EnvelopeForm, Reply]] = []
+    for forms in portions(question.forms):
         with dial() as stream:
             client = SmtpClient(stream, helo())
             client.greet()
             if honest is None:
-                honest = _offer(client, RelayForm("<>", f"<{question.recipient}>"))
-            replies += [(form, _offer(client, form)) for form in forms]
+                honest = _decision(offer(client, EnvelopeForm("<>", f"<{question.recipient}>")))
+            replies += [(form, _decision(offer(client, form))) for form in forms]
             client.quit()
     if honest is None:
         raise BrokenOff("no form to try")
     return RelayAnswer(honest, tuple(replies))
 
 
-def _offer(client: SmtpClient, form: RelayForm) -> Reply:
-    reply = client.command(f"MAIL FROM:{form.sender}")
-    if reply.is_positive:
-        reply = client.command(f"RCPT TO:{form.recipient}")
+def offer(client: SmtpClient, form: EnvelopeForm) -> Offer:
+    """Say MAIL and, where that is taken, RCPT; then take both back."""
+    mail = client.command(f"MAIL FROM:{form.sender}")
+    if not mail.is_positive:
+        return Offer(form, mail)
+    rcpt = client.command(f"RCPT TO:{form.recipient}")
+    client.command("RSET")
+    return Offer(form, mail, rcpt)
+
+
+def send_as_another(
+    client: SmtpClient, question: ForeignFromQuestion, token: str, now: float
+) -> ForeignFromAnswer:
+    """Hand in a message of the prober that claims to be from elsewhere, once for each sender.
+
+    token: hexadecimal, unique; now: seconds since the epoch, for the Message-ID by which
+    a message that was taken is found and deleted later.
+    """
+    replies: list[Reply] = []
+    for sender in question.senders:
+        content = compose_message(question.recipient, token, now, header_from=question.header_from)
+        replies.append(client.transmit(sender, question.recipient, content))
         client.command("RSET")
-    return reply
+    return ForeignFromAnswer(tuple(replies))
 
 
-def _portions(forms: tuple[RelayForm, ...]) -> Iterator[tuple[RelayForm, ...]]:
+def portions(forms: tuple[EnvelopeForm, ...]) -> Iterator[tuple[EnvelopeForm, ...]]:
+    """Yield so many forms at a time as one session bears."""
     for start in range(0, len(forms), FORMS_A_SESSION):
         yield forms[start : start + FORMS_A_SESSION]
+
+
+def _decision(made: Offer) -> Reply:
+    return made.mail if made.rcpt is None else made.rcpt
 
 
 def try_cleartext_login(stream: Stream, service: Service, name: str, helo: str) -> CleartextAnswer:

@@ -1,7 +1,8 @@
 """The messages that prove delivery: made to break in transit if anything can break them.
 
-Dots at the start of lines, a line of the greatest length, bytes above 127, blanks at
-line ends, a folded header, a line that mbox files would quote, blank lines at the end.
+Dots at the start of lines, a line of the greatest length and one far beyond it, bytes above
+127, blanks at line ends, a folded header, a line that mbox files would quote, blank lines at
+the end.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ _MARK = "mailprov-probe"
 _MESSAGE_ID = re.compile(rf"<{_MARK}\.(\d{{1,12}})\.([0-9a-f]+)@[^>]*>")
 _IN_FLIGHT = 600  # seconds for which somebody else's probe may still be under way
 _LONGEST_LINE = 998  # RFC 5322 section 2.1.1, without the line end
+_REAL_LINE = 5000  # bytes; what programs write that put a whole page into one line
 
 _BODY = (
     ".",
@@ -23,6 +25,7 @@ _BODY = (
     "From the first column, as mbox files would quote it",
     "Grüße, 日本語, бывает: eight bits",
     "x" * _LONGEST_LINE,
+    "0123456789" * (_REAL_LINE // 10),
     "=3D is no quoted-printable here",
     "",
     "-- ",
@@ -32,15 +35,24 @@ _BODY = (
 )
 
 
-def compose_message(account: str, token: str, now: float) -> bytes:
+def compose_message(
+    account: str,
+    token: str,
+    now: float,
+    *,
+    header_from: str | None = None,
+    long_line: bool = True,
+) -> bytes:
     """Return a message of the prober to itself, lines ended by CRLF.
 
     token: hexadecimal, unique. now: seconds since the epoch; both go into the Message-ID.
+    header_from: the address that it claims to be from, where that is not the prober's.
+    long_line: with the line that is longer than RFC 5322 allows.
     """
     domain = account.rpartition("@")[2]
     header = (
         f"Date: {formatdate(now)}",
-        f"From: mailprov probe <{account}>",
+        f"From: mailprov probe <{header_from or account}>",
         f"To: {account}",
         "Subject: mailprov verifies that mail goes through,",
         "\tand deletes this message at once",
@@ -50,7 +62,8 @@ def compose_message(account: str, token: str, now: float) -> bytes:
         "Content-Transfer-Encoding: 8bit",
         "Auto-Submitted: auto-generated",
     )
-    return "".join(f"{line}\r\n" for line in (*header, "", *_BODY)).encode()
+    body = (line for line in _BODY if long_line or len(line) <= _LONGEST_LINE)
+    return "".join(f"{line}\r\n" for line in (*header, "", *body)).encode()
 
 
 def find_token(message_id: str) -> str | None:

@@ -62,7 +62,11 @@ def run_round_trip(
     tokens = [secrets.token_hex(8) for _ in question.paths]
     with ThreadPoolExecutor(max_workers=max(len(question.paths), len(question.readers))) as pool:
         sent = tuple(
-            pool.map(lambda path, token: _send(path, token, account, enter), question.paths, tokens)
+            pool.map(
+                lambda path, token: _send(question, path, token, account, enter),
+                question.paths,
+                tokens,
+            )
         )
         awaited = [token for token, message in zip(tokens, sent, strict=True) if message.accepted]
         # IMAP first: it sees mail come in without a new login, and so sets the pace.
@@ -82,8 +86,10 @@ def run_round_trip(
     )
 
 
-def _send(path: MailPath, token: str, account: ProbeAccount, enter: Entrance) -> Sent:
-    content = compose_message(account.address, token, time.time())
+def _send(
+    question: RoundTripQuestion, path: MailPath, token: str, account: ProbeAccount, enter: Entrance
+) -> Sent:
+    content = compose_message(account.address, token, time.time(), long_line=question.long_line)
     sender = account.address if path.login else ""
     via = ""
     try:

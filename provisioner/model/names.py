@@ -15,7 +15,8 @@ from provisioner.model.values import InvalidValueError, TextValue
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 _ZONE_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 _LOCAL = re.compile(r"[a-z0-9_][a-z0-9_-]*(\.[a-z0-9_-]+)*")
-_FOREIGN_LOCAL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_+=&~-]*(\.[A-Za-z0-9_+=&~-]+)*")
+_ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]"
+_DOT_ATOM = re.compile(rf"(?!-){_ATEXT}+(\.{_ATEXT}+)*")
 _LOCAL_LENGTH = 64
 
 
@@ -128,6 +129,11 @@ class LocalPart(TextValue):
         raise _not_local(text)
 
 
+def is_dot_atom(text: str) -> bool:
+    """Tell whether a local part needs no quotes in a mail address, and no server refuses it."""
+    return len(text) <= _LOCAL_LENGTH and bool(_DOT_ATOM.fullmatch(text))
+
+
 class MailAddress(TextValue):
     """A full mail address, local part and domain."""
 
@@ -145,20 +151,28 @@ class MailAddress(TextValue):
 
     @classmethod
     def parse_foreign(cls, text: str) -> Self:
-        """Return an address elsewhere, whose local part may hold upper case and `+ = & ~`.
+        """Return an address anywhere, whose local part is a dot-atom (RFC 5322 section 3.2.3).
 
         The case is kept: only the receiving site may interpret a local part (RFC 5321
-        section 2.4). Raises InvalidValueError if text is no such address.
+        section 2.4). Postfix refuses a leading hyphen (postconf(5), allow_min_user). Raises
+        InvalidValueError if text is no such address.
         """
         local, _, domain = text.rpartition("@")
         name = DomainName.parse(domain)
-        if len(local) > _LOCAL_LENGTH or not _FOREIGN_LOCAL.fullmatch(local):
+        if not is_dot_atom(local):
             raise InvalidValueError(
                 "not a mail address",
-                want="local@domain; the local part of letters, digits and . _ - + = & ~",
+                want="local@domain; the local part of letters, digits and "
+                ". ! # $ % & ' * + - / = ? ^ _ ` { | } ~",
                 fix="write the address as the other site prints it, without quotes or comments",
             )
         return cls(f"{local}@{name}")
+
+    @property
+    def base(self) -> MailAddress:
+        """Whose address it is at this site: without the detail that begins at a + (RFC 5233)."""
+        local, at, domain = self.rpartition("@")
+        return MailAddress(f"{local.partition('+')[0]}{at}{domain}") if "+" in local else self
 
     @property
     def local(self) -> LocalPart:

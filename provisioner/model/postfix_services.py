@@ -7,7 +7,16 @@ _PORTS = {"smtp/inet": "25", "submission": "587", "submissions": "465", "smtps":
 WORKINGS = frozenset(
     {"pickup", "cleanup", "qmgr", "tlsmgr", "rewrite", "bounce", "defer", "trace", "verify"}
     | {"flush", "proxymap", "proxywrite", "smtp", "relay", "showq", "error", "retry", "discard"}
-    | {"local", "virtual", "lmtp", "anvil", "scache", "postlog", "submission-cleanup"}
+    | {
+        "local",
+        "virtual",
+        "lmtp",
+        "anvil",
+        "scache",
+        "postlog",
+        "submission-cleanup",
+        "host-cleanup",
+    }
 )
 """mailprov's services that are no ports, as `canonical_service` has them."""
 MX_SERVICE = "25"

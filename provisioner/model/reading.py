@@ -175,5 +175,5 @@ class Reading:
     def _target(self, target: Target, source: MailAddress) -> MailAddress:
         # A bare one is a user or alias of the source's domain if there is one, else of the primary.
         near = target.at(source.domain)
-        known = near in self.alias_sources or near in self.users
+        known = near.base in self.alias_sources or near.base in self.users
         return near if known else target.at(self.file.domain)

@@ -8,8 +8,17 @@ from __future__ import annotations
 
 from typing import Self
 
-from provisioner.model.names import DomainName, LocalPart, MailAddress
+from provisioner.model.names import DomainName, LocalPart, MailAddress, is_dot_atom
 from provisioner.model.values import InvalidValueError, TextValue
+
+MOST_ADDRESSES = 100_000
+"""How many addresses mail to one may become (postconf(5), virtual_alias_expansion_limit).
+
+Postfix counts one that is reached in two ways twice, and puts mail off for ever above its limit.
+"""
+LONGEST_CHAIN = 990
+"""How many aliases may lead from one to the next: Postfix follows 1000 (postconf(5),
+virtual_alias_recursion_limit), and those of a host's own names come before the site's."""
 
 _WANT = "a user of the site, or an address"
 _FIX = "name a user or an address; delivery to programs and files is not supported"
@@ -22,7 +31,10 @@ _KINDS = (
 
 
 class Target(TextValue):
-    """The target of an alias as written: a local part, or an address of any site."""
+    """The target of an alias as written: a local part, or an address of any site.
+
+    Either may have a detail behind a +, which the user's own filters see (RFC 5233).
+    """
 
     __slots__ = ()
 
@@ -41,7 +53,7 @@ class Target(TextValue):
             )
         local, at, _ = text.rpartition("@")
         if not at:
-            LocalPart.parse(text)
+            _parse_bare(text)
         elif not local:
             raise InvalidValueError("an address without a user", want=_WANT, fix=_FIX)
         else:
@@ -59,3 +71,9 @@ class Target(TextValue):
             return MailAddress(f"{self}@{domain}")
         local, _, own = self.rpartition("@")
         return MailAddress(f"{local}@{DomainName.parse(own)}")
+
+
+def _parse_bare(text: str) -> None:
+    """Raise InvalidValueError unless text is a local part of the site, maybe with a detail."""
+    name = text.partition("+")[0]
+    LocalPart.parse(name if name and is_dot_atom(text) else text)

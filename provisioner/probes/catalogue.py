@@ -9,20 +9,22 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from provisioner.model.insecurities import INSECURITIES, safe_setting
 from provisioner.model.site import Allowance, Host, IPAddress, Role, Site
 from provisioner.probes.dialogue import (
     DialogueQuestion,
     NoAuthQuestion,
     RelayQuestion,
-    relay_forms,
 )
-from provisioner.probes.finding import Finding, Status
+from provisioner.probes.envelopes import Doors, relay_forms, submission_forms
 from provisioner.probes.login import CleartextQuestion, LoginQuestion
 from provisioner.probes.question import ANYWHERE, Endpoint, Question, Vantage
 from provisioner.probes.reach import ReachQuestion
 from provisioner.probes.roundtrip import MailPath, Reader, RoundTripQuestion
 from provisioner.probes.services import DNS_PORT, SMTP_PORT, Service, services_of
+from provisioner.probes.submission import (
+    ForeignFromQuestion,
+    LoginRequiredQuestion,
+)
 from provisioner.probes.tls import InjectionQuestion, OldTlsQuestion, TlsQuestion
 from provisioner.probes.zones import lookups_of, zone_questions
 
@@ -61,24 +63,6 @@ def questions_for(
         )
         for host in asked
         for question in theme(site, targets, host)
-    )
-
-
-def allowance_findings(site: Site) -> tuple[Finding, ...]:
-    """Return a warning for every unsafe wish that the site names, so that none is forgotten."""
-    return tuple(
-        Finding(
-            id=f"allowed.{allowance.value}",
-            host="",
-            question=f"Does the site allow {allowance.value}?",
-            status=Status.WARNING,
-            got=f"yes, because: {reason}",
-            want=f"no: {INSECURITIES[allowance].summary}",
-            remedy=f"{safe_setting(allowance, tls_off=site.tls == 'none')}, and drop "
-            f"{allowance.value} from allow_insecure; then apply again",
-            via="site",
-        )
-        for allowance, reason in site.allow_insecure.items()
     )
 
 
@@ -179,8 +163,6 @@ def _questions_to_mx(
 def _relay_question(
     site: Site, targets: ProbeTargets, endpoint: Endpoint, place: str
 ) -> RelayQuestion:
-    own = [domain.name for domain in site.domains]
-    outside = next(name for name in _OUTSIDE if not any(_is_below(domain, name) for domain in own))
     allowed = site.allow_insecure.get(Allowance.OPEN_RELAY)
     return RelayQuestion(
         id=f"smtp.relay-refused@{place}",
@@ -188,12 +170,7 @@ def _relay_question(
         endpoint=endpoint,
         vantage=ANYWHERE if allowed else Vantage(beyond=site.networks.trusted),
         recipient=targets.account,
-        forms=relay_forms(
-            victim=f"victim@{outside}",
-            server=site.host(endpoint.host).fqdn,
-            literal=address_literal(endpoint.address),
-            domain=site.domain,
-        ),
+        forms=relay_forms(_victim(site), NOBODY, _doors(site, endpoint)),
         allowed=allowed,
     )
 
@@ -202,14 +179,12 @@ def _questions_to_submission(
     site: Site, targets: ProbeTargets, endpoint: Endpoint, service: Service, place: str
 ) -> Iterator[Question[Any]]:
     own = f"<{targets.account}>"
-    yield DialogueQuestion(
+    yield LoginRequiredQuestion(
         id=f"smtp.login-required.{service.name}@{place}",
         text=f"Does {service.name} take mail from users only?",
         endpoint=endpoint,
         service=service,
-        commands=(f"MAIL FROM:{own}", f"RCPT TO:{own}"),
-        refused=True,
-        instead="drop restrictions for this service under postfix.master; then apply again",
+        forms=submission_forms(targets.account, _victim(site), _doors(site, endpoint)),
     )
     others = [user.address for user in site.users if user.address != targets.account]
     other = next(iter(others), f"postmaster@{site.domain}")
@@ -223,6 +198,27 @@ def _questions_to_submission(
         refused=True,
         instead="drop sender restrictions under postfix.main and postfix.master; then apply again",
     )
+    yield ForeignFromQuestion(
+        id=f"smtp.foreign-from-refused.{service.name}@{place}",
+        text="Is a user's message refused whose From is of another site?",
+        endpoint=endpoint,
+        service=service,
+        senders=(targets.account, ""),
+        header_from=_victim(site),
+        recipient=targets.account,
+    )
+
+
+def _victim(site: Site) -> str:
+    """Return an address that is not the site's, nor anybody's."""
+    own = [domain.name for domain in site.domains]
+    outside = next(name for name in _OUTSIDE if not any(_is_below(domain, name) for domain in own))
+    return f"victim@{outside}"
+
+
+def _doors(site: Site, endpoint: Endpoint) -> Doors:
+    literal = address_literal(endpoint.address)
+    return Doors(site.host(endpoint.host).fqdn, literal, site.domain)
 
 
 def login_questions(site: Site, targets: ProbeTargets, host: Host) -> Iterator[Question[Any]]:

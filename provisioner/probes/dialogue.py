@@ -1,15 +1,14 @@
 """What an SMTP server lets somebody do, asked without ever sending a message.
 
 A dialogue sends commands up to RCPT and stops before DATA, so that nothing is relayed
-or delivered even by a server that is wide open (RFC 5321; the forms of relaying are
-those that real servers have fallen for).
+or delivered even by a server that is wide open (RFC 5321).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from provisioner.probes.envelopes import EnvelopeForm
 from provisioner.probes.finding import Finding, Status
 from provisioner.probes.question import Question
 from provisioner.probes.services import Service
@@ -139,17 +138,6 @@ class NoAuthQuestion(Question[AuthOfferAnswer]):
 
 
 @dataclass(frozen=True)
-class RelayForm:
-    """One way to ask for relaying: the arguments of MAIL FROM and RCPT TO."""
-
-    sender: str
-    recipient: str
-
-    def __str__(self) -> str:
-        return f"FROM:{self.sender} TO:{self.recipient}"
-
-
-@dataclass(frozen=True)
 class RelayAnswer:
     """The replies to a stranger.
 
@@ -158,7 +146,7 @@ class RelayAnswer:
     """
 
     honest: Reply
-    replies: tuple[tuple[RelayForm, Reply], ...]
+    replies: tuple[tuple[EnvelopeForm, Reply], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,7 +157,7 @@ class RelayQuestion(Question[RelayAnswer]):
     """
 
     recipient: str
-    forms: tuple[RelayForm, ...]
+    forms: tuple[EnvelopeForm, ...]
     allowed: str | None = None
 
     @property
@@ -229,52 +217,3 @@ class RelayQuestion(Question[RelayAnswer]):
         if taken or unsure:
             return self.failed("\n".join([*taken, *unsure]))
         return self.passed(f"{len(answer.replies)} forms refused, {self.recipient} accepted")
-
-
-def relay_forms(*, victim: str, server: str, literal: str, domain: str) -> tuple[RelayForm, ...]:
-    """Return the known ways to ask for relaying.
-
-    victim: an address outside the site. server: the asked host's full name. literal: its
-    address in brackets. domain: a domain of the site.
-    """
-    local, _, outside = victim.rpartition("@")
-    senders = (
-        f"<stranger@{outside}>",
-        "<stranger>",
-        "<>",
-        f"<stranger@{domain}>",
-        f"<stranger@{literal}>",
-        f"<stranger@{server}>",
-        "<stranger@localhost>",
-    )
-    plain = (RelayForm(sender, f"<{victim}>") for sender in senders)
-    twisted = (
-        RelayForm("<>", form)
-        for form in _twisted_recipients(local, outside, (server, literal, domain))
-    )
-    return (*plain, *twisted)
-
-
-def _twisted_recipients(local: str, outside: str, doors: tuple[str, str, str]) -> Iterator[str]:
-    victim, percent, bang = f"{local}@{outside}", f"{local}%{outside}", f"{outside}!{local}"
-    server, literal, domain = doors
-    for door in doors:
-        yield f"<{percent}@{door}>"
-    yield f"<{percent}>"
-    yield f"<{percent}@localhost>"
-    yield f'<"{victim}">'
-    yield f'<"{percent}">'
-    yield f"<{victim}@{server}>"
-    yield f'<"{victim}"@{server}>'
-    for door in (literal, domain):
-        yield f"<{victim}@{door}>"
-        yield f'<"{victim}"@{door}>'
-    yield f"<{victim}@[127.0.0.1]>"
-    yield f"<@{server}:{victim}>"
-    yield f"<@{literal}:{victim}>"
-    yield f"<@{server},@{domain}:{victim}>"
-    yield f"<{bang}>"
-    yield f"<{bang}@{server}>"
-    yield f"<{bang}@{literal}>"
-    yield f"<{victim}.>"
-    yield victim

@@ -8,7 +8,7 @@ deleted. Nothing else about the site counts as good until this does.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from provisioner.probes.finding import DIRECT, Finding, Status
 from provisioner.probes.question import Endpoint, Question
@@ -84,15 +84,23 @@ class RoundTripAnswer:
 
 @dataclass(frozen=True, kw_only=True)
 class RoundTripQuestion(Question[RoundTripAnswer]):
-    """Whether a message that goes in by each path is the one that comes out by each reader."""
+    """Whether a message that goes in by each path is the one that comes out by each reader.
+
+    long_line: it has a line far beyond what RFC 5322 allows, as some programs write.
+    """
 
     recipient: str
     paths: tuple[MailPath, ...]
     readers: tuple[Reader, ...]
+    long_line: bool = True
 
     def while_pending(self) -> RoundTripQuestion:
-        """Take back a configuration by which no mail gets through."""
-        return self
+        """Take back a configuration by which no mail gets through.
+
+        One that breaks long lines stays: earlier versions of mailprov wrote such, and it must be
+        possible to go back to them.
+        """
+        return replace(self, long_line=False)
 
     @property
     def want(self) -> str:

@@ -18,7 +18,9 @@ from provisioner.render.artifact import Artifact, Plane
 from provisioner.render.directory_table import TABLE_PATH, has_tables
 from provisioner.render.dovecot_users import mailbox_rows, password_rows
 from provisioner.render.environment import render_template
+from provisioner.render.quoting import Quoted
 from provisioner.render.site_options import render_dovecot_site
+from provisioner.render.spelling import domain_pattern
 from provisioner.render.tls_chain import CHAIN_PATH, cleartext_reason
 
 SIEVE_PORT = 4190
@@ -43,6 +45,14 @@ class Listener:
 
 
 @dataclass(frozen=True, slots=True)
+class TypedDomain:
+    """A domain that is not all ASCII. name: its A-labels. pattern: as users type it."""
+
+    name: Quoted
+    pattern: Quoted
+
+
+@dataclass(frozen=True, slots=True)
 class DovecotView:
     """All that the templates under templates/dovecot/ print."""
 
@@ -59,6 +69,8 @@ class DovecotView:
     tables: bool
     database: str
     probe_login: str
+    typed_domains: tuple[TypedDomain, ...]
+    login_characters: Quoted
     mailbox_format: str
     mailbox: str
     first_valid_uid: int
@@ -192,6 +204,7 @@ def _view(site: Site, host: Host, platform: Platform) -> DovecotView:
     pop3 = _listeners(site.pop3.ports if store else frozenset(), "pop3", tls=tls)
     processes = login_processes(len(site.users))
     reasons = site.allow_insecure
+    typed = tuple(_typed_domains(site))
     imap_cleartext = site.imap.cleartext_login or not tls
     pop3_cleartext = site.pop3.cleartext_login or not tls
     imap_on, pop3_on = (any(one.port for one in some) for some in (imap, pop3))
@@ -214,6 +227,8 @@ def _view(site: Site, host: Host, platform: Platform) -> DovecotView:
         tables=has_tables(site),
         database=f"{TABLE_PATH}/users.sqlite",
         probe_login=probe_login(site),
+        typed_domains=typed,
+        login_characters=_login_characters(typed),
         mailbox_format=site.accounts.mailbox_format,
         mailbox=site.accounts.mailbox,
         first_valid_uid=platform.dovecot.first_valid_uid,
@@ -238,6 +253,19 @@ def _view(site: Site, host: Host, platform: Platform) -> DovecotView:
         cleartext_reason=cleartext_reason(site),
         weak_hash_reason=reasons.get(Allowance.WEAK_HASH, ""),
     )
+
+
+def _typed_domains(site: Site) -> Iterator[TypedDomain]:
+    for domain in site.domains:
+        pattern = domain_pattern(domain.name)
+        if pattern is not None:
+            yield TypedDomain(Quoted(domain.name), pattern)
+
+
+def _login_characters(typed: tuple[TypedDomain, ...]) -> Quoted:
+    """Return the characters beyond ASCII that names at login may have; Dovecot looks at bytes."""
+    every = {character for domain in typed for character in domain.pattern}
+    return Quoted("".join(sorted(one for one in every if not one.isascii())))
 
 
 def _listeners(ports: frozenset[int], protocol: str, *, tls: bool) -> tuple[Listener, ...]:

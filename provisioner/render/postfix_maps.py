@@ -88,7 +88,7 @@ def _leads_to(
     reached: set[MailAddress] = set()
     waiting = [source]
     while waiting:
-        address = waiting.pop()
+        address = waiting.pop().base
         if address not in reached:
             reached.add(address)
             waiting += targets.get(address, ())

@@ -110,7 +110,7 @@ def _changed(block: str, options: Mapping[str, str]) -> str:
 
 
 def _parameter(line: str) -> str:
-    return line.strip().removeprefix("-o").partition("=")[0].strip()
+    return line.strip().removeprefix("-o").partition("=")[0].strip(" {")
 
 
 def _option_line(name: str, value: str) -> str:

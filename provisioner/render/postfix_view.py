@@ -7,11 +7,12 @@ ports stands in master.cf. Parameters keep Postfix's own spelling throughout.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from provisioner.model.names import DomainName
 from provisioner.model.site import AccountKind, Allowance, Host, IPNetwork, Role, Site
+from provisioner.model.targets import MOST_ADDRESSES
 from provisioner.platforms.record import Platform
 from provisioner.render.artifact import Artifact, Plane
 from provisioner.render.directory_table import TABLE_PATH, has_tables
@@ -24,6 +25,7 @@ from provisioner.render.postfix_options import (
     without_absent,
 )
 from provisioner.render.quoting import Quoted
+from provisioner.render.spelling import domain_pattern
 from provisioner.render.tls_chain import CHAIN_PATH, cleartext_reason
 
 # What a running master(8) does not take over at a reload (postconf(5), inet_interfaces).
@@ -59,6 +61,7 @@ class PostfixView:
     recipients: str
     aliases: str
     senders: str
+    most_addresses: int
     chain: str
     tls: bool
     no_tls_reason: str
@@ -75,10 +78,19 @@ class PostfixView:
     header_checks: str
 
 
+@dataclass(frozen=True, slots=True)
+class HeaderView:
+    """What the table of the submission ports' headers prints; patterns: of the site's domains."""
+
+    hostname: Quoted
+    domain: Quoted
+    patterns: tuple[Quoted, ...]
+
+
 def render_postfix(site: Site, host: Host, platform: Platform) -> Iterator[Artifact]:
     """Yield Postfix's files for a host, in the order in which they have to become live."""
     folder = f"{platform.daemons['postfix'].config_dir}/mailprov"
-    checks = _header_checks(host)
+    checks = _header_checks(site, host)
     checks_path = f"{folder}/submission-headers-{hashlib.sha256(checks).hexdigest()[:12]}.regexp"
     view = _view(site, host, platform, folder, checks_path)
     if not has_tables(site):
@@ -113,9 +125,24 @@ def _maps(site: Site, folder: str) -> Iterator[Artifact]:
         )
 
 
-def _header_checks(host: Host) -> bytes:
-    pattern = re.escape(host.fqdn).replace("\\-", "-")
-    return render_template("postfix/mailprov/submission-headers", Quoted(pattern))
+def _header_checks(site: Site, host: Host) -> bytes:
+    view = HeaderView(
+        hostname=_pattern(host.fqdn),
+        domain=Quoted(site.domain),
+        patterns=tuple(_typed_pattern(domain.name) for domain in site.domains),
+    )
+    return render_template("postfix/mailprov/submission-headers", view)
+
+
+def _typed_pattern(name: DomainName) -> Quoted:
+    """Return a regular expression for a domain in its A-labels and as people write it."""
+    typed = domain_pattern(name)
+    return _pattern(name) if typed is None else Quoted(f"({_pattern(name)}|{typed})")
+
+
+def _pattern(name: DomainName) -> Quoted:
+    """Return a regular expression (regex(7)) that matches this name alone."""
+    return Quoted(name.replace(".", "\\."))
 
 
 def _view(
@@ -143,6 +170,7 @@ def _view(
         recipients=f"{maps}/recipients",
         aliases=f"{maps}/aliases",
         senders=f"{maps}/senders",
+        most_addresses=MOST_ADDRESSES,
         chain=CHAIN_PATH,
         tls=tls,
         no_tls_reason=reasons.get(Allowance.NO_TLS, ""),

@@ -106,7 +106,8 @@ def within_ports(question: Question[Any], ports: Collection[int]) -> Question[An
     readers = tuple(one for one in question.readers if one.endpoint.port in ports)
     if not paths or not readers:
         return None
-    return replace(question, paths=paths, readers=readers, endpoint=readers[0].endpoint)
+    endpoint = readers[0].endpoint
+    return replace(question.while_pending(), paths=paths, readers=readers, endpoint=endpoint)
 
 
 def _diagnostic(finding: Finding, *, unsafe: bool) -> Diagnostic:

@@ -18,10 +18,10 @@ from provisioner.plan.facts import CheckRun
 from provisioner.plan.generation import Generation
 from provisioner.plan.manifest import Also
 from provisioner.platforms.record import Daemon
-from provisioner.probes.catalogue import allowance_findings
 from provisioner.probes.finding import Finding, Status, Verdict
 from provisioner.probes.hosts import judge_check, judge_file
 from provisioner.probes.sockets import judge_sockets, parse_sockets
+from provisioner.probes.unasked import allowance_findings, unproven_findings
 from provisioner.probes.zones import sampling_findings
 from provisioner.workflow.asking import OpenAsker
 from provisioner.workflow.ports import Transport
@@ -76,6 +76,8 @@ def verify_site(
             findings += [_only_warned(each) if each.id in spared else each for each in found]
     findings += ask_hosts(run, observed, open_asker)
     findings += [each for host in run.hosts for each in ways_out.get(host.key, ())]
+    asked = {host.key for host in run.hosts}
+    findings += (gap for gap in unproven_findings(run.site) if gap.host in asked)
     errors = {key: answer.error for key, answer in answers.items() if answer.error is not None}
     for host in run.hosts:
         run.progress.tell(host.key, "not reached" if host.key in errors else "verified")

@@ -132,6 +132,16 @@ FAULTS = (
         "smtp.login-required.submission@mail",
     ),
     master_cf(
+        "a bare postmaster before login",
+        "465/inet/smtpd_delay_reject=yes",
+        "smtp.login-required.submissions@mail",
+    ),
+    master_cf(
+        "any From after login",
+        "465/inet/cleanup_service_name=cleanup",
+        "smtp.foreign-from-refused.submissions@mail",
+    ),
+    master_cf(
         "any sender after login",
         "465/inet/smtpd_sender_restrictions=",
         "smtp.spoof-refused.submissions@mail",

@@ -102,6 +102,7 @@ MUTANTS: dict[str, tuple[str, str, Symptoms]] = {
             "smtpd_sasl_auth_enable=yes",
             "smtpd_tls_auth_only=no",
             "body_checks=regexp:/etc/postfix/body",
+            "header_checks=",
             "smtpd_tls_protocols=",
             "tls_medium_cipherlist=ALL:@SECLEVEL=0",
         ),
@@ -113,6 +114,7 @@ MUTANTS: dict[str, tuple[str, str, Symptoms]] = {
             ("login.before-tls.submission@mail", "offered before TLS"),
             ("smtp.spoof-refused.submission@mail", "250"),
             ("smtp.login-required.submission@mail", "250"),
+            ("smtp.foreign-from-refused.submission@mail", "250"),
             ("mail.read.imap@mail", "came changed"),
             ("tls.old-refused.smtp@mail", "agreed to TLSv1.1"),
         ],
@@ -121,6 +123,16 @@ MUTANTS: dict[str, tuple[str, str, Symptoms]] = {
         "mail",
         postconf("mynetworks=0.0.0.0/0"),
         [("smtp.relay-refused@mail", "250")],
+    ),
+    "a submission port that judges at RCPT, where a bare postmaster passes": (
+        "mail",
+        "postconf -P submission/inet/smtpd_delay_reject=yes && systemctl restart postfix",
+        [("smtp.login-required.submission@mail", "RCPT TO:<postmaster> → 250")],
+    ),
+    "lines that are broken on the way": (
+        "mail",
+        postconf("lmtp_line_length_limit=998"),
+        [("mail.read.imaps@mail", "came changed")],
     ),
     "a SASL socket that is not there": (
         "mail",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from provisioner.model.problems import SiteProblem
 from provisioner.model.reading import Reading
-from provisioner.model.rules import dns, hatches, hosts, people, safety
+from provisioner.model.rules import dns, expansion, hatches, hosts, people, safety
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,7 @@ RULES = (
     _rule(people.judge_alias_sources, "users", "aliases", "domain", "domains"),
     _rule(people.judge_alias_targets, "users", "aliases", "domain", "domains"),
     _rule(people.judge_alias_loops, "users", "aliases", "domain", "domains"),
+    _rule(expansion.judge_alias_sizes, "users", "aliases", "domain", "domains"),
     _rule(dns.judge_forward, "dns"),
     _rule(dns.judge_records, "dns", "domain", "domains", "hosts"),
     _rule(safety.judge_networks, "networks", "hosts", "allow_insecure"),

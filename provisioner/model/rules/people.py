@@ -168,7 +168,7 @@ def judge_alias_targets(reading: Reading) -> Iterator[SiteProblem]:
                 fix="name a target, or remove the alias",
             )
         for path, target in alias.targets:
-            if target.domain in domains and target not in known:
+            if target.domain in domains and target.base not in known:
                 yield SiteProblem(
                     path,
                     "an alias that leads nowhere",
@@ -222,7 +222,7 @@ def _loop_from(
 def _next_sources(
     source: MailAddress, by_source: dict[MailAddress, ReadAlias]
 ) -> Iterator[MailAddress]:
-    return (target for _, target in by_source[source].targets if target in by_source)
+    return (target.base for _, target in by_source[source].targets if target.base in by_source)
 
 
 def _probers_name(path: KeyPath, got: str, fix: str, *, at_key: bool) -> SiteProblem:

@@ -4,7 +4,8 @@ for service in submission submissions; do
     postconf -M "$service/inet=$service inet n - y - - smtpd"
     postconf -P "$service/inet/smtpd_sasl_auth_enable=yes" \
         "$service/inet/smtpd_relay_restrictions=permit_sasl_authenticated,reject" \
-        "$service/inet/smtpd_sender_restrictions=reject_sender_login_mismatch"
+        "$service/inet/smtpd_delay_reject=no" \
+        "$service/inet/smtpd_sender_restrictions=reject_sender_login_mismatch,permit_sasl_authenticated,reject"
 done
 postconf -P submission/inet/smtpd_tls_security_level=encrypt \
     submissions/inet/smtpd_tls_wrappermode=yes
@@ -12,6 +13,7 @@ cat /etc/ssl/private/probe.key /etc/ssl/private/probe.crt >/etc/ssl/private/prob
 printf '%s\n' 'prober@probe.test:{PLAIN}right horse:::' >/etc/dovecot/users
 chown root:dovecot /etc/dovecot/users
 chmod 0640 /etc/dovecot/users
+printf '%s\n' '/^From:.*@probe\.test>/ DUNNO' '/^From:/ REJECT' >/etc/postfix/from
 printf '%s %s\n' prober@probe.test x alice@probe.test x >/etc/postfix/mailboxes
 printf '%s %s\n' prober@probe.test prober@probe.test alice@probe.test alice@probe.test \
     >/etc/postfix/senders

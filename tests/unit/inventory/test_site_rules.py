@@ -9,6 +9,7 @@ from provisioner.diagnostics import ExitCode, MailprovError
 from provisioner.inventory.load import LoadedSite, parse_site
 from provisioner.model.names import MailAddress
 from provisioner.model.reading import ROLE_ADDRESSES
+from provisioner.model.targets import LONGEST_CHAIN, MOST_ADDRESSES
 
 Refused = Callable[[str | bytes], list[str]]
 Loaded = Callable[[str], LoadedSite]
@@ -286,10 +287,60 @@ def test_two_circles_are_told_once_each(refused: Refused) -> None:
     assert [line.rpartition(": ")[2] for line in told] == ["aliases that lead in a circle"] * 2
 
 
-def test_a_chain_of_aliases_may_be_as_long_as_the_file(loaded: Loaded) -> None:
-    chain = "".join(f"  a{number}: a{number + 1}\n" for number in range(20_000))
-    site = loaded(_site(TWO, f"aliases:\n{chain}  a20000: alice\n")).site
-    assert len([alias for alias in site.aliases if not alias.implied]) == 20_001
+def _chain(length: int) -> str:
+    links = "".join(f"  a{number}: a{number + 1}\n" for number in range(1, length))
+    return _site(TWO, f"aliases:\n{links}  a{length}: alice\n")
+
+
+def test_a_chain_of_aliases_may_be_as_long_as_postfix_follows_it(
+    loaded: Loaded, refused: Refused
+) -> None:
+    site = loaded(_chain(LONGEST_CHAIN)).site
+    assert len([alias for alias in site.aliases if not alias.implied]) == LONGEST_CHAIN
+    (told,) = refused(_chain(20_000))
+    assert told.endswith("an alias whose end is too far away")
+
+
+def test_an_alias_with_thousands_of_targets_is_taken(loaded: Loaded) -> None:
+    """One with 1,200 was green everywhere, and every mail to it was put off for ever."""
+    targets = ", ".join(f"a{number}@elsewhere.example" for number in range(MOST_ADDRESSES))
+    site = loaded(_site(TWO, f"aliases: {{all: [{targets}]}}\n")).site
+    assert len(site.aliases[0].targets) == MOST_ADDRESSES
+
+
+@pytest.mark.parametrize("doublings", [17, 40])
+def test_an_alias_that_leads_to_more_than_postfix_delivers_to_is_refused(
+    refused: Refused, doublings: int
+) -> None:
+    rows = "".join(
+        f"  a{number}: [a{number + 1}, b{number}]\n  b{number}: a{number + 1}\n"
+        for number in range(doublings)
+    )
+    (told,) = refused(_site(TWO, f"aliases:\n{rows}  a{doublings}: alice\n"))
+    first = doublings - 17
+    assert f"aliases.a{first}: an alias that leads to more addresses" in told
+
+
+@pytest.mark.parametrize("target", ["alice+sales", "alice+Sales@example.org", "x+y"])
+def test_a_target_with_a_detail_leads_to_its_user_or_alias(loaded: Loaded, target: str) -> None:
+    site = loaded(_site(TWO, f"aliases: {{x: bob, y: '{target}'}}\n")).site
+    (alias,) = (alias for alias in site.aliases if alias.source == "y@example.org")
+    assert alias.targets[0].base in {"alice@example.org", "x@example.org"}
+
+
+@pytest.mark.parametrize(
+    ("aliases", "want"),
+    [
+        ("{x: nobody+a}", "an alias that leads nowhere"),
+        ("{x: x+a}", "aliases that lead in a circle"),
+        ("{x: y+a, y: x+b@example.org}", "aliases that lead in a circle"),
+    ],
+)
+def test_a_detail_hides_neither_nobody_nor_a_circle(
+    refused: Refused, aliases: str, want: str
+) -> None:
+    (told,) = refused(_site(TWO, f"aliases: {aliases}\n"))
+    assert told.endswith(want)
 
 
 def test_role_addresses_go_to_the_first_user_that_may_log_in(loaded: Loaded) -> None:

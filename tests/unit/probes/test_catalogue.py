@@ -10,12 +10,13 @@ from support.probe_site import ACCOUNT, DOMAIN, two_host_site
 from provisioner.model.insecurities import INSECURITIES
 from provisioner.model.names import DomainName, HostKey
 from provisioner.model.site import Allowance, Host, Imap, Networks, Role, Site
-from provisioner.probes.catalogue import ProbeTargets, allowance_findings, questions_for
+from provisioner.probes.catalogue import ProbeTargets, questions_for
 from provisioner.probes.dialogue import RelayQuestion
 from provisioner.probes.finding import Status
 from provisioner.probes.login import CleartextQuestion, LoginQuestion
 from provisioner.probes.question import ANYWHERE, Vantage
 from provisioner.probes.roundtrip import RoundTripQuestion
+from provisioner.probes.unasked import allowance_findings, unproven_findings
 
 TARGETS = ProbeTargets(account=ACCOUNT, fingerprints={"mail": "ab"})
 
@@ -47,6 +48,7 @@ def test_every_theme_is_asked_of_the_hosts_that_carry_it() -> None:
         "smtp.relay-refused@mail",
         "smtp.login-required.submission@mail",
         "smtp.spoof-refused.submissions@mail",
+        "smtp.foreign-from-refused.submission@mail",
         "login.imap@mail",
         "login.pop3s@mail",
         "login.submissions@mail",
@@ -169,6 +171,12 @@ def test_no_probe_names_a_domain_of_the_site_as_foreign() -> None:
     site = site.model_copy(update={"domain": name, "domains": domains})
     (question,) = (q for q in questions_for(site, TARGETS) if isinstance(q, RelayQuestion))
     assert not [form for form in question.forms if "victim@example.com" in str(form)]
+
+
+def test_what_no_daemon_of_the_site_keeps_is_skipped_by_name_and_never_passed() -> None:
+    (got,) = unproven_findings(two_host_site())
+    assert (got.id, got.status) == ("smtp.colleagues-from-refused@mail", Status.SKIPPED)
+    assert "milter" in got.got
 
 
 def test_every_allowance_is_a_warning_with_its_reason() -> None:

@@ -29,6 +29,27 @@ def _many_users(count: int) -> Site:
     return site_of(f"domain: example.org\nhosts: {{mail: {{address: 192.0.2.10}}}}\nusers:\n{rows}")
 
 
+_MUNICH = "m(ü|u\u0308|Ü|U\u0308)nchen[.]example"
+
+
+@pytest.mark.parametrize(
+    ("platform", "want"),
+    [
+        ("debian-12", f"%{{if;%Ld;~;^{_MUNICH}$;%Ln@xn--mnchen-3ya.example;%Lu}}"),
+        ("debian-13", f" | lower | regexp('^{_MUNICH}$', 'xn--mnchen-3ya.example')}}"),
+    ],
+)
+def test_a_domain_as_it_is_typed_becomes_the_one_of_the_tables(platform: str, want: str) -> None:
+    more = "domains: {münchen.example: {}}\n"
+    lines = lines_of(site_of(ONE_HOST, more), "mail", f"{_CONF}/10-auth.conf", platform)
+    (form,) = (line for line in lines if line.startswith("auth_username_format"))
+    assert form.endswith(f'{want}"')
+    (allowed,) = (line for line in lines if line.startswith("auth_username_chars"))
+    assert "ü" in allowed
+    plain = lines_of(site_of(ONE_HOST), "mail", f"{_CONF}/10-auth.conf", platform)
+    assert not any(line.startswith("auth_username_chars") for line in plain)
+
+
 def test_a_disabled_user_has_a_mailbox_and_no_password() -> None:
     users = lines_of(_SITE, "mail", "/etc/dovecot/mailprov/users")
     mailboxes = lines_of(_SITE, "mail", "/etc/dovecot/mailprov/mailboxes")

@@ -15,7 +15,7 @@ users:
   alice: {password: {env: A}}
   bob: {password: {env: B}, enabled: false, aliases: [rob]}
 domains: {example.com: {aliases: {info: [sales, x@elsewhere.example]}}}
-aliases: {sales: [alice, bob]}
+aliases: {sales: [alice, bob], lists: "alice+lists"}
 """
 _VIRTUAL = site_of(_USERS)
 _SYSTEM = site_of(_USERS, "accounts: system\n")
@@ -73,6 +73,7 @@ def test_one_may_send_as_oneself_and_under_aliases_that_lead_to_oneself() -> Non
     got = _table(sender_rows(_VIRTUAL))
     assert got["alice@example.org"] == "alice@example.org"
     assert got["rob@example.org"] == "bob@example.org"
+    assert got["lists@example.org"] == "alice@example.org"
     assert got["sales@example.org"] == "alice@example.org, bob@example.org"
     assert got["info@example.com"] == "alice@example.org, bob@example.org"
     assert got["mailprov-probe@example.org"] == "mailprov-probe@example.org"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 from support.probe_site import ACCOUNT, two_host_site
 
@@ -24,9 +25,10 @@ ALL_PORTS = {25, 465, 587, 143, 993, 110, 995}
 
 
 def test_nothing_but_real_mail_is_asked() -> None:
-    asked = [one for one in QUESTIONS if within_ports(one, ALL_PORTS) is not None]
-    assert asked == [ROUND_TRIP]
-    assert ROUND_TRIP in [vital(one) for one in QUESTIONS]
+    asked = [found for one in QUESTIONS if (found := within_ports(one, ALL_PORTS)) is not None]
+    # Earlier versions broke long lines, and a rollback may lead to one of theirs.
+    assert asked == [replace(ROUND_TRIP, long_line=False)]
+    assert asked[0] in [vital(one) for one in QUESTIONS]
 
 
 def test_a_new_configuration_has_to_work_and_to_keep_strangers_out() -> None:
@@ -38,6 +40,7 @@ def test_a_new_configuration_has_to_work_and_to_keep_strangers_out() -> None:
     assert kinds == {
         "RoundTripQuestion": 1,
         "RelayQuestion": 1,
+        "LoginRequiredQuestion": 2,
         "StrangerQuestion": 1,
         "CleartextQuestion": 4,
     }
@@ -62,6 +65,7 @@ def test_a_stranger_whom_nobody_answers_takes_no_configuration_back() -> None:
         "RecordQuestion": Status.FAILED,
         "RoundTripQuestion": Status.FAILED,
         "RelayQuestion": Status.SKIPPED,
+        "LoginRequiredQuestion": Status.SKIPPED,
         "StrangerQuestion": Status.SKIPPED,
         "CleartextQuestion": Status.SKIPPED,
     }

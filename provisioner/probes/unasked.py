@@ -1,0 +1,43 @@
+"""What a verification says of a site without asking: what it allows, and what it cannot prove."""
+
+from __future__ import annotations
+
+from provisioner.model.insecurities import INSECURITIES, safe_setting
+from provisioner.model.site import Role, Site
+from provisioner.probes.finding import Finding, Status
+
+
+def allowance_findings(site: Site) -> tuple[Finding, ...]:
+    """Return a warning for every unsafe wish that the site names, so that none is forgotten."""
+    return tuple(
+        Finding(
+            id=f"allowed.{allowance.value}",
+            host="",
+            question=f"Does the site allow {allowance.value}?",
+            status=Status.WARNING,
+            got=f"yes, because: {reason}",
+            want=f"no: {INSECURITIES[allowance].summary}",
+            remedy=f"{safe_setting(allowance, tls_off=site.tls == 'none')}, and drop "
+            f"{allowance.value} from allow_insecure; then apply again",
+            via="site",
+        )
+        for allowance, reason in site.allow_insecure.items()
+    )
+
+
+def unproven_findings(site: Site) -> tuple[Finding, ...]:
+    """Return a skip for what this site's daemons cannot keep, so that nobody counts on it."""
+    return tuple(
+        Finding(
+            id=f"smtp.colleagues-from-refused@{host.key}",
+            host=host.key,
+            question="Is a user's message refused whose From is a colleague's?",
+            status=Status.SKIPPED,
+            got="Postfix compares the sender of the envelope with the login, and From with the "
+            "site's domains alone: to compare From with the login takes a filter (milter), and "
+            "mailprov sets up none",
+            want="From an address of the user who logged in",
+            via="site",
+        )
+        for host in site.hosts_with(Role.SUBMISSION)
+    )
