@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from provisioner.plan.answer import each, fields
 from provisioner.plan.generation import Generation
 from provisioner.probes.links import Link, LinkState
+
+_ANSWERS = {"yes": True, "no": False}
 
 
 def links_of(generation: Generation) -> tuple[Link, ...]:
@@ -26,8 +29,10 @@ def _links(generation: Generation) -> Iterator[Link]:
 
 def parse_links(lines: Iterable[str]) -> Mapping[str, LinkState]:
     """Return the sockets by path from rows of path, stat(1)'s words and three answers."""
-    states = {}
-    for path, kind, owner, group, mode, *answers in (line.split("\t") for line in lines):
-        listening, usable, exposed = (answer == "yes" for answer in answers)
-        states[path] = LinkState(kind, owner, group, mode, listening, usable, exposed)
-    return states
+    return dict(each("links", lines, _link_state))
+
+
+def _link_state(row: str) -> tuple[str, LinkState]:
+    path, kind, owner, group, mode, *answers = fields(row, 8)
+    listening, usable, exposed = (_ANSWERS[answer] for answer in answers)
+    return path, LinkState(kind, owner, group, mode, listening, usable, exposed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from provisioner.plan.answer import each, fields
 from provisioner.plan.generation import Generation
 from provisioner.probes.store import StoreState
 
@@ -11,6 +12,7 @@ HOMES_TRIED = 5
 """System accounts whose homes are tried: each takes processes of its own, and homes share disks."""
 
 _STORE_UNIT = "dovecot"
+_WORDS = frozenset({"unmounted", "begun", "folder", "finished"})
 
 
 def store_rows(generation: Generation) -> Iterator[tuple[str, ...]]:
@@ -33,12 +35,22 @@ def people_tried(generation: Generation) -> tuple[tuple[str, str], ...]:
 
 def parse_store(lines: Iterable[str]) -> StoreState | None:
     """Return what came of trying, from rows of a word, a folder or unit, and what went wrong."""
-    rows = [line.split("\t", 2) for line in lines]
+    rows = list(each("store", lines, _row))
     if not rows:
         return None
-    begun = sum(row[0] == "begun" for row in rows)
     return StoreState(
-        folders={row[1]: row[2] for row in rows if row[0] == "folder"},
-        finished=begun == sum(row[0] == "finished" for row in rows),
-        unmounted=tuple(dict.fromkeys(row[1] for row in rows if row[0] == "unmounted")),
+        folders={folder: words for word, folder, words in rows if word == "folder"},
+        finished=_count(rows, "begun") == _count(rows, "finished"),
+        unmounted=tuple(dict.fromkeys(unit for word, unit, _ in rows if word == "unmounted")),
     )
+
+
+def _row(line: str) -> tuple[str, str, str]:
+    word, subject, words = fields(line, 3)
+    if word not in _WORDS:
+        raise ValueError(word)
+    return word, subject, words
+
+
+def _count(rows: Iterable[tuple[str, str, str]], wanted: str) -> int:
+    return sum(word == wanted for word, _, _ in rows)

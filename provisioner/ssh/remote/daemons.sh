@@ -38,7 +38,10 @@ program_store='
     within=$1 folder=$2
     shift 2
     if [ "$within" = within ]; then
-        for one in "$folder"/*/; do [ ! -d "$one" ] || set -- "$@" "${one%/}"; done
+        for one in "$folder"/*/; do
+            # No domain has another character in its name.
+            case ${one#"$folder"/} in *[!-a-z0-9./]*) ;; *) set -- "$@" "${one%/}" ;; esac
+        done
     fi
     set -- "$folder" "$@"
     count=$#

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from support.generations import GENERATION
 
+from provisioner.plan.answer import MalformedError
 from provisioner.plan.facts import Introduction
 from provisioner.plan.generation import Account, Unit
 from provisioner.plan.links import links_of, parse_links
@@ -76,6 +78,21 @@ def test_what_a_host_tells_of_both() -> None:
         finished=False,
         unmounted=("srv-vmail.mount",),
     )
+
+
+@pytest.mark.parametrize(
+    ("section", "row"),
+    [
+        ("links", "/run/unbound.ctl\tsocket"),
+        ("links", "/run/unbound.ctl\tsocket\troot\troot\t660\tyes\tperhaps\tno"),
+        ("store", "folder"),
+        ("store", "mkdir: cannot\t\t"),
+    ],
+)
+def test_what_has_another_form_is_named(section: str, row: str) -> None:
+    with pytest.raises(MalformedError) as caught:
+        parse_facts(Introduction(os_release={}), [f"@{section}", row, "@end"])
+    assert (caught.value.section, caught.value.line) == (section, row)
 
 
 def test_what_was_not_looked_at_is_not_judged() -> None:
