@@ -17,6 +17,7 @@ from pathlib import Path
 from provisioner.cli.progress import LiveProgress
 from provisioner.cli.site_opening import check_expressible, limited_hosts, load_and_warn
 from provisioner.cli.terminal import show_alike
+from provisioner.inventory.daemon_secrets import read_daemon_secrets
 from provisioner.inventory.secrets import Secrets, read_secrets
 from provisioner.model.site import Host, Site, User
 from provisioner.ssh.fleet import Fleet
@@ -78,14 +79,16 @@ def open_run_over(  # noqa: PLR0913 as open_run, and the site
     if users is not None:
         needed = site.model_copy(update={"users": tuple(users), "tls": "none"})
     secrets = read_secrets(needed, path)
-    show_alike(secrets.warnings)
+    # Who only looks needs no password, and authorities are none.
+    daemons, doubts = read_daemon_secrets(site, path, look_only=users is not None)
+    show_alike((*secrets.warnings, *doubts))
     with Fleet(SshOptions(accept_new_host_keys=accept_new), secrets.reveal) as fleet:
         run = Run(
             site=site,
             hosts=hosts,
             fleet=fleet,
             programs=remote_programs(),
-            compiler=Compiler(site, secrets.settle, secrets.tls_chain),
+            compiler=Compiler(site, secrets.settle, secrets.tls_chain, daemons=daemons),
             progress=LiveProgress([host.key for host in hosts], quiet=quiet),
             owner=f"{_user_name()}@{socket.gethostname()} (process {os.getpid()})",
         )

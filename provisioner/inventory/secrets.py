@@ -73,7 +73,7 @@ def read_secrets(site: Site, path: Path, environment: Mapping[str, str] | None =
     variables = os.environ if environment is None else environment
     base = path.absolute().parent
     wanted = dict(_wanted(site))
-    values, problems, warnings = _read_all(wanted, base, variables)
+    values, problems, warnings = read_all(wanted, base, variables)
     passwords: dict[MailAddress, str] = {}
     for user in _referring(site):
         if isinstance(user.password, SecretReference) and user.password in values:
@@ -120,10 +120,13 @@ def _path_of(site: Site, user: User) -> KeyPath:
 Read = tuple[dict[SecretReference, str], list[SiteProblem], list[SiteProblem]]
 
 
-def _read_all(
+def read_all(
     wanted: Mapping[KeyPath, SecretReference], base: Path, variables: Mapping[str, str]
 ) -> Read:
-    """Return secrets by reference, problems and warnings; each reference is read once."""
+    """Return secrets by reference, problems and warnings; each reference is read once.
+
+    wanted: the references by the places that name them, of which problems name the first.
+    """
 
     def read(item: tuple[SecretReference, KeyPath]) -> tuple[str, str] | SiteProblem:
         reference, path = item

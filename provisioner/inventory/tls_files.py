@@ -57,7 +57,9 @@ def read_key(path: Path) -> PrivateKeyTypes:
     return key
 
 
-def read_certificates(path: Path) -> list[x509.Certificate]:
+def read_certificates(
+    path: Path, want: str = "certificates in PEM, the host's own first"
+) -> list[x509.Certificate]:
     """Return the certificates of a PEM file, in its order; InvalidValueError if none."""
     octets = read_octets(path, limit=1024 * 1024)
     try:
@@ -67,7 +69,7 @@ def read_certificates(path: Path) -> list[x509.Certificate]:
         raise InvalidValueError(
             "not a certificate",
             got=f"{kind} in {path}",
-            want="certificates in PEM, the host's own first",
+            want=want,
             fix="name the certificate's file",
         ) from error
 
@@ -146,7 +148,13 @@ def combined_pem(chain: list[x509.Certificate], key: PrivateKeyTypes) -> bytes:
     """Return key and certificates in one PEM, the key first, as smtpd_tls_chain_files wants it."""
     pem = serialization.Encoding.PEM
     secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    return secret + b"".join(certificate.public_bytes(pem) for certificate in chain)
+    return secret + certificates_pem(chain)
+
+
+def certificates_pem(chain: list[x509.Certificate]) -> bytes:
+    """Return certificates in one PEM, in their order, and nothing that stood between them."""
+    pem = serialization.Encoding.PEM
+    return b"".join(certificate.public_bytes(pem) for certificate in chain)
 
 
 def covers(certificate: x509.Certificate, name: DomainName) -> bool:

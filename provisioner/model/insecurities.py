@@ -60,6 +60,12 @@ INSECURITIES: Mapping[Allowance, Insecurity] = {
         "hashes of `doveadm pw -s BLF-CRYPT`, or references to long passwords, which mailprov "
         "hashes with it",
     ),
+    Allowance.CLEARTEXT_RELAY: Insecurity(
+        "mail to the relay without TLS",
+        "whoever is on the way there can read and change all mail that leaves, and read the "
+        "password of the relay",
+        "`relay: {tls: required}`, the default, or `wrapped`",
+    ),
 }
 
 
@@ -110,6 +116,8 @@ def _uses(reading: Reading, allowance: Allowance) -> Iterator[tuple[KeyPath, str
         for name, service in services:
             if service is not None and service.cleartext_login:
                 yield (name, "cleartext_login"), "true", False
+    if allowance is Allowance.CLEARTEXT_RELAY and file.relay and file.relay.tls == "none":
+        yield ("relay", "tls"), "none", False
     if allowance is Allowance.WEAK_HASH:
         yield from _weak_hashes(reading)
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, TypeVar
 
 from provisioner.model.file.dns import WrittenDns
+from provisioner.model.file.relay import WrittenRelay
 from provisioner.model.file.services import WrittenTls
 from provisioner.model.file.written import Written
 from provisioner.model.names import DomainName, HostKey
@@ -16,6 +17,7 @@ from provisioner.model.problems import InvalidSiteError
 from provisioner.model.reading import Reading
 from provisioner.model.records import parse_record_data
 from provisioner.model.rules import judge_site
+from provisioner.model.rules.relay import RELAY_PORTS
 from provisioner.model.site import (
     AccountKind,
     Accounts,
@@ -32,6 +34,7 @@ from provisioner.model.site import (
     Networks,
     Pop3,
     PostfixExtra,
+    Relay,
     Site,
     SshAccess,
     Submission,
@@ -64,6 +67,7 @@ def resolve_site(file: SiteFile) -> Site:
         imap=_service(Imap(), file.imap, file.tls),
         pop3=_service(Pop3(), file.pop3, file.tls),
         **({} if file.queue_warning is None else {"queue_warning": file.queue_warning}),
+        relay=_relay(file.relay),
         allow_insecure=dict(file.allow_insecure),
         postfix=_postfix(file),
         dovecot={version: dict(settings) for version, settings in file.dovecot.items()},
@@ -178,6 +182,12 @@ def _service(default: Service, written: Written | None, tls: object) -> Service:
     elif tls == "none":
         given["ports"] = getattr(default, "ports") - _IMPLICIT_TLS  # noqa: B009 every service has ports
     return type(default).model_validate(given)
+
+
+def _relay(written: WrittenRelay | None) -> Relay | None:
+    if written is None:
+        return None
+    return Relay.model_validate({"port": RELAY_PORTS[written.tls], **_given(written)})
 
 
 def _given(written: Written | None) -> dict[str, Any]:

@@ -8,8 +8,10 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
+from provisioner.diagnostics import Diagnostic
 from provisioner.model.hashes import is_crypt, is_weak, parse_hash
 from provisioner.model.names import MailAddress
+from provisioner.model.problems import KeyPath
 from provisioner.model.values import TextValue
 
 
@@ -58,16 +60,42 @@ class SecretReference(BaseModel):
 
 
 @dataclass(frozen=True)
+class DaemonSecret:
+    """A secret that a daemon uses towards others, read.
+
+    tag: its digest, keyed with a secret that stays with the controller. It stands beside the
+    secret in the host's file, so that nobody can try passwords against a digest of the file.
+    """
+
+    text: str = field(repr=False)
+    tag: str
+
+
+@dataclass(frozen=True)
+class DaemonSecrets:
+    """What is known of the daemons' secrets, by the place in the site file that names each.
+
+    missing: why one could not be read. relay_ca: certificates of the authorities that the
+    relay's certificate may be of, in PEM; no secret, but a file of the controller as well.
+    """
+
+    known: Mapping[KeyPath, DaemonSecret] = field(default_factory=dict, repr=False)
+    missing: Mapping[KeyPath, Diagnostic] = field(default_factory=dict)
+    relay_ca: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
 class SiteSecrets:
     """What the references of a site resolved to, for one compilation.
 
     passwords: a hash for every enabled user. tls_chain: private key, certificate and
     intermediates in PEM where the operator keeps them in files; None where each host
-    makes its own.
+    makes its own. daemons: what the daemons themselves use.
     """
 
     passwords: Mapping[MailAddress, PasswordHash] = field(default_factory=dict, repr=False)
     tls_chain: bytes | None = field(default=None, repr=False)
+    daemons: DaemonSecrets = field(default_factory=DaemonSecrets)
 
 
 @dataclass(frozen=True)

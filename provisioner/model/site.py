@@ -40,6 +40,7 @@ class Allowance(StrEnum):
     CLEARTEXT_LOGIN = "cleartext-login"
     NO_TLS = "no-tls"
     WEAK_HASH = "weak-hash"
+    CLEARTEXT_RELAY = "cleartext-relay"
 
 
 class AccountKind(StrEnum):
@@ -205,6 +206,23 @@ class Pop3(Frozen):
     cleartext_login: bool = False
 
 
+class Relay(Frozen):
+    """A smarthost that takes all mail which is not the site's own (RFC 5598 section 5.5).
+
+    tls: `required` is STARTTLS, `wrapped` TLS from the first byte (RFC 8314); with both the
+    certificate has to hold `host`. user and password: both, or neither where the relay knows
+    this site by its address. ca_file: a path on the controller; None for the authorities that
+    the host's system trusts.
+    """
+
+    host: DomainName
+    port: int = 587
+    tls: Literal["required", "wrapped", "none"] = "required"
+    user: str | None = None
+    password: SecretReference | None = None
+    ca_file: str | None = None
+
+
 class PostfixExtra(Frozen):
     """The escape hatch into Postfix's own syntax."""
 
@@ -228,6 +246,7 @@ class Site(Frozen):
     imap: Imap = Imap()
     pop3: Pop3 = Pop3()
     queue_warning: timedelta = timedelta(hours=3)
+    relay: Relay | None = None
     allow_insecure: Mapping[Allowance, str] = {}
     postfix: PostfixExtra = PostfixExtra()
     dovecot: Mapping[str, Mapping[str, str]] = {}

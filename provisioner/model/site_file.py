@@ -23,6 +23,7 @@ from provisioner.model.file.people import (
     WrittenMx,
     WrittenUser,
 )
+from provisioner.model.file.relay import WrittenRelay
 from provisioner.model.file.services import (
     TlsForm,
     WrittenImap,
@@ -85,6 +86,9 @@ class SiteFile(Written):
         None,
         description="How long mail may wait before `status` calls it a problem; 3h by default.",
         examples=["3h"],
+    )
+    relay: WrittenRelay | None = Field(
+        None, description="A smarthost that takes all mail which is not the site's own."
     )
     allow_insecure: dict[Allowance, FreeText] = Field(
         {},

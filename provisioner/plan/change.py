@@ -90,6 +90,8 @@ class Plan:
     had left them: compared with that, they will still be drift. seen: what was observed at
     each path that the plan replaces or removes: a digest, `link`, `other`, or `-` for nothing.
     shards: of each table, those that are not as they should be; empty where one has to go.
+    leaving: secrets of daemons that go once the configuration is confirmed, because the one
+    before reads them; with how the last transaction had left them.
     """
 
     generation: Generation
@@ -99,6 +101,7 @@ class Plan:
     pending: Pending | None = None
     seen: Mapping[str, str] = field(default_factory=dict)
     shards: Mapping[str, Shards] = field(default_factory=dict, repr=False)
+    leaving: Mapping[str, LeftFile] = field(default_factory=dict)
 
     @property
     def drift(self) -> tuple[Drift, ...]:

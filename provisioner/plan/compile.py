@@ -8,9 +8,11 @@ from dataclasses import replace
 from provisioner.model.logins import PROBE_NAME
 from provisioner.model.names import MailAddress
 from provisioner.model.prober import PROBE_HOME, probe_login
+from provisioner.model.problems import KeyPath
 from provisioner.model.reading import BOUNCER
 from provisioner.model.secrets import KnownCredential, SiteSecrets
 from provisioner.model.site import AccountKind, Host, Role, Site, User
+from provisioner.plan.facts import LeftFile
 from provisioner.plan.generation import (
     Account,
     Directory,
@@ -23,7 +25,8 @@ from provisioner.plan.generation import (
 from provisioner.plan.listeners import listeners_of
 from provisioner.platforms.record import Daemon, Platform
 from provisioner.probes.services import services_of
-from provisioner.render.artifact import Artifact, Plane
+from provisioner.render.artifact import Artifact, Plane, sealed
+from provisioner.render.daemon_secrets import SecretFile
 from provisioner.render.directory_table import has_tables
 from provisioner.render.dovecot_users import MAIL_ROOT, mailbox_home
 from provisioner.render.firewall_view import Firewall, render_firewall
@@ -61,7 +64,7 @@ def compile_generation(
     return Generation(
         host=host.key,
         platform=platform,
-        packages=_packages(platform, daemons, tables=stores and has_tables(site)),
+        packages=_packages(site, platform, daemons, tables=stores and has_tables(site)),
         groups=tuple(_groups(site)) if stores else (),
         accounts=tuple(_accounts(site, platform, secrets)) if stores else (),
         directories=tuple(_directories(site, platform)) if stores else (),
@@ -101,6 +104,27 @@ def with_resolver_guards(
     return replace(generation, artifacts=(*generation.artifacts, *more))
 
 
+def with_kept_secrets(generation: Generation, left: Mapping[str, LeftFile]) -> Generation:
+    """Return the generation with what the host has in the place of daemons' secrets not read.
+
+    left: what the last transaction left there. Of a secret that the host does not have a
+    placeholder stays.
+    """
+
+    def kept(artifact: Artifact) -> Artifact:
+        before = left.get(artifact.path)
+        unread = isinstance(artifact, SecretFile) and artifact.unread
+        return sealed(artifact, before.sha256) if unread and before else artifact
+
+    return replace(generation, artifacts=tuple(map(kept, generation.artifacts)))
+
+
+def unread_secrets(generation: Generation) -> tuple[KeyPath, ...]:
+    """Return where the site file names secrets that neither the host has nor anybody read."""
+    files = (one for one in generation.artifacts if isinstance(one, SecretFile))
+    return tuple(file.place for file in files if file.unread)
+
+
 def daemons_of(host: Host) -> tuple[Daemon, ...]:
     """Return the daemons that a host's roles need, in start order."""
     daemons: list[Daemon] = []
@@ -111,13 +135,25 @@ def daemons_of(host: Host) -> tuple[Daemon, ...]:
     return tuple(daemons)
 
 
-def _packages(platform: Platform, daemons: tuple[Daemon, ...], *, tables: bool) -> tuple[str, ...]:
+def _packages(
+    site: Site, platform: Platform, daemons: tuple[Daemon, ...], *, tables: bool
+) -> tuple[str, ...]:
     names = list(platform.base_packages)
     for daemon in daemons:
         names += platform.daemons[daemon].packages
     if tables:
         names += platform.table_packages
+    if "postfix" in daemons and _logs_in_elsewhere(site):
+        names += platform.client_login_packages
     return tuple(dict.fromkeys(names))
+
+
+def _logs_in_elsewhere(site: Site) -> bool:
+    """Tell whether Postfix logs in to another server: by `relay`, or by the site's own words."""
+    if site.relay is not None and site.relay.user is not None:
+        return True
+    written = (site.postfix.main, *site.postfix.master.values())
+    return any(name.endswith("_sasl_password_maps") for options in written for name in options)
 
 
 def _groups(site: Site) -> Iterator[Group]:

@@ -23,10 +23,12 @@ from provisioner.plan.file_diff import (
     in_words,
 )
 from provisioner.plan.generation import Account, Generation, Recipe, Unit, user_files
+from provisioner.plan.secrets_diff import leaving_secrets
 from provisioner.plan.table_diff import changed_tables
 from provisioner.plan.unit_diff import diff_unit, replaced_units
 from provisioner.platforms.record import Daemon
 from provisioner.render.artifact import Artifact, Plane
+from provisioner.render.daemon_secrets import is_secret_path
 
 DIRECTORY = "directory"
 """The name under which a plan has the host remember its users."""
@@ -64,6 +66,7 @@ def diff_generation(generation: Generation, facts: Facts, *, keep_drift: bool = 
         facts.introduction.pending,
         seen={c.name: _seen(facts.files.get(c.name)) for c in changes if c.kind == "file"},
         shards=changed_tables(generation, facts),
+        leaving=leaving_secrets(changes, facts),
     )
 
 
@@ -99,7 +102,7 @@ def _with_configuration(generation: Generation, change: Change) -> Change:
         # Still a user, who would be locked out where the configuration returns.
         reason = "its user is virtual from now on; locked once this is confirmed"
         return replace(change, reason=reason, plane=Plane.CONFIGURATION)
-    with_it = change.kind in {"file", "record"}
+    with_it = change.kind in {"file", "record"} and not is_secret_path(change.name)
     return replace(change, plane=Plane.CONFIGURATION) if with_it else change
 
 
@@ -110,7 +113,7 @@ def _record_changes(
     records = []
     planes = {change.plane for change in changes if change.kind != "package"}
     if Plane.DIRECTORY in planes or not _remembers(Plane.DIRECTORY, generation, facts, kept):
-        reason = "users, aliases or passwords"
+        reason = "users, aliases or secrets"
         records.append(_of_directory("record", DIRECTORY, Action.UPDATE, reason))
     if Plane.CONFIGURATION in planes or not _remembers(
         Plane.CONFIGURATION, generation, facts, kept
@@ -125,9 +128,14 @@ def _remembers(plane: Plane, generation: Generation, facts: Facts, kept: frozens
     left = {
         path: file
         for path, file in introduction.left.items()
-        if path not in kept and file.plane is plane
+        if path not in kept and file.plane.changes_with is plane
     }
-    if left != {a.path: left_by(a) for a in generation.in_plane(plane) if a.path not in kept}:
+    wanted = {
+        artifact.path: left_by(artifact)
+        for artifact in generation.artifacts
+        if artifact.path not in kept and artifact.plane.changes_with is plane
+    }
+    if left != wanted:
         return False
     if plane is Plane.CONFIGURATION:
         return introduction.generation == generation.id
@@ -297,7 +305,7 @@ def _service_changes(generation: Generation, facts: Facts) -> Iterator[Change]:
     for name in sorted(facts.introduction.managed_units - units):
         yield Change("unit", name, Action.RETIRE, "no longer part of this host")
     for path in stale:
-        plane = facts.introduction.left[path].plane
+        plane = facts.introduction.left[path].plane.changes_with
         yield Change("file", path, Action.REMOVE, "no longer part of the site", plane=plane)
 
 

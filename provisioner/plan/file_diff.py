@@ -20,9 +20,10 @@ _LINK = "symbolic link"
 
 def diff_file(artifact: Artifact, state: FileState | None) -> Iterator[Change]:
     """Yield the change that the file needs, if any."""
+    plane = artifact.plane.changes_with
     if state is None:
         diff = _unified(artifact, None)
-        yield Change("file", artifact.path, Action.CREATE, "missing", diff, plane=artifact.plane)
+        yield Change("file", artifact.path, Action.CREATE, "missing", diff, plane=plane)
         return
     if problems := file_problems(artifact, state):
         content_differs = state.sha256 != artifact.sha256
@@ -33,7 +34,7 @@ def diff_file(artifact: Artifact, state: FileState | None) -> Iterator[Change]:
         elif content_differs and artifact.secret:
             hidden = " (secret, not shown)"
         reason = in_words(problems) + hidden
-        yield Change("file", artifact.path, Action.UPDATE, reason, diff, plane=artifact.plane)
+        yield Change("file", artifact.path, Action.UPDATE, reason, diff, plane=plane)
 
 
 def file_problems(artifact: Artifact, state: FileState | None) -> tuple[FileProblem, ...]:

@@ -37,6 +37,7 @@ from provisioner.plan.listening import parse_listening
 from provisioner.plan.status_facts import parse_status
 from provisioner.plan.store import parse_store
 from provisioner.render.artifact import Plane
+from provisioner.render.daemon_secrets import is_secret_path
 from provisioner.render.firewall_view import Firewall, FirewallKind
 from provisioner.render.postfix_features import PORTED_BACK
 from provisioner.render.resolver_view import RESOLVER_MANAGERS
@@ -230,7 +231,8 @@ def _resource(line: str) -> list[str]:
 def _left_files(section: str, rows: Iterable[list[str]], plane: Plane) -> Mapping[str, LeftFile]:
     def read(line: str) -> tuple[str, LeftFile]:
         _, path, sha256, owner, group, mode, flag = line.split("\t")
-        return path, LeftFile(plane, sha256, owner, group, int(mode, 8), flag == "1")
+        of = Plane.SECRETS if is_secret_path(path) else plane
+        return path, LeftFile(of, sha256, owner, group, int(mode, 8), flag == "1")
 
     return dict(each(section, ("\t".join(row) for row in rows if row[0] == "file"), read))
 

@@ -25,7 +25,7 @@ from provisioner.plan.record import (
 )
 from provisioner.platforms.record import Platform
 from provisioner.platforms.records import platform_named
-from provisioner.render.artifact import Artifact, Plane, SealedArtifact
+from provisioner.render.artifact import Artifact, Plane, SealedArtifact, sealed
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def _platform(host: Host, wanted: str, name: str) -> Platform:
 
 def _artifact(host: Host, wanted: str, file: RecordedFile, remembered: Remembered) -> Artifact:
     if file.secret:
-        return _sealed(file)
+        return sealed(recorded_artifact(file, b""), file.sha256)
     content = remembered.contents.get(file.path)
     if content is None:
         raise _damaged(host, wanted, f"no content of {file.path}")
@@ -96,21 +96,6 @@ def _artifact(host: Host, wanted: str, file: RecordedFile, remembered: Remembere
     if artifact.sha256 != file.sha256:
         raise _damaged(host, wanted, f"another content of {file.path}")
     return artifact
-
-
-def _sealed(file: RecordedFile) -> SealedArtifact:
-    return SealedArtifact(
-        path=file.path,
-        content=b"",
-        owner=file.owner,
-        group=file.group,
-        mode=file.mode,
-        secret=True,
-        daemons=file.daemons,
-        restart=file.restart,
-        rank=file.rank,
-        digest=file.sha256,
-    )
 
 
 def _damaged(host: Host, wanted: str, got: str) -> MailprovError:

@@ -20,6 +20,7 @@ words are those of provisioner/ssh/remote/transact.sh:
                                             digest, `link`, `other`, or `-` for nothing
     undo PATH                               what is there now comes back unless confirmed
     lock-later NAME                         an account to be locked when it is confirmed
+    remove-later PATH                       a secret to be removed, and forgotten, then
     owed UNIT                               it reads users' files anew with the configuration
     adopt                                   remember the directory when it is confirmed
     record N                                what the host remembers of the generation, but files
@@ -41,7 +42,8 @@ from provisioner.plan.change import Action, Change, Plan
 from provisioner.plan.diff import DIRECTORY, left_by, password_text
 from provisioner.plan.generation import Generation, Recipe
 from provisioner.plan.record import render_record
-from provisioner.render.artifact import Plane, SealedArtifact
+from provisioner.plan.secrets_diff import is_known
+from provisioner.render.artifact import Plane
 from provisioner.render.directory_table import TABLE_PATH, ShardedTable
 from provisioner.render.shards import Shards
 from provisioner.render.tls_chain import CHAIN_PATH
@@ -123,9 +125,9 @@ def _sealed(kind: str, rows: Sequence[Row]) -> Iterator[Row]:
 
 def _left_rows(plan: Plan, plane: Plane) -> Iterator[Row]:
     left = {artifact.path: left_by(artifact) for artifact in plan.generation.artifacts}
-    left.update(plan.kept)
+    left |= {**plan.kept, **plan.leaving}
     for path, file in left.items():
-        if file.plane is plane:
+        if file.plane.changes_with is plane:
             secret = "1" if file.secret else "0"
             mode = f"{file.mode:04o}"
             yield ("file", path, file.sha256, file.owner, file.group, mode, secret)
@@ -202,7 +204,7 @@ def _action_rows(plan: Plan, contents: Contents) -> list[Row]:
             if change.kind in {"secret", "file", "unit"} and not prepared:
                 acts.append(("prepare",))
                 prepared = True
-            rows += _declaration_rows(plan.generation, change, contents)
+            rows += _declaration_rows(plan, change, contents)
             acts += _step_rows(plan, change, contents)
         rows += [(f"act-{plane}", *act) for act in _begun(plan, plane, acts)]
     return rows
@@ -222,20 +224,21 @@ def _begun(plan: Plan, plane: Plane, acts: list[Row]) -> list[Row]:
     return [*first, *begin, *acts[len(first) :]]
 
 
-def _declaration_rows(generation: Generation, change: Change, contents: Contents) -> Iterator[Row]:
+def _declaration_rows(plan: Plan, change: Change, contents: Contents) -> Iterator[Row]:
     """Yield what the check has to know before anything is done."""
+    generation = plan.generation
     if _is_made(change):
         yield _recipe_row(_named(generation.recipes, "path", change.name), change)
     elif _is_locked_later(change):
         yield ("lock-later", change.name)
     elif change.kind == "file" and change.action is Action.REMOVE:
-        yield ("remove", change.name)
+        yield ("remove-later" if change.name in plan.leaving else "remove", change.name)
     elif change.kind == "file":
         artifact = _named(generation.artifacts, "path", change.name)
         if isinstance(artifact, ShardedTable):
             yield ("table", artifact.path)
             return
-        if isinstance(artifact, SealedArtifact):
+        if not is_known(artifact):
             # No plan says so; an empty file in the place of a key must not be the proof.
             raise ValueError(f"{artifact.path} is sealed and cannot be written")
         contents.append(artifact.content)
@@ -262,7 +265,7 @@ def _step_rows(plan: Plan, change: Change, contents: Contents) -> Iterator[Row]:
             yield ("directory", entry.path, *access, *([entry.label] if entry.label else []))
         case "secret":
             yield _recipe_row(_named(generation.recipes, "path", change.name), change)
-        case "file":
+        case "file" if change.name not in plan.leaving:
             yield _file_row(plan, change, contents)
         case "unit":
             yield from _unit_rows(generation, change)

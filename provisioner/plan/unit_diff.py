@@ -64,7 +64,7 @@ def diff_unit(
     elif causes:
         yield Change("unit", unit.name, Action.RESTART, _because(causes))
     elif names:
-        by_users = not recipes and all(a.plane is Plane.DIRECTORY for a in changed)
+        by_users = not recipes and all(a.plane is not Plane.CONFIGURATION for a in changed)
         plane = Plane.DIRECTORY if by_users else Plane.CONFIGURATION
         yield Change("unit", unit.name, Action.RELOAD, _because(names), plane=plane)
 

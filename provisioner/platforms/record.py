@@ -114,7 +114,8 @@ class Platform(Frozen):
     Dovecot may keep mail; a host on which SELinux is off has no labels. network_manager:
     whether the release leaves /etc/resolv.conf to NetworkManager.
     table_packages: what a directory in tables needs besides: lookups in them for Postfix
-    and Dovecot, and sqlite3(1).
+    and Dovecot, and sqlite3(1). client_login_packages: the mechanisms (PLAIN, LOGIN) with which
+    smtp(8) logs in to other servers; Postfix's own package does not bring them.
     """
 
     name: str
@@ -123,6 +124,7 @@ class Platform(Frozen):
     package_manager: Literal["apt", "dnf"]
     base_packages: tuple[str, ...]
     table_packages: tuple[str, ...]
+    client_login_packages: tuple[str, ...]
     daemons: Mapping[Daemon, DaemonRecord]
     unbound: UnboundHabits
     postfix: PostfixHabits

@@ -14,11 +14,18 @@ class Plane(StrEnum):
     """Which history a file belongs to.
 
     Configuration rolls back; the directory (users, passwords, aliases) never does:
-    a rollback must not revive a removed user or a revoked password.
+    a rollback must not revive a removed user or a revoked password. Secrets that daemons use
+    (the password of a relay) have no history at all.
     """
 
     CONFIGURATION = "configuration"
     DIRECTORY = "directory"
+    SECRETS = "secrets"
+
+    @property
+    def changes_with(self) -> Plane:
+        """With which of the first two a file of the plane is changed: a secret with the users."""
+        return Plane.CONFIGURATION if self is Plane.CONFIGURATION else Plane.DIRECTORY
 
 
 @dataclass(frozen=True)
@@ -60,3 +67,20 @@ class SealedArtifact(Artifact):
     def sha256(self) -> str:
         """The content's SHA-256, as it was told."""
         return self.digest
+
+
+def sealed(artifact: Artifact, digest: str) -> SealedArtifact:
+    """Return the artifact as one whose content only the host has, with this digest."""
+    return SealedArtifact(
+        path=artifact.path,
+        content=b"",
+        owner=artifact.owner,
+        group=artifact.group,
+        mode=artifact.mode,
+        secret=True,
+        plane=artifact.plane,
+        daemons=artifact.daemons,
+        restart=artifact.restart,
+        rank=artifact.rank,
+        digest=digest,
+    )

@@ -40,5 +40,5 @@ def _artifacts(
         if has_tables(site):
             yield render_directory_table(site, platform, secrets)
         yield from render_dovecot(site, host, platform, secrets)
-        yield from render_postfix(site, host, platform)
+        yield from render_postfix(site, host, platform, secrets.daemons)
     yield from render_resolver(site, host, platform)

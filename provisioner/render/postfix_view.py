@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from provisioner.model.names import DomainName
+from provisioner.model.secrets import DaemonSecrets
 from provisioner.model.site import AccountKind, Allowance, Host, IPNetwork, Role, Site
 from provisioner.model.targets import MOST_ADDRESSES
 from provisioner.platforms.record import Platform
 from provisioner.render.artifact import Artifact, Plane
+from provisioner.render.daemon_secrets import render_relay_login
 from provisioner.render.directory_table import TABLE_PATH, has_tables
 from provisioner.render.environment import render_template
 from provisioner.render.postfix_features import PostfixFeatures, postfix_features
@@ -25,6 +27,7 @@ from provisioner.render.postfix_options import (
     without_absent,
 )
 from provisioner.render.quoting import Quoted
+from provisioner.render.relay_view import RelayView, relay_view, render_relay_ca
 from provisioner.render.spelling import domain_pattern
 from provisioner.render.tls_chain import CHAIN_PATH, cleartext_reason
 
@@ -76,6 +79,7 @@ class PostfixView:
     mx: bool
     submission: tuple[SubmissionPort, ...]
     header_checks: str
+    relay: RelayView | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +91,20 @@ class HeaderView:
     patterns: tuple[Quoted, ...]
 
 
-def render_postfix(site: Site, host: Host, platform: Platform) -> Iterator[Artifact]:
+def render_postfix(
+    site: Site, host: Host, platform: Platform, secrets: DaemonSecrets
+) -> Iterator[Artifact]:
     """Yield Postfix's files for a host, in the order in which they have to become live."""
     folder = f"{platform.daemons['postfix'].config_dir}/mailprov"
     checks = _header_checks(site, host)
     checks_path = f"{folder}/submission-headers-{hashlib.sha256(checks).hexdigest()[:12]}.regexp"
     view = _view(site, host, platform, folder, checks_path)
+    if site.relay is not None:
+        reason = site.allow_insecure.get(Allowance.CLEARTEXT_RELAY, "")
+        relay = relay_view(site.relay, platform, secrets.relay_ca, reason)
+        view = replace(view, relay=relay)
+        yield from render_relay_ca(site.relay, platform, secrets.relay_ca)
+        yield from render_relay_login(site.relay, platform, secrets)
     if not has_tables(site):
         yield from _maps(site, folder)
     if view.submission:
@@ -185,6 +197,7 @@ def _view(
         mx=Role.MX in host.roles,
         submission=tuple(_submission_ports(site, host, tls=tls)),
         header_checks=f"regexp:{header_checks}",
+        relay=None,
     )
 
 

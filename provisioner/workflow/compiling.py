@@ -13,11 +13,14 @@ from threading import Lock
 
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
 from provisioner.model.names import MailAddress
-from provisioner.model.secrets import KnownCredential, PasswordHash, SiteSecrets
+from provisioner.model.problems import KeyPath
+from provisioner.model.secrets import DaemonSecrets, KnownCredential, PasswordHash, SiteSecrets
 from provisioner.model.site import Host, Role, Site
 from provisioner.plan.compile import (
     compile_generation,
+    unread_secrets,
     with_firewall,
+    with_kept_secrets,
     with_resolver_guards,
 )
 from provisioner.plan.facts import Introduction
@@ -36,28 +39,50 @@ class Compiler:
     remember; it knows the cleartexts, this class does not. tls_chain: the operator's
     own certificate and key, if the site has one. ahead: the name of a platform that the
     hosts do not run yet; generations are then compiled as if they did, to be shown.
+    daemons: what the daemons themselves use, as far as it was read.
     """
 
     site: Site
     settle: Callable[[Known], Known]
     tls_chain: bytes | None = field(default=None, repr=False)
     ahead: str = ""
+    daemons: DaemonSecrets = field(default_factory=DaemonSecrets, repr=False)
     _settled: dict[MailAddress, KnownCredential] = field(default_factory=dict, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False)
 
     def generation_for(self, host: Host, introduction: Introduction) -> Generation:
-        """Return the host's generation; MailprovError (refused) if its system is unknown."""
+        """Return the host's generation; MailprovError (refused) if its system is unknown.
+
+        Raises MailprovError (invalid site) for a daemon's secret that could not be read where
+        the host does not have it either.
+        """
         platform = self.platform_for(host, introduction)
         credentials: Known = {}
         if Role.STORE in host.roles:
             credentials = self._credentials(introduction)
-        secrets = SiteSecrets(self._passwords(credentials), self.tls_chain)
+        secrets = SiteSecrets(self._passwords(credentials), self.tls_chain, self.daemons)
         generation = compile_generation(self.site, host, platform, secrets, credentials)
         generation = with_resolver_guards(generation, introduction.resolver_managers)
         if introduction.firewall:
             generation = with_firewall(generation, self.site, host, introduction.firewall)
-        notices = self._notices(host, platform, introduction)
+        unread = unread_secrets(generation)
+        generation = with_kept_secrets(generation, introduction.left)
+        notices = (
+            *self._notices(host, platform, introduction),
+            *self._secret_notices(host, unread, unread_secrets(generation)),
+        )
         return replace(generation, notices=(*notices, *generation.notices))
+
+    def _secret_notices(
+        self, host: Host, unread: tuple[KeyPath, ...], lacking: tuple[KeyPath, ...]
+    ) -> Iterator[str]:
+        """Yield a note for each secret that stays as the host has it, because nobody read it."""
+        missing = self.daemons.missing
+        if refusals := [missing[place] for place in lacking if place in missing]:
+            raise MailprovError(refusals, ExitCode.INVALID_SITE)
+        for place in unread:
+            if place in missing:
+                yield f"{missing[place].summary}: {host.key} keeps the secret that it has"
 
     def platform_for(self, host: Host, introduction: Introduction) -> Platform:
         """Return what the host runs, or will; MailprovError (refused) if it is unknown."""

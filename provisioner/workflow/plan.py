@@ -13,6 +13,7 @@ from provisioner.plan.change import Drift, Plan
 from provisioner.plan.diff import diff_generation
 from provisioner.plan.facts import Pending
 from provisioner.plan.port_conflicts import PortConflict, conflict_diagnostic, find_conflicts
+from provisioner.plan.secrets_diff import refuse_unread_secrets
 from provisioner.workflow.ports import Transport
 from provisioner.workflow.run import Run
 
@@ -52,6 +53,7 @@ def plan_host(
         settle_pending(run, host, transport, facts.introduction.pending)
         generation, facts = run.observe(host, transport)
     plan = diff_generation(generation, facts, keep_drift=drift is DriftDecision.KEEP)
+    refuse_unread_secrets(generation, plan.changes)
     # Who holds the ports of a system that is not there yet, nobody knows.
     conflicts = () if run.compiler.ahead else find_conflicts(plan, facts)
     refuse_undecided(host, plan, drift, conflicts)

@@ -21,6 +21,7 @@ from provisioner.plan.recall import (
     with_present_secrets,
 )
 from provisioner.plan.rollback import diff_recalled, refuse_other_users
+from provisioner.plan.secrets_diff import refuse_lost_secrets
 from provisioner.workflow.apply import ApplyOptions, HostOutcome, carry_out
 from provisioner.workflow.asking import OpenAsker
 from provisioner.workflow.health import check_recalled
@@ -90,6 +91,7 @@ class WayBack:
             recalled = self._recall(host, transport)
             generation, facts = self._observe(host, transport, recalled)
         refuse_other_users(host, generation, facts)
+        refuse_lost_secrets(generation, facts)
         keep = self.options.drift is DriftDecision.KEEP
         plan = diff_recalled(generation, facts, keep_drift=keep)
         refuse_undecided(host, plan, self.options.drift, find_conflicts(plan, facts))

@@ -454,7 +454,7 @@ def _rendered_rows() -> set[tuple[str, str, str]]:
         site = parse_site((ROOT / name).read_bytes(), name).site
         for host in site.hosts:
             for artifact in render_host(site, host, platform_named("debian-12"), SiteSecrets({})):
-                path = re.sub(r"-[0-9a-f]{12}\.", "-HASH.", artifact.path)
+                path = re.sub(r"-[0-9a-f]{12}(?=\.|$)", "-HASH", artifact.path)
                 rows.add((path, f"{artifact.mode:04o}", f"{artifact.owner}:{artifact.group}"))
     return rows
 
@@ -468,7 +468,7 @@ def test_the_table_of_managed_files_is_what_is_rendered() -> None:
 @pytest.mark.parametrize("platform", known_platforms(), ids=lambda platform: platform.name)
 def test_packages_and_units_of_every_platform_are_named(platform: Any) -> None:  # noqa: ANN401 pytest hands it over
     want = {platform.name, *platform.base_packages, platform.unbound.parts_dir}
-    want |= set(platform.table_packages)
+    want |= {*platform.table_packages, *platform.client_login_packages}
     for daemon in platform.daemons.values():
         want |= {*daemon.packages, daemon.unit, daemon.running_unit}
     want -= {"/etc/unbound/unbound.conf.d"}  # stands in the table of files

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from provisioner.model.problems import SiteProblem
 from provisioner.model.reading import Reading
-from provisioner.model.rules import dns, expansion, hatches, hosts, people, safety
+from provisioner.model.rules import dns, expansion, hatches, hosts, people, relay, safety
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,8 @@ RULES = (
     _rule(safety.judge_cleartext_login, "submission", "imap", "pop3", "allow_insecure"),
     _rule(safety.judge_ports, "submission", "imap", "pop3"),
     _rule(safety.judge_hashes, "users", "allow_insecure"),
+    _rule(relay.judge_relay, "relay", "hosts", "domain", "allow_insecure"),
+    _rule(relay.judge_own_parameters, "relay", "postfix"),
     _rule(hatches.judge_dovecot_options, "dovecot"),
     _rule(hatches.judge_postfix_services, "postfix", "submission"),
     _rule(hatches.judge_unbound_options, "unbound"),

@@ -2,6 +2,17 @@
 # The directory's own history: $state/directory/SERIAL has users' files and the passwords
 # of managed accounts as that transaction left them, for `rollback --directory` alone.
 
+# seal < rows: the rows below their digest, by which state.sh tells damage.
+seal() {
+    sealed=$(cat) || return 1
+    printf 'whole\t%s\n' "$(printf '%s\n' "$sealed" | sha256sum | head -n 1 | cut -d ' ' -f 1)" && printf '%s\n' "$sealed"
+}
+
+# Secrets that daemons use are changed with users' files and are in no history: their folder
+# tells them apart (render/daemon_secrets.py). Of rows that begin with a path:
+without_secrets() { sed "\\,^[^$tab]*/mailprov/secrets/,d"; }
+secrets_alone() { sed "\\,^[^$tab]*/mailprov/secrets/,!d"; }
+
 snapshots() {
     find "$state/directory" -mindepth 1 -maxdepth 1 -type d -name '[1-9]*' ! -name '*.new' -printf '%f\n' 2>/dev/null | sort -n
 }
@@ -18,7 +29,7 @@ copy_directory() {
     last=$(snapshots | tail -n 1)
     rm -rf "$1.new"
     mkdir -p "$1.new/tree" || return 1
-    rows file <"$state/directory/left" | while IFS="$tab" read -r path _ owner group mode secret; do
+    rows file <"$state/directory/left" | without_secrets | while IFS="$tab" read -r path _ owner group mode secret; do
         [ -f "$path" ] || is_table "$path" || continue
         now=$(digest_at "$path")
         mkdir -p "$1.new/tree${path%/*}" || exit 1

@@ -26,6 +26,15 @@ lock_accounts() {
     end_sessions_of "$pending/locks"
 }
 
+# Secrets that only the configuration before had its daemons read.
+drop_secrets() {
+    [ -s "$pending/removals" ] || return 0
+    while IFS= read -r path; do rm -f "$path" && sync_folder "$path" || return 1; done <"$pending/removals"
+    sed "/^whole$tab/d" "$state/directory/left" |
+        awk -F '\t' 'NR == FNR { gone[$1]; next } !($2 in gone)' "$pending/removals" - |
+        seal >"$state/directory/left.new" && put_in_place "$state/directory/left"
+}
+
 finish_pending() {
     main=$(pending_row main)
     # What came while the old configuration was still in force.
@@ -34,7 +43,7 @@ finish_pending() {
         mv -fT "$main.mailprov-final" "$main" && sync_folder "$main" || return 1
     fi
     if [ -n "$main" ] && [ "$1" != boot ]; then postfix reload >/dev/null 2>&1; fi
-    adopt_directory && lock_accounts || return 1
+    adopt_directory && lock_accounts && drop_secrets || return 1
     rm -f "$state/unfinished" "$state/activating"
     while IFS="$tab" read -r path _; do name_old "$path" && rm -rf "$old"; done <"$pending/paths"
     release_mail "$main"

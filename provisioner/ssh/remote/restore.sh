@@ -33,12 +33,12 @@ digest_kept() {
 
 refuse_other_kind() {
     rows file <"$kept/manifest" | cut -f 1 | grep -v "^$state/" | sort >"$work/then"
-    left_rows file | cut -f 1 | grep -v "^$state/" | sort >"$work/now"
+    left_rows file | without_secrets | cut -f 1 | grep -v "^$state/" | sort >"$work/now"
     [ "$(cat "$work/then")" = "$(cat "$work/now")" ] || exit 67
 }
 
 find_edited() {
-    left_rows file | while IFS="$tab" read -r path digest _; do
+    left_rows file | without_secrets | while IFS="$tab" read -r path digest _; do
         { [ -f "$path" ] || is_table "$path"; } && [ "$(digest_at "$path")" = "$digest" ] || printf '%s\n' "$path"
     done >"$work/edited"
     if [ -s "$work/edited" ] && [ "$1" = refuse ]; then
@@ -77,7 +77,7 @@ restore_files() {
             label_as "$path" "$path.mailprov-new" && settle_new "$path" "$path.mailprov-new" &&
             sync "$path.mailprov-new" && mv -fT "$path.mailprov-new" "$path" && sync "${path%/*}" || exit 1
     done || return 1
-    left_rows file | cut -f 1 | while IFS= read -r path; do
+    left_rows file | without_secrets | cut -f 1 | while IFS= read -r path; do
         if grep -qF "file$tab$path$tab" "$kept/manifest" || grep -qxF "$path" "$work/edited"; then continue; fi
         section restored "$path"
         put_back "$path" || exit 1
@@ -118,6 +118,8 @@ left_then() {
             printf '%s\t%s\t%s\n' "$kind" "$path" "$rest"
         fi
     done <"$kept/manifest"
+    # What daemons use stays as it is now.
+    left_rows file | secrets_alone | sed "s/^/file$tab/"
     sed "s/^/account$tab/" "$kept/accounts"
 }
 

@@ -11,12 +11,6 @@ unfit() {
     exit 76
 }
 
-# seal < rows: the rows below their digest.
-seal() {
-    sealed=$(cat) || return 1
-    printf 'whole\t%s\n' "$(printf '%s\n' "$sealed" | sha256sum | head -n 1 | cut -d ' ' -f 1)" && printf '%s\n' "$sealed"
-}
-
 # is_whole FILE: rows as they were left.
 is_whole() {
     [ -s "$1" ] || return 1

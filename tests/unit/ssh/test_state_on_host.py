@@ -195,6 +195,42 @@ def test_several_that_broke_off_leave_one_whole_list(tmp_path: Path) -> None:
     assert (tmp_path / "unfinished").read_text() == "p.service\n"
 
 
+def _left(state: Path, *paths: Path) -> None:
+    """Write what the last transaction left: users' files and secrets of daemons."""
+    rows = "".join(f"file\t{path}\tab\troot\troot\t0600\t1\n" for path in paths)
+    (state / "directory").mkdir(exist_ok=True)
+    whole = hashlib.sha256(rows.encode()).hexdigest()
+    (state / "directory/left").write_text(f"whole\t{whole}\n{rows}")
+
+
+def test_no_snapshot_of_the_users_has_a_secret_of_a_daemon(tmp_path: Path) -> None:
+    users, secret = tmp_path / "mailprov/users", tmp_path / "mailprov/secrets/relay"
+    secret.parent.mkdir(parents=True)
+    for file in (users, secret):
+        file.write_text(f"{file.name}\n")
+    _left(tmp_path, users, secret)
+    run_parts(tmp_path, "keep_directory 7", "tables", "directory", "pending", "queue")
+    kept = [path for path in (tmp_path / "directory/7").rglob("*") if path.is_file()]
+    assert users.name in {path.name for path in kept}
+    assert not any(b"relay" in path.read_bytes() for path in kept)
+
+
+def test_a_secret_that_goes_is_forgotten_and_that_may_be_done_twice(tmp_path: Path) -> None:
+    users, secret = tmp_path / "mailprov/users", tmp_path / "mailprov/secrets/relay"
+    secret.parent.mkdir(parents=True)
+    for file in (users, secret):
+        file.write_text("x\n")
+    _left(tmp_path, users, secret)
+    (tmp_path / "pending").mkdir()
+    (tmp_path / "pending/removals").write_text(f"{secret}\n")
+    for _ in range(2):
+        run_parts(tmp_path, "drop_secrets", "directory", "pending", "finish")
+        assert (users.exists(), secret.exists()) == (True, False)
+        head, rows = (tmp_path / "directory/left").read_text().split("\n", 1)
+        assert [row.split("\t")[1] for row in rows.splitlines()] == [str(users)]
+        assert head == f"whole\t{hashlib.sha256(rows.encode()).hexdigest()}"
+
+
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
     """Yield a folder that everybody may enter."""

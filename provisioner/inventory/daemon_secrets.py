@@ -1,0 +1,80 @@
+"""The secrets that a site's daemons use: read where somebody may write them to a host.
+
+One that cannot be read is no mistake as long as the host has it: who looks at a site, or
+changes something else of it, need not hold every secret of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
+from provisioner.inventory.password_memory import key_path, obtain_key
+from provisioner.inventory.places import place_problems
+from provisioner.inventory.references import place
+from provisioner.inventory.secrets import read_all
+from provisioner.model.daemon_secrets import judge_secret, named_secrets
+from provisioner.model.problems import KeyPath, SiteProblem
+from provisioner.model.secrets import DaemonSecret, DaemonSecrets
+from provisioner.model.site import Site
+from provisioner.model.values import InvalidValueError
+
+
+def read_daemon_secrets(
+    site: Site, path: Path, environment: Mapping[str, str] | None = None, *, look_only: bool = False
+) -> tuple[DaemonSecrets, tuple[Diagnostic, ...]]:
+    """Return what the daemons' references lead to, and warnings.
+
+    path, environment: as for `read_secrets`. look_only: no secret is read, only what is none.
+    Raises MailprovError (invalid site) for a secret that its daemon could not be given, and
+    for authorities of the relay that cannot be read.
+    """
+    variables = os.environ if environment is None else environment
+    base = path.absolute().parent
+    authorities, problems = _read_authorities(site, base)
+    wanted = {} if look_only else dict(named_secrets(site))
+    values, unread, doubts = read_all(wanted, base, variables)
+    texts: dict[KeyPath, str] = {}
+    for at, reference in wanted.items():
+        if reference in values:
+            try:
+                texts[at] = judge_secret(values[reference])
+            except InvalidValueError as error:
+                problems.append(SiteProblem.of(at, error, ""))
+    if problems:
+        raise MailprovError(place_problems(path, problems), ExitCode.INVALID_SITE)
+    key = obtain_key(key_path(variables)) if texts else b""
+    known = {at: DaemonSecret(text, _tag(key, at, text)) for at, text in texts.items()}
+    missing = {problem.path: place_problems(path, [problem])[0] for problem in unread}
+    first = {reference: at for at, reference in reversed(wanted.items())}
+    missing |= {
+        at: missing[first[reference]] for at, reference in wanted.items() if reference not in values
+    }
+    warnings = place_problems(path, doubts, "warning: ")
+    return DaemonSecrets(known, missing, authorities), warnings
+
+
+def _tag(key: bytes, at: KeyPath, text: str) -> str:
+    """Return the keyed digest (HMAC-SHA256, hexadecimal) of a secret in its place."""
+    # A user's password is tagged behind an address, which has no slash.
+    message = f"/{'/'.join(map(str, at))}\0{text}".encode()
+    return hmac.new(key, message, hashlib.sha256).hexdigest()
+
+
+def _read_authorities(site: Site, base: Path) -> tuple[bytes | None, list[SiteProblem]]:
+    """Return the certificates that `relay.ca_file` names, in PEM, and what is wrong with it."""
+    if site.relay is None or site.relay.ca_file is None:
+        return None, []
+    # cryptography is slow to import, and few sites have a relay with an authority of its own.
+    from provisioner.inventory import tls_files  # noqa: PLC0415 see above
+
+    try:
+        file = place(site.relay.ca_file, base)
+        chain = tls_files.read_certificates(file, "certificates of authorities in PEM")
+    except InvalidValueError as error:
+        return None, [SiteProblem.of(("relay", "ca_file"), error, "")]
+    return tls_files.certificates_pem(chain), []

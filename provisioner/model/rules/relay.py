@@ -1,0 +1,124 @@
+"""Rules about the smarthost: mail has to reach it, unread, and by one way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from provisioner.model.file.relay import WrittenRelay
+from provisioner.model.postfix_services import canonical_service
+from provisioner.model.problems import KeyPath, SiteProblem
+from provisioner.model.reading import Reading
+from provisioner.model.site import Allowance
+
+RELAY_PORTS: Mapping[str, int] = {"required": 587, "wrapped": 465, "none": 25}
+"""The usual port of each kind of TLS (RFC 8314 section 3.3, RFC 5321 section 4.5.4.2)."""
+
+OWN_PARAMETERS = frozenset(
+    {
+        "relayhost",
+        "smtp_sasl_auth_enable",
+        "smtp_sasl_mechanism_filter",
+        "smtp_sasl_password_maps",
+        "smtp_sasl_security_options",
+        "smtp_sasl_tls_security_options",
+        "smtp_sasl_tls_verified_security_options",
+        "smtp_tls_CAfile",
+        "smtp_tls_CApath",
+        "smtp_tls_policy_maps",
+        "smtp_tls_secure_cert_match",
+        "smtp_tls_security_level",
+        "smtp_tls_wrappermode",
+        "smtp_use_tls",
+        "smtp_enforce_tls",
+    }
+)
+"""What `relay` says in main.cf; a second word on it could have mail leave unprotected."""
+
+
+# Postfix's own services that send mail on; one of the site's own may be for another way.
+_CLIENTS = frozenset({"smtp", "relay"})
+
+
+def judge_relay(reading: Reading) -> Iterator[SiteProblem]:
+    """Require a relay that is another server, over TLS, with a whole login or none."""
+    relay = reading.file.relay
+    if relay is None:
+        return
+    if relay.tls == "none" and Allowance.CLEARTEXT_RELAY not in reading.file.allow_insecure:
+        yield SiteProblem(
+            ("relay", "tls"),
+            "no TLS to the relay: mail, and the relay's password, could be read on their way",
+            got="none",
+            want="required, or wrapped",
+            fix="use `tls: required`; or, to insist, give a reason: "
+            f"`allow_insecure: {{{Allowance.CLEARTEXT_RELAY}: REASON}}`",
+        )
+    yield from _judge_port(relay)
+    yield from _judge_login(relay)
+    if relay.host in {reading.fqdn(key) for key in reading.file.hosts}:
+        yield SiteProblem(
+            ("relay", "host"),
+            "the relay is a host of this site: mail would come back to it for ever",
+            got=relay.host,
+            want="another server, which sends mail on",
+            fix="name the provider's server; leave `relay` out where this site sends by itself",
+        )
+    if relay.tls == "none" and relay.ca_file is not None:
+        yield SiteProblem(
+            ("relay", "ca_file"),
+            "an authority for certificates, and no TLS",
+            got="tls: none",
+            want="tls: required, or wrapped",
+            fix="remove `ca_file`, or `tls: none`",
+        )
+
+
+def judge_own_parameters(reading: Reading) -> Iterator[SiteProblem]:
+    """Require what `relay` says in main.cf to be said there alone."""
+    file = reading.file
+    if file.relay is None or file.postfix is None:
+        return
+    main: tuple[KeyPath, Mapping[str, str]] = (("postfix", "main"), file.postfix.main)
+    clients: dict[KeyPath, Mapping[str, str]] = {
+        ("postfix", "master", service): options
+        for service, options in file.postfix.master.items()
+        if canonical_service(service) in _CLIENTS
+    }
+    for path, options in (main, *clients.items()):
+        for name in sorted(OWN_PARAMETERS.intersection(options)):
+            yield SiteProblem(
+                (*path, name),
+                "a parameter that `relay` sets: a second value would undo what it promises",
+                got=name,
+                want="one of the two",
+                fix="remove it, or `relay`",
+                at_key=True,
+            )
+
+
+def _judge_port(relay: WrittenRelay) -> Iterator[SiteProblem]:
+    meant = {465: "wrapped", 587: "required", 25: "required"}.get(relay.port or 0)
+    # A relay that offers STARTTLS may also be spoken to without.
+    if meant is None or relay.tls in {meant, "none"}:
+        return
+    starts = {"wrapped": "TLS from the start", "required": "cleartext, and STARTTLS"}
+    yield SiteProblem(
+        ("relay", "port"),
+        f"port {relay.port} begins with {starts[meant]}: no connection would come about",
+        got=f"port {relay.port} and tls: {relay.tls}",
+        want=f"tls: {meant} with port {relay.port}, or port {RELAY_PORTS[relay.tls]}",
+        fix=f"write `tls: {meant}`, or leave `port` out",
+    )
+
+
+def _judge_login(relay: WrittenRelay) -> Iterator[SiteProblem]:
+    if (relay.user is None) == (relay.password is None):
+        return
+    missing = "user" if relay.user is None else "password"
+    yield SiteProblem(
+        ("relay",),
+        f"half a login: `{missing}` is missing",
+        got="`password` alone" if relay.user is None else "`user` alone",
+        want="both, or neither where the relay knows this site by its address",
+        fix=f"add `{missing}`; the password is a reference, like {{env: RELAY_PASSWORD}}",
+    )

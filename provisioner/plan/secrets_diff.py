@@ -1,0 +1,87 @@
+"""What is particular about the files of daemons' secrets in a plan.
+
+They change with users' files, at once and whatever becomes of the configuration. Only who goes
+with a configuration stays until that is confirmed: the one before would not work without it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
+from provisioner.plan.change import Action, Change
+from provisioner.plan.facts import Facts, LeftFile
+from provisioner.plan.generation import Generation
+from provisioner.render.artifact import Artifact, Plane, SealedArtifact
+from provisioner.render.daemon_secrets import SECRETS_FOLDER, SecretFile, is_secret_path
+
+_NAMED = re.compile(rf"/[\w./-]*{SECRETS_FOLDER}[\w.-]+")
+
+
+def leaving_secrets(changes: Iterable[Change], facts: Facts) -> Mapping[str, LeftFile]:
+    """Return the secrets that changes remove, where the configuration changes too."""
+    listed = list(changes)
+    if not any(change.plane is Plane.CONFIGURATION for change in listed):
+        return {}
+    return {
+        change.name: facts.introduction.left[change.name]
+        for change in listed
+        if change.action is Action.REMOVE and is_secret_path(change.name)
+    }
+
+
+def is_known(artifact: Artifact) -> bool:
+    """Tell whether the artifact's content is here, to be written."""
+    if isinstance(artifact, SecretFile):
+        return not artifact.unread
+    return not isinstance(artifact, SealedArtifact)
+
+
+def refuse_unread_secrets(generation: Generation, changes: Iterable[Change]) -> None:
+    """Raise MailprovError (invalid site) where a secret has to be written that nobody read."""
+    unread = {
+        artifact.path
+        for artifact in generation.artifacts
+        if artifact.plane is Plane.SECRETS and not is_known(artifact)
+    }
+    named = [change.name for change in changes if change.kind == "file" and change.name in unread]
+    if named:
+        raise MailprovError(
+            [
+                Diagnostic(
+                    summary="a secret has to be written, and its reference could not be read",
+                    where=f"{generation.host}:{path}",
+                    got="another file there than the last apply left",
+                    want="the secret, where the site file says that it is",
+                    fix="set the variable, or make the file or the command work; then run it again",
+                )
+                for path in named
+            ],
+            ExitCode.INVALID_SITE,
+        )
+
+
+def refuse_lost_secrets(generation: Generation, facts: Facts) -> None:
+    """Raise MailprovError (refused) where an earlier configuration reads a secret that is gone.
+
+    generation: recalled. No history has a copy of a secret, so that no rollback revives one.
+    """
+    named = {
+        path
+        for artifact in generation.artifacts
+        for path in _NAMED.findall(artifact.content.decode(errors="replace"))
+    }
+    lost = sorted(named - facts.introduction.left.keys())
+    if lost:
+        raise MailprovError(
+            Diagnostic(
+                summary="that configuration reads a secret that the host does not have any more, "
+                "and no rollback brings one back; nothing was changed",
+                where=str(generation.host),
+                got=f"no {', '.join(lost)}",
+                want="the secret that its daemons use",
+                fix="apply the site file as it was then: it brings the secret along",
+            ),
+            ExitCode.REFUSED,
+        )
