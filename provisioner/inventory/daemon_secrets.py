@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
@@ -17,7 +18,7 @@ from provisioner.inventory.password_memory import key_path, obtain_key
 from provisioner.inventory.places import place_problems
 from provisioner.inventory.references import place
 from provisioner.inventory.secrets import read_all
-from provisioner.model.daemon_secrets import judge_secret, named_secrets
+from provisioner.model.daemon_secrets import has_rows, judge_rows, judge_secret, named_secrets
 from provisioner.model.problems import KeyPath, SiteProblem
 from provisioner.model.secrets import DaemonSecret, DaemonSecrets
 from provisioner.model.site import Site
@@ -36,26 +37,29 @@ def read_daemon_secrets(
     variables = os.environ if environment is None else environment
     base = path.absolute().parent
     authorities, problems = _read_authorities(site, base)
-    wanted = {} if look_only else dict(named_secrets(site))
-    values, unread, doubts = read_all(wanted, base, variables)
+    named = {} if look_only else dict(named_secrets(site))
     texts: dict[KeyPath, str] = {}
-    for at, reference in wanted.items():
-        if reference in values:
+    missing: dict[KeyPath, Diagnostic] = {}
+    warnings: list[SiteProblem] = []
+    for rows in (False, True):
+        wanted = {at: reference for at, reference in named.items() if has_rows(at) is rows}
+        values, unread, doubts = read_all(wanted, base, variables, rows=rows)
+        warnings += doubts
+        reasons = {wanted[problem.path]: problem for problem in unread}
+        for at, reference in wanted.items():
+            if reference in reasons:
+                (missing[at],) = place_problems(path, [replace(reasons[reference], path=at)])
+                continue
             try:
-                texts[at] = judge_secret(values[reference])
+                texts[at] = (judge_rows if rows else judge_secret)(values[reference])
             except InvalidValueError as error:
                 problems.append(SiteProblem.of(at, error, ""))
     if problems:
         raise MailprovError(place_problems(path, problems), ExitCode.INVALID_SITE)
     key = obtain_key(key_path(variables)) if texts else b""
     known = {at: DaemonSecret(text, _tag(key, at, text)) for at, text in texts.items()}
-    missing = {problem.path: place_problems(path, [problem])[0] for problem in unread}
-    first = {reference: at for at, reference in reversed(wanted.items())}
-    missing |= {
-        at: missing[first[reference]] for at, reference in wanted.items() if reference not in values
-    }
-    warnings = place_problems(path, doubts, "warning: ")
-    return DaemonSecrets(known, missing, authorities), warnings
+    told = place_problems(path, warnings, "warning: ")
+    return DaemonSecrets(known, missing, authorities), told
 
 
 def _tag(key: bytes, at: KeyPath, text: str) -> str:

@@ -25,18 +25,18 @@ _STDERR_SHOWN = 400
 
 
 def read_reference(
-    reference: SecretReference, base: Path, environment: Mapping[str, str]
+    reference: SecretReference, base: Path, environment: Mapping[str, str], *, rows: bool = False
 ) -> tuple[str, str]:
     """Return the secret and, where something about it is unsafe, a warning.
 
     base: the folder that relative paths start from and commands run in. One line end
-    at the end of files and output is not part of the secret. Raises InvalidValueError,
-    free of secrets, if there is none.
+    at the end of files and output is not part of the secret. rows: it may have several
+    lines. Raises InvalidValueError, free of secrets, if there is none.
     """
     value = reference.value
     if reference.source == "command":
         words = (value,) if isinstance(value, str) else value
-        return _text(_run(words, base, environment), "the output"), ""
+        return _text(_run(words, base, environment), "the output", rows=rows), ""
     where = str(value)
     if reference.source == "env":
         if where not in environment:
@@ -46,8 +46,8 @@ def read_reference(
                 want="the secret in that variable",
                 fix=f"set {where} in the shell that runs mailprov, without writing it to history",
             )
-        return _checked(environment[where], f"the variable {where}"), ""
-    return _read_file(place(where, base))
+        return _checked(environment[where], f"the variable {where}", rows=rows), ""
+    return _read_file(place(where, base), rows=rows)
 
 
 def place(path: str, base: Path) -> Path:
@@ -81,8 +81,8 @@ def others_can_read(path: Path) -> bool:
     return bool(path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH))
 
 
-def _read_file(path: Path) -> tuple[str, str]:
-    secret = _text(read_octets(path), f"the file {quoted(str(path))}")
+def _read_file(path: Path, *, rows: bool) -> tuple[str, str]:
+    secret = _text(read_octets(path), f"the file {quoted(str(path))}", rows=rows)
     if others_can_read(path):
         return secret, f"{path} can be read by others: chmod 600 {path}"
     return secret, ""
@@ -145,7 +145,7 @@ def _said(complaint: bytes) -> str:
     return f"; it said {quoted(text[-_STDERR_SHOWN:], _STDERR_SHOWN)}" if text else ""
 
 
-def _text(octets: bytes, what: str) -> str:
+def _text(octets: bytes, what: str, *, rows: bool) -> str:
     try:
         text = octets.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -155,15 +155,17 @@ def _text(octets: bytes, what: str) -> str:
             want="a secret as one line of text",
             fix="store the secret as UTF-8 text",
         ) from error
-    return _checked(text.removesuffix("\n").removesuffix("\r"), what)
+    return _checked(text.removesuffix("\n").removesuffix("\r"), what, rows=rows)
 
 
-def _checked(text: str, what: str) -> str:
+def _checked(text: str, what: str, *, rows: bool) -> str:
     if not text:
         raise InvalidValueError(
             f"{what} is empty", got="nothing", want="a secret", fix="store the secret there"
         )
-    if any(ord(character) < ord(" ") or character == "\x7f" for character in text):
+    kept = "\n\t" if rows else ""
+    controls = (character for character in text if character < " " or character == "\x7f")
+    if any(character not in kept for character in controls):
         raise InvalidValueError(
             f"{what} holds control characters",
             got=f"a text of {len(text)} characters, some of them control characters",

@@ -121,17 +121,22 @@ Read = tuple[dict[SecretReference, str], list[SiteProblem], list[SiteProblem]]
 
 
 def read_all(
-    wanted: Mapping[KeyPath, SecretReference], base: Path, variables: Mapping[str, str]
+    wanted: Mapping[KeyPath, SecretReference],
+    base: Path,
+    variables: Mapping[str, str],
+    *,
+    rows: bool = False,
 ) -> Read:
     """Return secrets by reference, problems and warnings; each reference is read once.
 
     wanted: the references by the places that name them, of which problems name the first.
+    rows: secrets may have several lines.
     """
 
     def read(item: tuple[SecretReference, KeyPath]) -> tuple[str, str] | SiteProblem:
         reference, path = item
         try:
-            return read_reference(reference, base, variables)
+            return read_reference(reference, base, variables, rows=rows)
         except InvalidValueError as error:
             return SiteProblem.of(path, error, "")
 

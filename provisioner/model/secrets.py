@@ -59,6 +59,25 @@ class SecretReference(BaseModel):
     value: str | tuple[str, ...]
 
 
+class HeldSecret(str):
+    """A value in a daemon's own words that is a secret. The text names the place it is in.
+
+    Whoever reads the value as text, for its meaning, finds nothing in it.
+    """
+
+    __slots__ = ("reference",)
+    reference: SecretReference
+
+    @classmethod
+    def of(cls, reference: SecretReference) -> Self:
+        """Return the value that is to be read from there."""
+        where = reference.value
+        shown = where if isinstance(where, str) else " ".join(where)
+        made = cls(f"{{secret: {{{reference.source}: {shown}}}}}")
+        made.reference = reference
+        return made
+
+
 @dataclass(frozen=True)
 class DaemonSecret:
     """A secret that a daemon uses towards others, read.

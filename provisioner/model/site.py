@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, InstanceOf
+from pydantic import BaseModel, ConfigDict, InstanceOf, PlainValidator
 
 from provisioner.model.names import DomainName, HostKey, MailAddress
 from provisioner.model.secrets import PasswordHash, SecretReference
@@ -223,11 +223,15 @@ class Relay(Frozen):
     ca_file: str | None = None
 
 
-class PostfixExtra(Frozen):
-    """The escape hatch into Postfix's own syntax."""
+# A str by any of its types: pydantic would make a `HeldSecret` a plain one.
+HatchText = Annotated[str, PlainValidator(lambda given: given)]
 
-    main: Mapping[str, str] = {}
-    master: Mapping[str, Mapping[str, str]] = {}
+
+class PostfixExtra(Frozen):
+    """The escape hatch into Postfix's own syntax. A value may be a `HeldSecret`."""
+
+    main: Mapping[str, HatchText] = {}
+    master: Mapping[str, Mapping[str, HatchText]] = {}
 
 
 class Site(Frozen):
@@ -249,8 +253,8 @@ class Site(Frozen):
     relay: Relay | None = None
     allow_insecure: Mapping[Allowance, str] = {}
     postfix: PostfixExtra = PostfixExtra()
-    dovecot: Mapping[str, Mapping[str, str]] = {}
-    unbound: Mapping[str, Mapping[str, tuple[str, ...]]] = {}
+    dovecot: Mapping[str, Mapping[str, HatchText]] = {}
+    unbound: Mapping[str, Mapping[str, tuple[HatchText, ...]]] = {}
 
     def hosts_with(self, role: Role) -> tuple[Host, ...]:
         """Return the hosts that carry a role, in the order of the file."""

@@ -7,7 +7,7 @@ with a configuration stays until that is confirmed: the one before would not wor
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
 from provisioner.plan.change import Action, Change
@@ -16,6 +16,7 @@ from provisioner.plan.generation import Generation
 from provisioner.render.artifact import Artifact, Plane, SealedArtifact
 from provisioner.render.daemon_secrets import SECRETS_FOLDER, SecretFile, is_secret_path
 
+_SHORTEST = 4
 _NAMED = re.compile(rf"/[\w./-]*{SECRETS_FOLDER}[\w.-]+")
 
 
@@ -36,6 +37,18 @@ def is_known(artifact: Artifact) -> bool:
     if isinstance(artifact, SecretFile):
         return not artifact.unread
     return not isinstance(artifact, SealedArtifact)
+
+
+def without_secrets(generation: Generation, lines: Iterable[str]) -> Iterator[str]:
+    """Yield lines that a host said of a generation, without the secrets that it brings."""
+    files = (one for one in generation.artifacts if isinstance(one, SecretFile))
+    # What is shorter is no secret, and would make holes in every other word.
+    hidden = [text for file in files for text in file.hidden if len(text) >= _SHORTEST]
+    for line in lines:
+        shown = line
+        for text in hidden:
+            shown = shown.replace(text, "(secret)")
+        yield shown
 
 
 def refuse_unread_secrets(generation: Generation, changes: Iterable[Change]) -> None:

@@ -7,18 +7,19 @@ the folder `both`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from provisioner.model.prober import probe_login
-from provisioner.model.secrets import SiteSecrets
+from provisioner.model.secrets import HeldSecret, SiteSecrets
 from provisioner.model.site import AccountKind, Allowance, Host, Role, Site
 from provisioner.platforms.record import Platform
 from provisioner.render.artifact import Artifact, Plane
+from provisioner.render.daemon_secrets import SecretFile, held_path, hidden, secret_file
 from provisioner.render.directory_table import TABLE_PATH, has_tables
 from provisioner.render.dovecot_users import mailbox_rows, password_rows
 from provisioner.render.environment import render_template
-from provisioner.render.quoting import Quoted
+from provisioner.render.quoting import Quoted, dovecot_value
 from provisioner.render.site_options import render_dovecot_site
 from provisioner.render.spelling import domain_pattern
 from provisioner.render.tls_chain import CHAIN_PATH, cleartext_reason
@@ -112,7 +113,12 @@ def render_dovecot(
         yield Artifact(f"/etc/pam.d/{PAM_SERVICE}", content, daemons=("dovecot",), rank=20)
     boot = render_template("tmpfiles.d/mailprov.conf", view)
     yield Artifact("/etc/tmpfiles.d/mailprov.conf", boot, rank=20)
-    parts = dict(_parts(view, record.dialect, options))
+    held = {name: value for name, value in options.items() if isinstance(value, HeldSecret)}
+    files = tuple(_secrets(held, platform, secrets))
+    yield from files
+    plain = {name: value for name, value in options.items() if name not in held}
+    included = tuple(file.path for file in files)
+    parts = dict(_parts(view, record.dialect, plain, included))
     for part, content in parts.items():
         yield Artifact(f"{record.config_dir}/{part}", content, daemons=("dovecot",), rank=30)
     view = replace(view, includes=tuple(parts))
@@ -154,15 +160,30 @@ _SAID_ALIKE = frozenset(
 )
 
 
+def _secrets(
+    held: Mapping[str, str], platform: Platform, secrets: SiteSecrets
+) -> Iterator[SecretFile]:
+    """Yield a file with each setting that is a secret."""
+    record = platform.daemons["dovecot"]
+    for name in held:
+
+        def setting(value: str, name: str = name) -> tuple[Quoted, ...]:
+            return (Quoted(f"{name} = {hidden(dovecot_value, value)}"),)
+
+        path = f"{held_path(record.config_dir, name)}.conf"
+        place = ("dovecot", record.dialect, name)
+        yield secret_file(path, place, secrets.daemons, setting, "dovecot")
+
+
 def _parts(
-    view: DovecotView, dialect: str, options: Mapping[str, str]
+    view: DovecotView, dialect: str, options: Mapping[str, str], included: Sequence[str]
 ) -> Iterator[tuple[str, bytes]]:
-    """Yield the parts that dovecot.conf includes, in their order."""
+    """Yield the parts that dovecot.conf includes, in their order. included: secrets' files."""
     own = {
         part: render_template(f"dovecot/{'both' if part in _SAID_ALIKE else dialect}/{part}", view)
         for part in view.includes
     }
-    first, last = render_dovecot_site(options, b"".join(own.values()).decode())
+    first, last = render_dovecot_site(options, b"".join(own.values()).decode(), included)
     if first:
         yield _SITE_FIRST, first
     yield from own.items()

@@ -33,7 +33,7 @@ def _artifacts(
     site: Site, host: Host, platform: Platform, secrets: SiteSecrets
 ) -> Iterator[Artifact]:
     if Role.DNS in host.roles:
-        yield from render_unbound(site, host, platform)
+        yield from render_unbound(site, host, platform, secrets.daemons)
     if host.roles - {Role.DNS}:
         if site.tls != "none":
             yield from render_tls_chain(site, secrets)

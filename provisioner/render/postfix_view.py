@@ -16,7 +16,7 @@ from provisioner.model.site import AccountKind, Allowance, Host, IPNetwork, Role
 from provisioner.model.targets import MOST_ADDRESSES
 from provisioner.platforms.record import Platform
 from provisioner.render.artifact import Artifact, Plane
-from provisioner.render.daemon_secrets import render_relay_login
+from provisioner.render.daemon_secrets import render_postfix_secrets, render_relay_login
 from provisioner.render.directory_table import TABLE_PATH, has_tables
 from provisioner.render.environment import render_template
 from provisioner.render.postfix_features import PostfixFeatures, postfix_features
@@ -112,7 +112,8 @@ def render_postfix(
         # master.cf and table.
         yield Artifact(checks_path, checks, daemons=("postfix",), rank=40)
     config = platform.daemons["postfix"].config_dir
-    extra = without_absent(site.postfix)
+    extra, tables = render_postfix_secrets(without_absent(site.postfix), platform, secrets)
+    yield from tables
     master = with_master_options(render_template("postfix/master.cf", view).decode(), extra.master)
     yield Artifact(f"{config}/master.cf", master.encode(), daemons=("postfix",), rank=80)
     main = with_main_options(render_template("postfix/main.cf", view).decode(), extra.main)

@@ -10,7 +10,9 @@ goes live.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+
+from provisioner.model.secrets import HeldSecret
 
 Sections = Mapping[str, Mapping[str, tuple[str, ...]]]
 
@@ -51,8 +53,11 @@ def without_replaced(text: bytes, sections: Sections) -> bytes:
     return "".join(kept).encode()
 
 
-def render_unbound_site(sections: Sections) -> bytes:
-    """Return mailprov-site.conf: the site's own options by section."""
+def render_unbound_site(sections: Sections, included: Sequence[str] = ()) -> bytes:
+    """Return mailprov-site.conf: the site's own options by section.
+
+    included: files with its secrets.
+    """
     lines = [
         _HEAD,
         "# Options from `unbound:` in site.yaml. They replace mailprov's own of the same\n",
@@ -65,8 +70,11 @@ def render_unbound_site(sections: Sections) -> bytes:
         lines.append(f"\n{section}:\n")
         for option, values in options.items():
             lines += [
-                f"    {option}: {_unbound_text(option, value)}\n" for value in values if value
+                f"    {option}: {_unbound_text(option, value)}\n"
+                for value in values
+                if value and not isinstance(value, HeldSecret)
             ]
+    lines += [f'\ninclude: "{path}"\n' for path in included]
     return "".join(lines).encode()
 
 
@@ -76,15 +84,19 @@ def _unbound_text(option: str, value: str) -> str:
     return f'"{value}"'
 
 
-def render_dovecot_site(options: Mapping[str, str], text: str) -> tuple[bytes, bytes]:
+def render_dovecot_site(
+    options: Mapping[str, str], text: str, included: Sequence[str] = ()
+) -> tuple[bytes, bytes]:
     """Return 05-site.conf and 99-site.conf, empty where nothing is in them.
 
-    text: of mailprov's own files, which Dovecot reads between these two. A global setting does not
-    reach into a block that was opened before it (doveconf(1) warns), so what stands in one of a
-    protocol's is set before all of them, and again in each that does not build on the global
-    value (`$mail_plugins sieve`). What belongs to a service that has a block stands in such a one;
-    to others a global setting does reach, and there it is the better way: a block of a
-    service that does not exist makes one.
+    included: files with the site's secrets, which root alone reads; who else asks doveconf(1)
+    is told the rest. text: of mailprov's own files, which Dovecot reads between these two.
+
+    A global setting does not reach into a block that was opened before it (doveconf(1) warns),
+    so what stands in one of a protocol's is set before all of them, and again in each that does
+    not build on the global value (`$mail_plugins sieve`). What belongs to a service that has a
+    block stands in such a one; to others a global setting does reach, and there it is the better
+    way: a block of a service that does not exist makes one.
     """
     protocols = dict(_PROTOCOL.findall(text))
     services = frozenset(_SERVICE.findall(text))
@@ -105,6 +117,7 @@ def render_dovecot_site(options: Mapping[str, str], text: str) -> tuple[bytes, b
             last.append(f"{name} = {value}\n")
     for head, settings in blocks.items():
         last += [f"{head} {{\n", *settings, "}\n"]
+    last += [f"!include_try {path}\n" for path in included]
     return _dovecot_part("first", first), _dovecot_part("last", last)
 
 

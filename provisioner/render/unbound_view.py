@@ -11,12 +11,15 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, ip_network
 
 from provisioner.model.names import DomainName
+from provisioner.model.secrets import DaemonSecrets, HeldSecret
 from provisioner.model.service_records import service_records
 from provisioner.model.site import Allowance, ForwardZone, Host, IPAddress, IPNetwork, Role, Site
 from provisioner.platforms.record import Platform
 from provisioner.render.artifact import Artifact
+from provisioner.render.daemon_secrets import held_path, hidden, secret_file
 from provisioner.render.environment import render_template
 from provisioner.render.once_per_site import once_per_site
+from provisioner.render.quoting import Quoted, unbound_string
 from provisioner.render.site_options import (
     render_unbound_site,
     without_replaced,
@@ -92,7 +95,9 @@ class UnboundView:
     interfaces: tuple[str, ...] = ()
 
 
-def render_unbound(site: Site, host: Host, platform: Platform) -> Iterator[Artifact]:
+def render_unbound(
+    site: Site, host: Host, platform: Platform, secrets: DaemonSecrets
+) -> Iterator[Artifact]:
     """Yield Unbound's files for a host; they need no Unbound to be running.
 
     unbound.conf and the control part restart the daemon: sockets are opened and
@@ -100,6 +105,7 @@ def render_unbound(site: Site, host: Host, platform: Platform) -> Iterator[Artif
     """
     view, parts = _shared(site, platform)
     yield from parts
+    yield from _secrets(site, platform, secrets)
     view = replace(view, interfaces=unbound_interfaces(host))
     main = without_replaced(render_template("unbound/unbound.conf", view), site.unbound)
     path = f"{platform.daemons['unbound'].config_dir}/unbound.conf"
@@ -117,13 +123,43 @@ def _shared(site: Site, platform: Platform) -> tuple[UnboundView, tuple[Artifact
         names.append("site")
     paths = {name: f"{platform.unbound.parts_dir}/mailprov-{name}.conf" for name in names}
     view = _view(site, platform, tuple(paths.values()))
-    return view, tuple(_parts(site, view, paths))
+    return view, tuple(_parts(site, platform, view, paths))
 
 
-def _parts(site: Site, view: UnboundView, paths: Mapping[str, str]) -> Iterator[Artifact]:
+def _held(site: Site) -> Iterator[tuple[str, str]]:
+    """Yield clause and name of each option that is a secret."""
+    for clause, options in site.unbound.items():
+        for name, values in options.items():
+            if any(isinstance(value, HeldSecret) for value in values):
+                yield clause, name
+
+
+def _secrets(site: Site, platform: Platform, secrets: DaemonSecrets) -> Iterator[Artifact]:
+    """Yield a file with each option that is a secret.
+
+    Unbound reads it again at a reload, when it is root no longer.
+    """
+    for clause, name in _held(site):
+
+        def option(value: str, clause: str = clause, name: str = name) -> tuple[Quoted, ...]:
+            return Quoted(f"{clause}:"), Quoted(f"    {name}: {hidden(unbound_string, value)}")
+
+        path = _secret_path(platform, name)
+        file = secret_file(path, ("unbound", clause, name), secrets, option, "unbound")
+        yield replace(file, group=platform.unbound.user, mode=0o640, restart=True, rank=20)
+
+
+def _secret_path(platform: Platform, name: str) -> str:
+    return f"{held_path(platform.daemons['unbound'].config_dir, name)}.conf"
+
+
+def _parts(
+    site: Site, platform: Platform, view: UnboundView, paths: Mapping[str, str]
+) -> Iterator[Artifact]:
+    included = tuple(_secret_path(platform, name) for _, name in _held(site))
     for part, path in paths.items():
         if part == "site":
-            content = render_unbound_site(site.unbound)
+            content = render_unbound_site(site.unbound, included)
         else:
             text = render_template(f"unbound/unbound.conf.d/mailprov-{part}.conf", view)
             content = without_replaced(text, site.unbound)

@@ -15,6 +15,7 @@ from provisioner.plan.facts import Facts, Introduction
 from provisioner.plan.generation import Generation
 from provisioner.plan.manifest import Also, observation_rows
 from provisioner.plan.observation import parse_facts, parse_introduction
+from provisioner.plan.secrets_diff import without_secrets
 from provisioner.plan.transaction import pack_transaction
 from provisioner.workflow.ports import Completed, Conversation, Transport
 from provisioner.workflow.remote_failure import (
@@ -131,7 +132,9 @@ class HostSession:
             conversation.send(archive)
             conversation.finish()
             with understanding(self.where, doing):
-                answer = read_answer(conversation.lines(), tell)
+                # A checker may quote what it does not like.
+                lines = without_secrets(plan.generation, conversation.lines())
+                answer = read_answer(lines, tell)
             completed = conversation.result()
         if completed.status == UNFIT_STATE:
             raise self.broken(doing, completed)

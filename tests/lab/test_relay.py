@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 from collections.abc import Iterator
@@ -10,12 +11,15 @@ from pathlib import Path
 
 import pytest
 from support.deployed import DeployedSite
+from support.release import DOVECOT, RELEASE, needs_debian, old_or_new
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, needs_debian]
 
 HOST = "mail.outside.example"
 USER = "site@outside.example"
 PASSWORD = "Schlüssel: zum #Relay $1"
+# A passwd-file ends the field at a colon, which a password may hold.
+HELD = base64.b64encode(PASSWORD.encode()).decode()
 SECOND = "another-9f27c1"
 RELAY = f"""\
 relay:
@@ -69,7 +73,8 @@ cd /root && for ca in good other; do
         -subj "/CN=$ca authority" -keyout $ca.key -out $ca.crt
     openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes \
         -subj /CN={HOST} -addext subjectAltName=DNS:{HOST} -keyout relay.key -out relay.csr
-    openssl x509 -req -in relay.csr -CA $ca.crt -CAkey $ca.key -days 30 -copy_extensions copy -out relay.crt
+    openssl x509 -req -in relay.csr -CA $ca.crt -CAkey $ca.key -days 30 -copy_extensions copy \
+        -out relay.crt
     cat relay.key relay.crt >relay-$ca.pem
 done
 """
@@ -93,8 +98,7 @@ class Relayed:
         return replace(self, site=replace(self.site, environment=environment))
 
     def apply(self, *options: str) -> dict[str, object]:
-        (host,) = self.site.apply(*options, site=self.path)["hosts"]
-        return dict(host)
+        return dict(self.site.apply(*options, site=self.path)["hosts"]["mail"])
 
     def shell(self, command: str, host: str = "mail") -> str:
         return self.site.host(host).check_run(["sh", "-c", command])
@@ -122,7 +126,7 @@ def relayed(beginner: DeployedSite) -> Iterator[Relayed]:
     before = elsewhere.check_run(["cat", "/etc/postfix/master.cf"])
     elsewhere.write_file("/etc/postfix/main.cf", MAIN_CF)
     elsewhere.write_file("/etc/dovecot/dovecot.conf", DOVECOT_CONF)
-    elsewhere.write_file("/etc/dovecot/relay-users", f"{USER}:{{PLAIN}}{PASSWORD}::::::\n")
+    elsewhere.write_file("/etc/dovecot/relay-users", f"{USER}:{{PLAIN.b64}}{HELD}::::::\n")
     elsewhere.check_run(["sh", "-c", f"{AUTHORITIES}cp relay-good.pem /etc/postfix/relay.pem"])
     elsewhere.check_run(["sh", "-c", PORTS])
     authority = elsewhere.check_run(["cat", "/root/good.crt"])
@@ -182,10 +186,11 @@ def test_another_password_is_a_change_of_its_own_that_nothing_shows(relayed: Rel
     assert sent["end"] == "deferred"
     assert "535 5.7.8" in str(sent["detail"])
     told = changed.run("diagnose", "--since", "1m")
-    assert "the relay" in told.stdout
+    assert "relay.login-refused" in told.stdout
+    assert f"{HOST} (the site's relay)" in told.stdout
     # Back in history is nothing of it: an earlier state of the users leaves it as it is.
     serials = changed.shell("cd /var/lib/mailprov/directory && ls -d [0-9]* | sort -n").split()
-    back = changed.run("rollback", "--directory", serials[0])
+    back = changed.run("rollback", "--directory", "--to", serials[0])
     assert back.returncode == 0, back.stdout + back.stderr
     assert SECOND in changed.shell(f"cat {SECRETS}/relay-*")
     assert PASSWORD not in changed.shell(f"cat {SECRETS}/relay-*")
@@ -211,7 +216,8 @@ def test_a_certificate_of_somebody_else_keeps_mail_waiting(relayed: Relayed) -> 
     try:
         sent = relayed.sent("third")
         assert sent["end"] == "deferred"
-        assert "Server certificate not trusted" in str(sent["detail"])
+        assert "Server certificate not verified" in str(sent["detail"])
+        assert "relay.certificate" in relayed.run("diagnose", "--since", "1m").stdout
     finally:
         relayed.has_certificate_of("good")
         relayed.empty_queue()
@@ -253,3 +259,73 @@ def test_without_the_relay_its_secret_is_gone_and_no_rollback_revives_it(relayed
     assert back.returncode == 5, back.stdout + back.stderr
     assert "no rollback brings one back" in back.stderr
     assert site.mailprov("plan").returncode == 0
+
+
+ROWS = f"[{HOST}]:587 {USER}:{PASSWORD}"
+KEY_PASSWORD = "of a key, 4b1d"
+COOKIE = "000102030405060708090a0b0c0d4b1d"
+SETTING = old_or_new("ssl_key_password", "ssl_server_key_password")
+HATCHES = f"""\
+postfix:
+  main:
+    relayhost: "[{HOST}]:587"
+    smtp_sasl_auth_enable: "yes"
+    smtp_sasl_password_maps: {{secret: {{env: ROWS}}}}
+    smtp_sasl_tls_security_options: noanonymous
+    smtp_tls_security_level: encrypt
+dovecot:
+  "{DOVECOT}": {{{SETTING}: {{secret: {{env: KEY_PASSWORD}}}}}}
+"""
+COOKIES = "unbound:\n  server:\n    cookie-secret: {secret: {env: COOKIE}}\n"
+
+
+@pytest.fixture
+def in_own_words(relayed: Relayed) -> Relayed:
+    """Return the site without `relay`, which says it in Postfix's words, and Dovecot's."""
+    path = relayed.path.with_name("words.yaml")
+    text = relayed.site.path.read_text(encoding="utf-8")
+    path.write_text(f"{text}{HATCHES}", encoding="utf-8")
+    secrets = {"ROWS": ROWS, "KEY_PASSWORD": KEY_PASSWORD, "COOKIE": COOKIE}
+    site = replace(relayed.site, environment={**relayed.site.environment, **secrets})
+    return replace(relayed, site=site, path=path)
+
+
+def test_secrets_in_the_daemons_own_words_are_read_by_the_daemons_alone(
+    in_own_words: Relayed,
+) -> None:
+    one = in_own_words
+    one.apply()
+    assert one.sent("fifth")["end"] == "handed on"
+    assert KEY_PASSWORD in one.shell(f"doveconf {SETTING}")
+    # Who else asks Dovecot's configuration goes without.
+    other = one.shell(f"setpriv --reuid nobody --clear-groups doveconf {SETTING}")
+    assert KEY_PASSWORD not in other
+    holds = f"grep -rlF -e 'zum #Relay' -e '{KEY_PASSWORD}' /etc /var/lib/mailprov /tmp || true"
+    files = one.shell(holds).split()
+    assert len(files) == 2
+    assert one.shell(f"stat -c '%a %U' {' '.join(files)}").split("\n")[:2] == ["600 root"] * 2
+    code, report = one.site.verify(site=one.path)
+    assert code == 0, report
+
+
+def test_a_secret_that_unbound_does_not_know_is_not_in_its_complaint(
+    in_own_words: Relayed,
+) -> None:
+    path = in_own_words.path.with_name("cookie.yaml")
+    text = in_own_words.path.read_text(encoding="utf-8")
+    at = "unbound:\n  server:\n"
+    assert at in text
+    path.write_text(text.replace(at, COOKIES), encoding="utf-8")
+    done = replace(in_own_words, path=path).run("apply")
+    assert COOKIE not in done.stdout + done.stderr
+    # DNS cookies with a secret of one's own came with Unbound 1.18.
+    if RELEASE.name == "debian-12":
+        assert done.returncode == 1
+        assert "cookie-secret" in done.stderr
+    else:
+        assert done.returncode == 0, done.stderr
+        assert COOKIE in in_own_words.shell("unbound-checkconf -o cookie-secret")
+        secret = "/etc/unbound/mailprov/secrets/cookie-secret.conf"
+        assert in_own_words.shell(f"stat -c '%a %U:%G' {secret}") == "640 root:unbound\n"
+        # It reads the file again when it is root no longer.
+        in_own_words.shell("unbound-control reload && unbound-control status")

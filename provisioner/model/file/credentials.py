@@ -20,7 +20,7 @@ _SOURCES = ("env", "file", "command")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _WANT = "{env: VARIABLE}, {file: PATH} or {command: [program, argument]}"
 
-_REFERENCE_SCHEMA: dict[str, Any] = {
+REFERENCE_SCHEMA: dict[str, Any] = {
     "type": "object",
     "description": "Where the secret is: exactly one of env, file, command.",
     "properties": {
@@ -93,7 +93,7 @@ def _refused(summary: str, *, got: str, want: str = _WANT) -> PydanticCustomErro
 
 
 WrittenSecret = Annotated[
-    SecretReference, PlainValidator(parse_reference), WithJsonSchema(_REFERENCE_SCHEMA)
+    SecretReference, PlainValidator(parse_reference), WithJsonSchema(REFERENCE_SCHEMA)
 ]
 WrittenPassword = Annotated[
     PasswordHash | SecretReference,
@@ -107,7 +107,7 @@ WrittenPassword = Annotated[
                     "description": "A hash with its scheme, as `doveadm pw` prints it.",
                     "examples": ["{BLF-CRYPT}$2b$12$…"],
                 },
-                _REFERENCE_SCHEMA,
+                REFERENCE_SCHEMA,
             ]
         }
     ),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from provisioner.model.problems import SiteProblem
 from provisioner.model.reading import Reading
-from provisioner.model.rules import dns, expansion, hatches, hosts, people, relay, safety
+from provisioner.model.rules import dns, expansion, hatches, hosts, people, relay, safety, secrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,8 @@ RULES = (
     _rule(safety.judge_hashes, "users", "allow_insecure"),
     _rule(relay.judge_relay, "relay", "hosts", "domain", "allow_insecure"),
     _rule(relay.judge_own_parameters, "relay", "postfix"),
+    _rule(secrets.judge_open_secrets, "postfix", "dovecot", "unbound"),
+    _rule(secrets.judge_held_secrets, "postfix", "dovecot", "unbound"),
     _rule(hatches.judge_dovecot_options, "dovecot"),
     _rule(hatches.judge_postfix_services, "postfix", "submission"),
     _rule(hatches.judge_unbound_options, "unbound"),
