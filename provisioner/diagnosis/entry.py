@@ -27,6 +27,7 @@ SITE_TERMS = frozenset(
         "forwarders",
         "certificate",
         "mailboxes",
+        "relay",
     }
 )
 PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")

@@ -62,6 +62,7 @@ class Terms:
             "forwarders": _in_words(dict.fromkeys(forwarders)) or "the root servers",
             "certificate": self._certificate,
             "mailboxes": self._mailboxes,
+            "relay": self._relay,
         }
 
     def explain(self, group: str, value: str) -> str:
@@ -78,6 +79,11 @@ class Terms:
         if tls == "none":
             return "none (`tls: none`)"
         return "/etc/mailprov/tls/site.pem, which the host made itself (`tls: self-signed`)"
+
+    @property
+    def _relay(self) -> str:
+        relay = self._site.relay
+        return "none (no `relay`)" if relay is None else f"{relay.host}, port {relay.port}"
 
     @property
     def _mailboxes(self) -> str:
@@ -151,6 +157,8 @@ class Terms:
         for host in self._site.hosts:
             if value.lower().rstrip(".") == host.fqdn:
                 return f"{host.key} ({host.fqdn})"
+        if self._site.relay and value.lower().rstrip(".") == self._site.relay.host:
+            return f"{shown(value)} (the site's relay)"
         return shown(value)
 
     def _of_port(self, value: str) -> str:

@@ -123,6 +123,23 @@ def delivery(domain: str) -> dict[str, str]:
     }
 
 
+def relayed(
+    *settings: str, to: str = "127.0.0.1", port: int = 587, before: str = "", after: str = ""
+) -> dict[str, str]:
+    """Return how all mail that leaves is sent by a relay, and forgets it.
+
+    to: where the relay is; by itself the site's own submission service. before, after:
+    commands of the fault's own.
+    """
+    own = main_cf(f"relayhost = [{to}]:{port}", *settings)
+    return {
+        "breaks": f"{before}{own['breaks']}",
+        "provokes": send("somebody@far.example", sender=WANGSHENG),
+        "at": "client",
+        "mends": f"{own['mends']}; {QUEUE_EMPTY}{after}",
+    }
+
+
 def send(to: str, *, sender: str = "'<>'", more: str = "") -> str:
     """Return a command that hands the mail server a message on port 25."""
     return f"{SWAKS} -n --from {sender} --to {to} {more} >/dev/null; true"

@@ -19,6 +19,7 @@ from support.breaking import (
     main_cf,
     plain,
     pop3,
+    relayed,
     send,
     session,
     squat,
@@ -41,6 +42,15 @@ QUOTA = old_or_new(
     " quota_rule = *:storage=1B\n}\nprotocol lmtp {\n mail_plugins = quota\n}",
     "mail_plugins {\n quota = yes\n}\nquota_storage_size = 1B\nquota_storage_grace = 0\n"
     'quota "User quota" {\n}',
+)
+
+# Packets to it leave, and nobody answers.
+NOBODY = "10.89.0.99 lladdr 02:00:00:00:00:99 dev eth0 nud permanent"
+LOGIN_AT_RELAY = (
+    "smtp_tls_security_level = encrypt",
+    "smtp_sasl_auth_enable = yes",
+    "smtp_sasl_password_maps = inline:{[127.0.0.1]:587=wangsheng:wrong}",
+    "smtp_sasl_tls_security_options = noanonymous",
 )
 
 FAULTS = (
@@ -178,11 +188,70 @@ FAULTS = (
         "no answer from there",
         ("delivery.timeout",),
         "timed out",
-        breaks=main_cf("smtp_connect_timeout = 1s")["breaks"] + " && ip neigh replace 10.89.0.99 "
-        "lladdr 02:00:00:00:00:99 dev eth0 nud permanent",
+        breaks=f"{main_cf('smtp_connect_timeout = 1s')['breaks']} && ip neigh replace {NOBODY}",
         provokes=send("somebody@silent.faults.example", sender=WANGSHENG),
         at="client",
         mends=f"ip neigh del 10.89.0.99 dev eth0; {POSTFIX_BACK}; {QUEUE_EMPTY}",
+        rare=True,
+    ),
+    Fault(
+        "no way to log in at the relay",
+        ("relay.no-mechanism",),
+        "no mechanism available",
+        ("127.0.0.1", "libsasl2-modules"),
+        **relayed(*LOGIN_AT_RELAY, before="apt-get -qq purge libsasl2-modules >/dev/null 2>&1 && "),
+        rare=True,
+    ),
+    Fault(
+        "a relay that refuses the login",
+        ("relay.login-refused",),
+        "said: 535",
+        ("127.0.0.1", "none (no `relay`)"),
+        **relayed(*LOGIN_AT_RELAY, before="apt-get -qq install libsasl2-modules >/dev/null && "),
+    ),
+    Fault(
+        "a relay whose certificate does not hold",
+        ("relay.certificate",),
+        "Server certificate not verified",
+        ("127.0.0.1", "587"),
+        **relayed("smtp_tls_security_level = secure"),
+    ),
+    Fault(
+        "a relay that wants a login",
+        ("relay.login-wanted",),
+        "said: 530",
+        ("10.89.0.20",),
+        answer="530 5.7.0 Authentication required",
+        **relayed(to="10.89.0.20", port=25),
+        rare=True,
+    ),
+    Fault(
+        "a relay without TLS",
+        ("relay.no-tls",),
+        "TLS is required, but was not offered",
+        ("10.89.0.20",),
+        answer="250 2.0.0 yes",
+        **relayed("smtp_tls_security_level = encrypt", to="10.89.0.20", port=25),
+        rare=True,
+    ),
+    Fault(
+        "a relay that has no address",
+        ("relay.misconfigured",),
+        "relayhost configuration problem",
+        **relayed(to="gone.faults.example"),
+        rare=True,
+    ),
+    Fault(
+        "a relay that does not answer",
+        ("relay.timeout",),
+        "timed out",
+        ("10.89.0.99", "587"),
+        **relayed(
+            "smtp_connect_timeout = 1s",
+            to="10.89.0.99",
+            before=f"ip neigh replace {NOBODY} && ",
+            after="; ip neigh del 10.89.0.99 dev eth0",
+        ),
         rare=True,
     ),
     Fault(
