@@ -30,9 +30,9 @@ def read_daemon_secrets(
 ) -> tuple[DaemonSecrets, tuple[Diagnostic, ...]]:
     """Return what the daemons' references lead to, and warnings.
 
-    path, environment: as for `read_secrets`. look_only: no secret is read, only what is none.
-    Raises MailprovError (invalid site) for a secret that its daemon could not be given, and
-    for authorities of the relay that cannot be read.
+    path, environment: as for `read_secrets`. look_only: no secret is read, and authorities of
+    the relay that cannot be read are a warning. Raises MailprovError (invalid site) for
+    such authorities otherwise, and for a secret that its daemon could not be given.
     """
     variables = os.environ if environment is None else environment
     base = path.absolute().parent
@@ -41,6 +41,8 @@ def read_daemon_secrets(
     texts: dict[KeyPath, str] = {}
     missing: dict[KeyPath, Diagnostic] = {}
     warnings: list[SiteProblem] = []
+    if look_only:
+        warnings, problems = problems, []
     for rows in (False, True):
         wanted = {at: reference for at, reference in named.items() if has_rows(at) is rows}
         values, unread, doubts = read_all(wanted, base, variables, rows=rows)

@@ -109,6 +109,10 @@ def test_authorities_that_are_none_are_a_mistake(
     (told,) = refusal.value.diagnostics
     assert told.summary.startswith("relay.ca_file: ")
     assert refusal.value.exit_code is ExitCode.INVALID_SITE
+    # The way back is open without them.
+    relay = "relay: {host: smtp.example.net, ca_file: ca.pem}\n"
+    secrets, (warning,) = read(relay, look_only=True)
+    assert (secrets.relay_ca, warning.summary) == (None, f"warning: {told.summary}")
 
 
 def _authority() -> bytes:
