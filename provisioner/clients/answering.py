@@ -24,6 +24,7 @@ from provisioner.clients.lookup import lookup_over_tcp, lookup_over_udp
 from provisioner.clients.roundtrip import Session, run_round_trip, speaking_smtp
 from provisioner.clients.routes import Line, Routes
 from provisioner.clients.sessions import check_pin, client_for, secure
+from provisioner.clients.smtp import SmtpClient
 from provisioner.clients.stream import BrokenOff
 from provisioner.probes.dialogue import (
     AuthOfferAnswer,
@@ -32,8 +33,10 @@ from provisioner.probes.dialogue import (
     NoAuthQuestion,
     RelayAnswer,
     RelayQuestion,
+    Reply,
 )
 from provisioner.probes.dns import DnsAnswer, ForwardQuestion, RecordQuestion, StrangerQuestion
+from provisioner.probes.envelopes import EnvelopeForm
 from provisioner.probes.login import (
     CleartextAnswer,
     CleartextQuestion,
@@ -113,9 +116,13 @@ def look_for_auth(question: NoAuthQuestion, line: Line, access: Access) -> AuthO
         return ask_for_auth(stream, access.names[question.host], line.helo)
 
 
-def relay(question: RelayQuestion, line: Line, _: Access) -> RelayAnswer:
+def relay(question: RelayQuestion, line: Line, access: Access) -> RelayAnswer:
     """Ask for relaying in all forms."""
-    return try_relaying(question, line.dial, lambda: line.helo)
+    if access.account is None:
+        return try_relaying(question, line.dial, lambda: line.helo)
+    asked = replace(question, recipient=access.account.recipient)
+    answer = try_relaying(asked, line.dial, lambda: line.helo)
+    return replace(answer, honest=_shown(answer.honest, access.account))
 
 
 def come_without_login(
@@ -126,8 +133,17 @@ def come_without_login(
     for forms in portions(question.forms):
         with _session(line, question.endpoint, question.service, access, login=False) as got:
             client = speaking_smtp(got.client)
-            offers += [offer(client, form) for form in forms]
+            offers += [_offer(client, form, access.account) for form in forms]
     return LoginRequiredAnswer(tuple(offers))
+
+
+def _offer(client: SmtpClient, form: EnvelopeForm, account: ProbeAccount | None) -> Offer:
+    """Offer an envelope; the prober's own mailbox is asked for as its own messages ask for it."""
+    if account is None:
+        return offer(client, form)
+    made = offer(client, replace(form, recipient=account.addressed(form.recipient)))
+    rcpt = made.rcpt and _shown(made.rcpt, account)
+    return Offer(form, _shown(made.mail, account), rcpt)
 
 
 def converse(question: DialogueQuestion, line: Line, access: Access) -> DialogueAnswer | Unasked:
@@ -135,7 +151,16 @@ def converse(question: DialogueQuestion, line: Line, access: Access) -> Dialogue
     if question.login and access.account is None:
         return _NO_ACCOUNT
     with _session(line, question.endpoint, question.service, access, login=question.login) as got:
-        return run_commands(speaking_smtp(got.client), question.commands)
+        client = speaking_smtp(got.client)
+        if access.account is None:
+            return run_commands(client, question.commands)
+        answer = run_commands(client, tuple(map(access.account.addressed, question.commands)))
+        replies = tuple(_shown(reply, access.account) for reply in answer.replies)
+        return replace(answer, replies=replies)
+
+
+def _shown(reply: Reply, account: ProbeAccount) -> Reply:
+    return replace(reply, text=account.hidden(reply.text))
 
 
 def claim_to_be_another(
@@ -146,7 +171,9 @@ def claim_to_be_another(
         return _NO_ACCOUNT
     with _session(line, question.endpoint, question.service, access, login=True) as got:
         client = speaking_smtp(got.client)
-        return send_as_another(client, question, secrets.token_hex(8), time.time())
+        asked = replace(question, recipient=access.account.recipient)
+        answer = send_as_another(client, asked, secrets.token_hex(8), time.time())
+        return replace(answer, replies=tuple(_shown(one, access.account) for one in answer.replies))
 
 
 def log_in(question: LoginQuestion, line: Line, access: Access) -> LoginAnswer | Unasked:

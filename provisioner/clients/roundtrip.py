@@ -60,6 +60,10 @@ def run_round_trip(
     enter: opens a session at an endpoint, logged in or not; raises BrokenOff.
     """
     tokens = [secrets.token_hex(8) for _ in question.paths]
+    # IMAP first: it sees mail come in without a new login, and so sets the pace.
+    order = sorted(question.readers, key=lambda reader: reader.service.speaks != "imap")
+    # The mailbox has a bound, and what somebody filled it with is nobody's.
+    _clean(order[:1], tokens, enter)
     with ThreadPoolExecutor(max_workers=max(len(question.paths), len(question.readers))) as pool:
         sent = tuple(
             pool.map(
@@ -69,8 +73,6 @@ def run_round_trip(
             )
         )
         awaited = [token for token, message in zip(tokens, sent, strict=True) if message.accepted]
-        # IMAP first: it sees mail come in without a new login, and so sets the pace.
-        order = sorted(question.readers, key=lambda reader: reader.service.speaks != "imap")
         first, *others = order
         found = {first: _read(first, tokens, awaited, PATIENCE, enter)}
         # Who waited in vain waited for all; whoever could not look waited for nobody.
@@ -95,10 +97,12 @@ def _send(
     try:
         with enter(path.endpoint, path.service, login=path.login) as session:
             via = session.via
-            reply = speaking_smtp(session.client).transmit(sender, account.address, content)
+            reply = speaking_smtp(session.client).transmit(sender, account.recipient, content)
     except BrokenOff as end:
-        return Sent(path, accepted=False, words=str(end), content=content, via=via)
-    return Sent(path, accepted=reply.is_positive, words=str(reply), content=content, via=via)
+        words = account.hidden(str(end))
+        return Sent(path, accepted=False, words=words, content=content, via=via)
+    words = account.hidden(str(reply))
+    return Sent(path, accepted=reply.is_positive, words=words, content=content, via=via)
 
 
 def _read(

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from provisioner.model.logins import PROBE_NAME
 from provisioner.model.names import MailAddress
-from provisioner.model.prober import PROBE_HOME, probe_login
+from provisioner.model.prober import PROBE_HOME, probe_address, probe_login
 from provisioner.model.problems import KeyPath
 from provisioner.model.reading import BOUNCER
 from provisioner.model.secrets import KnownCredential, SiteSecrets
@@ -217,13 +217,18 @@ def _recipes(site: Site, host: Host, platform: Platform) -> Iterator[Recipe]:
         return
     if site.tls == "self-signed":
         yield Recipe("self-signed", CHAIN_PATH, host.fqdn)
-    _, path = host_made_paths(platform)
-    yield Recipe("probe", path, probe_login(site), group="dovecot", mode=0o640)
+    _, login, access = host_made_paths(platform)
+    yield Recipe("probe", login, probe_login(site), group="dovecot", mode=0o640)
+    yield Recipe("probe-address", access, probe_address(site), group="postfix", mode=0o640)
 
 
-def host_made_paths(platform: Platform) -> tuple[str, str]:
-    """Return where secrets lie that hosts make for themselves: certificate and prober."""
-    return CHAIN_PATH, f"{platform.daemons['dovecot'].config_dir}/mailprov/probe"
+def host_made_paths(platform: Platform) -> tuple[str, str, str]:
+    """Return where secrets lie that hosts make for themselves.
+
+    The certificate, the prober's login, and the address that its own mail goes to.
+    """
+    dovecot, postfix = (platform.daemons[name].config_dir for name in ("dovecot", "postfix"))
+    return CHAIN_PATH, f"{dovecot}/mailprov/probe", f"{postfix}/mailprov/probe"
 
 
 def _unit(platform: Platform, daemon: Daemon) -> Unit:

@@ -37,6 +37,7 @@ DIRECTORY = "directory"
 _RECIPE_READERS: dict[str, tuple[Daemon, ...]] = {
     "self-signed": ("dovecot", "postfix"),
     "probe": (),
+    "probe-address": ("postfix",),
     "trust-anchor": (),
 }
 

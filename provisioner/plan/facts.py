@@ -184,6 +184,7 @@ class Facts:
     checks: tuple[CheckRun, ...] = ()
     sockets: Mapping[str, str] = field(default_factory=dict)
     probe_secret: str | None = field(default=None, repr=False)
+    probe_token: str = field(default="", repr=False)
     links: Mapping[str, LinkState] = field(default_factory=dict)
     store: StoreState | None = None
     status: StatusFacts | None = None

@@ -70,11 +70,13 @@ class Recipe:
     kind `self-signed`: path is a PEM file with key and certificate, subject the name
     it has to certify; its key stays when it needs another certificate. kind `probe`: path
     is the passwd-file of the account that `verify` uses, subject its login. kind
-    `trust-anchor`: path is where Unbound keeps the root's key, subject the command that first
-    puts it there. owner, group, mode: as the file has to stay.
+    `probe-address`: path is the access(5) table that lets only `verify` write to that
+    account, subject its mail address. kind `trust-anchor`: path is where Unbound keeps the
+    root's key, subject the command that first puts it there. owner, group, mode: as the file
+    has to stay.
     """
 
-    kind: Literal["self-signed", "probe", "trust-anchor"]
+    kind: Literal["self-signed", "probe", "probe-address", "trust-anchor"]
     path: str
     subject: str
     owner: str = "root"
@@ -109,6 +111,7 @@ class Listener:
 
 
 STATE_FOLDER = "/var/lib/mailprov/"
+PASSWORDS_COPY = "/mailprov/passwords"
 """Where a host keeps what mailprov remembers of it."""
 
 AS_FOUND = "0"
@@ -177,11 +180,18 @@ class Generation:
 
 
 def user_files(paths: Iterable[str]) -> tuple[str, ...]:
-    """Return those of the directory's files that daemons read.
+    """Return those of the directory's files by which a configuration is known to fit its users.
 
-    What a host remembers for itself, below its own state folder, no daemon reads.
+    What a host remembers for itself, below its own state folder, no daemon reads. Dovecot 2.3's
+    `passwords` is a copy of `users`: who has one has the other, and older generations fit too.
     """
-    return tuple(sorted(path for path in paths if not path.startswith(STATE_FOLDER)))
+    return tuple(
+        sorted(
+            path
+            for path in paths
+            if not path.startswith(STATE_FOLDER) and not path.endswith(PASSWORDS_COPY)
+        )
+    )
 
 
 def _identity(artifact: Artifact) -> tuple[str, str, str, int, str]:

@@ -114,6 +114,7 @@ def parse_facts(introduction: Introduction, lines: Iterable[str]) -> Facts:
         links=parse_links(single.get("links", [])),
         store=parse_store(single.get("store", [])),
         probe_secret=next(iter(single.get("probe-secret", [])), None),
+        probe_token=next(iter(single.get("probe-token", [])), ""),
         status=parse_status(single),
     )
 

@@ -76,8 +76,8 @@ class DovecotView:
     mailbox: str
     first_valid_uid: int
     queue_directory: str
-    login_processes: int
-    login_clients: int
+    hashers: int
+    submission_auth: bool
     imap: bool
     pop3: bool
     imap_listeners: tuple[Listener, ...]
@@ -107,7 +107,7 @@ def render_dovecot(
     if view.tables:
         yield _lookups(view, record.dialect)
     else:
-        yield from _directory(site, view, secrets)
+        yield from _directory(site, view, secrets, record.dialect)
     if not view.virtual:
         content = render_template("pam.d/mailprov", view)
         yield Artifact(f"/etc/pam.d/{PAM_SERVICE}", content, daemons=("dovecot",), rank=20)
@@ -126,11 +126,12 @@ def render_dovecot(
     yield Artifact(f"{record.config_dir}/dovecot.conf", main, daemons=("dovecot",), rank=40)
 
 
-_SESSIONS_OF_A_USER = 12
-_PROCESSES_BY_DEFAULT, _MOST_SESSIONS = 100, 1024
-# auth and anvil serve 1000 clients by default. The login processes of the other services and
-# lmtp, 100 of each, are among them, and doveconf(1) warns when all of them would not fit.
-_MOST_WITHIN_DEFAULT, _CLIENTS_OF_MANY = 256, 2048
+# How many passwords are checked at once.
+_HASHERS = 4
+# There a passwd-file is always read by auth itself.
+_WORKERS_READ_NO_PASSWD_FILE = frozenset({"2.3"})
+# There each auth process has workers of its own.
+_WORKERS_OF_EACH = frozenset({"2.3"})
 # There the driver's package brings the settings' names, and a master that was started before it
 # came does not know them: it would stay with the configuration that it has, and only log it.
 _DRIVERS_BRING_SETTINGS = frozenset({"2.4"})
@@ -191,24 +192,34 @@ def _parts(
         yield _SITE_LAST, last
 
 
-def _directory(site: Site, view: DovecotView, secrets: SiteSecrets) -> Iterator[Artifact]:
+def _directory(
+    site: Site, view: DovecotView, secrets: SiteSecrets, dialect: str
+) -> Iterator[Artifact]:
     if not view.virtual:
         return  # users and their passwords are the host's own accounts
-    for name, rows in (
-        ("users", password_rows(site, secrets)),
-        ("mailboxes", mailbox_rows(site)),
-    ):
-        yield Artifact(
-            f"{view.folder}/{name}",
-            render_template(f"dovecot/mailprov/{name}", tuple(rows)),
-            group="dovecot",
-            mode=0o640,
-            secret=name == "users",
-            logins=name == "users",
-            plane=Plane.DIRECTORY,
-            # Dovecot looks at the file's date at each login: nothing to reload.
-            rank=10,
-        )
+    passwords = tuple(password_rows(site, secrets))
+    if dialect in _WORKERS_READ_NO_PASSWD_FILE:
+        lookups = render_template(f"dovecot/{dialect}/mailprov/passwords.conf.ext", view)
+        path = f"{view.folder}/passwords.conf.ext"
+        yield Artifact(path, lookups, daemons=("dovecot",), rank=20)
+        # In force before `users`, which ends the sessions of those who are out.
+        yield _users_file(view, "passwords", passwords, rank=9)
+    yield _users_file(view, "users", passwords)
+    yield _users_file(view, "mailboxes", tuple(mailbox_rows(site)))
+
+
+def _users_file(view: DovecotView, name: str, rows: tuple[object, ...], rank: int = 10) -> Artifact:
+    return Artifact(
+        f"{view.folder}/{name}",
+        render_template(f"dovecot/mailprov/{name}", rows),
+        group="dovecot",
+        mode=0o640,
+        secret=name != "mailboxes",
+        logins=name == "users",
+        plane=Plane.DIRECTORY,
+        # Dovecot looks at the file's date at each login: nothing to reload.
+        rank=rank,
+    )
 
 
 def _lookups(view: DovecotView, dialect: str) -> Artifact:
@@ -223,7 +234,6 @@ def _view(site: Site, host: Host, platform: Platform) -> DovecotView:
     store = Role.STORE in host.roles
     imap = _listeners(site.imap.ports if store else frozenset(), "imap", tls=tls)
     pop3 = _listeners(site.pop3.ports if store else frozenset(), "pop3", tls=tls)
-    processes = login_processes(len(site.users))
     reasons = site.allow_insecure
     typed = tuple(_typed_domains(site))
     imap_cleartext = site.imap.cleartext_login or not tls
@@ -254,8 +264,8 @@ def _view(site: Site, host: Host, platform: Platform) -> DovecotView:
         mailbox=site.accounts.mailbox,
         first_valid_uid=platform.dovecot.first_valid_uid,
         queue_directory=platform.postfix.queue_directory,
-        login_processes=processes,
-        login_clients=login_clients(processes),
+        hashers=_HASHERS,
+        submission_auth=_has_submission_auth(site, platform),
         imap=imap_on,
         pop3=pop3_on,
         imap_listeners=imap,
@@ -289,6 +299,16 @@ def _login_characters(typed: tuple[TypedDomain, ...]) -> Quoted:
     return Quoted("".join(sorted(one for one in every if not one.isascii())))
 
 
+def _has_submission_auth(site: Site, platform: Platform) -> bool:
+    """Tell whether passwords of those who send mail are checked beside those of all others.
+
+    Dovecot 2.4 has so many workers for all auth processes together; there it can be done only
+    where a process can do without, which a list of users in a text file is.
+    """
+    text = site.accounts.kind is AccountKind.VIRTUAL and not has_tables(site)
+    return text or platform.daemons["dovecot"].dialect in _WORKERS_OF_EACH
+
+
 def _listeners(ports: frozenset[int], protocol: str, *, tls: bool) -> tuple[Listener, ...]:
     """Return a listener for every port, and the built-in ones that are to be off with port 0."""
     found: list[Listener] = []
@@ -298,22 +318,6 @@ def _listeners(ports: frozenset[int], protocol: str, *, tls: bool) -> tuple[List
         on = standard in ports and (tls or not wrapped)
         found.append(Listener(name, standard if on else 0, wrapped))
     return tuple(found)
-
-
-def login_processes(users: int) -> int:
-    """Return how many login processes so many users need, 0 where the default will do.
-
-    Each holds one TLS session of IMAP, and a user's clients together open a dozen. Not more
-    than `service imap` has by default, 1024. In steps: a new user is no new configuration.
-    """
-    if users * _SESSIONS_OF_A_USER <= _PROCESSES_BY_DEFAULT:
-        return 0
-    return min(1 << (users * _SESSIONS_OF_A_USER - 1).bit_length(), _MOST_SESSIONS)
-
-
-def login_clients(processes: int) -> int:
-    """Return the clients that auth and anvil must serve at once, 0 where the default will do."""
-    return _CLIENTS_OF_MANY if processes > _MOST_WITHIN_DEFAULT else 0
 
 
 def _protocols(*, imap: bool, pop3: bool) -> Iterator[str]:

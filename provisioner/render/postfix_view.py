@@ -36,6 +36,11 @@ RESTART_PARAMETERS = frozenset({"inet_interfaces", "inet_protocols"})
 
 _IMPLICIT_TLS_PORT = 465
 
+# So many addresses that take all the connections which one may have do not take all of a port.
+_MANY_ADDRESSES = 20
+_CONNECTIONS_TO_MX = 20  # main.cf.j2: smtpd_client_connection_count_limit
+_FEWEST_PROCESSES, _MOST_PROCESSES = 100, 1000
+
 
 @dataclass(frozen=True, slots=True)
 class SubmissionPort:
@@ -65,6 +70,7 @@ class PostfixView:
     aliases: str
     senders: str
     most_addresses: int
+    prober: str
     chain: str
     tls: bool
     no_tls_reason: str
@@ -75,6 +81,8 @@ class PostfixView:
     message_size: int
     logins_per_minute: int
     connections: int
+    mx_processes: int
+    submission_processes: int
     chroot: Quoted
     mx: bool
     submission: tuple[SubmissionPort, ...]
@@ -184,6 +192,7 @@ def _view(
         aliases=f"{maps}/aliases",
         senders=f"{maps}/senders",
         most_addresses=MOST_ADDRESSES,
+        prober=f"{platform.postfix.map_type}:{folder}/probe" if Role.STORE in host.roles else "",
         chain=CHAIN_PATH,
         tls=tls,
         no_tls_reason=reasons.get(Allowance.NO_TLS, ""),
@@ -194,6 +203,8 @@ def _view(
         message_size=site.submission.message_size,
         logins_per_minute=site.submission.logins_per_minute,
         connections=site.submission.connections,
+        mx_processes=_MANY_ADDRESSES * _CONNECTIONS_TO_MX,
+        submission_processes=_smtpd_processes(site.submission.connections),
         chroot=Quoted("y" if platform.postfix.chroot else "n"),
         mx=Role.MX in host.roles,
         submission=tuple(_submission_ports(site, host, tls=tls)),
@@ -227,6 +238,11 @@ def _submission_tls_level(site: Site) -> str:
     if site.tls == "none":
         return "none"
     return "may" if site.submission.cleartext_login else "encrypt"
+
+
+def _smtpd_processes(connections: int) -> int:
+    """Return the process limit of a port; Postfix's default is the least, memory the bound."""
+    return min(max(connections * _MANY_ADDRESSES, _FEWEST_PROCESSES), _MOST_PROCESSES)
 
 
 def _bracketed(network: IPNetwork) -> str:

@@ -17,11 +17,32 @@ from provisioner.workflow.ports import Transport
 
 @dataclass(frozen=True)
 class ProbeAccount:
-    """The account that `verify` uses: its login name, mail address and password."""
+    """The account that `verify` uses: its login name, mail address and password.
+
+    token: the detail behind its name without which nobody's mail to it is taken, "" where the
+    host has none yet.
+    """
 
     login: str
     address: str
     secret: str = field(repr=False)
+    token: str = field(default="", repr=False)
+
+    @property
+    def recipient(self) -> str:
+        """The address that its own messages go to; secret."""
+        local, _, domain = self.address.rpartition("@")
+        return f"{local}+{self.token}@{domain}" if self.token else self.address
+
+    def addressed(self, text: str) -> str:
+        """Return a command of SMTP, or its recipient, with the account named as is taken."""
+        if text.startswith("MAIL "):
+            return text
+        return text.replace(f"<{self.address}>", f"<{self.recipient}>")
+
+    def hidden(self, words: str) -> str:
+        """Return what a server said, as it may be shown."""
+        return words.replace(self.recipient, self.address)
 
 
 class Asker(Protocol):

@@ -105,8 +105,8 @@ def _probe_account(site: Site, observed: Mapping[HostKey, Observed]) -> ProbeAcc
     for host in site.hosts_with(Role.STORE):
         view = observed.get(host.key)
         if view and view.facts.probe_secret:
-            secret = view.facts.probe_secret
-            return ProbeAccount(probe_login(site), probe_address(site), secret)
+            secret, token = view.facts.probe_secret, view.facts.probe_token
+            return ProbeAccount(probe_login(site), probe_address(site), secret, token)
     return None
 
 

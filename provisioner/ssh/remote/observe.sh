@@ -231,12 +231,19 @@ observe_units() {
     printf '%s\n' "$units_shown"
 }
 
-# knows_login LOGIN FILE: one of a few lines begins with it.
-knows_login() {
+# begins_line TEXT FILE: one of a few lines begins with it.
+begins_line() {
     while IFS= read -r line; do
-        case $line in "$1:"*) return 0 ;; esac
+        case $line in "$1"*) return 0 ;; esac
     done <"$2"
     return 1
+} 2>/dev/null
+
+# knows_address ADDRESS TABLE: mail to it is taken with the word that verify knows.
+knows_address() {
+    token=
+    IFS= read -r token <"$state/probe-token"
+    [ "$token" ] && begins_line "${1%@*}+$token@${1##*@} " "$2"
 } 2>/dev/null
 
 # A recipe is fulfilled when what it makes is there and belongs to its subject. The fulfilled ones
@@ -248,8 +255,9 @@ observe_recipes() {
         case $kind in
             trust-anchor) [ ! -s "$path" ] || printf '%s\n' "$kind" ;;
             probe)
-                [ ! -s "$state/probe-secret" ] || ! knows_login "$subject" "$path" || printf '%s\n' "$kind"
+                [ ! -s "$state/probe-secret" ] || ! begins_line "$subject:" "$path" || printf '%s\n' "$kind"
                 ;;
+            probe-address) ! knows_address "$subject" "$path" || printf '%s\n' "$kind" ;;
         esac
     done
     pick certificate
@@ -277,6 +285,8 @@ observe_service() {
     if [ -n "$picked" ]; then
         section probe-secret
         cat "$state/probe-secret" 2>/dev/null
+        section probe-token
+        cat "$state/probe-token" 2>/dev/null
     fi
 }
 

@@ -71,7 +71,7 @@ clean_litter() {
         name_old "$path"
         rm -rf "$path.mailprov-new" "$old" "$path.mailprov-final" "$path.mailprov-soft"
     done <"$state/litter"
-    rm -f "$state/litter" "$state/probe-secret.new"
+    rm -f "$state/litter" "$state/probe-secret.new" "$state/probe-token.new"
 }
 
 # The last ten that were confirmed stay, and the one in force; one that never was goes.

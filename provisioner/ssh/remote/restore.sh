@@ -31,9 +31,12 @@ digest_kept() {
     fi
 }
 
+# Which of these paths are no copy of another.
+no_copies() { grep -v '/mailprov/passwords$'; }
+
 refuse_other_kind() {
-    rows file <"$kept/manifest" | cut -f 1 | grep -v "^$state/" | sort >"$work/then"
-    left_rows file | without_secrets | cut -f 1 | grep -v "^$state/" | sort >"$work/now"
+    rows file <"$kept/manifest" | cut -f 1 | no_copies | grep -v "^$state/" | sort >"$work/then"
+    left_rows file | without_secrets | cut -f 1 | no_copies | grep -v "^$state/" | sort >"$work/now"
     [ "$(cat "$work/then")" = "$(cat "$work/now")" ] || exit 67
 }
 
@@ -61,11 +64,12 @@ restore_files() {
     : >"$work/lost"
     # The passwd-file of virtual users, where they are virtual.
     logins=$(left_rows file | cut -f 1 | grep '^/etc/.*/mailprov/users$')
+    copy=$(left_rows file | cut -f 1 | grep '^/etc/.*/mailprov/passwords$')
     if [ -n "$logins" ] && [ -f "$logins" ] && [ -f "$kept/tree$logins" ] && ! grep -qxF "$logins" "$work/edited"; then
         note_lost "$logins" "$kept/tree$logins" >"$work/lost" || return 1
     fi
     rows file <"$kept/manifest" | while IFS="$tab" read -r path digest owner group mode _; do
-        if grep -qxF "$path" "$work/edited"; then continue; fi
+        if [ "$path" = "$copy" ] || grep -qxF "$path" "$work/edited"; then continue; fi
         [ "$(digest_at "$path" 2>/dev/null)" != "$digest" ] || continue
         section restored "$path"
         if is_table "$path"; then
@@ -77,11 +81,26 @@ restore_files() {
             label_as "$path" "$path.mailprov-new" && settle_new "$path" "$path.mailprov-new" &&
             sync "$path.mailprov-new" && mv -fT "$path.mailprov-new" "$path" && sync "${path%/*}" || exit 1
     done || return 1
-    left_rows file | without_secrets | cut -f 1 | while IFS= read -r path; do
+    left_rows file | without_secrets | cut -f 1 | no_copies | while IFS= read -r path; do
         if grep -qF "file$tab$path$tab" "$kept/manifest" || grep -qxF "$path" "$work/edited"; then continue; fi
         section restored "$path"
         put_back "$path" || exit 1
-    done
+    done || return 1
+    [ -z "$copy" ] || restore_copy "$logins" "$copy"
+}
+
+# restore_copy USERS PASSWORDS: what Dovecot 2.3 looks passwords up in says what the list of users
+# says. Snapshots from before there was such a file have none.
+restore_copy() {
+    (
+        umask 077
+        {
+            head -n 2 "$2"
+            awk -F : '!/^#/ { print "shared/" $1; print $2 }' "$1"
+        } >"$2.mailprov-new"
+    ) && chown root:dovecot "$2.mailprov-new" && chmod 640 "$2.mailprov-new" &&
+        label_as "$2" "$2.mailprov-new" && settle_new "$2" "$2.mailprov-new" &&
+        sync "$2.mailprov-new" && mv -fT "$2.mailprov-new" "$2" && sync "${2%/*}"
 }
 
 # Accounts that are gone stay gone; those that the directory then did not have are locked.

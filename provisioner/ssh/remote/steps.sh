@@ -65,7 +65,24 @@ do_recipe() {
                 sync "$2.mailprov-new" "$state/probe-secret.new" &&
                 mv -f "$state/probe-secret.new" "$state/probe-secret" && mv -f "$2.mailprov-new" "$2"
             ;;
+        probe-address) make_probe_address "$2" "$3" ;;
     esac
+}
+
+# make_probe_address TABLE ADDRESS: mail to the prober is taken where it names a word behind the
+# name that nobody else knows, and refused to everybody else (access(5): the longer key comes first).
+make_probe_address() {
+    token=$(openssl rand -hex 16) || return 1
+    (umask 022 && mkdir -p "${1%/*}")
+    {
+        echo "# Managed by mailprov: who may write to the account that verify uses, made on this host."
+        printf '%s+%s@%s DUNNO\n' "${2%@*}" "$token" "${2##*@}"
+        printf '%s@ 550 5.7.1 only this site'\''s own probes may write to this mailbox\n' "${2%@*}"
+    } >"$1.mailprov-new" && printf '%s\n' "$token" >"$state/probe-token.new" &&
+        chown root:postfix "$1.mailprov-new" && chmod 640 "$1.mailprov-new" &&
+        label_as "$1" "$1.mailprov-new" &&
+        sync "$1.mailprov-new" "$state/probe-token.new" &&
+        mv -f "$state/probe-token.new" "$state/probe-token" && mv -f "$1.mailprov-new" "$1"
 }
 
 # Everything new is on the disk beside its place before the first name changes.

@@ -88,6 +88,8 @@ MIIB
   sl  local_address
 @probe-secret
 abc123
+@probe-token
+0f0f
 @end
 """.splitlines()
 
@@ -148,7 +150,7 @@ def test_the_facts_hold_what_was_looked_at() -> None:
     assert got.accounts["alice"].comment == "Alice"
     assert got.groups == {"mailusers": 1002}
     assert got.certificate is None  # what lies there is damaged
-    assert got.probe_secret == "abc123"
+    assert (got.probe_secret, got.probe_token) == ("abc123", "0f0f")
 
 
 def test_a_tools_own_words_cannot_start_a_section() -> None:

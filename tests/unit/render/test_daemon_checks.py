@@ -79,7 +79,9 @@ class Tree:
         (folder / "unbound").mkdir()
         shutil.copy(_ANCHOR, folder / "unbound/root.key")
         if self.has("dovecot"):
+            # What the host makes itself.
             self.files["etc/mailprov/tls/site.pem"] = pem
+            self.files["etc/postfix/mailprov/probe"] = b""
         for name, content in self.files.items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from unit.render.sites import ONE_HOST, artifacts_of, lines_of, site_of
 
 from provisioner.model.names import MailAddress
 from provisioner.model.secrets import PasswordHash, SiteSecrets
-from provisioner.model.site import Site
 from provisioner.render.dovecot_users import password_rows
-from provisioner.render.dovecot_view import login_processes
 
 _HASH = "{SHA512-CRYPT}$6$abcdefgh$" + "x" * 86
 _USERS = f"""
@@ -22,11 +22,6 @@ users:
 """
 _SITE = site_of(_USERS)
 _CONF = "/etc/dovecot/conf.d"
-
-
-def _many_users(count: int) -> Site:
-    rows = "".join(f'  u{number}: {{password: "{_HASH}"}}\n' for number in range(count))
-    return site_of(f"domain: example.org\nhosts: {{mail: {{address: 192.0.2.10}}}}\nusers:\n{rows}")
 
 
 _MUNICH = "m(ü|u\u0308|Ü|U\u0308)nchen[.]example"
@@ -75,22 +70,35 @@ def test_the_list_of_logins_is_the_one_whose_losers_are_logged_out() -> None:
     assert found == ["/etc/dovecot/mailprov/users"]
 
 
-def test_the_default_number_of_login_processes_does_for_a_few_users_and_changes_in_steps() -> None:
-    got = {users: login_processes(users) for users in (1, 8, 9, 10, 21, 22, 42, 43, 1000)}
-    want = {1: 0, 8: 0, 9: 128, 10: 128, 21: 256, 22: 512, 42: 512, 43: 1024, 1000: 1024}
-    assert got == want
+def test_passwords_are_checked_by_workers_that_are_few() -> None:
+    """One process that hashes for everybody stands still while somebody guesses."""
+    older = lines_of(_SITE, "mail", f"{_CONF}/10-auth.conf")
+    assert "driver = dict" in older
+    assert "args = /etc/dovecot/mailprov/users" not in older
+    assert "auth_worker_max_count = 4" in older
+    newer = lines_of(_SITE, "mail", f"{_CONF}/10-auth.conf", "debian-13")
+    assert "use_worker = yes" in newer
+    assert "process_limit = 4" in newer
 
 
-def test_a_site_of_many_users_has_room_for_a_dozen_sessions_of_each() -> None:
-    lines = lines_of(_many_users(20), "mail", f"{_CONF}/10-master.conf")
-    assert lines[lines.index("service imap-login {") + 1] == "process_limit = 256"
-    assert not any(line.startswith("client_limit") for line in lines)
+def test_what_the_older_dovecot_looks_passwords_up_in_says_the_same_as_the_list_of_users() -> None:
+    users = lines_of(_SITE, "mail", "/etc/dovecot/mailprov/users")
+    passwords = lines_of(_SITE, "mail", "/etc/dovecot/mailprov/passwords")
+    rows = [line.split(":") for line in users]
+    pairs = list(zip(passwords[::2], passwords[1::2], strict=True))
+    assert pairs == [(f"shared/{row[0]}", row[1]) for row in rows]
 
 
-def test_whom_the_login_processes_talk_to_has_room_for_all_of_them() -> None:
-    lines = lines_of(_many_users(100), "mail", f"{_CONF}/10-master.conf")
-    for service in ("service auth {", "service anvil {"):
-        assert lines[lines.index(service) + 1] == "client_limit = 2048"
+def test_what_one_user_may_hold_from_sixteen_addresses_leaves_room_for_others() -> None:
+    master = "\n".join(lines_of(_SITE, "mail", f"{_CONF}/10-master.conf"))
+    limits = dict(re.findall(r"^service (\S+) \{\nprocess_limit = (\d+)", master, re.MULTILINE))
+    assert int(limits["imap-login"]) > 16 * _SITE.imap.connections
+    assert int(limits["pop3-login"]) > 16 * _SITE.pop3.connections
+    assert int(limits["managesieve-login"]) > 16 * 10
+    assert int(limits["managesieve"]) > 16 * 10
+    clients = [int(one) for one in re.findall(r"client_limit = (\d+)", master)]
+    smtpd = 3 * 400
+    assert min(clients) > sum(map(int, limits.values())) + smtpd
 
 
 def test_a_password_that_was_taken_away_is_not_remembered() -> None:

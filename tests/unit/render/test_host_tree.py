@@ -50,6 +50,7 @@ def test_people_and_passwords_are_in_the_plane_that_does_not_roll_back() -> None
     files = artifacts_of(site_of(ONE_HOST), "mail").values()
     got = {artifact.path for artifact in files if artifact.plane is Plane.DIRECTORY}
     assert got == {
+        "/etc/dovecot/mailprov/passwords",
         "/etc/dovecot/mailprov/users",
         "/etc/dovecot/mailprov/mailboxes",
         "/etc/postfix/mailprov/recipients",

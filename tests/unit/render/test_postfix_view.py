@@ -104,6 +104,35 @@ def test_limits_are_the_sites() -> None:
     assert _main(more)["message_size_limit"] == str(25 * 1024**2)
 
 
+def test_what_one_address_may_hold_is_far_below_what_a_port_has() -> None:
+    """Three addresses could take every process of port 25, and five those of 465."""
+    got = _main()
+    assert int(got["smtpd_client_connection_count_limit"]) * 16 < _processes("25")
+    assert _processes("465") > 20 * 16
+    assert _processes("587", "submission: {connections: 30}\n") == 20 * 30
+    assert _processes("587", "submission: {connections: 500}\n") == 1000
+
+
+def _processes(port: str, more: str = "") -> int:
+    lines = lines_of(site_of(ONE_HOST, more), "mail", _MASTER)
+    (fields,) = (line.split() for line in lines if line.split()[:2] == [port, "inet"])
+    return int(fields[6])
+
+
+def test_the_right_password_does_not_wait_for_wrong_ones_longer_than_postfix_does() -> None:
+    """A tab, because Postfix hands it to Dovecot as it is, and there it ends the service's name."""
+    assert _main()["smtpd_sasl_service"] == "smtp\tno-penalty"
+
+
+def test_mail_to_the_prober_is_looked_at_first_on_every_port() -> None:
+    table = "texthash:/etc/postfix/mailprov/probe"
+    on_25 = _main()["smtpd_recipient_restrictions"]
+    assert on_25.index(f"check_recipient_access {table}") < on_25.index("permit_mynetworks")
+    lines = lines_of(site_of(ONE_HOST), "mail", _MASTER)
+    wanted = f"-o smtpd_recipient_restrictions=check_recipient_access,{table}"
+    assert sum(line.startswith(wanted) for line in lines) == 2
+
+
 def test_a_flood_for_one_mailbox_leaves_room_for_the_others() -> None:
     got = _main()
     # Only with one recipient in each delivery is the other limit one for each mailbox.
