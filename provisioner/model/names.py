@@ -18,6 +18,8 @@ _LOCAL = re.compile(r"[a-z0-9_][a-z0-9_-]*(\.[a-z0-9_-]+)*")
 _ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]"
 _DOT_ATOM = re.compile(rf"(?!-){_ATEXT}+(\.{_ATEXT}+)*")
 _LOCAL_LENGTH = 64
+MARKS = ". ! # $ % & ' * + - / = ? ^ _ ` { | } ~"
+"""What a local part may hold beside letters and digits (RFC 5322 section 3.2.3)."""
 
 
 class DomainName(TextValue):
@@ -162,8 +164,7 @@ class MailAddress(TextValue):
         if not is_dot_atom(local):
             raise InvalidValueError(
                 "not a mail address",
-                want="local@domain; the local part of letters, digits and "
-                ". ! # $ % & ' * + - / = ? ^ _ ` { | } ~",
+                want=f"local@domain; the local part of letters, digits and {MARKS}",
                 fix="write the address as the other site prints it, without quotes or comments",
             )
         return cls(f"{local}@{name}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Self
 
-from provisioner.model.names import DomainName, LocalPart, MailAddress, is_dot_atom
+from provisioner.model.names import MARKS, DomainName, LocalPart, MailAddress, is_dot_atom
 from provisioner.model.values import InvalidValueError, TextValue
 
 MOST_ADDRESSES = 100_000
@@ -75,5 +75,11 @@ class Target(TextValue):
 
 def _parse_bare(text: str) -> None:
     """Raise InvalidValueError unless text is a local part of the site, maybe with a detail."""
-    name = text.partition("+")[0]
-    LocalPart.parse(name if name and is_dot_atom(text) else text)
+    name, mark, _ = text.partition("+")
+    LocalPart.parse(name if mark and name else text)
+    if mark and not is_dot_atom(text):
+        raise InvalidValueError(
+            "a detail that a mail address cannot have without quotes",
+            want=f"name+detail, the detail of letters, digits and {MARKS}, at most 64 in all",
+            fix="remove every other character, or leave + and what follows out",
+        )
