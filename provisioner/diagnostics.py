@@ -100,7 +100,7 @@ def quoted(text: str, limit: int = 120) -> str:
 # Where they are on every platform that mailprov knows.
 _PLACES = {
     **dict.fromkeys(("apt-get", "docker", "journalctl", "mkdir", "mv", "systemctl"), "/usr/bin"),
-    **dict.fromkeys(("postqueue", "postsuper", "usermod"), "/usr/sbin"),
+    **dict.fromkeys(("groupadd", "postqueue", "postsuper", "usermod"), "/usr/sbin"),
 }
 
 

@@ -12,10 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, as_root, quoted
+from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, quoted
+from provisioner.plan.accounts import carrier_refusals, spool_notices, stranger
 from provisioner.plan.change import Action, Change, Kind, Plan
 from provisioner.plan.drift import find_drift, without_drift
-from provisioner.plan.facts import AccountState, Facts, FileState, LeftFile
+from provisioner.plan.facts import EXPIRED, AccountState, Facts, FileState, LeftFile
 from provisioner.plan.file_diff import (
     access_problems,
     diff_directory,
@@ -48,6 +49,8 @@ def diff_generation(generation: Generation, facts: Facts, *, keep_drift: bool = 
     keep_drift: leave files alone that somebody else changed. Raises MailprovError (refused)
     where an account of somebody else's is in the way.
     """
+    if left_behind := tuple(spool_notices(generation, facts)):
+        generation = replace(generation, notices=(*generation.notices, *left_behind))
     drift = find_drift(generation, facts)
     kept = {path: facts.introduction.left[path] for path in drift} if keep_drift else {}
     changes = _changes(generation, without_drift(generation, facts, frozenset(kept)))
@@ -176,24 +179,32 @@ def _group_changes(generation: Generation, facts: Facts) -> Iterator[Change]:
 
 
 def _account_changes(generation: Generation, facts: Facts) -> Iterator[Change]:
-    strangers = []
+    changes: list[Change] = []
+    refusals: list[Diagnostic] = []
     for account in generation.accounts:
         state = facts.accounts.get(account.name)
+        if state is not None and not account.system and not _is_ours(account, state, facts):
+            refusals.append(stranger(generation, account, state, facts))
+            continue
         if state is None:
-            yield _of_directory("account", account.name, Action.CREATE, "missing")
+            changes.append(_of_directory("account", account.name, Action.CREATE, "missing"))
         elif account.system:
             continue
-        elif not _is_ours(account, state, facts):
-            strangers.append(_stranger(generation, account, state))
         elif reason := _account_difference(account, state, facts):
-            yield _of_directory("account", account.name, Action.UPDATE, reason)
-        yield from _password_change(account, state)
-    if strangers:
-        raise MailprovError(strangers, ExitCode.REFUSED)
+            changes.append(_of_directory("account", account.name, Action.UPDATE, reason))
+        changes += _password_change(account, state)
+    changes += _departures(generation, facts)
+    refusals += carrier_refusals(generation, facts, changes)
+    if refusals:
+        raise MailprovError(refusals, ExitCode.REFUSED)
+    yield from changes
+
+
+def _departures(generation: Generation, facts: Facts) -> Iterator[Change]:
     wanted = {account.name for account in generation.accounts}
     for name in sorted(facts.introduction.managed_accounts - wanted):
         state = facts.accounts.get(name)
-        if state and not (state.password or "").startswith("!"):
+        if state and not state.is_shut:
             reason = "no longer in the site; its mail is kept"
             yield _of_directory("account", name, Action.LOCK, reason)
 
@@ -203,19 +214,10 @@ def _of_directory(kind: Kind, name: str, action: Action, reason: str) -> Change:
 
 
 def _is_ours(account: Account, state: AccountState, facts: Facts) -> bool:
+    if state.uid == 0:
+        return False
     in_group = facts.groups.get(account.group) == state.gid
     return in_group or account.name in facts.introduction.managed_accounts
-
-
-def _stranger(generation: Generation, account: Account, state: AccountState) -> Diagnostic:
-    return Diagnostic(
-        summary=f"the account {account.name} exists and is not mailprov's",
-        where=str(generation.host),
-        got=f"uid {state.uid}, gid {state.gid}, home {state.home}",
-        want=f"no account of that name, or one whose primary group is {account.group}",
-        fix="choose another user name, or hand the account over: "
-        + as_root("usermod", "-g", account.group, account.name),
-    )
 
 
 def _account_difference(account: Account, state: AccountState, facts: Facts) -> str:
@@ -241,6 +243,11 @@ def _password_change(account: Account, state: AccountState | None) -> Iterator[C
     if state is None or state.password != password_text(account):
         reason = "locked" if account.locked else "new" if state is None else "differs"
         yield _of_directory("password", account.name, Action.UPDATE, reason)
+    elif account.locked and state.expires != EXPIRED:
+        reason = "locked, and lets in who has a key"
+        yield _of_directory("password", account.name, Action.UPDATE, reason)
+    elif not account.locked and state.expires == EXPIRED:
+        yield _of_directory("password", account.name, Action.UPDATE, "the account has expired")
 
 
 def _directory_changes(generation: Generation, facts: Facts) -> Iterator[Change]:

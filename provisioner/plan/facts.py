@@ -17,6 +17,10 @@ from provisioner.render.artifact import Plane
 from provisioner.render.firewall_view import Firewall
 from provisioner.render.resolver_view import ResolverManager
 
+EXPIRED = "1"
+"""The expiry that a lock gives an account (accounts.sh): the second day of 1970, which no clock is
+before; the first would be read as none (shadow(5))."""
+
 
 @dataclass(frozen=True)
 class LeftFile:
@@ -54,7 +58,8 @@ class Introduction:
     softened: main.cf while a configuration is pending, in which Postfix is told to wait.
     firewall: what keeps strangers out, None where nothing does. parameters: those of Postfix's
     that not every version has and this one has; of PORTED_BACK only. resolver_managers: who
-    else writes /etc/resolv.conf there.
+    else writes /etc/resolv.conf there. carriers: accounts that the connection, or its sudo,
+    hangs on.
     """
 
     os_release: Mapping[str, str]
@@ -71,6 +76,7 @@ class Introduction:
     firewall: Firewall | None = None
     parameters: frozenset[str] = frozenset()
     resolver_managers: frozenset[ResolverManager] = frozenset()
+    carriers: frozenset[str] = frozenset()
     credentials: Mapping[MailAddress, KnownCredential] = field(default_factory=dict, repr=False)
 
     @property
@@ -129,7 +135,10 @@ class FileState:
 
 @dataclass(frozen=True)
 class AccountState:
-    """An account as passwd(5) and shadow(5) have it; password is crypt(3) text."""
+    """An account as passwd(5) and shadow(5) have it; password is crypt(3) text.
+
+    expires: the day as which it is no longer valid, in days since 1970; empty for none.
+    """
 
     name: str
     uid: int
@@ -137,7 +146,13 @@ class AccountState:
     home: str
     shell: str
     password: str | None = field(default=None, repr=False)
+    expires: str = ""
     comment: str = ""
+
+    @property
+    def is_shut(self) -> bool:
+        """Whether nobody gets in, by a key neither: it is locked, and has expired."""
+        return (self.password or "").startswith("!") and self.expires == EXPIRED
 
 
 @dataclass(frozen=True)
@@ -168,7 +183,8 @@ class Facts:
 
     left_contents: what the last transaction wrote, for files that are something else now;
     where it is known, no secret, and not what the site wants again. listening: who holds
-    the ports that the generation wants.
+    the ports that the generation wants. spools: files of mail in /var/mail by path, with how
+    many messages there are (mbox(5)).
     """
 
     introduction: Introduction
@@ -177,6 +193,7 @@ class Facts:
     left_contents: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     accounts: Mapping[str, AccountState] = field(default_factory=dict)
     groups: Mapping[str, int] = field(default_factory=dict)
+    spools: Mapping[str, str] = field(default_factory=dict)
     units: Mapping[str, UnitState] = field(default_factory=dict)
     listening: tuple[HeldSocket, ...] = ()
     recipes: frozenset[str] = frozenset()

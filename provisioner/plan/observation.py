@@ -74,6 +74,7 @@ def parse_introduction(lines: Iterable[str]) -> Introduction:
         credentials=parse_credentials(sections.get("credentials", [])),
         firewall=_firewall(sections.get("firewall", [])),
         parameters=frozenset(sections.get("parameters", [])).intersection(PORTED_BACK),
+        carriers=frozenset(sections.get("carriers", [])),
         resolver_managers=RESOLVER_MANAGERS.intersection(sections.get("resolver", [])),
     )
 
@@ -98,6 +99,7 @@ def parse_facts(introduction: Introduction, lines: Iterable[str]) -> Facts:
         left_contents=_contents(sections, "left"),
         accounts=_account_states(single.get("accounts", []), single.get("shadow", [])),
         groups=dict(each("groups", single.get("groups", []), _group)),
+        spools=dict(_pairs(single.get("spools", []))),
         units=parse_units(single.get("units", [])),
         listening=parse_listening(single),
         recipes=frozenset(single.get("recipes", [])),
@@ -269,14 +271,19 @@ def _table_state(rows: Iterable[str]) -> FileState:
 
 
 def _account_states(passwd: Iterable[str], shadow: Iterable[str]) -> Mapping[str, AccountState]:
-    passwords = dict(each("shadow", shadow, lambda line: fields(line, 9, ":")[:2]))
+    secrets = dict(each("shadow", shadow, _shadow_row))
 
     def read(line: str) -> tuple[str, AccountState]:
         name, _, uid, gid, comment, home, shell = fields(line, 7, ":")
-        password = passwords.get(name)
-        return name, AccountState(name, int(uid), int(gid), home, shell, password, comment)
+        password, expires = secrets.get(name, (None, ""))
+        return name, AccountState(name, int(uid), int(gid), home, shell, password, expires, comment)
 
     return dict(each("accounts", passwd, read))
+
+
+def _shadow_row(line: str) -> tuple[str, tuple[str, str]]:
+    name, password, *_, expires, _ = fields(line, 9, ":")
+    return name, (password, expires)
 
 
 def _firewall(lines: Iterable[str]) -> Firewall | None:

@@ -258,7 +258,8 @@ def _step_rows(plan: Plan, change: Change, contents: Contents) -> Iterator[Row]:
         case "password":
             account = generation.accounts_by_name[change.name]
             contents.append(f"{account.name}:{password_text(account)}\n".encode())
-            yield ("password", account.name, str(len(contents) - 1))
+            lock = "locked" if account.locked else "open"
+            yield ("password", account.name, str(len(contents) - 1), lock)
         case "directory":
             entry = _named(generation.directories, "path", change.name)
             access = (entry.owner, entry.group, f"{entry.mode:04o}")

@@ -112,10 +112,10 @@ class SshTransport(DialogueTransport):
         """End the connection, and those to jump hosts."""
         self._route.close()
 
-    def _process(self, entry: Entry, program: str, args: tuple[str, ...]) -> ChannelProcess:
+    def _process(self, entry: Entry) -> ChannelProcess:
         return ChannelProcess(
             self._transport,
-            entry.command_line(program, args),
+            entry.command_line(),
             where=self._where,
             open_limit=_CHANNEL_LIMIT,
         )

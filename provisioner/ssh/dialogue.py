@@ -62,13 +62,15 @@ class Process(Protocol):
 class Dialogue:
     """A `Conversation` over a `Process`.
 
-    limit: seconds from now to the program's exit. doing: what was going on, for errors.
+    program: what stdin begins with. limit: seconds from now to the program's exit. doing:
+    what was going on, for errors.
     """
 
     def __init__(  # noqa: PLR0913 - one argument a fact; a parameter object would only be unpacked
         self,
         process: Process,
         entry: Entry,
+        program: bytes,
         *,
         peer: Peer,
         limit: float,
@@ -94,9 +96,15 @@ class Dialogue:
         self._stdin_ended = False
         self._entered = False
         self._spawn(self._drain_stdout)
-        if sudo_password is not None:
+        if sudo_password is None:
+            # Nobody else reads stdin: it need not wait for an answer.
+            with self._changed:
+                self._queue(program)
+        else:
             try:
                 self._enter(sudo_password)
+                with self._changed:
+                    self._queue(program)
             except BaseException:
                 self.abandon()  # nobody gets a Dialogue to leave
                 raise

@@ -2,12 +2,17 @@
 
 Whatever the transport, the command that runs is
 
-    [sudo] sh -c PRELUDE mailprov PROGRAM mailprov ARGS…
+    sh -c LOGIN mailprov [sudo] sh -c PRELUDE mailprov
 
-The prelude sets one environment for every transport (C locale, the six usual
+and the program follows on stdin. LOGIN says on stderr that the login shell ran what it was
+given. The prelude sets one environment for every transport (C locale, the six usual
 directories in PATH, `/`), prints a marker with its user id on stdout and one on
-stderr, and becomes `sh -c PROGRAM mailprov ARGS…`. What comes before the markers is
-noise of the login shell or of sudo and never reaches the program's reader.
+stderr, reads the program, whose end it knows by a random word, and becomes it. What comes
+before the markers is noise of the login shell or of sudo and never reaches the program's reader.
+
+A login shell need not be a POSIX shell. csh and tcsh take each line of a command for one of its
+own, and `!` for a word of its history; fish has a backslash of its own in quotes. So the command is
+one line, without any of these, and the same whatever program runs.
 
 The markers also decide when a sudo password may be sent: only when sudo has printed
 its prompt (a random word) and before the program has started. So no password ever
@@ -23,10 +28,9 @@ from typing import Literal
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 NOT_ROOT_STATUS = 77
+CUT_STATUS = 78
+"""How the prelude ends where only a part of the program has come."""
 _NOISE_LIMIT = 64 * 1024
-COMMAND_LIMIT = 128 * 1024 - 1
-"""Linux takes no longer single argument (MAX_ARG_STRLEN, execve(2)), and a login shell gets one."""
-
 Become = Literal["none", "sudo", "sudo-with-password"]
 
 
@@ -40,36 +44,53 @@ class Entry:
 
     become: Become
     require_root: bool = True
+    login: bytes = field(default_factory=lambda: _word("mailprov-login"))
     marker: bytes = field(default_factory=lambda: _word("mailprov-start"))
     prompt: bytes = field(default_factory=lambda: _word("mailprov-sudo"))
+    end: bytes = field(default_factory=lambda: _word("mailprov-end"))
     uid: int | None = None
     prompts: int = 0
     noise_out: bytes = b""
     noise_err: bytes = b""
     _stderr_begun: bool = False
 
-    def argv(self, program: str, args: tuple[str, ...]) -> list[str]:
-        """Return the argument vector that starts the program; nothing in it is secret."""
-        shell = ["sh", "-c", self._prelude(), "mailprov", program, "mailprov", *args]
-        if self.become == "none":
-            return shell
-        mode = ["-S", "-p", self.prompt.decode()] if self.become == "sudo-with-password" else ["-n"]
-        return ["env", "LC_ALL=C", "sudo", *mode, "--", *shell]
+    def argv(self) -> list[str]:
+        """Return the argument vector that waits for the program; nothing in it is secret."""
+        inner = ["sh", "-c", self._prelude(), "mailprov"]
+        if self.become != "none":
+            asking = ["-S", "-p", self.prompt.decode()]
+            mode = asking if self.become == "sudo-with-password" else ["-n"]
+            inner = ["env", "LC_ALL=C", "sudo", *mode, "--", *inner]
+        return ["sh", "-c", f'echo {self.login.decode()} >&2; exec "$@"', "mailprov", *inner]
 
-    def command_line(self, program: str, args: tuple[str, ...]) -> str:
-        """Return the same for a login shell (sh, bash, dash, zsh); ValueError if it is too long."""
-        line = "exec " + shlex.join(self.argv(program, args))
-        if len(line.encode()) > COMMAND_LIMIT:
-            raise ValueError(f"the program with its arguments is over {COMMAND_LIMIT} bytes")
-        return line
+    def command_line(self) -> str:
+        """Return the same for a login shell, one line for sh, bash, zsh, csh, tcsh and fish."""
+        return "exec " + shlex.join(self.argv())
+
+    def program(self, text: str, args: tuple[str, ...]) -> bytes:
+        """Return what stdin has to begin with: a program and its arguments.
+
+        Raises ValueError for a NUL, which no argument can have.
+        """
+        program = f"set -- {shlex.join(args)}\n{text}\n#"
+        if "\0" in program:
+            raise ValueError("a NUL in a program or its arguments")
+        return b"%d\n%s%s" % (len(program.encode()) + len(self.end), program.encode(), self.end)
 
     def _prelude(self) -> str:
-        word = self.marker.decode()
+        word, end = self.marker.decode(), self.end.decode()
         check = f'[ "$u" = 0 ] || exit {NOT_ROOT_STATUS}; ' if self.require_root else ""
+        # What arrives in part, because the connection is lost, is not begun.
         return (
             f"LC_ALL=C; PATH={_PATH}; export LC_ALL PATH; cd /; u=$(id -u); "
-            f'echo "{word} $u"; echo {word} >&2; {check}exec sh -c "$@"'
+            f'echo "{word} $u"; echo {word} >&2; {check}read -r n; p=$(head -c "$n"); '
+            f'case $p in *{end}) eval "$p" ;; *) exit {CUT_STATUS} ;; esac'
         )
+
+    @property
+    def logged_in(self) -> bool:
+        """Whether the login shell ran what it was given."""
+        return self.started or self.prompts > 0 or self.login in self.noise_err
 
     @property
     def started(self) -> bool:
@@ -106,7 +127,8 @@ class Entry:
 
     def said(self) -> bytes:
         """Return what login shell and sudo printed, without the prompts."""
-        return self.noise_err.replace(self.prompt, b"") + self.noise_out
+        said = self.noise_err.replace(self.prompt, b"").replace(self.login + b"\n", b"")
+        return said + self.noise_out
 
 
 def _word(purpose: str) -> bytes:

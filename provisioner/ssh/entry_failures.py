@@ -1,11 +1,14 @@
 """Why a program could not be started: what login shell or sudo said, explained.
 
 sudo's messages are those of its C locale (sudo(8), "DIAGNOSTICS" and its source);
-the entry sets LC_ALL=C for that.
+the entry sets LC_ALL=C for that. What comes before sudo is the login's own: a shell that runs
+nothing (nologin(8), bash(1) "RESTRICTED SHELL"), a password that has expired (sshd's session.c and
+pam_unix(8)), or a command that stands in for ours (sshd_config(5) ForceCommand).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from provisioner.diagnostics import MailprovError
@@ -18,6 +21,26 @@ class _Cause(NamedTuple):
     summary: str
     fix: str
 
+
+_LOGIN_CAUSES = (
+    _Cause(
+        (b"account is currently not available", b"This account is not available"),
+        "the login shell of {user} is nologin: it lets nobody in",
+        "log in as somebody with a shell (hosts.{host}.ssh.user), or give {user} one on the host: "
+        "/usr/sbin/usermod --shell /bin/sh {user}",
+    ),
+    _Cause(
+        (b"password has expired", b"required to change your password", b"change required"),
+        "the password of {user} has expired, and sshd runs nothing until it is changed",
+        "log in to the host once and change it, or as root there: /usr/bin/passwd {user}",
+    ),
+    _Cause(
+        (b"restricted",),
+        "the login shell of {user} is a restricted one: it does not run the command it is given",
+        "log in as somebody with a full shell (hosts.{host}.ssh.user), or give {user} one on the "
+        "host: /usr/sbin/usermod --shell /bin/sh {user}",
+    ),
+)
 
 _SUDO_CAUSES = (
     _Cause(
@@ -61,15 +84,19 @@ def explain_entry_failure(entry: Entry, status: int | None, *, peer: Peer) -> Ma
     said = entry.said()
     if entry.uid:
         return _explain_not_root(entry.uid, peer)
-    if entry.become != "none":
+    if entry.logged_in and entry.become != "none":
         return _explain_sudo(entry, said, peer)
+    if not entry.logged_in and (cause := _cause_of(_LOGIN_CAUSES, said)):
+        return _explained(cause, said, peer)
+    ended = f" (status {status})" if status is not None else ""
     return unreachable(
         peer.where,
-        f"the login shell of {peer.user} ended before the program started"
-        + (f" (status {status})" if status is not None else ""),
-        got=printable(said),
+        f"what the host runs when {peer.user} logs in ended before the program started{ended}",
+        got=printable(said) or "no word",
         want="a login shell that runs the command it is given, like /bin/sh",
-        fix=f"check the shell of {peer.user} in the host's passwd, and ForceCommand in sshd_config",
+        fix=f"look for a command that stands in for it (ForceCommand in sshd_config, command= in "
+        f"authorized_keys of {peer.user}), and for the shell of {peer.user}: getent passwd "
+        f"{peer.user}",
     )
 
 
@@ -99,15 +126,8 @@ def _explain_sudo(entry: Entry, said: bytes, peer: Peer) -> MailprovError:
             want=f"the password that {peer.user} has on the host",
             fix=f"correct what hosts.{peer.host}.ssh.become_password refers to",
         )
-    for cause in _SUDO_CAUSES:
-        if _any_in(cause.said, said):
-            names = {"user": peer.user, "host": peer.host}
-            return unreachable(
-                peer.where,
-                cause.summary.format(**names),
-                got=printable(said),
-                fix=cause.fix.format(**names),
-            )
+    if cause := _cause_of(_SUDO_CAUSES, said):
+        return _explained(cause, said, peer)
     if _any_in(_SUDO_PASSWORD_WANTED, said):
         return unreachable(
             peer.where,
@@ -120,6 +140,20 @@ def _explain_sudo(entry: Entry, said: bytes, peer: Peer) -> MailprovError:
         f"sudo did not start the program for {peer.user}",
         got=printable(said),
         fix=f"try `sudo -S sh -c id` as {peer.user} on the host",
+    )
+
+
+def _cause_of(causes: Iterable[_Cause], said: bytes) -> _Cause | None:
+    return next((cause for cause in causes if _any_in(cause.said, said)), None)
+
+
+def _explained(cause: _Cause, said: bytes, peer: Peer) -> MailprovError:
+    names = {"user": peer.user, "host": peer.host}
+    return unreachable(
+        peer.where,
+        cause.summary.format(**names),
+        got=printable(said),
+        fix=cause.fix.format(**names),
     )
 
 

@@ -40,8 +40,8 @@ class LocalTransport(DialogueTransport):
         for process in list(self._running):
             process.kill()
 
-    def _process(self, entry: Entry, program: str, args: tuple[str, ...]) -> ChildProcess:
-        process = ChildProcess(entry.argv(program, args), self._where)
+    def _process(self, entry: Entry) -> ChildProcess:
+        process = ChildProcess(entry.argv(), self._where)
         self._running.add(process)
         return process
 

@@ -46,11 +46,10 @@ class DialogueTransport(ABC):
         """Run a program; see `Transport.start`."""
         become = self._become()
         entry = Entry(become, require_root=self._options.require_root)
-        # Also where no login shell is involved: what one transport takes, each takes.
-        entry.command_line(program, args)
         return Dialogue(
-            self._process(entry, program, args),
+            self._process(entry),
             entry,
+            entry.program(program, args),
             peer=Peer(self._where, self._host.key, self._user),
             limit=timeout,
             doing=doing,
@@ -74,8 +73,8 @@ class DialogueTransport(ABC):
         """End the connection and all that runs over it."""
 
     @abstractmethod
-    def _process(self, entry: Entry, program: str, args: tuple[str, ...]) -> Process:
-        """Return the process that will run the program."""
+    def _process(self, entry: Entry) -> Process:
+        """Return the process that will run a program."""
 
     @abstractmethod
     def _is_root(self) -> bool:

@@ -108,6 +108,13 @@ def _failure(
             fix="--overwrite-drift puts the earlier ones in their place, --keep-drift leaves "
             "these files as they are",
         ),
+        69: Diagnostic(
+            summary="those users bring another password or a lock for an account that this "
+            "connection, or its sudo, hangs on; nothing was changed",
+            got=said.get("carrier", ""),
+            want="a login for mailprov that is nobody's mail account",
+            fix="name another login (hosts.K.ssh.user), then do it again",
+        ),
         75: Diagnostic(
             summary="another apply is at work on this host, or has just been",
             got=said.get("locked", ""),

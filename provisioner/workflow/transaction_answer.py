@@ -55,7 +55,7 @@ class TransactionAnswer:
                 self.pending = argument
             case "finished":
                 self.finished = True
-            case "ended":
+            case "ended" if argument not in self.ended:
                 self.ended.append(argument)
             case "kept":
                 self.kept.append(argument)

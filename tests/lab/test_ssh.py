@@ -170,7 +170,7 @@ def test_a_login_that_is_not_root_is_told(lab: Lab) -> None:
 
 def test_a_login_shell_that_lets_nobody_in_is_told(lab: Lab) -> None:
     text = refusal(open_as(lab, "nologin"))
-    assert "the login shell of nologin ended before the program started" in text
+    assert "the login shell of nologin is nologin: it lets nobody in" in text
 
 
 @pytest.mark.parametrize("user", ["shell-bash", "shell-dash"])

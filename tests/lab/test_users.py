@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -26,6 +27,9 @@ PASSWORD = "seventeen grüne Ponies"
 NEW_PASSWORD = "no more ponies, 2 owls"
 EVERY_WAY = {"imap": True, "pop3": True, "submission": True}
 NO_WAY = dict.fromkeys(EVERY_WAY, False)
+FAR_EXPIRY = "47117"  # 2099-01-01, in days
+# A word that is no restriction: no check knows it, and every recipient gets a 451.
+BREAKS_MAIL = "postfix: {main: {smtpd_client_restrictions: rejekt}}\n"
 ONLY_SYSTEM = pytest.mark.parametrize("people", ["system"], indirect=True)
 ONLY_VIRTUAL = pytest.mark.parametrize("people", ["virtual"], indirect=True)
 PEOPLE = ("carol", "dave", "erin", "frank", "grace", "henry")
@@ -84,6 +88,10 @@ def added(people: People) -> Step:
 @pytest.fixture(scope="module")
 def changed(people: People, added: Step) -> Step:
     """Give carol another password and name, disable dave, apply, and try what was lost."""
+    if people.system:
+        people.mail.check_run(["usermod", "--expiredate", "2099-01-01", "dave"])
+        for name in ("dave", people.owner[0]):
+            people.mail.check_run(["systemd-run", f"--uid={name}", "sleep", "7777"])
 
     def edit() -> None:
         people.user("passwd", "carol", str(people.path), stdin=f"{NEW_PASSWORD}\n")
@@ -114,13 +122,16 @@ def taken_back(people: People, changed: Step) -> Step:
 
 def test_a_new_user_can_log_in_and_nobody_else_notices(people: People, added: Step) -> None:
     assert added.stayed
+    assert all(added.served.values()), added.served
     assert added.restarts() == []
     assert people.may_log_in(("frank", PASSWORD)) == {"frank": EVERY_WAY}
 
 
 def test_a_new_password_ends_that_users_sessions_alone(people: People, changed: Step) -> None:
-    assert changed.ended["carol"]
+    assert changed.left["carol"] == []
     assert changed.stayed
+    assert len(changed.served) == 8
+    assert all(changed.served.values()), changed.served
     assert changed.restarts() == []
     at = "" if people.system else f"@{people.domain}"
     (told,) = [note for note in changed.outcome["notices"] if note.startswith("logged out")]
@@ -132,13 +143,14 @@ def test_a_new_password_ends_that_users_sessions_alone(people: People, changed: 
 
 
 def test_a_disabled_user_receives_and_cannot_log_in(people: People, changed: Step) -> None:
-    assert changed.ended["dave"]
+    assert changed.left["dave"] == []
     assert changed.allowed["dave"] == NO_WAY
     assert people.delivered("dave", "while away")
 
 
 def test_an_enabled_user_finds_the_mail_of_meanwhile(people: People, taken_back: Step) -> None:
     assert taken_back.stayed
+    assert all(taken_back.served.values()), taken_back.served
     assert taken_back.restarts() == []
     again = people.imap("dave", PASSWORD)
     again.select()
@@ -148,7 +160,7 @@ def test_an_enabled_user_finds_the_mail_of_meanwhile(people: People, taken_back:
 def test_a_removed_user_is_gone_and_the_mail_is_kept_until_a_second_word(
     people: People, taken_back: Step
 ) -> None:
-    assert taken_back.ended["erin"]
+    assert taken_back.left["erin"] == []
     assert not people.receives("erin")
     assert people.delivered("erin", "to be kept")
     session, before = people.imap(*people.owner), people.processes()
@@ -334,3 +346,110 @@ def test_dovecot_knows_every_scheme_that_passwd_can_write(people: People) -> Non
             check = ["doveadm", "pw", "-t", hashed, "-p", tried]
             got = people.mail.run(check).returncode
             assert bool(got) == bool(want), scheme
+
+
+def expiry_of(host: Host, name: str) -> str:
+    return host.check_run(["getent", "shadow", name]).split(":")[7]
+
+
+def processes_of(host: Host, name: str) -> str:
+    return host.run(["pgrep", "-f", "-u", name, "sleep 7777"]).stdout
+
+
+@ONLY_SYSTEM
+def test_what_runs_for_a_disabled_user_ends_and_nobody_elses(people: People, changed: Step) -> None:
+    assert changed
+    assert processes_of(people.mail, "dave") == ""
+    assert processes_of(people.mail, people.owner[0]) != ""
+
+
+@ONLY_SYSTEM
+@pytest.mark.usefixtures("taken_back")
+def test_an_enabled_users_account_holds_as_long_as_before(people: People) -> None:
+    assert expiry_of(people.mail, "dave") == FAR_EXPIRY
+    assert expiry_of(people.mail, "erin") == "1"
+
+
+@ONLY_SYSTEM
+@pytest.mark.usefixtures("taken_back")
+def test_a_removed_users_account_lets_nobody_in_by_key(people: People) -> None:
+    """A lock alone does not keep out who has a key, and such a person went on running sendmail."""
+    host, key = people.mail, people.site.lab.home / ".ssh/id_ed25519"
+    host.check_run(["usermod", "--shell", "/bin/sh", "erin"])
+    host.write_file("/home/erin/.ssh/authorized_keys", key.with_suffix(".pub").read_text())
+    host.check_run(["chown", "-R", "erin", "/home/erin/.ssh"])
+    words = ["ssh", "-i", str(key), "-o", "BatchMode=yes", "-o", "UserKnownHostsFile=/dev/null"]
+    words += ["-o", "StrictHostKeyChecking=no", f"erin@{host.address}", "echo in"]
+
+    def enters() -> bool:
+        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+        return done.stdout == "in\n"
+
+    try:
+        assert not enters()
+        host.check_run(["usermod", "--expiredate", "", "erin"])
+        assert host.check_run(["getent", "shadow", "erin"]).split(":")[1].startswith("!")
+        assert enters()
+    finally:
+        host.check_run(["usermod", "--expiredate", "1", "--shell", "/sbin/nologin", "erin"])
+
+
+@pytest.fixture
+def pilot(people: People) -> Iterator[Host]:
+    """Return the host with an account of its own, whose sudo may do all."""
+    host, home = people.mail, people.site.lab.home
+    host.check_run(["useradd", "--create-home", "--shell", "/bin/bash", "-g", "users", "pilot"])
+    host.write_file("/home/pilot/.ssh/authorized_keys", (home / ".ssh/id_ed25519.pub").read_text())
+    host.check_run(["chown", "-R", "pilot", "/home/pilot/.ssh"])
+    host.write_file("/etc/sudoers.d/pilot", "pilot ALL=(ALL) NOPASSWD: ALL\n", mode=0o440)
+    text = people.path.read_bytes()
+    yield host
+    people.path.write_bytes(text)
+    host.run(["userdel", "--remove", "pilot"])
+    host.run(["rm", "-f", "/etc/sudoers.d/pilot"])
+
+
+@ONLY_SYSTEM
+@pytest.mark.usefixtures("taken_back")
+def test_a_user_who_carries_the_connection_is_refused_before_anything_changes(
+    people: People, pilot: Host
+) -> None:
+    """Her shell and password became those of a mail user; root was locked, and all were out."""
+    people.user("add", "pilot", str(people.path), stdin=f"{PASSWORD}\n")
+    text = people.path.read_text().replace(
+        f"address: {pilot.address}", f"address: {pilot.address}, ssh: {{user: pilot, become: sudo}}"
+    )
+    people.path.write_text(text)
+    before = shadow_of(pilot, "pilot")
+    for group in ("users", "mailusers"):
+        pilot.check_run(["usermod", "-g", group, "pilot"])
+        for verb in ("plan", "apply"):
+            done = people.site.mailprov(verb, "--limit", "mail", site=people.path)
+            assert done.returncode == 5, done.stdout + done.stderr
+            assert "pilot carries this connection, or its sudo" in done.stderr
+            assert "hosts.mail.ssh.user" in done.stderr
+    pilot.check_run(["usermod", "-g", "users", "pilot"])
+    assert shadow_of(pilot, "pilot") == before
+
+
+@ONLY_SYSTEM
+@pytest.mark.usefixtures("taken_back")
+def test_an_account_that_was_there_is_itself_again_when_the_configuration_returns(
+    people: People, pilot: Host
+) -> None:
+    people.user("add", "pilot", str(people.path), stdin=f"{PASSWORD}\n")
+    pilot.check_run(["usermod", "-g", "mailusers", "pilot"])
+    pilot.check_run(["sh", "-c", "printf 'From a@b.example\\n\\nx\\n' >/var/mail/pilot"])
+    row = pilot.check_run(["getent", "passwd", "pilot"])
+    working = people.path.read_text()
+    try:
+        people.path.write_text(working + BREAKS_MAIL)
+        done = people.site.mailprov("apply", "--limit", "mail", site=people.path)
+        assert done.returncode == 1, done.stdout + done.stderr
+        assert "returned" in done.stdout
+        assert "/var/mail/pilot has 1 message that pilot will not see" in done.stdout
+        assert pilot.check_run(["getent", "passwd", "pilot"]) == row
+        # The directory does not go back: the password is what the site file says.
+        assert pilot.check_run(["getent", "shadow", "pilot"]).split(":")[1].startswith("$")
+    finally:
+        pilot.run(["rm", "-f", "/var/mail/pilot"])

@@ -20,6 +20,7 @@ from typing import Any
 
 from provisioner.lab import Host
 from support.deployed import DeployedSite
+from support.open_sessions import OpenSessions
 
 SENDER = "somebody@outside.example"
 
@@ -35,14 +36,16 @@ def insecure_tls() -> ssl.SSLContext:
 class Step:
     """An apply while people were logged in.
 
-    stayed: the owner's session and all main processes are what they were. ended: of
-    those whose access changed, whether their session was. allowed: ways in that were
-    tried afterwards.
+    stayed: all main processes are what they were. served: of the owner, who was logged in on
+    every port, whether the session there goes on. left: of those whose access changed, the
+    ports on which a session goes on five seconds later. allowed: ways in that were tried
+    afterwards.
     """
 
     outcome: dict[str, Any]
     stayed: bool
-    ended: dict[str, bool]
+    served: dict[str, bool]
+    left: dict[str, list[str]]
     allowed: dict[str, dict[str, bool]] = field(default_factory=dict)
 
     def restarts(self) -> list[tuple[str, str]]:
@@ -89,14 +92,20 @@ class People:
     def step(self, edit: Callable[[], None], losing: Mapping[str, str] | None = None) -> Step:
         """Apply an edit while the owner is logged in, and those who lose their access."""
         before = self.processes()
-        session = self.imap(*self.owner)
-        others = {name: self.imap(name, password) for name, password in (losing or {}).items()}
+        mine = self.everywhere(*self.owner)
+        others = {login[0]: self.everywhere(*login) for login in (losing or {}).items()}
         edit()
         outcome = self.apply()
-        ended = {name: is_ended(other) for name, other in others.items()}
-        step = Step(outcome, is_open(session) and self.processes() == before, ended)
-        self.hang_up()
+        left = {name: other.left_after(5) for name, other in others.items()}
+        step = Step(outcome, self.processes() == before, mine.answers(), left)
+        for one in (mine, *others.values()):
+            one.close()
         return step
+
+    def everywhere(self, name: str, password: str) -> OpenSessions:
+        """Log somebody in on every port."""
+        address = self.mail.address
+        return OpenSessions(address, name, password, self.domain, insecure_tls()).open()
 
     def imap(self, name: str, password: str) -> imaplib.IMAP4_SSL:
         client = imaplib.IMAP4_SSL(self.mail.address, ssl_context=insecure_tls(), timeout=20)

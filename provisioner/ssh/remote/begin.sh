@@ -141,6 +141,7 @@ do_begin() {
     journalctl -q -n 0 --show-cursor 2>/dev/null | sed -n 's/^-- cursor: //p' >"$pending.new/cursor"
     if grep -qx adopt "$stage/steps"; then staged_rows directory >"$pending.new/directory" || return 1; fi
     staged_rows lock-later >"$pending.new/locks" && staged_rows remove-later >"$pending.new/removals" || return 1
+    [ ! -e "$stage/accounts" ] || cp "$stage/accounts" "$pending.new/accounts" || return 1
     staged_rows undo | while IFS= read -r path; do
         keep_as_found "$path" && keep_old "$path" || exit 1
     done >"$pending.new/paths" || return 1

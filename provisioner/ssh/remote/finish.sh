@@ -21,7 +21,7 @@ lock_accounts() {
     [ -s "$pending/locks" ] || return 0
     while IFS= read -r name; do
         getent passwd "$name" >/dev/null || continue
-        usermod --lock "$name" || return 1
+        lock_account "$name" || return 1
     done <"$pending/locks"
     end_sessions_of "$pending/locks"
 }

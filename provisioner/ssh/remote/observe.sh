@@ -23,6 +23,8 @@ introduce() {
         unfinished "$state/unfinished" \
         activating "$state/activating" activating "$pending/manifest" activating "$pending/directory" \
         credentials "$state/directory/credentials"
+    section carriers
+    carriers
     section firewall
     firewall
     section resolver
@@ -209,6 +211,8 @@ observe_accounts() {
     if [ $# -gt 0 ]; then
         section shadow
         getent shadow "$@"
+        section spools
+        observe_spools "$@"
     fi
     pick group
     # shellcheck disable=SC2086
@@ -217,6 +221,15 @@ observe_accounts() {
         section groups
         getent group "$@"
     fi
+}
+
+# observe_spools NAME...: where another server's mail may lie, and how many messages.
+observe_spools() {
+    for name; do
+        if [ -f "/var/mail/$name" ] && [ -s "/var/mail/$name" ]; then
+            printf '%s\t%s\n' "/var/mail/$name" "$(grep -c '^From ' "/var/mail/$name")"
+        fi
+    done
 }
 
 observe_units() {

@@ -57,5 +57,13 @@ label_as() {
     [ "$label" = "<<none>>" ] || chcon "$label" "$2"
 }
 
+# carriers: the accounts, by name, that this connection or its sudo(8) hangs on: who is locked out takes
+# mailprov along. Who became root by su(1) is known to the kernel (pam_loginuid(8)).
+carriers() {
+    [ -z "${SUDO_USER:-}" ] || printf '%s\n' "$SUDO_USER"
+    { read -r login </proc/self/loginuid; } 2>/dev/null || return 0
+    case $login in 0 | 4294967295) ;; *) getent passwd "$login" | cut -d : -f 1 ;; esac
+}
+
 # rows NAME < manifest: the fields after NAME of every row that begins with it.
 rows() { awk -F '\t' -v OFS='\t' -v kind="$1" '$1 == kind { sub(/^[^\t]*\t/, ""); print }'; }

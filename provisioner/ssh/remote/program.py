@@ -29,7 +29,7 @@ TRANSACTION = (
     "transact",
 )
 PENDING = (
-    *("queue", "sessions", "tables", "directory", "readers"),
+    *("queue", "accounts", "sessions", "tables", "directory", "readers"),
     *("pending", "units", "undo", "finish"),
 )
 STATE = ("pending", "state")

@@ -6,7 +6,7 @@
 #
 # Exit status: 0 done, 65 the snapshot is damaged, 66 there is none, 67 its files are of
 # another kind than the configuration reads, 68 files were edited on the host, 70 a step
-# failed, 75 another transaction holds the lock or was through meanwhile.
+# failed, 69 this connection hangs on an account that would change, 75 another transaction holds the lock or was through meanwhile.
 
 # left_rows NAME: of the directory that is in force.
 left_rows() { rows "$1" <"$state/directory/left"; }
@@ -61,12 +61,12 @@ restore_table() {
 }
 
 restore_files() {
-    : >"$work/lost"
+    : >"$lost"
     # The passwd-file of virtual users, where they are virtual.
     logins=$(left_rows file | cut -f 1 | grep '^/etc/.*/mailprov/users$')
     copy=$(left_rows file | cut -f 1 | grep '^/etc/.*/mailprov/passwords$')
     if [ -n "$logins" ] && [ -f "$logins" ] && [ -f "$kept/tree$logins" ] && ! grep -qxF "$logins" "$work/edited"; then
-        note_lost "$logins" "$kept/tree$logins" >"$work/lost" || return 1
+        note_lost "$logins" "$kept/tree$logins" >"$lost" || return 1
     fi
     rows file <"$kept/manifest" | while IFS="$tab" read -r path digest owner group mode _; do
         if [ "$path" = "$copy" ] || grep -qxF "$path" "$work/edited"; then continue; fi
@@ -104,7 +104,7 @@ restore_copy() {
 }
 
 # Accounts that are gone stay gone; those that the directory then did not have are locked.
-restore_passwords() {
+find_passwords() {
     getent shadow | cut -d : -f 1,2 >"$work/shadow"
     awk -F : -v kept="$kept/shadow" '
         BEGIN {
@@ -115,17 +115,35 @@ restore_passwords() {
             }
         }
         $1 in want && $0 != want[$1] { print want[$1] }' "$work/shadow" >"$work/passwords"
-    if [ -s "$work/passwords" ]; then
-        chpasswd -e <"$work/passwords" || return 1
-        cut -d : -f 1 "$work/passwords" >>"$work/lost"
-        cut -d : -f 1 "$work/passwords" | while IFS= read -r name; do section password "$name"; done
-    fi
     left_rows account | while IFS= read -r name; do
         if grep -qxF "$name" "$kept/accounts" || grep -q "^$name:!" "$work/shadow"; then continue; fi
+        printf '%s\n' "$name"
+    done >"$work/locks"
+}
+
+# Who is shut out by this must not be who asks for it.
+refuse_carriers() {
+    carriers >"$work/carriers"
+    carried=$(cut -d : -f 1 "$work/passwords" | cat - "$work/locks" | grep -xF -f "$work/carriers") || return 0
+    section carrier
+    printf '%s\n' "$carried" | sort -u
+    exit 69
+}
+
+restore_passwords() {
+    if [ -s "$work/passwords" ]; then
+        chpasswd -e <"$work/passwords" || return 1
+        cut -d : -f 1 "$work/passwords" >>"$lost"
+        while IFS=: read -r name hash; do
+            section password "$name"
+            case $hash in '!'*) lock_account "$name" ;; *) revive_account "$name" ;; esac || return 1
+        done <"$work/passwords"
+    fi
+    while IFS= read -r name; do
         section locked-account "$name"
-        usermod --lock "$name" || exit 1
-        printf '%s\n' "$name" >>"$work/lost"
-    done
+        lock_account "$name" || return 1
+        printf '%s\n' "$name" >>"$lost"
+    done <"$work/locks"
 }
 
 # A file that somebody keeps is still compared with what mailprov left there.
@@ -150,6 +168,7 @@ kept=$state/directory/$2
 lock_host "$applied_by"
 # Passwords pass through here: not for /tmp.
 work=$state/restoring
+lost=$work/lost
 rm -rf "$work" && mkdir "$work" || exit 70
 trap 'rm -rf "$work" "$state/holder"' EXIT
 refuse_if_changed "$3"
@@ -158,11 +177,13 @@ case $2 in *[!0-9]* | '') exit 66 ;; esac
 refuse_damaged
 refuse_other_kind
 find_edited "$4"
+find_passwords || exit 70
+refuse_carriers
 left_then >"$work/rows" && seal <"$work/rows" >"$work/left" || exit 70
 # Should this break off: these files are ours, and Postfix is owed a reload.
 note_activating <"$work/rows" && note_owed postfix.service || exit 70
 restore_files && restore_passwords || exit 70
 if systemctl -q is-active postfix.service; then systemctl reload postfix.service || exit 70; fi
-end_sessions_of "$work/lost"
+end_sessions_of "$lost"
 record_directory "$work/left" "$(head_generation)" "$applied_by" "in force, as of $2" || exit 70
 section finished

@@ -8,24 +8,26 @@ do_group() {
 
 do_account() {
     if getent passwd "$1" >/dev/null; then
+        getent passwd "$1" >>"$stage/accounts" || return 1
         usermod --gid "$2" --shell "$4" ${6:+--comment "$6"} "$1"
     elif [ "$5" = system ]; then
         useradd --system --gid "$2" --home-dir "$3" --shell "$4" --no-create-home "$1"
     else
         useradd --gid "$2" --home-dir "$3" --shell "$4" ${6:+--comment "$6"} \
-            --create-home -K UMASK=077 -K HOME_MODE=0700 "$1"
+            --create-home -K UMASK=077 -K HOME_MODE=0700 "$1" && note_made "$1"
     fi
 }
 
-# The name and the hash come in a file: they are nobody's argument.
-do_password() { chpasswd -e <"$stage/files/$2" && end_sessions "$1"; }
-
-do_lock() { usermod --lock "$1" && end_sessions "$1"; }
-
-end_sessions() {
-    printf '%s\n' "$1" >"$stage/lost"
-    end_sessions_of "$stage/lost"
+# do_password NAME N open|locked: the name and the hash come in a file: they are nobody's argument.
+do_password() {
+    chpasswd -e <"$stage/files/$2" || return 1
+    if [ "$3" = locked ]; then lock_account "$1"; else revive_account "$1"; fi && lose "$1"
 }
+
+do_lock() { lock_account "$1" && lose "$1"; }
+
+# lose NAME: the sessions of whoever lost his access are ended once the plane's steps are through.
+lose() { printf '%s\n' "$1" >>"$lost"; }
 
 # Its owner comes last: until then nobody else can put a link there for us to label or open.
 do_directory() {
@@ -106,11 +108,10 @@ do_activate() {
 # do_admit PATH: another list of logins. Whoever is gone from it, or has another hash, may
 # not go on in a session that the old one opened.
 do_admit() {
-    : >"$stage/lost"
     if [ -f "$1" ]; then
-        note_lost "$1" "$1.mailprov-new" >"$stage/lost" || section kept "users who lost their access" >&3
+        note_lost "$1" "$1.mailprov-new" >>"$lost" || section kept "users who lost their access" >&3
     fi
-    do_activate "$1" && end_sessions_of "$stage/lost"
+    do_activate "$1"
 }
 
 # do_table PATH DIGEST N TYPE: what changes of its shards is in files/N; TYPE is that of Postfix's

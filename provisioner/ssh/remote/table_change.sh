@@ -92,7 +92,7 @@ finish_table() {
     [ "$how" = by-key ] || change_anew "$1" || return 1
     forget_mailboxes "$1" && drop_foreign_maps "$1" || return 1
     cp "$way/digests" "$1/digests.new" && put_in_place "$1/digests" && sync -f "$1" && seal_table "$1" || return 1
-    end_sessions_of "$way/lost"
+    end_sessions_now "$way/lost" && cat "$way/lost" >>"$lost" || return 1
     retire_journal "$1"
 }
 

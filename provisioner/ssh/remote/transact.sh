@@ -36,6 +36,15 @@ act() {
     done 4<"$stage/journal"
 }
 
+# carry_out PLANE: and whoever loses his access by it is logged out, also where a later step fails.
+carry_out() {
+    : >"$lost"
+    act "$1"
+    carried_out=$?
+    end_sessions_of "$lost"
+    return "$carried_out"
+}
+
 # An edit that was made after the host was observed is nobody's to overwrite.
 refuse_if_edited() {
     edited=$(staged_rows seen | while IFS="$tab" read -r path seen; do
@@ -63,7 +72,7 @@ seen_now() {
 # give_back REASON: the configuration before comes back; the steps of the directory stay.
 give_back() {
     trap '' HUP INT TERM
-    [ -d "$pending" ] || return 0
+    [ -d "$pending" ] || { give_accounts_back "$stage/accounts"; return 0; }
     settle_pending now "returned: $1" || exit 70
     disarm_return
     tell_held
@@ -73,12 +82,13 @@ give_back() {
 # the timer comes. A step may have turned the standard output elsewhere.
 interrupted() {
     trap '' HUP INT TERM
-    exec >&5
+    exec >&5 3>&5
     [ -n "$doing" ] || exit 130
     section failed "$doing"
     echo "|it was interrupted by a signal"
     case $doing in check*) exit 70 ;; esac
-    [ -d "$pending" ] || exit 70
+    end_sessions_now "$lost"
+    [ -d "$pending" ] || { give_accounts_back "$stage/accounts"; exit 70; }
     give_back "interrupted"
     exit 71
 }
@@ -93,6 +103,7 @@ trap '' PIPE
 applied_by=$1
 within=$2
 stage=$state/stage
+lost=$stage/lost
 # Not on a disk: what a full one keeps from being done has to be told.
 output=/run/mailprov-output
 lock_host "$applied_by"
@@ -104,7 +115,7 @@ clean_litter
 forget_policy
 # From here on what is pending is this transaction's own.
 doing=check
-exec 5>&1
+exec 5>&1 3>&1
 trap interrupted HUP INT TERM
 check_staged_tree
 case $? in
@@ -119,9 +130,12 @@ esac
 rm -rf "$stage/tree"
 refuse_if_edited
 note_litter || exit 70
-if [ -n "$(staged_rows act-directory)" ]; then note_unfinished && act directory || exit 70; fi
+if [ -n "$(staged_rows act-directory)" ]; then
+    note_unfinished || exit 70
+    carry_out directory || { give_accounts_back "$stage/accounts"; exit 70; }
+fi
 if [ -n "$(staged_rows act-configuration)" ]; then
-    if ! act configuration || ! arm_return "$within"; then
+    if ! carry_out configuration || ! arm_return "$within"; then
         give_back "a step failed"
         exit 71
     fi

@@ -22,8 +22,8 @@ from provisioner.diagnostics import ExitCode, MailprovError
 from provisioner.model.secrets import PasswordHash
 from provisioner.plan.certificate import HostCertificate
 from provisioner.plan.change import Action
-from provisioner.plan.diff import diff_generation, left_by
-from provisioner.plan.facts import AccountState, Facts, FileState, Introduction
+from provisioner.plan.diff import diff_generation, left_by, password_text
+from provisioner.plan.facts import EXPIRED, AccountState, Facts, FileState, Introduction
 from provisioner.plan.generation import Account, Generation, Group
 
 ALICE = Account(
@@ -194,9 +194,31 @@ def test_an_account_that_left_the_site_is_locked_and_kept() -> None:
     bob = AccountState("bob", 1002, 990, "/home/bob", "/sbin/nologin", "$2b$12$x")
     facts = replace(facts, introduction=introduction, accounts={**facts.accounts, "bob": bob})
     assert steps(GENERATION, facts)[0] == ("lock", "account", "bob")
+    # A lock alone keeps out nobody who has a key, and no cron job.
     locked = replace(bob, password="!$2b$12$x")
     facts = replace(facts, accounts={**facts.accounts, "bob": locked})
+    assert steps(GENERATION, facts)[0] == ("lock", "account", "bob")
+    shut = replace(locked, expires=EXPIRED)
+    facts = replace(facts, accounts={**facts.accounts, "bob": shut})
     assert ("lock", "account", "bob") not in steps(GENERATION, facts)
+
+
+@pytest.mark.parametrize(
+    ("locked", "expires", "changes"),
+    [(True, "", 1), (True, EXPIRED, 0), (False, EXPIRED, 1), (False, "", 0), (False, "19000", 0)],
+)
+def test_an_account_expires_with_its_lock_and_no_other_expiry_is_touched(
+    *, locked: bool, expires: str, changes: int
+) -> None:
+    generation, facts = with_alice()
+    alice = replace(generation.accounts_by_name["alice"], locked=locked)
+    generation = replace(
+        generation, accounts=tuple(alice if a.name == "alice" else a for a in generation.accounts)
+    )
+    state = replace(facts.accounts["alice"], password=password_text(alice), expires=expires)
+    facts = replace(facts, accounts={**facts.accounts, "alice": state})
+    told = [c for c in diff_generation(generation, facts).changes if c.kind == "password"]
+    assert len(told) == changes
 
 
 def test_a_service_that_left_the_host_is_retired_before_its_files_go() -> None:
@@ -230,3 +252,69 @@ def test_the_operators_certificate_gives_way_to_one_of_the_hosts_own() -> None:
     got = steps(GENERATION, facts)
     assert ("create", "secret", recipe.path) in got
     assert ("remove", "file", recipe.path) not in got
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"shell": "/bin/bash"}, {"password": "$2b$12$old"}, {"gid": 4}, {"expires": EXPIRED}],
+)
+def test_a_user_who_carries_the_connection_is_refused_before_anything_changes(
+    changed: dict[str, object],
+) -> None:
+    """Root was locked, and mailprov came in as alice by her sudo: nobody got in any more."""
+    generation, facts = with_alice(**changed)
+    carried = replace(facts.introduction, carriers=frozenset({"alice"}))
+    with pytest.raises(MailprovError) as caught:
+        diff_generation(generation, replace(facts, introduction=carried))
+    assert caught.value.exit_code is ExitCode.REFUSED
+    (diagnostic,) = caught.value.diagnostics
+    assert "alice carries this connection" in diagnostic.summary
+    assert diagnostic.got
+    assert "ssh.user" in diagnostic.fix
+
+
+def test_a_carrier_who_left_the_site_is_not_locked_out_either() -> None:
+    facts = fulfilled()
+    introduction = replace(
+        facts.introduction, managed_accounts=frozenset({"bob"}), carriers=frozenset({"bob"})
+    )
+    bob = AccountState("bob", 1002, 990, "/home/bob", "/bin/sh", "$2b$12$x")
+    facts = replace(facts, introduction=introduction, accounts={**facts.accounts, "bob": bob})
+    with pytest.raises(MailprovError, match="bob carries this connection"):
+        diff_generation(GENERATION, facts)
+
+
+def test_a_carrier_who_stays_as_the_account_is_may_be_a_user() -> None:
+    generation, facts = with_alice()
+    carried = replace(facts.introduction, carriers=frozenset({"alice"}))
+    assert diff_generation(generation, replace(facts, introduction=carried)).changes == ()
+
+
+def test_root_is_nobodys_mail_account_whatever_group_it_is_in() -> None:
+    generation, facts = with_alice(uid=0)
+    with pytest.raises(MailprovError, match="administrator"):
+        diff_generation(generation, facts)
+
+
+@pytest.mark.parametrize(
+    ("groups", "advice"),
+    [({}, "/usr/sbin/groupadd mailusers && /usr/sbin/usermod"), (None, ": /usr/sbin/usermod")],
+)
+def test_an_account_is_handed_over_by_commands_that_work_at_once(
+    groups: dict[str, int] | None, advice: str
+) -> None:
+    """The group came with the first apply, which the account kept from happening."""
+    generation, facts = with_alice(gid=100)
+    unknown = replace(facts.introduction, managed_accounts=frozenset())
+    facts = replace(facts, introduction=unknown, groups=facts.groups if groups is None else groups)
+    with pytest.raises(MailprovError) as caught:
+        diff_generation(generation, facts)
+    assert f"{advice} -g mailusers alice" in caught.value.diagnostics[0].fix
+
+
+def test_mail_that_nobody_will_see_any_more_is_named() -> None:
+    """An account was handed over as advised, and what lay in /var/mail was gone from sight."""
+    generation, facts = with_alice()
+    facts = replace(facts, spools={"/var/mail/alice": "3", "/var/mail/somebody": "1"})
+    (notice,) = diff_generation(generation, facts).generation.notices
+    assert "/var/mail/alice has 3 messages that alice will not see" in notice

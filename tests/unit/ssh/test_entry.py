@@ -10,11 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from provisioner.ssh.entry import COMMAND_LIMIT, NOT_ROOT_STATUS, Entry
+from provisioner.ssh.entry import CUT_STATUS, NOT_ROOT_STATUS, Become, Entry
 from provisioner.ssh.entry_failures import Peer, explain_entry_failure
 
 PEER = Peer("mail (deploy@192.0.2.1:22)", "mail", "deploy")
-SHELLS = [shell for shell in ("sh", "bash", "dash", "zsh", "ksh", "mksh") if shutil.which(shell)]
+SHELLS = [
+    shell
+    for shell in ("sh", "bash", "dash", "zsh", "ksh", "mksh", "tcsh", "fish")
+    if shutil.which(shell)
+]
 
 
 def pieces(data: bytes, cuts: list[int]) -> list[bytes]:
@@ -61,13 +65,37 @@ def test_each_start_has_words_of_its_own() -> None:
     assert Entry("none").marker != Entry("none").marker
 
 
+def run_in(shell: str, entry: Entry, stdin: bytes) -> subprocess.CompletedProcess[bytes]:
+    line = [shell, "-c", entry.command_line()]
+    return subprocess.run(line, input=stdin, capture_output=True, check=False, timeout=20)
+
+
+def test_the_command_is_one_line_in_the_words_of_every_shell() -> None:
+    """Csh ran each line of a program as a command of its own, as root (an Ansible user's host).
+
+    What it and fish read in another way than sh does is not in it.
+    """
+    for entry in (Entry("none"), Entry("sudo"), Entry("sudo-with-password")):
+        line = entry.command_line()
+        assert not set("\n!\\`~^") & set(line)
+        assert line.count("'") % 2 == 0
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_program_that_arrives_in_part_is_not_begun(shell: str) -> None:
+    for missing in (1, 40, 60):
+        entry = Entry("none", require_root=False)
+        done = run_in(shell, entry, entry.program("echo one\necho two", ())[:-missing])
+        assert (done.returncode, entry.take_stdout(done.stdout)) == (CUT_STATUS, b"")
+
+
 @pytest.mark.parametrize("shell", SHELLS)
 @settings(max_examples=15, deadline=None)
 @given(args=st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))))
 def test_every_login_shell_hands_arguments_through(shell: str, args: list[str]) -> None:
     entry = Entry("none", require_root=False)
-    line = entry.command_line('printf "%s\\n" "$#"; printf "%s\\0" "$0" "$@"', tuple(args))
-    done = subprocess.run([shell, "-c", line], capture_output=True, check=True, timeout=20)
+    program = entry.program('printf "%s\\n" "$#"; printf "%s\\0" "$0" "$@"', tuple(args))
+    done = run_in(shell, entry, program)
     want = f"{len(args)}\n".encode() + b"".join(a.encode() + b"\0" for a in ["mailprov", *args])
     assert entry.take_stdout(done.stdout) == want
     assert entry.take_stderr(done.stderr) == b""
@@ -75,10 +103,12 @@ def test_every_login_shell_hands_arguments_through(shell: str, args: list[str]) 
 
 def test_a_program_for_root_does_not_run_as_another() -> None:
     entry = Entry("none")
-    shown = entry.argv("echo reached", ())
+    shown = entry.argv()
     # `id` is a function here, so that the test needs no second account.
-    shown[2] = "id() { echo 1000; }; " + shown[2]
-    done = subprocess.run(shown, capture_output=True, check=False)
+    prelude = shown.index("-c", 3) + 1
+    shown[prelude] = "id() { echo 1000; }; " + shown[prelude]
+    reached = entry.program("echo reached", ())
+    done = subprocess.run(shown, input=reached, capture_output=True, check=False)
     assert done.returncode == NOT_ROOT_STATUS
     assert entry.take_stdout(done.stdout) == b""
     assert entry.uid == 1000
@@ -86,13 +116,13 @@ def test_a_program_for_root_does_not_run_as_another() -> None:
 
 def test_sudo_is_told_to_ask_with_a_word_of_ours_or_not_at_all() -> None:
     asking = Entry("sudo-with-password")
-    assert asking.argv("x", ())[2:7] == ["sudo", "-S", "-p", asking.prompt.decode(), "--"]
-    assert Entry("sudo").argv("x", ())[2:5] == ["sudo", "-n", "--"]
+    assert asking.argv()[6:11] == ["sudo", "-S", "-p", asking.prompt.decode(), "--"]
+    assert Entry("sudo").argv()[6:9] == ["sudo", "-n", "--"]
 
 
-def test_what_no_command_line_holds_is_refused() -> None:
-    with pytest.raises(ValueError, match=str(COMMAND_LIMIT)):
-        Entry("none").command_line("x" * COMMAND_LIMIT, ())
+def test_what_no_argument_holds_is_refused() -> None:
+    with pytest.raises(ValueError, match="NUL"):
+        Entry("none").program("true", ("a\0b",))
 
 
 @pytest.mark.parametrize(
@@ -116,11 +146,36 @@ def test_what_no_command_line_holds_is_refused() -> None:
 )
 def test_what_sudo_says_is_explained(said: bytes, want: str) -> None:
     entry = Entry("sudo")
-    entry.take_stderr(said)
+    entry.take_stderr(entry.login + b"\n" + said)
     error = explain_entry_failure(entry, 1, peer=PEER)
     assert error.diagnostics[0].summary == want
     assert error.diagnostics[0].fix
     assert error.exit_code == 4
+
+
+@pytest.mark.parametrize("become", ["none", "sudo"])
+@pytest.mark.parametrize(
+    ("said", "want"),
+    [
+        (b"This account is currently not available.\n", "is nologin: it lets nobody in"),
+        (b"rbash: line 1: exec: restricted\n", "is a restricted one"),
+        (
+            b"Your password has expired.\nPassword change required but no TTY available.\n",
+            "the password of deploy has expired",
+        ),
+        (b"hello from a forced command\n", "what the host runs when deploy logs in ended"),
+        (b"", "what the host runs when deploy logs in ended"),
+    ],
+)
+def test_what_keeps_a_login_from_running_anything_is_not_blamed_on_sudo(
+    become: Become, said: bytes, want: str
+) -> None:
+    entry = Entry(become)
+    entry.take_stdout(said)
+    (diagnostic,) = explain_entry_failure(entry, 1, peer=PEER).diagnostics
+    assert want in diagnostic.summary
+    assert "sudo" not in diagnostic.summary + diagnostic.fix
+    assert diagnostic.fix
 
 
 def test_a_second_question_means_a_wrong_password() -> None:

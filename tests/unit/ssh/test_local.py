@@ -148,11 +148,6 @@ def test_a_connection_is_made_from_here(transport: LocalTransport) -> None:
         transport.open_tcp("127.0.0.1", server.getsockname()[1], timeout=5).close()
 
 
-def test_what_is_too_long_for_ssh_is_too_long_here(transport: LocalTransport) -> None:
-    with pytest.raises(ValueError, match="bytes"):
-        transport.run("#" + "x" * 140 * 1024, timeout=5)
-
-
 @pytest.mark.skipif(os.geteuid() == 0, reason="root is root already")
 def test_a_user_who_is_not_root_is_told() -> None:
     strict = LocalTransport(HOST, replace(OPTIONS, require_root=True), str)

@@ -31,6 +31,7 @@ PARTS = ("sessions", "tables", "table_rows", "table_build", "table_change")
 # What is asked of Postfix, with who had a mailbox at that moment; who reads it, and owns it.
 PLAYED = """
 stage={folder}
+lost={folder}/lost
 postmap() {{
     boxes=$(sqlite3 {table}/users.sqlite 'SELECT name FROM mailboxes' 2>&1 | paste -s -d ' ' -)
     echo "$* : $boxes" >>{folder}/log
