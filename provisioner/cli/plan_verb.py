@@ -25,8 +25,15 @@ from provisioner.workflow.plan import plan_site
     metavar="NAME",
     help="Plan for a release that the hosts are to be upgraded to, as if they ran it.",
 )
-def command(
-    site_file: Path, limit: Sequence[str], *, as_json: bool, accept_new: bool, platform: str
+@click.option("--concise", is_flag=True, help="One line a change, without the diffs.")
+def command(  # noqa: PLR0913 click hands over every option
+    site_file: Path,
+    limit: Sequence[str],
+    *,
+    as_json: bool,
+    accept_new: bool,
+    platform: str,
+    concise: bool,
 ) -> int:
     """Show what apply would change, as unified diffs; nothing is written.
 
@@ -40,7 +47,7 @@ def command(
     if as_json:
         write_json(plan_json(survey))
     else:
-        write_lines(plan_lines(survey))
+        write_lines(plan_lines(survey, concise=concise))
         show_errors(survey.errors.values())
     if survey.errors:
         return exit_code_of(survey.errors.values())

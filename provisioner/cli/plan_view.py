@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from provisioner.cli.outcome import error_rows
 from provisioner.cli.terminal import CROWD, Line, Shown, coloured
 from provisioner.plan.change import Change, Plan
 from provisioner.workflow.plan import SitePlan
+
+_ALIKE = 3
+"""From so many on, changes that are alike are one line of a concise plan."""
 
 
 def plan_json(survey: SitePlan) -> dict[str, object]:
@@ -23,8 +26,11 @@ def plan_json(survey: SitePlan) -> dict[str, object]:
     return {"hosts": hosts, "errors": error_rows(survey.errors.values())}
 
 
-def plan_lines(survey: SitePlan) -> Iterator[Shown]:
-    """Yield what apply would change: notes, each host's changes with their diffs, the sum."""
+def plan_lines(survey: SitePlan, *, concise: bool = False) -> Iterator[Shown]:
+    """Yield what apply would change: notes, each host's changes with their diffs, the sum.
+
+    concise: without the diffs, one line a change; where many are alike, one line for them.
+    """
     notices = [notice for plan in survey.plans.values() for notice in plan.generation.notices]
     for notice in dict.fromkeys(notices):
         yield f"note: {notice}"
@@ -33,7 +39,9 @@ def plan_lines(survey: SitePlan) -> Iterator[Shown]:
         if plan.pending:
             yield f"note: {host}: what {plan.pending.owner} applied is not confirmed yet"
         if plan.changes or len(survey.plans) <= CROWD:
-            yield from _host_lines(host, plan, shown)
+            yield from _head_lines(host, plan)
+            changes = plan.transaction
+            yield from _brief_lines(changes) if concise else _full_lines(host, changes, shown)
     if not survey.plans:
         return
     total = sum(len(plan.changes) for plan in survey.plans.values())
@@ -46,8 +54,7 @@ def plan_lines(survey: SitePlan) -> Iterator[Shown]:
         )
 
 
-def _host_lines(host: str, plan: Plan, shown: dict[str, str]) -> Iterator[Shown]:
-    """Yield a host's lines; shown: which host each diff was shown for already."""
+def _head_lines(host: str, plan: Plan) -> Iterator[Shown]:
     if not plan.changes:
         yield f"{host}: nothing to change"
         return
@@ -55,7 +62,11 @@ def _host_lines(host: str, plan: Plan, shown: dict[str, str]) -> Iterator[Shown]
     packages = plan.missing_packages
     if packages:
         yield "  " + coloured("install", "create") + f" {' '.join(packages)}"
-    for change in plan.transaction:
+
+
+def _full_lines(host: str, changes: Iterable[Change], shown: dict[str, str]) -> Iterator[Shown]:
+    """Yield changes with their diffs; shown: which host each diff was shown for already."""
+    for change in changes:
         if change.drift:
             what = f"{change.name} was edited on the host: {change.drift.what}"
             yield "  " + coloured("drift", "warning") + f" {what}"
@@ -67,6 +78,48 @@ def _host_lines(host: str, plan: Plan, shown: dict[str, str]) -> Iterator[Shown]
             yield f"    the same lines as on {first}"
         else:
             yield from _diff_lines(change.diff)
+
+
+def _brief_lines(changes: Iterable[Change]) -> Iterator[Shown]:
+    alike: dict[tuple[str, ...], list[Change]] = {}
+    for change in changes:
+        alike.setdefault(_likeness(change), []).append(change)
+    for group in alike.values():
+        if len(group) >= _ALIKE:
+            yield _brief(group[0], _all_of(group))
+        else:
+            yield from (
+                _brief(one, f"{one.kind} {one.name}: {one.reason}{_size([one])}") for one in group
+            )
+
+
+def _likeness(change: Change) -> tuple[str, ...]:
+    """Return what is the same of changes that one line can tell of; drift is told by itself."""
+    folder = change.name.rpartition("/")[0]
+    alone = change.name if change.drift or not folder else ""
+    return (change.action.value, change.kind, change.reason, folder, alone)
+
+
+def _all_of(group: Sequence[Change]) -> str:
+    one = group[0]
+    kinds = f"{one.kind.removesuffix('y')}{'ies' if one.kind.endswith('y') else 's'}"
+    return f"{len(group)} {kinds} in {one.name.rpartition('/')[0]}: {one.reason}{_size(group)}"
+
+
+def _brief(change: Change, text: str) -> Line:
+    word = change.action.value
+    line = "  " + coloured(word, word) + f" {text}"
+    if change.drift:
+        line += coloured(f"; edited on the host: {change.drift.what}", "warning")
+    return line
+
+
+def _size(group: Iterable[Change]) -> str:
+    """Return how many lines of files come and go, as `diff --stat` does."""
+    rows = [row for one in group for row in one.diff.split("\n")[2:]]
+    come, gone = (sum(row.startswith(mark) for row in rows) for mark in "+-")
+    counts = " ".join(text for text, count in ((f"+{come}", come), (f"-{gone}", gone)) if count)
+    return f" ({counts})" if counts else ""
 
 
 def _diff_lines(diff: str) -> Iterator[Shown]:

@@ -198,6 +198,7 @@ def _progress(text: str) -> None:
 
 VIEWS: Mapping[str, Callable[[str], None]] = {
     "plan": lambda text: write_lines(plan_lines(tainted(SURVEY, text))),
+    "plan, concise": lambda text: write_lines(plan_lines(tainted(SURVEY, text), concise=True)),
     "apply": lambda text: write_lines(outcome_table(tainted(OUTCOMES, text))),
     "rollback": lambda text: show_outcomes(tainted(OUTCOMES, text), text),
     "verify": lambda text: write_lines(verdict_lines(tainted(VERDICT, text), everything=True)),
