@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from provisioner.cli.outcome import error_rows
 from provisioner.cli.terminal import table
 from provisioner.diagnosis.trace import End, Recipient, Trace
-from provisioner.diagnostics import MailprovError
+from provisioner.diagnostics import MailprovError, as_root
 from provisioner.model.site import Site
 from provisioner.probes.finding import DIRECT
 from provisioner.workflow.send import Sending, reason_of
+
+_KEEP = (
+    "set Storage=auto in /etc/systemd/journald.conf, then "
+    f"`{as_root('systemctl', 'restart', 'systemd-journald')}`; or install rsyslog"
+)
 
 
 def handover_lines(site: Site, sending: Sending) -> Iterator[str]:
@@ -36,13 +41,21 @@ def handover_lines(site: Site, sending: Sending) -> Iterator[str]:
         yield f"{host}  {manner}{tls}{login}: {answer}"
 
 
-def end_lines(ends: Sequence[Recipient], wait: float) -> Iterator[str]:
-    """Yield the table of ends, and what can be done about mail that has none. wait: seconds."""
+def end_lines(
+    ends: Sequence[Recipient], wait: float, unlogged: Collection[str] = ()
+) -> Iterator[str]:
+    """Yield the table of ends, and what can be done about mail that has none.
+
+    wait: seconds. unlogged: hosts that keep no mail log.
+    """
     rows = [(str(each), each.end.value, each.detail) for each in ends]
     yield from table(("RECIPIENT", "END", "DETAIL"), rows)
     if any(each.end is End.DEFERRED for each in ends):
         yield "deferred mail waits and is tried again by itself: `mailprov status` shows it"
-    if any(each.end is End.NOT_SEEN for each in ends):
+    if any(each.end is End.NOT_SEEN for each in ends) and unlogged:
+        hosts = ", ".join(sorted(unlogged))
+        yield f"{hosts}: no mail log is kept there, so nothing can be seen; {_KEEP}"
+    elif any(each.end is End.NOT_SEEN for each in ends):
         yield f"not seen within {wait:g} seconds: --wait waits longer"
 
 
@@ -68,6 +81,7 @@ def sending_json(
             for each in ends
         ],
         "finished": trace.finished,
+        "unlogged": sorted(trace.unlogged),
     }
 
 
@@ -79,6 +93,7 @@ def failed_json(errors: Iterable[MailprovError]) -> dict[str, object]:
         "steps": [],
         "recipients": [],
         "finished": False,
+        "unlogged": [],
         "errors": error_rows(errors),
     }
 

@@ -174,7 +174,7 @@ class _Watch:
         elif error:
             show_diagnostics(error.diagnostics)
         elif not interrupted:
-            write_lines(end_lines(ends, self.wait))
+            write_lines(end_lines(ends, self.wait, self.trace.unlogged))
         if self.sending.handover.accepted and (interrupted or error):
             write_line(self._accepted(), err=True)
         if interrupted:

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 
 JOURNAL = "journal"
+UNKEPT = "mail log"
+"""The checker that has a complaint where a host keeps no log of its mail daemons."""
 
 _SENDER = r"(?P<program>[^\s:\[\]]+)(?:\[(?P<pid>[0-9]{1,10})\])?: ?(?P<text>.*)"
 _ISO = r"(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d))"
@@ -64,6 +66,11 @@ class MailLog:
     sources: tuple[str, ...] = ()
     cut: bool = False
     unread: tuple[str, ...] = ()
+
+    @property
+    def kept(self) -> bool:
+        """Whether the host keeps what its mail daemons say."""
+        return not any(line.program == UNKEPT for line in self.lines)
 
 
 def parse_mail_log(answer: Iterable[str], limit: int) -> MailLog:

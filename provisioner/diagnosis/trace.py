@@ -88,6 +88,7 @@ class Trace:
     queue_ids: all that belong to the message, those too that only were named, for looking
     further. finished: every recipient has an end, and who is to be told of a failure was
     told. awaits_store: the store took the message and has not said yet where it put it.
+    unlogged: hosts that keep no mail log, of which nothing can be told.
     """
 
     steps: tuple[Step, ...] = ()
@@ -95,6 +96,7 @@ class Trace:
     queue_ids: frozenset[str] = frozenset()
     finished: bool = False
     awaits_store: bool = False
+    unlogged: frozenset[str] = frozenset()
 
 
 def trace_message(

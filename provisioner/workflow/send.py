@@ -7,11 +7,11 @@ decides how long a message is worth.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from provisioner.diagnosis.mail_log import LogLine
+from provisioner.diagnosis.mail_log import MailLog
 from provisioner.diagnosis.message_events import queued_as
 from provisioner.diagnosis.trace import End, Recipient, Trace, trace_message
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
@@ -103,22 +103,24 @@ def follow(run: Run, sending: Sending) -> Iterator[Trace]:
     while True:
         pattern = _pattern(known, sending.posting.message_id)
 
-        def read(host: Host, transport: Transport, pattern: str = pattern) -> tuple[LogLine, ...]:
-            since = sending.began[host.key]
-            return read_mail_log(run, transport, since, pattern=pattern).lines
+        def read(host: Host, transport: Transport, pattern: str = pattern) -> MailLog:
+            return read_mail_log(run, transport, sending.began[host.key], pattern=pattern)
 
-        logs: dict[str, Sequence[LogLine]] = {}
+        read_now: dict[str, MailLog] = {}
         for answer in run.fleet.each(hosts, read):
             if answer.error is not None:
                 raise answer.error
-            logs[answer.host.key] = answer.value or ()
+            if answer.value is not None:
+                read_now[answer.host.key] = answer.value
+        logs = {key: log.lines for key, log in read_now.items()}
         trace = trace_message(logs, sending.queue_id, sending.posting.message_id, own)
+        unlogged = frozenset(key for key, log in read_now.items() if not log.kept)
         # A queue id that is new has lines which the pattern did not yet let through, and
         # the store's own line may come a moment later than its answer.
         more = bool(trace.queue_ids - known) or (trace.awaits_store and patient)
         known |= trace.queue_ids
-        yield replace(trace, finished=trace.finished and not more)
-        if trace.finished and not more:
+        yield replace(trace, finished=trace.finished and not more, unlogged=unlogged)
+        if (trace.finished and not more) or unlogged.issuperset(read_now):
             return
         patient = not trace.finished
 

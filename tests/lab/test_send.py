@@ -256,3 +256,22 @@ def test_a_wrong_password_is_refused_at_login(office: Office) -> None:
     (refusal,) = sent.report["refusals"]
     assert (sent.code, refusal["stage"], refusal["code"]) == (1, "login", 535)
     assert refusal["reason"].startswith("the password that the host has for alice@example.org is")
+
+
+def test_a_host_that_keeps_no_mail_log_is_named(office: Office) -> None:
+    """With `Storage=none` people were told to wait longer, and that nothing was wrong."""
+    mail = office.site.host("mail")
+    drop_in = "/etc/systemd/journald.conf.d/none.conf"
+    restart = "systemctl restart systemd-journald"
+    mail.check_run(["mkdir", "-p", drop_in.rpartition("/")[0]])
+    mail.check_run(["sh", "-c", f"printf '[Journal]\\nStorage=none\\n' >{drop_in} && {restart}"])
+    try:
+        sent = office.run("--from", "bob", "--to", "alice", "--password-stdin", stdin=BOBS_PASSWORD)
+        diagnosed = office.site.mailprov("diagnose")
+    finally:
+        mail.check_run(["sh", "-c", f"rm {drop_in} && {restart}"])
+    assert "mail: no mail log is kept there" in sent.stdout
+    assert "--wait waits longer" not in sent.stdout
+    assert "Storage=auto" in sent.stdout
+    assert diagnosed.returncode == 1
+    assert "[log.not-kept]" in diagnosed.stdout

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from provisioner.cli.main import run
+from provisioner.cli.send_output import end_lines
+from provisioner.diagnosis.trace import End, Recipient
 
 HASH = "{BLF-CRYPT}$2b$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW"
 SITE = f"""
@@ -160,3 +162,11 @@ def test_no_password_is_asked_for_where_the_terminal_would_show_it(
     monkeypatch.setattr("sys.stdin", Typed(b"", terminal=True))
     assert run(["send", site, "--from", "bob", "--to", "alice"]) == 64
     assert "the terminal cannot hide what is typed; nothing was sent" in capsys.readouterr().err
+
+
+def test_where_no_log_is_kept_nobody_is_told_to_wait_longer() -> None:
+    unseen = Recipient("a@b.example", "a@b.example", End.NOT_SEEN, "mail", "no delivery yet")
+    told = "\n".join(end_lines([unseen], 30, {"mail"}))
+    assert "mail: no mail log is kept there" in told
+    assert "waits longer" not in told
+    assert "--wait waits longer" in "\n".join(end_lines([unseen], 30))

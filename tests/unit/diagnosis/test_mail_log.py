@@ -137,3 +137,9 @@ def test_what_the_checkers_say_comes_last_under_their_name() -> None:
         ("doveconf -n", None, "exit status 89, without a word"),
     ]
     assert log.sources == ("journal",)
+
+
+def test_a_host_that_keeps_no_log_says_so_itself() -> None:
+    rows = [CLOCK, "@source journal", "@check mail log 1", "|journald keeps nothing (Storage=none)"]
+    assert not parse_mail_log(rows, 10).kept
+    assert parse_mail_log(rows[:2], 10).kept
