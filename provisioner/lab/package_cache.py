@@ -14,12 +14,15 @@ from __future__ import annotations
 import shutil
 import socket
 import time
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
+from provisioner.diagnostics import Diagnostic, MailprovError
 from provisioner.lab import network
 from provisioner.lab.addresses import CACHE_ADDRESS, CACHE_ADDRESS6
 from provisioner.lab.cgroups import Cgroup, remove_top_group
-from provisioner.lab.failures import lab_error
+from provisioner.lab.package_sources import read_machine_sources, through_cache
 from provisioner.lab.places import cache_root, exclusive
 from provisioner.lab.programs import run_program, tail
 
@@ -27,6 +30,9 @@ PORT = 3142
 _GROUP = Cgroup("cache")
 _USER = "apt-cacher-ng"
 _START_SECONDS = 10.0
+_ANSWER_SECONDS = 20.0
+_CHUNK = 65536
+_DEBIAN = "http://deb.debian.org/debian"
 _LOCK = "package-cache"
 
 
@@ -36,11 +42,19 @@ def cache_url(*, version: int = 4) -> str:
     return f"http://{host}:{PORT}"
 
 
+class PackageCacheError(MailprovError):
+    """The package cache does not serve: no lab can install anything."""
+
+
 def start_cache() -> None:
-    """See to it that the cache answers. Raises MailprovError with its log if it does not."""
+    """See to it that the cache serves packages; PackageCacheError if it does not.
+
+    One that runs and does not serve, because its folder is gone with another checkout, say, is
+    ended, and another takes its place.
+    """
     with exclusive(_LOCK):
         network.create_cache_interface()
-        if _GROUP.is_populated() and _answers():
+        if _GROUP.is_populated() and not refusal_of(CACHE_ADDRESS, PORT, probe_uri()):
             return
         _GROUP.kill()
         _GROUP.create()
@@ -54,14 +68,46 @@ def start_cache() -> None:
         start = ["sh", "-c", script, "sh", str(_GROUP.folder), str(program), "-c"]
         run_program(["setsid", "--fork", *start, str(folder / "conf")])
         deadline = time.monotonic() + _START_SECONDS
-        while not _answers():
-            if time.monotonic() > deadline:
-                raise lab_error(
-                    "the package cache does not start",
-                    where=str(log),
-                    got=tail(log.read_text() if log.exists() else ""),
-                )
+        while refusal := refusal_of(CACHE_ADDRESS, PORT, probe_uri()):
+            if time.monotonic() > deadline or (_answers() and not _GROUP.is_populated()):
+                raise _does_not_serve(refusal, tail(log.read_text() if log.exists() else ""))
             time.sleep(0.05)
+
+
+def _does_not_serve(refusal: str, log: str) -> PackageCacheError:
+    return PackageCacheError(
+        Diagnostic(
+            summary=f"the lab's package cache does not serve packages: {refusal}",
+            where=f"{CACHE_ADDRESS} port {PORT}",
+            got=log,
+            want="an answer of apt-cacher-ng of this lab's own",
+            fix="see who listens there (`ss -ltnp`), end it, then run it again",
+        )
+    )
+
+
+def probe_uri() -> str:
+    """Return a small file of the package sources that this machine uses, as the cache is asked."""
+    sources = read_machine_sources()
+    return f"{through_cache(sources[0].uri if sources else _DEBIAN)}/dists/bookworm/InRelease"
+
+
+def refusal_of(address: str, port: int, uri: str) -> str:
+    """Return why a cache does not serve a file, empty if it does.
+
+    That its source does not answer (502 to 504) is none of its faults: what it has, it serves.
+    """
+    connection = HTTPConnection(address, port, timeout=_ANSWER_SECONDS)
+    try:
+        connection.request("GET", uri)
+        answer = connection.getresponse()
+        answer.read(_CHUNK)
+    except (OSError, HTTPException) as problem:
+        return f"no answer ({problem or type(problem).__name__})"
+    finally:
+        connection.close()
+    broken = answer.status == HTTPStatus.INTERNAL_SERVER_ERROR
+    return f"{answer.status} {answer.reason}" if broken else ""
 
 
 def stop_cache_if_unused() -> None:
