@@ -5,7 +5,7 @@ One client a protocol, all of the same shape where TLS and login are concerned.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, assert_never
 
 from provisioner.clients.imap import ImapClient
 from provisioner.clients.pop3 import Pop3Client
@@ -47,13 +47,17 @@ class Client(Protocol):
 
 def client_for(service: Service, stream: Stream, helo: str) -> Client:
     """Return a client that speaks the service's protocol; nothing is sent yet."""
-    if service.speaks == "smtp":
-        return SmtpClient(stream, helo)
-    if service.speaks == "imap":
-        return ImapClient(stream)
-    if service.speaks == "pop3":
-        return Pop3Client(stream)
-    return SieveClient(stream)
+    match service.speaks:
+        case "smtp":
+            return SmtpClient(stream, helo)
+        case "imap":
+            return ImapClient(stream)
+        case "pop3":
+            return Pop3Client(stream)
+        case "sieve":
+            return SieveClient(stream)
+        case other:
+            assert_never(other)
 
 
 def secure(client: Client, stream: Stream, service: Service, name: str) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import assert_never
 
 from provisioner.model.site import Host, IPAddress, Role, Site
 from provisioner.plan.generation import Listener
@@ -38,11 +39,14 @@ def listeners_of(site: Site, host: Host, platform: Platform) -> Iterator[Listene
     dovecot = _addresses(listen)
     versions = _postfix_versions(site, host)
     for service in services_of(site, host):
-        if service.speaks == "smtp":
-            addresses = tuple(one for one in postfix if one.version in versions)
-            yield Listener("postfix", "tcp", service.port, addresses)
-        else:
-            yield Listener("dovecot", "tcp", service.port, dovecot)
+        match service.speaks:
+            case "smtp":
+                addresses = tuple(one for one in postfix if one.version in versions)
+                yield Listener("postfix", "tcp", service.port, addresses)
+            case "imap" | "pop3" | "sieve":
+                yield Listener("dovecot", "tcp", service.port, dovecot)
+            case other:
+                assert_never(other)
     if Role.DNS in host.roles:
         yield from _resolver_listeners(site, host)
 

@@ -148,7 +148,7 @@ def _carries(holder: Holder, carriers: Iterable[list[str]]) -> bool:
 
 
 def _listens(unit: _Unit, socket: ListeningSocket) -> bool:
-    kind = "Stream" if socket.transport == "tcp" else "Datagram"
+    kind = {"tcp": "Stream", "udp": "Datagram"}[socket.transport]
     address = f"[{socket.address}]" if socket.address.version == 6 else str(socket.address)  # noqa: PLR2004 IP version
     return f"{address}:{socket.port} ({kind})" in unit.listens
 

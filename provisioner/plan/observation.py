@@ -111,7 +111,10 @@ def parse_facts(introduction: Introduction, lines: Iterable[str]) -> Facts:
             for told in each(name, [argument], _check)
         ),
         sockets={
-            argument: "\n".join(body) for name, argument, body in sections if name == "sockets"
+            table: "\n".join(body)
+            for name, argument, body in sections
+            if name == "sockets"
+            for table in each(name, [argument], _socket_table)
         },
         links=parse_links(single.get("links", [])),
         store=parse_store(single.get("store", [])),
@@ -193,6 +196,12 @@ def _group(row: str) -> tuple[str, int]:
 def _check(argument: str) -> tuple[str, int]:
     tool, _, status = argument.rpartition(" ")
     return tool, int(status)
+
+
+def _socket_table(name: str) -> str:
+    if name not in {"tcp", "tcp6", "udp", "udp6"}:
+        raise ValueError(name)
+    return name
 
 
 def _contents(sections: Iterable[Section], kind: str) -> Mapping[str, bytes]:

@@ -15,8 +15,8 @@ from provisioner.model.site import Host, IPAddress, Role, Site
 from provisioner.probes.finding import Finding, Status
 from provisioner.probes.services import DNS_PORT, MAIL_PORTS, services_of
 
-_TCP_LISTEN = "0A"
-_UDP_UNCONNECTED = "07"
+# By transport, the state of what takes connections or datagrams: TCP_LISTEN, TCP_CLOSE.
+_OPEN = {"tcp": "0A", "udp": "07"}
 _WORD = 8  # hexadecimal digits of 32 bits
 
 
@@ -53,13 +53,17 @@ def parse_sockets(tables: Mapping[str, str]) -> frozenset[ListeningSocket]:
 
 
 def parse_socket(transport: str, fields: list[str]) -> ListeningSocket | None:
-    """Return what listens by the fields of a row, None for a row that is no such socket's."""
+    """Return what listens by the fields of a row, None for a row that is no such socket's.
+
+    transport: `tcp` or `udp`; KeyError for any other.
+    """
+    listens = _OPEN[transport]
     try:
         number, local, _, state = fields[:4]
         if not number.endswith(":"):
             return None
         digits, _, port = local.partition(":")
-        if state != (_TCP_LISTEN if transport == "tcp" else _UDP_UNCONNECTED):
+        if state != listens:
             return None
         return ListeningSocket(transport, _parse_hex(digits), int(port, 16))
     except ValueError:

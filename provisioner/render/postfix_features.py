@@ -8,12 +8,15 @@ the version, so what the host's own Postfix says it has counts as well.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
 from provisioner.platforms.record import DaemonRecord
 
 Version = tuple[int, int, int]
+
+_VERSION = re.compile(r"([0-9]+)\.([0-9]+)(?:\.([0-9]+))?")
 
 # First patch level on each branch; the last branch listed and all later ones have it.
 _FORBID_BARE_NEWLINE: dict[tuple[int, int], int] = {(3, 5): 23, (3, 6): 13, (3, 7): 9, (3, 8): 4}
@@ -40,7 +43,10 @@ class PostfixFeatures:
 
 
 def postfix_features(postfix: DaemonRecord) -> PostfixFeatures:
-    """Return what this Postfix has, by its version (`3.7.11`) and by what was ported back to it."""
+    """Return what this Postfix has, by its version (`3.7.11`) and by what was ported back to it.
+
+    ValueError for what is no version.
+    """
     number = _parse(postfix.version)
     back = postfix.ported_back
     normalize = _has(number, _NORMALIZE)
@@ -71,10 +77,11 @@ PORTED_BACK = (
 
 
 def _parse(version: str) -> Version:
-    release = version.partition("-")[0]
-    numbers = [int(part) for part in release.split(".")[:3] if part.isdigit()]
-    major, minor, patch = (*numbers, 0, 0, 0)[:3]
-    return major, minor, patch
+    found = _VERSION.match(version)
+    if found is None:
+        raise ValueError(f"no version of Postfix: {version!r}")
+    major, minor, patch = found.groups(default="0")
+    return int(major), int(minor), int(patch)
 
 
 def _has(version: Version, first: dict[tuple[int, int], int]) -> bool:

@@ -22,7 +22,7 @@ from provisioner.ssh.known_hosts import (
 from provisioner.ssh.options import SshOptions
 
 _APPENDING = threading.Lock()
-_SHORT_TYPES = {"ssh-ed25519": "ed25519", "ssh-rsa": "rsa"}
+_SHORT_TYPES = {"ssh-ed25519": "ed25519", "ssh-rsa": "rsa", "ssh-dss": "dsa", "ecdsa": "ecdsa"}
 
 
 class HostKeyCheck:
@@ -147,7 +147,9 @@ def _console_command(key: HostPublicKey) -> str:
 
 
 def _short_type(key: HostPublicKey) -> str:
-    return _SHORT_TYPES.get(key.type, "ecdsa")
+    """Return what ssh-keygen(1) calls a type of key in a file's name; KeyError for none it has."""
+    kind = "ecdsa" if key.type.startswith("ecdsa-sha2-") else key.type
+    return _SHORT_TYPES[kind]
 
 
 def _private(path: str, flags: int) -> int:

@@ -106,6 +106,11 @@ check_daemons() {
             dovecot) run_check "doveconf -n" check_dovecot ;;
             unbound) run_check "unbound-checkconf" unbound-checkconf ;;
             certificate) run_check "openssl pkey" check_certificate /etc/mailprov/tls/site.pem ;;
+            *)
+                section check "$daemon" 64
+                echo "|no such checker"
+                checks_failed=1
+                ;;
         esac
     done
 }

@@ -106,7 +106,8 @@ for daemon in $(printf '%s\n' "$manifest" | rows check); do
     case $daemon in
         postfix) tool=postconf ;;
         dovecot) tool=doveconf ;;
-        *) tool=unbound-checkconf ;;
+        unbound) tool=unbound-checkconf ;;
+        *) exit 64 ;;
     esac
     if have "$tool"; then checked="$checked $daemon"; fi
 done

@@ -12,5 +12,6 @@ exec 9>>"$state/lock"
 flock 9 || exit 75
 case $1 in
     boot) settle_pending boot "returned at boot" ;;
-    *) settle_pending now "returned: not confirmed in time" ;;
+    late) settle_pending now "returned: not confirmed in time" ;;
+    *) exit 64 ;;
 esac

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from provisioner.clients.handshake import offer_old_tls
 from provisioner.clients.imap import ImapClient
 from provisioner.clients.pop3 import Pop3Client
+from provisioner.clients.sessions import client_for
 from provisioner.clients.sieve import SieveClient
 from provisioner.clients.smtp import SmtpClient
 from provisioner.clients.stream import BrokenOff, Stream
@@ -120,3 +121,11 @@ def test_the_transcripts_are_whole_conversations(protocol: str) -> None:
     with theirs, Stream(ours, 2) as stream:
         theirs.sendall(told)
         talk(stream)
+
+
+def test_a_protocol_that_nobody_speaks_is_not_taken_for_another() -> None:
+    ours, theirs = socket.socketpair()
+    with theirs, Stream(ours, 1) as stream:
+        service = Service("nntps", "nntp", 563, "implicit", login=True)  # type: ignore[arg-type] # that is the point
+        with pytest.raises(AssertionError):
+            client_for(service, stream, "")

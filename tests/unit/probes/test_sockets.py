@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.probe_site import two_host_site
@@ -104,3 +105,8 @@ def test_the_ipv6_wildcard_serves_both_and_the_ipv4_wildcard_does_not() -> None:
     four, six = ip_address("192.0.2.1"), ip_address("2001:db8::1")
     got = [wide.serves(four), wide.serves(six), narrow.serves(four), narrow.serves(six)]
     assert got == [True, True, True, False]
+
+
+def test_a_transport_that_nobody_knows_is_not_taken_for_udp() -> None:
+    with pytest.raises(KeyError):
+        parse_sockets({"sctp": UDP})

@@ -76,6 +76,12 @@ def test_finite_field_groups_are_named_only_where_the_parameter_exists() -> None
     assert features("3.8.0").ffdhe_auto_groups
 
 
-@pytest.mark.parametrize("version", ["3.7", "3.7.11-snapshot", "3.10-20240901", ""])
+@pytest.mark.parametrize("version", ["3.7", "3.7.11-snapshot", "3.10-20240901"])
 def test_an_unusual_version_text_is_understood(version: str) -> None:
     assert features(version).compatibility_level in {"2", "3.6"}
+
+
+@pytest.mark.parametrize("version", ["", "unknown", "3", "²"])
+def test_what_is_no_version_is_not_taken_for_an_old_one(version: str) -> None:
+    with pytest.raises(ValueError, match="no version of Postfix"):
+        features(version)

@@ -89,3 +89,11 @@ def test_a_journal_without_such_lines_is_read(tmp_path: Path, script: str, want:
     assert (done.returncode, answer[-1]) == (0, "@end")
     assert answer[2 : 2 + len(want)] == want
     assert [row for row in answer if row.startswith("|")] == want
+
+
+@pytest.mark.parametrize("verb", ["log", "observe"])
+def test_a_daemon_that_nobody_knows_is_an_error_and_not_another_one(verb: str) -> None:
+    rows = "since\t-1\nlimit\t1\ncheck\tnntpd\n"
+    program = ["sh", "-c", remote_programs()[verb], "mailprov"]
+    done = subprocess.run(program, input=rows, capture_output=True, text=True, check=False)
+    assert done.returncode == 64 or "@check nntpd 64\n|no such checker" in done.stdout

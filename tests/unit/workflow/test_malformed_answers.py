@@ -189,3 +189,9 @@ def test_a_malformed_line_that_may_hold_a_secret_is_not_shown() -> None:
         observe(told)
     assert "$hash" not in str(caught.value)
     assert "$hash" not in str(caught.value.__cause__)
+
+
+def test_a_table_of_sockets_that_nobody_knows_is_malformed() -> None:
+    told = [row.replace("@sockets udp6", "@sockets sctp") for row in recorded("observing")]
+    with pytest.raises(MailprovError, match="the part `sockets`"):
+        observe(told)
