@@ -18,14 +18,8 @@ from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, quoted
 from provisioner.ssh.entry import Entry
 from provisioner.ssh.entry_failures import Peer, explain_entry_failure
 from provisioner.ssh.failures import ConnectionLostError, unreachable
-from provisioner.ssh.retention import HeadAndTail
+from provisioner.ssh.retention import Allowance, HeadAndTail
 from provisioner.workflow.ports import Completed
-
-OUTPUT_LIMIT = 64 * 1024 * 1024
-"""Bytes that a program may write, on both streams and from its start to its end."""
-
-LINES_LIMIT = 1_000_000
-"""Lines likewise: a line costs more here than its bytes."""
 
 _STDERR_HALF = 32 * 1024
 _CHUNK = 64 * 1024
@@ -87,8 +81,7 @@ class Dialogue:
         self._stdout = bytearray()
         self._stderr = HeadAndTail(_STDERR_HALF)
         self._open_streams = 2
-        self._written = 0
-        self._lines = 0
+        self._allowance = Allowance()
         self._status: int | None = None
         self._failure: Exception | None = None
         self._stdin: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
@@ -268,15 +261,9 @@ class Dialogue:
 
     def _count(self, chunk: bytes) -> None:
         """End the program where it has written too much, however slowly."""
-        self._written += len(chunk)
-        self._lines += chunk.count(b"\n")
-        if self._written > OUTPUT_LIMIT:
-            self._fail(self._too_much(f"{OUTPUT_LIMIT >> 20} MiB"))
-        elif self._lines > LINES_LIMIT:
-            self._fail(self._too_much(f"{LINES_LIMIT} lines"))
-        else:
-            return
-        self._process.kill()
+        if limit := self._allowance.take(chunk):
+            self._fail(self._too_much(limit))
+            self._process.kill()
 
     def _too_much(self, limit: str) -> MailprovError:
         return MailprovError(

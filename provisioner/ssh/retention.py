@@ -1,6 +1,28 @@
-"""Memory for a stream of unknown length: its beginning and its end."""
+"""A stream of unknown length: how much of it is taken, and what is kept of it."""
 
 from __future__ import annotations
+
+OUTPUT_LIMIT = 64 * 1024 * 1024
+"""Bytes that a program may write, on both streams and from its start to its end."""
+
+LINES_LIMIT = 1_000_000
+"""Lines likewise: a line costs more here than its bytes."""
+
+
+class Allowance:
+    """What a program may still write."""
+
+    def __init__(self) -> None:
+        self._octets = OUTPUT_LIMIT
+        self._lines = LINES_LIMIT
+
+    def take(self, chunk: bytes) -> str:
+        """Count some bytes; return the limit that they pass in words, empty if none."""
+        self._octets -= len(chunk)
+        self._lines -= chunk.count(b"\n")
+        if self._octets < 0:
+            return f"{OUTPUT_LIMIT >> 20} MiB"
+        return f"{LINES_LIMIT} lines" if self._lines < 0 else ""
 
 
 class HeadAndTail:

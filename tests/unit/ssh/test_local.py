@@ -133,8 +133,8 @@ def test_output_without_end_ends_by_its_size(
     transport: LocalTransport, monkeypatch: pytest.MonkeyPatch, program: str, limit: str
 ) -> None:
     """`yes` in the place of a tool ended by time only, after 58 MiB and two minutes."""
-    monkeypatch.setattr("provisioner.ssh.dialogue.OUTPUT_LIMIT", MIB)
-    monkeypatch.setattr("provisioner.ssh.dialogue.LINES_LIMIT", 1000)
+    monkeypatch.setattr("provisioner.ssh.retention.OUTPUT_LIMIT", MIB)
+    monkeypatch.setattr("provisioner.ssh.retention.LINES_LIMIT", 1000)
     with pytest.raises(MailprovError, match=limit) as caught:
         read_all(transport, program)
     (told,) = caught.value.diagnostics
