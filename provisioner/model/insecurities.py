@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from provisioner.model.networks import covers_public
+from provisioner.model.address_space import covers_public
+from provisioner.model.exposure import judge_exposures
 from provisioner.model.problems import KeyPath, SiteProblem
 from provisioner.model.reading import Reading
 from provisioner.model.secrets import PasswordHash
@@ -66,6 +67,11 @@ INSECURITIES: Mapping[Allowance, Insecurity] = {
         "password of the relay",
         "`relay: {tls: required}`, the default, or `wrapped`",
     ),
+    Allowance.LOGGED_PASSWORDS: Insecurity(
+        "passwords in the log",
+        "whoever reads a mail log, a copy or a backup of it, has the passwords that users tried",
+        "`auth_verbose_passwords: sha1:6`, which tells attempts apart and shows no password",
+    ),
 }
 
 
@@ -120,6 +126,9 @@ def _uses(reading: Reading, allowance: Allowance) -> Iterator[tuple[KeyPath, str
         yield ("relay", "tls"), "none", False
     if allowance is Allowance.WEAK_HASH:
         yield from _weak_hashes(reading)
+    for one in judge_exposures(reading):
+        if one.allowance is allowance:
+            yield one.path, one.got, False
 
 
 def _weak_hashes(reading: Reading) -> Iterator[tuple[KeyPath, str, bool]]:

@@ -14,7 +14,6 @@ from ipaddress import (
     IPv4Network,
     IPv6Address,
     IPv6Network,
-    collapse_addresses,
     ip_address,
     ip_network,
 )
@@ -24,7 +23,6 @@ from provisioner.model.values import InvalidValueError, Parsed
 
 _PREFIX = re.compile(r"0|[1-9][0-9]{0,2}")
 _MAPPED = IPv6Network("::ffff:0:0/96")
-_GLOBAL_UNICAST = IPv6Network("2000::/3")
 _LONGEST = 45
 _WANT_ADDRESS = "an IPv4 or IPv6 address, like 192.0.2.10 or 2001:db8::10"
 _WANT_NETWORK = "a network, like 192.0.2.0/24 or 2001:db8::/64"
@@ -98,26 +96,6 @@ def parse_network(text: str) -> IPv4Network | IPv6Network:
             "an IPv4 network in IPv6 form", want=_WANT_NETWORK, fix="write the IPv4 network"
         )
     return network
-
-
-def covers_public(networks: Iterable[IPv4Network | IPv6Network]) -> bool:
-    """Tell whether networks together hold half of the public IPv4 or IPv6 space, or more.
-
-    A split of the whole space, or the space without a corner, is as open as the whole:
-    what counts is the union. Public IPv6 is 2000::/3 (RFC 4291 section 2.4).
-    """
-    listed = list(networks)
-    old = collapse_addresses(n for n in listed if isinstance(n, IPv4Network))
-    new = collapse_addresses(n for n in listed if isinstance(n, IPv6Network))
-    if sum(network.num_addresses for network in old) >= 2**31:
-        return True
-    held = 0
-    for network in new:
-        if network.supernet_of(_GLOBAL_UNICAST):
-            return True
-        if network.subnet_of(_GLOBAL_UNICAST):
-            held += network.num_addresses
-    return held >= _GLOBAL_UNICAST.num_addresses // 2
 
 
 def _refuse_ambiguous(text: str, want: str) -> None:

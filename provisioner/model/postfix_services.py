@@ -20,6 +20,8 @@ WORKINGS = frozenset(
 )
 """mailprov's services that are no ports, as `canonical_service` has them."""
 MX_SERVICE = "25"
+COLUMNS = ("private", "unprivileged", "chroot", "wakeup", "process_limit", "command")
+"""The columns of master(5) behind name and type, by the keys that the site file has for them."""
 
 
 def canonical_service(written: str) -> str:

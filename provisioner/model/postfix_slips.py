@@ -38,7 +38,8 @@ NO_SUCH_PARAMETERS: Mapping[str, str] = {
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\}|\((\w+)\))")
 # Lists of names that are the site's own.
 _OWN_LISTS = frozenset({"mydestination", "virtual_mailbox_domains", "virtual_alias_domains"})
-
+# Empty, they mean that every name exists (postconf(5), local_recipient_maps).
+_RECIPIENT_MAPS = ("local_recipient_maps", "virtual_mailbox_maps")
 
 Services = Mapping[str, Mapping[str, str]]
 
@@ -84,6 +85,7 @@ def warn_postfix_slips(reading: Reading) -> Iterator[SiteProblem]:
     for service, options in postfix.master.items():
         yield from _warn_absent(("postfix", "master", service), absent.intersection(options))
     own = [*reading.domains, *(reading.fqdn(key) for key in reading.hosts_with(Role.MX))]
+    yield from _warn_accepted_for_nobody(postfix.main)
     value = postfix.main.get("relay_domains", "")
     if repeated := repeated_domains(value, reading.file.domain, own):
         yield SiteProblem(
@@ -94,6 +96,19 @@ def warn_postfix_slips(reading: Reading) -> Iterator[SiteProblem]:
             want="no `relay_domains`: every domain of the site is in its one right class already",
             fix="leave it out, or name only domains that this host passes on to other servers",
         )
+
+
+def _warn_accepted_for_nobody(main: Mapping[str, str]) -> Iterator[SiteProblem]:
+    for name in _RECIPIENT_MAPS:
+        if name in main and not main[name].strip():
+            yield SiteProblem(
+                ("postfix", "main", name),
+                "mail for names that do not exist would be taken in and returned later, mostly to "
+                "somebody whose address was forged (backscatter)",
+                got="an empty value",
+                want="mailprov's own value: mail for nobody is refused at once",
+                fix="leave it out",
+            )
 
 
 def _warn_absent(path: KeyPath, names: Iterable[str]) -> Iterator[SiteProblem]:

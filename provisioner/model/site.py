@@ -41,6 +41,7 @@ class Allowance(StrEnum):
     NO_TLS = "no-tls"
     WEAK_HASH = "weak-hash"
     CLEARTEXT_RELAY = "cleartext-relay"
+    LOGGED_PASSWORDS = "logged-passwords"
 
 
 class AccountKind(StrEnum):

@@ -15,11 +15,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from provisioner.model.postfix_services import canonical_service
+from provisioner.model.postfix_services import COLUMNS, canonical_service
 from provisioner.model.postfix_slips import absent_parameters
 from provisioner.model.site import PostfixExtra
 
-_COLUMNS = ("private", "unprivileged", "chroot", "wakeup", "process_limit", "command")
 _NOTE = "# From site.yaml (postfix.{part}):\n"
 
 
@@ -99,10 +98,10 @@ def _is_service(block: str, name: str) -> bool:
 def _changed(block: str, options: Mapping[str, str]) -> str:
     head, *rest = block.splitlines(keepends=True)
     fields = head.split(maxsplit=7)
-    for place, column in enumerate(_COLUMNS, start=2):
+    for place, column in enumerate(COLUMNS, start=2):
         if column in options:
             fields[place] = options[column]
-    parameters = {name: value for name, value in options.items() if name not in _COLUMNS}
+    parameters = {name: value for name, value in options.items() if name not in COLUMNS}
     kept = [line for line in rest if _parameter(line) not in parameters]
     lines = ["  ".join(fields).rstrip() + "\n", *kept]
     lines += [_option_line(name, value) for name, value in parameters.items()]
@@ -120,9 +119,9 @@ def _option_line(name: str, value: str) -> str:
 
 def _new_service(name: str, options: Mapping[str, str]) -> str:
     service, _, kind = name.rpartition("/")
-    columns = [options.get(column, "-") for column in _COLUMNS]
+    columns = [options.get(column, "-") for column in COLUMNS]
     head = "  ".join((service, kind, *columns)) + "\n"
     rows = [
-        _option_line(option, value) for option, value in options.items() if option not in _COLUMNS
+        _option_line(option, value) for option, value in options.items() if option not in COLUMNS
     ]
     return _NOTE.format(part="master") + head + "".join(rows)

@@ -27,6 +27,12 @@ def _rule(judge: Callable[[Reading], Iterator[SiteProblem]], *sections: str) -> 
     return Rule(judge, frozenset(sections))
 
 
+# What says who may relay, ask and log in, in the site's words or in a daemon's.
+_EXPOSED = (
+    *("domain", "hosts", "networks", "tls", "submission", "imap", "pop3", "allow_insecure"),
+    *("postfix", "dovecot", "unbound"),
+)
+
 RULES = (
     _rule(hosts.judge_roles, "hosts"),
     _rule(hosts.judge_topology, "hosts"),
@@ -47,6 +53,7 @@ RULES = (
     _rule(safety.judge_networks, "networks", "hosts", "allow_insecure"),
     _rule(safety.judge_tls, "tls", "submission", "imap", "pop3", "allow_insecure"),
     _rule(safety.judge_cleartext_login, "submission", "imap", "pop3", "allow_insecure"),
+    _rule(safety.judge_hatches, *_EXPOSED),
     _rule(safety.judge_ports, "submission", "imap", "pop3"),
     _rule(safety.judge_hashes, "users", "allow_insecure"),
     _rule(relay.judge_relay, "relay", "hosts", "domain", "allow_insecure"),

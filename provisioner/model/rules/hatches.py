@@ -3,17 +3,19 @@
 Unbound takes a name in any letters and never answers for it, because names on the wire are
 in A-labels; and it takes a network with host bits for a wider one than it looks like.
 Dovecot 2.4 puts the content of a file that `<` names into its complaint, a key's too.
-postconf(1) lists two services on one port without a word.
+postconf(1) lists two services on one port without a word. And a value that holds more than
+one value, in words that the daemon parts where the reader does not, would say what no key says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from ipaddress import ip_network
 
 from provisioner.diagnostics import quoted
 from provisioner.model.names import canonical_zone
-from provisioner.model.postfix_services import MX_SERVICE, WORKINGS, canonical_service
+from provisioner.model.postfix_services import COLUMNS, MX_SERVICE, WORKINGS, canonical_service
 from provisioner.model.problems import KeyPath, SiteProblem
 from provisioner.model.reading import Reading
 from provisioner.model.site import Submission
@@ -30,13 +32,21 @@ _NETWORKS = frozenset(
 )
 
 
+# What Unbound takes for one word: text in quotes, or whatever stands between blanks and quotes.
+_TOKEN = re.compile(r"\"[^\"]*\"?|'[^']*'?|[^\s\"']+")
+_OPTION_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*:|[a-z]+(-[a-z0-9]+)+:.*")
+
+
 def judge_unbound_options(reading: Reading) -> Iterator[SiteProblem]:
     """Require names in A-labels and networks without host bits in `unbound.server`."""
     server = reading.file.unbound.server if reading.file.unbound else {}
     for option, values in server.items():
+        if option.startswith("include"):
+            yield _hidden_include(("unbound", "server", option))
         for index, value in enumerate(values):
             first = value.strip(" \t\"'").split(maxsplit=1)
             path: KeyPath = ("unbound", "server", option, *((index,) if len(values) > 1 else ()))
+            yield from _judge_second_option(path, value)
             if first and option in _NAMED:
                 yield from _judge_name(path, first[0].strip("\"'"))
             if first and option in _NETWORKS:
@@ -87,6 +97,62 @@ def judge_postfix_services(reading: Reading) -> Iterator[SiteProblem]:
                 at_key=True,
             )
         seen.setdefault(service, name)
+        yield from _judge_service_values(path, options)
+
+
+def _judge_service_values(path: KeyPath, options: Mapping[str, str]) -> Iterator[SiteProblem]:
+    """Require values that stay what they are in master.cf: one word, or braces that match."""
+    for name, value in options.items():
+        if name in COLUMNS and name != "command" and len(value.split()) != 1:
+            yield SiteProblem(
+                (*path, name),
+                "more than one word, or none, for a column of master.cf: the columns behind it "
+                "would move",
+                got=quoted(value),
+                want="one word, as in master(5)",
+                fix="write the one word",
+            )
+        elif not _balanced(value):
+            yield SiteProblem(
+                (*path, name),
+                "braces that do not match: in master.cf they would swallow or end what is around "
+                "them",
+                got=quoted(value),
+                want="a closing brace for every opening one",
+                fix="add the brace that is missing, or remove the other",
+            )
+
+
+def _balanced(text: str) -> bool:
+    depth = 0
+    for character in text:
+        depth += (character == "{") - (character == "}")
+        if depth < 0:
+            return False
+    return not depth
+
+
+def _judge_second_option(path: KeyPath, value: str) -> Iterator[SiteProblem]:
+    tokens = _TOKEN.findall(value)
+    if any(_OPTION_NAME.fullmatch(token) for token in tokens[1:]):
+        yield SiteProblem(
+            path,
+            "a second option in the value of one: Unbound parts them at blanks and quotes",
+            got=quoted(value),
+            want="one option for each key",
+            fix="write the other as a key of its own",
+        )
+
+
+def _hidden_include(path: KeyPath) -> SiteProblem:
+    return SiteProblem(
+        path,
+        "a file on the host that would say what this file does not",
+        got=str(path[-1]),
+        want="options, which are judged here and shown by `mailprov plan`",
+        fix="write the file's options under `unbound.server`",
+        at_key=True,
+    )
 
 
 def _judge_name(path: KeyPath, name: str) -> Iterator[SiteProblem]:

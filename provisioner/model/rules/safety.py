@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from provisioner.model.address_space import covers_public
+from provisioner.model.exposure import judge_exposures
 from provisioner.model.file.services import WrittenImap, WrittenPop3, WrittenSubmission
-from provisioner.model.networks import covers_public
 from provisioner.model.problems import KeyPath, SiteProblem
 from provisioner.model.reading import Reading
 from provisioner.model.secrets import PasswordHash
@@ -23,7 +24,7 @@ def judge_networks(reading: Reading) -> Iterator[SiteProblem]:
             ("networks", "trusted"),
             "an open relay: anybody could send mail through the site without logging in",
             Allowance.OPEN_RELAY,
-            got="networks that cover half of the Internet or more",
+            got="networks that hold a large part of the Internet",
             want="the site's own networks",
         )
     if covers_public(reading.resolver) and Allowance.OPEN_RESOLVER not in allowed:
@@ -33,7 +34,7 @@ def judge_networks(reading: Reading) -> Iterator[SiteProblem]:
             ("networks", "resolver" if own else "trusted"),
             "an open resolver: anybody could use it for amplification attacks",
             Allowance.OPEN_RESOLVER,
-            got="networks that cover half of the Internet or more"
+            got="networks that hold a large part of the Internet"
             + ("" if own else ", because `trusted` may ask where `networks.resolver` is not given"),
             want="the site's own networks in `networks.resolver`",
         )
@@ -86,6 +87,16 @@ def judge_cleartext_login(reading: Reading) -> Iterator[SiteProblem]:
                 got="true",
                 want="false",
             )
+
+
+def judge_hatches(reading: Reading) -> Iterator[SiteProblem]:
+    """Require a site whose escape hatches amount to something unsafe to insist on it."""
+    for one in judge_exposures(reading):
+        if one.allowance is None:
+            fix = f"use {one.want}"
+            yield SiteProblem(one.path, one.summary, one.got, one.want, fix)
+        elif one.allowance not in reading.file.allow_insecure:
+            yield _unsafe(one.path, one.summary, one.allowance, got=one.got, want=one.want)
 
 
 def judge_ports(reading: Reading) -> Iterator[SiteProblem]:

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from provisioner.model.networks import (
     NetworkSet,
-    covers_public,
     parse_address,
     parse_host_address,
     parse_network,
@@ -84,30 +83,6 @@ def test_what_is_no_network_is_refused(written: str, fix: str) -> None:
 def test_a_bare_address_is_the_network_of_one_host() -> None:
     assert parse_network("192.0.2.1") == ip_network("192.0.2.1/32")
     assert parse_network("2001:db8::1") == ip_network("2001:db8::1/128")
-
-
-@pytest.mark.parametrize(
-    ("networks", "want"),
-    [
-        (["0.0.0.0/0"], True),
-        (["::/0"], True),
-        (["0.0.0.0/1", "128.0.0.0/1"], True),
-        (["::/1", "8000::/1"], True),
-        (["2000::/3"], True),
-        (["2000::/4"], True),
-        (["0.0.0.0/2", "64.0.0.0/2", "128.0.0.0/2"], True),
-        (["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fd00::/8", "2001:db8::/32"], False),
-        (["100.0.0.0/8", "fe00::/7", "8000::/1"], False),
-        ([], False),
-    ],
-)
-def test_open_is_what_covers_the_public_space(networks: list[str], want: bool) -> None:  # noqa: FBT001
-    assert covers_public([parse_network(network) for network in networks]) is want
-
-
-@given(st.lists(st.integers(0, 255), min_size=256, max_size=256, unique=True))
-def test_any_order_of_a_full_split_is_open(order: list[int]) -> None:
-    assert covers_public([parse_network(f"{octet}.0.0.0/8") for octet in order])
 
 
 @given(st.one_of(st.ip_addresses().map(str), st.text(max_size=50)))

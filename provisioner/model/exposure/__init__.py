@@ -1,0 +1,29 @@
+"""What the escape hatches amount to: judged by meaning, by the rule of the site's own keys.
+
+`postfix`, `dovecot` and `unbound` can say in a daemon's words what `allow_insecure` guards
+in the site's. So what a daemon would make of them is worked out here, with the values that
+mailprov sets beside them, and what is unsafe needs the same allowance.
+
+Only what is written in the file can be judged. A table on the host, a policy service, or a
+program counts as if it decided nothing; what comes of it, the probes find before a new
+configuration stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from provisioner.model.exposure.dovecot import judge_dovecot
+from provisioner.model.exposure.finding import Exposure
+from provisioner.model.exposure.postfix import judge_postfix
+from provisioner.model.exposure.unbound import judge_unbound
+from provisioner.model.reading import Reading
+
+__all__ = ["Exposure", "judge_exposures"]
+
+
+def judge_exposures(reading: Reading) -> Iterator[Exposure]:
+    """Yield all that the escape hatches of a site open, allowed or not."""
+    yield from judge_postfix(reading)
+    yield from judge_dovecot(reading)
+    yield from judge_unbound(reading)
