@@ -20,6 +20,7 @@ from provisioner.cli.outcome import (
 )
 from provisioner.cli.terminal import show_errors, write_json, write_lines
 from provisioner.diagnostics import ExitCode, MailprovError
+from provisioner.inventory.secrets import Need
 from provisioner.plan.transaction import is_checked
 from provisioner.probes.finding import Verdict
 from provisioner.probes.leaving import spare_the_world
@@ -50,7 +51,8 @@ def command(  # noqa: PLR0913 click hands over every option
     options = ApplyOptions(drift_decision(overwrite=overwrite_drift, keep=keep_drift), within)
     verdict: Verdict | None = None
     unverified: tuple[MailprovError, ...] = ()
-    with open_run(site_file, limit, accept_new=accept_new, quiet=as_json) as run:
+    opened = open_run(site_file, limit, accept_new=accept_new, quiet=as_json, need=Need.UNKNOWN)
+    with opened as run:
         outcomes = apply_site(run, open_asker, options)
         errors = tuple(outcome.error for outcome in outcomes if outcome.error)
         if not errors and anything_changed(outcomes):

@@ -18,7 +18,7 @@ from provisioner.cli.progress import LiveProgress
 from provisioner.cli.site_opening import check_expressible, limited_hosts, load_and_warn
 from provisioner.cli.terminal import show_alike
 from provisioner.inventory.daemon_secrets import read_daemon_secrets
-from provisioner.inventory.secrets import Secrets, read_secrets
+from provisioner.inventory.secrets import Need, Secrets, read_secrets
 from provisioner.model.site import Host, Site, User
 from provisioner.ssh.fleet import Fleet
 from provisioner.ssh.options import SshOptions
@@ -37,23 +37,26 @@ def _user_name() -> str:
 
 
 @contextmanager
-def open_run(
+def open_run(  # noqa: PLR0913 each of them is a choice of the verb's
     path: Path,
     limit: Sequence[str],
     *,
     accept_new: bool,
     quiet: bool,
     passwords: bool = True,
+    need: Need = Need.NONE,
 ) -> Iterator[Run]:
     """Yield a run over the site of a file, with its connections closed afterwards.
 
     The site and every secret it refers to are read before any connection is made.
-    passwords: also those of users, and the site's key; who only reads needs none, and
-    the way back must be open without them.
+    passwords: also those of users, and the site's key; the way back must be open without
+    them. need: which of the users' have to be there.
     """
     site = load_and_warn(path).site
     users = None if passwords else ()
-    opened = open_run_over(site, path, limit, accept_new=accept_new, quiet=quiet, users=users)
+    opened = open_run_over(
+        site, path, limit, accept_new=accept_new, quiet=quiet, users=users, need=need
+    )
     with opened as (run, _):
         yield run
 
@@ -67,18 +70,20 @@ def open_run_over(  # noqa: PLR0913 as open_run, and the site
     accept_new: bool,
     quiet: bool,
     users: Collection[User] | None = None,
+    need: Need = Need.UNKNOWN,
 ) -> Iterator[tuple[Run, Secrets]]:
     """Yield a run over a site that was read already, and what its references led to.
 
     path: of its file, as for `open_run`. users: whose passwords are read, and then not the
-    site's key; None: everybody's and the key. The run has the whole site in any case.
+    site's key; None: everybody's and the key. The run has the whole site in any case. need: as
+    for `read_secrets`.
     """
     check_expressible(site)
     hosts = limited_hosts(site, limit)
     needed = site
     if users is not None:
         needed = site.model_copy(update={"users": tuple(users), "tls": "none"})
-    secrets = read_secrets(needed, path)
+    secrets = read_secrets(needed, path, need=need)
     # Who only looks needs no password, and authorities are none.
     daemons, doubts = read_daemon_secrets(site, path, look_only=users is not None)
     show_alike((*secrets.warnings, *doubts))
@@ -88,9 +93,12 @@ def open_run_over(  # noqa: PLR0913 as open_run, and the site
             hosts=hosts,
             fleet=fleet,
             programs=remote_programs(),
-            compiler=Compiler(site, secrets.settle, secrets.tls_chain, daemons=daemons),
+            compiler=Compiler(
+                site, secrets.settle, secrets.tls_chain, secrets.notes, daemons=daemons
+            ),
             progress=LiveProgress([host.key for host in hosts], quiet=quiet),
             owner=f"{_user_name()}@{socket.gethostname()} (process {os.getpid()})",
+            own_roots=secrets.own_roots,
         )
         yield run, secrets
 

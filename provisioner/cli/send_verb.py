@@ -31,6 +31,7 @@ from provisioner.clients.letter import Letter, compose_letter
 from provisioner.clients.submitting import submit_message
 from provisioner.diagnosis.trace import Step, Trace
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
+from provisioner.inventory.secrets import Need
 from provisioner.model.prober import login_name
 from provisioner.model.site import Site, User
 from provisioner.workflow.envelope import Door, Sender, find_address, find_door, find_sender
@@ -105,7 +106,7 @@ def command(
     user = None if wish.password_stdin else route.sender.user
     users = (user,) if user else ()
     with open_run_over(
-        site, site_file, limit, accept_new=accept_new, quiet=True, users=users
+        site, site_file, limit, accept_new=accept_new, quiet=True, users=users, need=Need.ALL
     ) as opened:
         run, secrets = opened
         posting = _posting(site, wish, route, secrets)

@@ -19,7 +19,12 @@ from provisioner.clients.dialogues import (
     try_cleartext_login,
     try_relaying,
 )
-from provisioner.clients.handshake import inject_command, offer_old_tls, shake_hands
+from provisioner.clients.handshake import (
+    inject_command,
+    offer_old_tls,
+    shake_hands,
+    trust_chain,
+)
 from provisioner.clients.lookup import lookup_over_tcp, lookup_over_udp
 from provisioner.clients.roundtrip import Session, run_round_trip, speaking_smtp
 from provisioner.clients.routes import Line, Routes
@@ -54,6 +59,8 @@ from provisioner.probes.submission import (
     Offer,
 )
 from provisioner.probes.tls import (
+    ChainAnswer,
+    ChainQuestion,
     InjectionAnswer,
     InjectionQuestion,
     OldTlsAnswer,
@@ -96,6 +103,12 @@ def agree_on_tls(question: TlsQuestion, line: Line, _: Access) -> TlsAnswer:
     """Shake hands."""
     with line.dial() as stream:
         return shake_hands(stream, question.service, question.name, line.helo)
+
+
+def trust_the_chain(question: ChainQuestion, line: Line, _: Access) -> ChainAnswer:
+    """Shake hands as a client that checks."""
+    with line.dial() as stream:
+        return trust_chain(stream, question.service, question.name, line.helo, question.roots)
 
 
 def insist_on_old_tls(question: OldTlsQuestion, line: Line, access: Access) -> OldTlsAnswer:
@@ -243,6 +256,7 @@ _WAYS: Mapping[type[Question[Any]], Callable[[Any, Line, Access], Any]] = {
     ForwardQuestion: look_up,
     StrangerQuestion: look_up,
     TlsQuestion: agree_on_tls,
+    ChainQuestion: trust_the_chain,
     OldTlsQuestion: insist_on_old_tls,
     InjectionQuestion: inject,
     NoAuthQuestion: look_for_auth,

@@ -16,7 +16,7 @@ from provisioner.clients.sessions import client_for, secure
 from provisioner.clients.stream import BrokenOff, Stream, shown
 from provisioner.plan.certificate import damages, dns_names
 from provisioner.probes.services import Service
-from provisioner.probes.tls import InjectionAnswer, OldTlsAnswer, TlsAnswer
+from provisioner.probes.tls import ChainAnswer, InjectionAnswer, OldTlsAnswer, TlsAnswer
 
 _HANDSHAKE, _ALERT = 22, 21
 _SERVER_HELLO = 2
@@ -50,6 +50,18 @@ def shake_hands(stream: Stream, service: Service, name: str, helo: str) -> TlsAn
         not_after=certificate.not_valid_after_utc,
         asked_at=datetime.now(UTC),
     )
+
+
+def trust_chain(stream: Stream, service: Service, name: str, helo: str, roots: str) -> ChainAnswer:
+    """Start TLS as a client that knows roots only, and return what it has against the server."""
+    stream.roots = roots
+    client = client_for(service, stream, helo)
+    try:
+        secure(client, stream, service, name)
+    except BrokenOff as end:
+        return ChainAnswer(str(end))
+    client.quit()
+    return ChainAnswer("")
 
 
 def offer_old_tls(stream: Stream, service: Service, name: str, helo: str) -> OldTlsAnswer:

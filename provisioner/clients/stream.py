@@ -43,10 +43,12 @@ class BrokenOff(Exception):  # noqa: N818 it is an event of the conversation, no
 class Stream:
     """A connection to one server; closes at the end of its `with` block.
 
-    limit: seconds that a single line, or the TLS handshake, may take.
+    limit: seconds that a single line, or the TLS handshake, may take. roots: where set, the
+    server's certificates have to lead to one of these (PEM) or of those that this machine trusts.
     """
 
     def __init__(self, connection: socket.socket, limit: float) -> None:
+        self.roots: str | None = None
         self._connection = connection
         self._limit = limit
         self._buffer = b""
@@ -109,7 +111,7 @@ class Stream:
     def start_tls(self, name: str) -> None:
         """Shake hands as a TLS client that asks for `name`; raise BrokenOff on failure.
 
-        The certificate is not checked here. Who is about to send a secret compares
+        Without `roots` the certificate is not checked here. Who is about to send a secret compares
         `fingerprint` with what the host told over SSH; the TLS probe judges the rest.
         """
         if _FATAL_ALERT.match(self._buffer):
@@ -119,6 +121,11 @@ class Stream:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
+        if self.roots is not None:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_default_certs()
+            if self.roots:
+                context.load_verify_locations(cadata=self.roots)
         with _told("in the TLS handshake"):
             self._connection.settimeout(self._limit)
             self._connection = context.wrap_socket(self._connection, server_hostname=name)
@@ -161,9 +168,8 @@ def _told(when: str) -> Iterator[None]:
     except ssl.SSLError as problem:
         # An alert is the server's word that it ends this (RFC 8446 section 6).
         ended = "_ALERT_" in (problem.reason or "")
-        raise BrokenOff(
-            f"TLS failed {when}: {problem.reason or problem}", hung_up=ended
-        ) from problem
+        told = getattr(problem, "verify_message", "") or problem.reason or problem
+        raise BrokenOff(f"TLS failed {when}: {told}", hung_up=ended) from problem
     except OSError as problem:
         raise BrokenOff(f"{problem.strerror or problem} {when}") from problem
 

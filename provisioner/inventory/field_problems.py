@@ -19,6 +19,9 @@ from provisioner.inventory.known_keys import known_fields
 from provisioner.inventory.nodes import YamlMap, find_spot
 from provisioner.model.problems import KeyPath, SiteProblem
 
+_SERVICES = {("submission",), ("imap",), ("pop3",)}
+_OFF = frozenset({"off", "no", "false", "none", "disabled", "disable", "0"})
+_ON = frozenset({"on", "yes", "true", "enabled", "enable", "1"})
 _KINDS = {
     "string_type": "a text",
     "list_type": "a list",
@@ -115,6 +118,8 @@ def _no_choice(
 
 
 def _wrong_kind(path: KeyPath, wanted: str, given: object) -> SiteProblem:
+    if isinstance(given, str) and path in _SERVICES and wanted == "a map":
+        return _switch_of_a_service(path, given)
     keys = list(known_fields(path))
     with_keys = f" with some of the keys {', '.join(keys)}" if keys and wanted == "a map" else ""
     article = describe(given).partition(" of ")[0]
@@ -124,6 +129,24 @@ def _wrong_kind(path: KeyPath, wanted: str, given: object) -> SiteProblem:
         got=describe(given),
         want=wanted + with_keys,
         fix=_FIXES[wanted],
+    )
+
+
+def _switch_of_a_service(path: KeyPath, given: str) -> SiteProblem:
+    name = path[0]
+    off = given.lower() in _OFF
+    if off and name != "submission":
+        fix = f"write `{name}: {{ports: []}}`, which switches it off"
+    elif off:
+        fix = "leave it out: without it nobody could send mail"
+    else:
+        fix = "leave it out: it is on" if given.lower() in _ON else "write {ports: [...]}"
+    return SiteProblem(
+        path,
+        "a service is switched by its ports, not by a word",
+        got=quoted(given) if off or given.lower() in _ON else describe(given),
+        want="a map, like {ports: []}" if name != "submission" else "a map, like {ports: [465]}",
+        fix=fix,
     )
 
 

@@ -18,7 +18,7 @@ import bcrypt
 
 from provisioner.inventory.password_memory import BCRYPT_OCTETS
 from provisioner.inventory.weak_passwords import SHORTEST, hints_about, reason_weak
-from provisioner.model.hashes import looks_hashed
+from provisioner.model.hashes import looks_hashed, refuse_bare_hash
 from provisioner.model.names import MailAddress
 from provisioner.model.scalars import UNSAFE
 from provisioner.model.secrets import PasswordHash
@@ -61,6 +61,7 @@ def check_usable(password: str, scheme: str) -> None:
         got = f"{len(password)} characters, some of them such"
         summary = "a password with control or invisible characters"
         raise _unusable(summary, got, "one line of printable text")
+    refuse_bare_hash(password)
     if looks_hashed(password):
         raise InvalidValueError(
             "a hash where a password is wanted: it would be hashed again",

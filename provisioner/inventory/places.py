@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from provisioner.diagnostics import Diagnostic, quoted
 from provisioner.inventory.nodes import Mark, YamlMap, find_spot
 from provisioner.inventory.yaml_reader import YamlProblem, read_yaml
 from provisioner.inventory.yaml_text import MAX_OCTETS, decode_text
+from provisioner.model.names import DomainName, Mailbox
 from provisioner.model.problems import KeyPath, SiteProblem
+from provisioner.model.values import InvalidValueError
 
 _STEPS = 8
 _STEP_LENGTH = 40
@@ -99,4 +102,34 @@ def place_problems(
     except OSError:
         pass
     tree = YamlMap() if top is None else top
-    return in_order((told_by_model(problem, tree) for problem in listed), str(path), prefix)
+    written = (
+        replace(one, path=path) for one, path in zip(listed, _as_written(listed, tree), strict=True)
+    )
+    return in_order((told_by_model(problem, tree) for problem in written), str(path), prefix)
+
+
+def _as_written(problems: Iterable[SiteProblem], top: YamlMap) -> Iterator[KeyPath]:
+    """Yield the path of each problem with the user as the file spells it.
+
+    Once a site is resolved a user is an address in canonical form: a bare name has got its
+    domain, upper case is gone, and other letters are A-labels.
+    """
+    keys: dict[str, str] | None = None
+    for problem in problems:
+        if problem.path[:1] == ("users",) and len(problem.path) > 1:
+            keys = _user_keys(top) if keys is None else keys
+            name = str(problem.path[1])
+            yield ("users", keys.get(name, name), *problem.path[2:])
+        else:
+            yield problem.path
+
+
+def _user_keys(top: YamlMap) -> dict[str, str]:
+    domain, users = top.get("domain"), top.get("users")
+    if not isinstance(domain, str) or not isinstance(users, YamlMap):
+        return {}
+    try:
+        primary = DomainName.parse(domain)
+        return {str(Mailbox.parse(key).at(primary)): key for key in users}
+    except InvalidValueError:
+        return {}  # the file has changed since it was loaded

@@ -30,8 +30,9 @@ def read_reference(
     """Return the secret and, where something about it is unsafe, a warning.
 
     base: the folder that relative paths start from and commands run in. One line end
-    at the end of files and output is not part of the secret. rows: it may have several
-    lines. Raises InvalidValueError, free of secrets, if there is none.
+    at the end of files and output, and a byte order mark at the start, are not part of the
+    secret. rows: it may have several lines. Raises InvalidValueError, free of secrets, if there is
+    none.
     """
     value = reference.value
     if reference.source == "command":
@@ -159,6 +160,8 @@ def _text(octets: bytes, what: str, *, rows: bool) -> str:
 
 
 def _checked(text: str, what: str, *, rows: bool) -> str:
+    # Some editors begin a file with a byte order mark, which nobody sees or types.
+    text = text.removeprefix("\ufeff")
     if not text:
         raise InvalidValueError(
             f"{what} is empty", got="nothing", want="a secret", fix="store the secret there"

@@ -1,16 +1,19 @@
 """All the secrets that a site refers to, read before any connection is made.
 
 A missing variable, an unreadable file and an unusable password are mistakes of the site
-as much as a wrong key: all of them are told at once, with their places in the file.
+as much as a wrong key: all of them are told at once, with their places in the file. But a
+user's password that cannot be read here is no mistake where the host remembers it: it stays
+as the host has it. Who only looks at a site needs none at all.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from enum import Enum, auto
 from pathlib import Path
 
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
@@ -23,7 +26,7 @@ from provisioner.inventory.password_memory import (
 from provisioner.inventory.places import place_problems
 from provisioner.inventory.references import place, read_reference
 from provisioner.inventory.weak_passwords import hints_about, reason_weak
-from provisioner.model.hashes import looks_hashed
+from provisioner.model.hashes import looks_hashed, refuse_bare_hash
 from provisioner.model.insecurities import INSECURITIES
 from provisioner.model.names import MailAddress
 from provisioner.model.problems import KeyPath, SiteProblem
@@ -33,6 +36,20 @@ from provisioner.model.values import InvalidValueError
 
 _AT_ONCE = 8
 """Commands that run at the same time: password stores are slow to start."""
+_NAMED = 3
+"""Users whose passwords cannot be read that a note names."""
+
+
+class Need(Enum):
+    """Which of the users' passwords have to be readable.
+
+    NONE: whoever only looks at a site does without. UNKNOWN: those that the host does not
+    remember; it keeps the others. ALL: every one, to log in with it.
+    """
+
+    NONE = auto()
+    UNKNOWN = auto()
+    ALL = auto()
 
 
 @dataclass(frozen=True)
@@ -40,13 +57,18 @@ class Secrets:
     """What the references of a site led to; it stays in this process.
 
     tls_chain: the operator's key and certificates in PEM, None where the site has none.
+    own_roots: the certificates among them that signed themselves, None as well.
     """
 
     warnings: tuple[Diagnostic, ...]
     tls_chain: bytes | None = field(repr=False)
+    own_roots: str | None
     _values: Mapping[SecretReference, str] = field(repr=False)
     _passwords: Mapping[MailAddress, str] = field(repr=False)
     _key: bytes = field(repr=False)
+    _unread: Mapping[MailAddress, SiteProblem] = field(repr=False)
+    _need: Need
+    _path: Path
 
     def reveal(self, reference: SecretReference) -> str:
         """Return the secret of one of the site's references."""
@@ -60,45 +82,107 @@ class Secrets:
     def settle(
         self, known: Mapping[MailAddress, KnownCredential]
     ) -> Mapping[MailAddress, KnownCredential]:
-        """Return the hashes of referenced passwords: the known ones where nothing changed."""
-        return settle_passwords(self._passwords, known, self._key)
+        """Return the hashes of referenced passwords: the known ones where nothing changed.
+
+        A password that could not be read stays as it is known. MailprovError (invalid site)
+        with each that is not known, where such are needed; else they are left out.
+        """
+        unknown = self._unread.keys() - known.keys()
+        if unknown and self._need is Need.UNKNOWN:
+            problems = (
+                replace(problem, want=f"{problem.want}: the host does not know the password yet")
+                for address, problem in self._unread.items()
+                if address in unknown
+            )
+            raise MailprovError(place_problems(self._path, problems), ExitCode.INVALID_SITE)
+        kept = {address: known[address] for address in self._unread if address in known}
+        return {**settle_passwords(self._passwords, known, self._key), **kept}
+
+    def notes(self, known: Mapping[MailAddress, KnownCredential]) -> Iterator[str]:
+        """Yield what becomes of the passwords that could not be read here, in a line each."""
+        kept = [address for address in self._unread if address in known]
+        if kept:
+            yield f"{self._listed(kept)}: the host keeps the password that it has"
+        if new := [address for address in self._unread if address not in known]:
+            yield f"{self._listed(new)}: the host does not know the password, and apply needs it"
+
+    def _listed(self, addresses: Sequence[MailAddress]) -> str:
+        shown = [f"{one} ({self._unread[one].summary})" for one in addresses[:_NAMED]]
+        more = len(addresses) - _NAMED
+        listed = ", ".join(shown) + (f" and {more} more" if more > 0 else "")
+        return f"passwords that cannot be read here: {listed}"
 
 
-def read_secrets(site: Site, path: Path, environment: Mapping[str, str] | None = None) -> Secrets:
+def read_secrets(
+    site: Site,
+    path: Path,
+    environment: Mapping[str, str] | None = None,
+    need: Need = Need.UNKNOWN,
+) -> Secrets:
     """Return the secrets of a site; MailprovError (invalid site) with all that is wrong.
 
     path: of the site file, whose folder relative paths start from. environment: of this
-    process unless given. Passwords of disabled users are not read.
+    process unless given. need: which passwords of users have to be readable. Those of
+    disabled users are not read. What logs in to hosts is always needed.
     """
     variables = os.environ if environment is None else environment
     base = path.absolute().parent
-    wanted = dict(_wanted(site))
-    values, problems, warnings = read_all(wanted, base, variables)
-    passwords: dict[MailAddress, str] = {}
-    for user in _referring(site):
-        if isinstance(user.password, SecretReference) and user.password in values:
-            try:
-                passwords[user.address] = _checked(values[user.password], site)
-            except InvalidValueError as error:
-                problems.append(SiteProblem.of(_path_of(site, user), error, ""))
-            else:
-                warnings += _warn_password(site, user, passwords[user.address])
-    chain = None
+    logins = dict(_logins(site))
+    users = {_path_of(user): reference for user, reference in _referring(site)}
+    wanted = {**logins, **users}
+    values, unreadable, warnings = read_all(wanted, base, variables)
+    failures = {wanted[problem.path]: problem for problem in unreadable}
+    problems = [
+        replace(failures[reference], path=path)
+        for path, reference in logins.items()
+        if reference in failures
+    ]
+    passwords, unread, wrong = _of_users(site, values, failures)
+    problems += wrong
+    for user, _ in _referring(site):
+        if user.address in passwords:
+            warnings += _warn_password(user, passwords[user.address])
+    if need is Need.ALL:
+        problems += unread.values()
+    chain = roots = None
     if isinstance(site.tls, TlsFiles):
-        chain, found, doubts = _read_tls(site, site.tls, base)
+        chain, roots, found, doubts = _read_tls(site, site.tls, base)
         problems += found
         warnings += doubts
     if problems:
         raise MailprovError(place_problems(path, problems), ExitCode.INVALID_SITE)
     key = obtain_key(key_path(variables)) if passwords else b""
-    return Secrets(place_problems(path, warnings, "warning: "), chain, values, passwords, key)
+    told = place_problems(path, warnings, "warning: ")
+    return Secrets(told, chain, roots, values, passwords, key, unread, need, path)
 
 
-def _referring(site: Site) -> Iterable[User]:
-    return (user for user in site.users if user.enabled)
+def _of_users(
+    site: Site,
+    values: Mapping[SecretReference, str],
+    failures: Mapping[SecretReference, SiteProblem],
+) -> tuple[dict[MailAddress, str], dict[MailAddress, SiteProblem], list[SiteProblem]]:
+    """Return users' passwords, why others could not be read, and what cannot be a password."""
+    passwords: dict[MailAddress, str] = {}
+    unread: dict[MailAddress, SiteProblem] = {}
+    wrong: list[SiteProblem] = []
+    for user, reference in _referring(site):
+        if reference in failures:
+            unread[user.address] = replace(failures[reference], path=_path_of(user))
+            continue
+        try:
+            passwords[user.address] = _checked(values[reference], site)
+        except InvalidValueError as error:
+            wrong.append(SiteProblem.of(_path_of(user), error, ""))
+    return passwords, unread, wrong
 
 
-def _wanted(site: Site) -> Iterable[tuple[KeyPath, SecretReference]]:
+def _referring(site: Site) -> Iterator[tuple[User, SecretReference]]:
+    for user in site.users:
+        if user.enabled and isinstance(user.password, SecretReference):
+            yield user, user.password
+
+
+def _logins(site: Site) -> Iterator[tuple[KeyPath, SecretReference]]:
     for host in site.hosts:
         for name, reference in (
             ("password", host.ssh.password),
@@ -106,15 +190,10 @@ def _wanted(site: Site) -> Iterable[tuple[KeyPath, SecretReference]]:
         ):
             if reference is not None:
                 yield ("hosts", host.key, "ssh", name), reference
-    for user in _referring(site):
-        if isinstance(user.password, SecretReference):
-            yield _path_of(site, user), user.password
 
 
-def _path_of(site: Site, user: User) -> KeyPath:
-    # Both spellings: a step that is not in the file is skipped.
-    bare = (user.address.local,) if user.address.domain == site.domain else ()
-    return ("users", *bare, user.address, "password")
+def _path_of(user: User) -> KeyPath:
+    return ("users", user.address, "password")
 
 
 Read = tuple[dict[SecretReference, str], list[SiteProblem], list[SiteProblem]]
@@ -162,6 +241,7 @@ def read_all(
 def _checked(value: str, site: Site) -> str:
     """Return the password of a user, typed as a hash where it is one; InvalidValueError."""
     if not looks_hashed(value):
+        refuse_bare_hash(value)
         if len(value.encode()) > BCRYPT_OCTETS:
             raise InvalidValueError(
                 "a password that bcrypt cannot take",
@@ -189,9 +269,9 @@ def _checked(value: str, site: Site) -> str:
     return hashed
 
 
-def _warn_password(site: Site, user: User, password: str) -> Iterable[SiteProblem]:
-    """Return what is worth a warning about a password that was read; none of it is shown."""
-    path = _path_of(site, user)
+def _warn_password(user: User, password: str) -> Iterator[SiteProblem]:
+    """Yield what is worth a warning about a password that was read; none of it is shown."""
+    path = _path_of(user)
     if isinstance(password, PasswordHash):
         told = INSECURITIES[Allowance.WEAK_HASH]
         if password.weak:
@@ -211,7 +291,7 @@ def _warn_password(site: Site, user: User, password: str) -> Iterable[SiteProble
 
 def _read_tls(
     site: Site, files: TlsFiles, base: Path
-) -> tuple[bytes | None, list[SiteProblem], list[SiteProblem]]:
+) -> tuple[bytes | None, str | None, list[SiteProblem], list[SiteProblem]]:
     # cryptography is slow to import, and few sites keep their own certificate.
     from provisioner.inventory import tls_files  # noqa: PLC0415 see above
 
@@ -227,17 +307,17 @@ def _read_tls(
     except InvalidValueError as error:
         problems.append(SiteProblem.of((*at, "key"), error, ""))
     if key is None or chain is None:
-        return None, problems, []
+        return None, None, problems, []
     now = datetime.now(UTC)
     try:
         tls_files.check_pair(chain, key, now)
     except InvalidValueError as error:
-        return None, [SiteProblem.of((*at, "certificate"), error, "")], []
+        return None, None, [SiteProblem.of((*at, "certificate"), error, "")], []
     mail_roles = {Role.MX, Role.SUBMISSION, Role.STORE}
     names = [host.fqdn for host in site.hosts if host.roles & mail_roles]
     doubts = tls_files.warn_chain(chain, place(files.key, base), names, now)
     warnings = [SiteProblem.of((*at, which), error, "") for which, error in doubts]
-    return tls_files.combined_pem(chain, key), [], warnings
+    return tls_files.combined_pem(chain, key, now), tls_files.own_roots(chain), [], warnings
 
 
 def _readable_by_others(path: KeyPath, doubt: str) -> SiteProblem:

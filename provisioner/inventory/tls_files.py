@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
-from itertools import pairwise
 from pathlib import Path
 
 from cryptography import x509
@@ -18,6 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
 
 from provisioner.diagnostics import quoted
+from provisioner.inventory.certificate_chain import chain_to_serve, strangers
+from provisioner.inventory.key_encoding import encode_key
 from provisioner.inventory.references import others_can_read, read_octets
 from provisioner.model.names import DomainName
 from provisioner.model.values import InvalidValueError
@@ -75,7 +76,10 @@ def read_certificates(
 
 
 def check_pair(chain: list[x509.Certificate], key: PrivateKeyTypes, now: datetime) -> None:
-    """Raise InvalidValueError unless the first certificate is the key's and is valid now."""
+    """Raise InvalidValueError unless the first certificate is the key's and is valid now.
+
+    So has every certificate to be on the way from it to a root.
+    """
     leaf = chain[0]
     if _public(leaf.public_key()) != _public(key.public_key()):
         other = any(_public(one.public_key()) == _public(key.public_key()) for one in chain)
@@ -93,6 +97,7 @@ def check_pair(chain: list[x509.Certificate], key: PrivateKeyTypes, now: datetim
             want="a certificate that is valid now",
             fix="renew the certificate",
         )
+    chain_to_serve(chain, now)
 
 
 def warn_chain(
@@ -121,17 +126,28 @@ def warn_chain(
                 fix="renew the certificate",
             ),
         )
-    for lower, upper in pairwise(chain):
-        if lower.issuer != upper.subject:
-            yield (
-                "certificate",
-                InvalidValueError(
-                    "the certificates are not a chain",
-                    got=f"{quoted(upper.subject.rfc4514_string())} after one that it did not issue",
-                    want="each certificate followed by its issuer's",
-                    fix="order the file: the host's own, then intermediates",
-                ),
-            )
+    served = chain_to_serve(chain, now)
+    if served != chain:
+        yield (
+            "certificate",
+            InvalidValueError(
+                "the certificates are out of order, or one is there twice",
+                got=f"{len(chain)} certificates",
+                want="each certificate followed by its issuer's",
+                fix="order the file: the host's own, then intermediates; until then mailprov puts "
+                "them in order",
+            ),
+        )
+    for other in strangers(served):
+        yield (
+            "certificate",
+            InvalidValueError(
+                "a certificate that no other of the file was issued by",
+                got=quoted(other.subject.rfc4514_string()),
+                want="the host's own certificate and its issuers'",
+                fix="remove it",
+            ),
+        )
     if others_can_read(key_file):
         yield (
             "key",
@@ -144,17 +160,20 @@ def warn_chain(
         )
 
 
-def combined_pem(chain: list[x509.Certificate], key: PrivateKeyTypes) -> bytes:
+def combined_pem(chain: list[x509.Certificate], key: PrivateKeyTypes, now: datetime) -> bytes:
     """Return key and certificates in one PEM, the key first, as smtpd_tls_chain_files wants it."""
-    pem = serialization.Encoding.PEM
-    secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    return secret + certificates_pem(chain)
+    return encode_key(key, chain[0]) + certificates_pem(chain_to_serve(chain, now))
 
 
-def certificates_pem(chain: list[x509.Certificate]) -> bytes:
+def certificates_pem(chain: Iterable[x509.Certificate]) -> bytes:
     """Return certificates in one PEM, in their order, and nothing that stood between them."""
     pem = serialization.Encoding.PEM
     return b"".join(certificate.public_bytes(pem) for certificate in chain)
+
+
+def own_roots(chain: list[x509.Certificate]) -> str:
+    """Return the certificates that signed themselves, in PEM; empty where none did."""
+    return certificates_pem(one for one in chain if one.issuer == one.subject).decode("ascii")
 
 
 def covers(certificate: x509.Certificate, name: DomainName) -> bool:

@@ -61,6 +61,17 @@ SCHEMES: dict[str, Scheme] = {
         )
     },
 }  # fmt: skip
+# By what they begin with, crypt(5) and Argon2 say themselves which scheme they are of.
+_BARE_SCHEMES = (
+    *("BLF-CRYPT", "SHA256-CRYPT", "SHA512-CRYPT", "ARGON2ID", "ARGON2I", "PBKDF2"),
+    "MD5-CRYPT",
+)
+_OTHER_CRYPT = re.compile(
+    rf"{_YESCRYPT}|\$7\${_SALT}{{11,}}\${_SALT}{{43}}|\$sha1\$[0-9]+\${_SALT}+\${_SALT}{{28}}"
+    rf"|\$apr1\${_SALT}{{0,8}}\${_SALT}{{22}}"
+)
+# Alone, or behind a name as in htpasswd(1), with fields of shadow(5) after it.
+_BARE = re.compile(r"(?:[^:\s$]+:)?(?P<digest>\$[a-z0-9]+\$[^:\s]+)(?::[^\s]*)?")
 _ANY = re.compile(r"[!-9;-~]+")
 _CLEARTEXT = {"PLAIN", "CLEARTEXT", "CLEAR", "PLAIN-TRUNC"}
 _FORM = re.compile(r"\{([A-Za-z0-9-]+)(\.(?:HEX|B64|BASE64|hex|b64|base64))?\}(.*)", re.DOTALL)
@@ -74,6 +85,7 @@ def parse_hash(text: str) -> tuple[str, str]:
     got = f"a cleartext value of {len(text)} characters"
     match = _FORM.fullmatch(text)
     if not match:
+        refuse_bare_hash(text)
         raise InvalidValueError("a password in cleartext", want=_WANT, fix=_FIX, got=got)
     name, suffix, digest = match[1].upper(), (match[2] or "").upper(), match[3]
     if name in _CLEARTEXT:
@@ -93,6 +105,35 @@ def parse_hash(text: str) -> tuple[str, str]:
             got=shown,
         )
     return name + suffix, digest
+
+
+def refuse_bare_hash(text: str) -> None:
+    """Raise InvalidValueError, free of the text, where it is a hash without its scheme.
+
+    That is what crypt(3), htpasswd(1) and other tools print, alone or within a line of
+    passwd(5)'s form. Taken for a password, its own letters would open the mailbox.
+    """
+    found = _BARE.fullmatch(text)
+    if found is None:
+        return
+    digest = found["digest"]
+    names = [name for name in _BARE_SCHEMES if SCHEMES[name].digest.fullmatch(digest)]
+    if not names and not _OTHER_CRYPT.fullmatch(digest):
+        return
+    name = names[0] if names else "CRYPT"
+    alone = "" if len(digest) == len(text) else ", and take away what stands around the hash"
+    fix = f"write {{{name}}} before the hash{alone}"
+    if digest.startswith("$apr1$"):
+        fix = "make a new hash with `doveadm pw -s BLF-CRYPT`: Dovecot does not know this kind"
+    got = (
+        f"a hash of {len(digest)} characters that begins with {digest[: digest.index('$', 1) + 1]}"
+    )
+    raise InvalidValueError(
+        "a hash without its scheme: its own letters would be the password",
+        got=got,
+        want=_WANT,
+        fix=fix,
+    )
 
 
 def looks_hashed(text: str) -> bool:

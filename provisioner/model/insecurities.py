@@ -118,10 +118,7 @@ def _uses(reading: Reading, allowance: Allowance) -> Iterator[tuple[KeyPath, str
     if allowance is Allowance.NO_TLS and file.tls == "none":
         yield ("tls",), "none", False
     if allowance is Allowance.CLEARTEXT_LOGIN:
-        services = (("submission", file.submission), ("imap", file.imap), ("pop3", file.pop3))
-        for name, service in services:
-            if service is not None and service.cleartext_login:
-                yield (name, "cleartext_login"), "true", False
+        yield from _cleartext_logins(reading)
     if allowance is Allowance.CLEARTEXT_RELAY and file.relay and file.relay.tls == "none":
         yield ("relay", "tls"), "none", False
     if allowance is Allowance.WEAK_HASH:
@@ -129,6 +126,14 @@ def _uses(reading: Reading, allowance: Allowance) -> Iterator[tuple[KeyPath, str
     for one in judge_exposures(reading):
         if one.allowance is allowance:
             yield one.path, one.got, False
+
+
+def _cleartext_logins(reading: Reading) -> Iterator[tuple[KeyPath, str, bool]]:
+    file = reading.file
+    services = (("submission", file.submission), ("imap", file.imap), ("pop3", file.pop3))
+    for name, service in services:
+        if service is not None and service.cleartext_login:
+            yield (name, "cleartext_login"), "true", False
 
 
 def _weak_hashes(reading: Reading) -> Iterator[tuple[KeyPath, str, bool]]:

@@ -113,6 +113,24 @@ class HostKey(TextValue):
         raise InvalidValueError("not a host key", want=want, fix="use a short name, like mail")
 
 
+class MxHost(HostKey):
+    """The key of a host of the site that receives mail."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return the key; raise InvalidValueError if it is none, a host's full name for one."""
+        if "." in text:
+            raise InvalidValueError(
+                "a full name where the key of a host of this site is wanted",
+                want="a key under `hosts` whose host receives mail",
+                fix="write the host's key; for mail that another provider receives, leave the "
+                "domain out of this site: its MX records are no part of it",
+            )
+        return super().parse(text)
+
+
 class LocalPart(TextValue):
     """What stands left of the @: lower-case letters, digits, and `.`, `_`, `-` inside.
 

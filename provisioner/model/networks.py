@@ -16,6 +16,7 @@ from ipaddress import (
     IPv6Network,
     ip_address,
     ip_network,
+    summarize_address_range,
 )
 from typing import Annotated
 
@@ -24,6 +25,8 @@ from provisioner.model.values import InvalidValueError, Parsed
 _PREFIX = re.compile(r"0|[1-9][0-9]{0,2}")
 _MAPPED = IPv6Network("::ffff:0:0/96")
 _LONGEST = 45
+_OCTETS = 4
+_MOST_OF_RANGE = 8
 _WANT_ADDRESS = "an IPv4 or IPv6 address, like 192.0.2.10 or 2001:db8::10"
 _WANT_NETWORK = "a network, like 192.0.2.0/24 or 2001:db8::/64"
 
@@ -69,6 +72,7 @@ def parse_host_address(text: str) -> IPv4Address | IPv6Address:
 
 def parse_network(text: str) -> IPv4Network | IPv6Network:
     """Return a network; a bare address is the network of that one host."""
+    _refuse_other_notations(text)
     _refuse_ambiguous(text, _WANT_NETWORK)
     base, slash, prefix = text.partition("/")
     try:
@@ -98,6 +102,57 @@ def parse_network(text: str) -> IPv4Network | IPv6Network:
     return network
 
 
+def _refuse_other_notations(text: str) -> None:
+    """Raise InvalidValueError for what other programs read as networks, with what it means."""
+    listed = [word for word in re.split(r"[\s,]+", text) if word]
+    if len(listed) > 1:
+        raise InvalidValueError(
+            "several networks in one text",
+            want=f"a list, each element {_WANT_NETWORK}",
+            fix=f"write [{', '.join(map(_as_element, listed))}]",
+        )
+    if text.startswith("!"):
+        raise InvalidValueError(
+            "an exception (!)",
+            want="the networks that are meant, and no others",
+            fix="list the networks around it instead",
+        )
+    low, dash, high = text.partition("-")
+    if dash and _is_address(low):
+        # The last octet alone is how people shorten it.
+        end = high if "." in high or ":" in high else f"{low.rpartition('.')[0]}.{high}"
+        raise InvalidValueError(
+            "a range of addresses", want=_WANT_NETWORK, fix=_range_in_networks(low, end)
+        )
+    base, slash, prefix = text.removesuffix(".*").partition("/")
+    octets = base.rstrip(".").split(".")
+    short = len(octets) < _OCTETS and all(one.isascii() and one.isdigit() for one in octets)
+    if short and (slash or len(octets) > 1):
+        whole = ".".join((*octets, *["0"] * (_OCTETS - len(octets))))
+        try:
+            meant = f"write {ip_network(f'{whole}/{prefix or 8 * len(octets)}')}"
+        except ValueError:
+            meant = "write all four octets"
+        raise InvalidValueError(
+            "a network without all of its octets", want=_WANT_NETWORK, fix=meant
+        )
+
+
+def _range_in_networks(low: str, high: str) -> str:
+    try:
+        found = list(summarize_address_range(ip_address(low), ip_address(high)))
+    except (TypeError, ValueError):
+        return "write the networks that it is made of"
+    if len(found) > _MOST_OF_RANGE:
+        return f"write the {len(found)} networks that it is made of, or the one around it"
+    return f"write {found[0]}" if len(found) == 1 else f"write [{', '.join(map(str, found))}]"
+
+
+def _as_element(text: str) -> str:
+    bare = text.replace("[", "").replace("]", "")
+    return f'"{bare}"' if ":" in bare else bare
+
+
 def _refuse_ambiguous(text: str, want: str) -> None:
     if len(text) > _LONGEST + len("/128"):
         raise InvalidValueError(
@@ -120,7 +175,7 @@ def _refuse_ambiguous(text: str, want: str) -> None:
 
 def _not_address(text: str, summary: str, want: str) -> InvalidValueError:
     octets = text.split(".")
-    if len(octets) == 4 and all(o.isascii() and o.isdigit() for o in octets):  # noqa: PLR2004
+    if len(octets) == _OCTETS and all(o.isascii() and o.isdigit() for o in octets):
         plain = ".".join(octet.lstrip("0") or "0" for octet in octets)
         if plain != text and _is_address(plain):
             return InvalidValueError(

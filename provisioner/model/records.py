@@ -7,6 +7,8 @@ comment, parenthesis or escape that another parser could read differently.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import Self
 
 from provisioner.model.names import canonical_zone
@@ -16,6 +18,9 @@ from provisioner.model.values import InvalidValueError, TextValue
 _TYPES = ("A", "AAAA", "MX", "TXT", "SRV", "CAA", "NS", "PTR", "TLSA", "SSHFP")
 _LISTED = ", ".join(_TYPES)
 _CHUNK = 255
+_BLANKS = re.compile(r"[\n\t]")
+_ZONE_FILE = re.compile(r'\s*\(?\s*"')
+_WHOLE_LINE = re.compile(r'\s*(\S+\s+)?(\d\w*\s+)?IN\s+(\d\w*\s+)?TXT\s+\(?\s*"', re.IGNORECASE)
 _LONGEST = 65535
 
 
@@ -91,10 +96,11 @@ class RecordData(TextValue):
     @classmethod
     def parse(cls, text: str) -> Self:
         """Return the data; raise InvalidValueError if no record can hold it."""
-        if not text.strip() or UNSAFE.search(text) or len(text) > _LONGEST:
+        # A zone file goes on over lines within parentheses.
+        if not text.strip() or UNSAFE.search(_BLANKS.sub(" ", text)) or len(text) > _LONGEST:
             raise InvalidValueError(
                 "not the data of a record",
-                want="data as in a zone file, on one line",
+                want="data as in a zone file",
                 fix="write what follows the type in a zone file",
             )
         return cls(text)
@@ -103,14 +109,16 @@ class RecordData(TextValue):
 def parse_record_data(rtype: str, data: str, origin: str) -> str:
     """Return record data in canonical presentation form; names end in a dot.
 
-    origin: the domain that relative names in the data belong to. A TXT value that does
-    not start with a quote is the text itself. Raises InvalidValueError.
+    The data may be what a zone file has there, with parentheses, several strings, comments and
+    escapes. origin: the domain that relative names in the data belong to. A TXT value that
+    starts neither with a quote nor with a parenthesis and one is the text itself. Raises
+    InvalidValueError.
     """
     # dnspython is a third of a second of imports and most sites have no further records.
     from dns import exception, name, rdata  # noqa: PLC0415 see above
 
-    text = _txt_strings(data) if rtype == "TXT" and not data.startswith('"') else data
     try:
+        text = _txt_data(data) if rtype == "TXT" else data
         parsed = rdata.from_text(
             "IN", rtype, text, origin=name.from_text(f"{origin}."), relativize=False
         )
@@ -123,9 +131,39 @@ def parse_record_data(rtype: str, data: str, origin: str) -> str:
         ) from problem
 
 
-def _txt_strings(text: str) -> str:
-    octets = text.encode()
-    chunks = [octets[start : start + _CHUNK] for start in range(0, len(octets), _CHUNK)]
+def _txt_data(data: str) -> str:
+    """Return the strings of a TXT record, none longer than one may be, for a zone file.
+
+    Raises InvalidValueError for a whole line of a zone file, and dnspython's errors.
+    """
+    from dns import tokenizer  # noqa: PLC0415 as in parse_record_data
+
+    if _WHOLE_LINE.match(data):
+        raise InvalidValueError(
+            "a whole line of a zone file where the text of a TXT record is wanted",
+            want=_EXAMPLES["TXT"],
+            fix='write what follows TXT in it, from the first quote or "(" on',
+        )
+    if not _ZONE_FILE.match(data):
+        text = data.rstrip("\n")  # which ends a block of YAML
+        if UNSAFE.search(text):
+            raise InvalidValueError(
+                "a text of several lines or with tabs",
+                want=_EXAMPLES["TXT"],
+                fix="write it on one line",
+            )
+        return _txt_strings([text.encode()])
+    reader = tokenizer.Tokenizer(data.strip())
+    # What dns.rdtypes.txtbase does, but for the length of a string.
+    return _txt_strings([one.unescape_to_bytes().value for one in reader.get_remaining()])
+
+
+def _txt_strings(texts: Iterable[bytes]) -> str:
+    chunks = [
+        octets[start : start + _CHUNK]
+        for octets in texts
+        for start in range(0, len(octets) or 1, _CHUNK)
+    ]
     return " ".join('"' + "".join(_escaped(octet) for octet in chunk) + '"' for chunk in chunks)
 
 

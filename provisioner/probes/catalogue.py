@@ -25,7 +25,7 @@ from provisioner.probes.submission import (
     ForeignFromQuestion,
     LoginRequiredQuestion,
 )
-from provisioner.probes.tls import InjectionQuestion, OldTlsQuestion, TlsQuestion
+from provisioner.probes.tls import ChainQuestion, InjectionQuestion, OldTlsQuestion, TlsQuestion
 from provisioner.probes.zones import lookups_of, zone_questions
 
 NOBODY = "mailprov-no-such-user"
@@ -39,11 +39,13 @@ class ProbeTargets:
     """What the questions need besides the site.
 
     account: the mail address of the prober's own account. fingerprints: by host key,
-    the SHA-256 of the certificate (DER) that the host holds, lower-case hexadecimal.
+    the SHA-256 of the certificate (DER) that the host holds, lower-case hexadecimal. roots: of
+    the operator's own certificates, in PEM; None where the hosts make theirs.
     """
 
     account: str
     fingerprints: Mapping[str, str] = field(default_factory=dict)
+    roots: str | None = None
 
 
 def questions_for(
@@ -106,6 +108,15 @@ def tls_questions(site: Site, targets: ProbeTargets, host: Host) -> Iterator[Que
             name=host.fqdn,
             fingerprint=targets.fingerprints.get(host.key),
         )
+        if targets.roots is not None:
+            yield ChainQuestion(
+                id=f"tls.chain.{service.name}@{place}",
+                text=f"Does {service.name} show all certificates up to a root?",
+                endpoint=endpoint,
+                service=service,
+                name=host.fqdn,
+                roots=targets.roots,
+            )
         yield OldTlsQuestion(
             id=f"tls.old-refused.{service.name}@{place}",
             text=f"Does {service.name} refuse TLS 1.0 and 1.1?",

@@ -123,6 +123,42 @@ def _date_problem(answer: TlsAnswer) -> _Problem | None:
 
 
 @dataclass(frozen=True)
+class ChainAnswer:
+    """What a client that knows only roots has against the server; empty is right."""
+
+    problem: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChainQuestion(Question[ChainAnswer]):
+    """Whether the server shows every certificate on the way to a root (RFC 8446 section 4.4.2).
+
+    roots: in PEM, those of the site's own, beside the ones that this machine trusts.
+    """
+
+    service: Service
+    name: str
+    roots: str
+
+    @property
+    def want(self) -> str:
+        """A chain that a client can follow."""
+        return "a chain of certificates from the host's own to a root"
+
+    @property
+    def remedy(self) -> str:
+        """What is shown is what the file holds."""
+        return (
+            "append the intermediate certificates to the file that `tls.files.certificate` names; "
+            "then apply again"
+        )
+
+    def judge(self, answer: ChainAnswer) -> tuple[Finding, ...]:
+        """Judge what the client said."""
+        return self.failed(answer.problem) if answer.problem else self.passed("it does")
+
+
+@dataclass(frozen=True)
 class OldTlsAnswer:
     """What came back for a ClientHello of TLS 1.1 at most. accepted: the version, or empty."""
 

@@ -92,6 +92,7 @@ class UnboundView:
     records: tuple[str, ...]
     pointers: tuple[str, ...]
     forwards: tuple[ForwardRow, ...]
+    asks_loopback: bool
     interfaces: tuple[str, ...] = ()
 
 
@@ -186,6 +187,9 @@ def _view(site: Site, platform: Platform, includes: tuple[str, ...]) -> UnboundV
         records=tuple(dict.fromkeys(_records(site))),
         pointers=tuple(_pointers(site)),
         forwards=tuple(row for zone in site.dns.forward for row in _forward_rows(zone)),
+        asks_loopback=any(
+            server.address.is_loopback for zone in site.dns.forward for server in zone.servers
+        ),
     )
 
 

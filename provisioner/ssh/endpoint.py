@@ -27,9 +27,7 @@ from provisioner.ssh.failures import unreachable
 from provisioner.ssh.known_hosts import known_name
 from provisioner.ssh.options import SshOptions
 
-_JUMP = re.compile(
-    r"(?:(?P<user>[^@]+)@)?(?:\[(?P<v6>[^\]]+)\]|(?P<host>[^:]+))(?::(?P<port>\d+))?"
-)
+_JUMP = re.compile(r"(?:(?P<user>.+)@)?(?:\[(?P<v6>[^\]]+)\]|(?P<host>[^:@]+))(?::(?P<port>\d+))?")
 _JUMP_DEPTH = 8
 _DEFAULT_USER = "root"
 _DEFAULT_IDENTITIES = ("id_rsa", "id_ecdsa", "id_ed25519")  # in ssh's order, ssh_config(5)

@@ -6,7 +6,7 @@ passwords it remembers. Everything else was known before any connection was made
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from threading import Lock
@@ -36,7 +36,8 @@ class Compiler:
     """Compiles generations of one site.
 
     settle: turns what hosts remember of referenced passwords into what they shall
-    remember; it knows the cleartexts, this class does not. tls_chain: the operator's
+    remember; it knows the cleartexts, this class does not. notes: what it has to say of those
+    that it could not read. tls_chain: the operator's
     own certificate and key, if the site has one. ahead: the name of a platform that the
     hosts do not run yet; generations are then compiled as if they did, to be shown.
     daemons: what the daemons themselves use, as far as it was read.
@@ -45,6 +46,7 @@ class Compiler:
     site: Site
     settle: Callable[[Known], Known]
     tls_chain: bytes | None = field(default=None, repr=False)
+    notes: Callable[[Known], Iterable[str]] = field(default=lambda _: (), repr=False)
     ahead: str = ""
     daemons: DaemonSecrets = field(default_factory=DaemonSecrets, repr=False)
     _settled: dict[MailAddress, KnownCredential] = field(default_factory=dict, repr=False)
@@ -58,8 +60,10 @@ class Compiler:
         """
         platform = self.platform_for(host, introduction)
         credentials: Known = {}
+        notes: list[str] = []
         if Role.STORE in host.roles:
             credentials = self._credentials(introduction)
+            notes = [f"{host.key}: {note}" for note in self.notes(credentials)]
         secrets = SiteSecrets(self._passwords(credentials), self.tls_chain, self.daemons)
         generation = compile_generation(self.site, host, platform, secrets, credentials)
         generation = with_resolver_guards(generation, introduction.resolver_managers)
@@ -69,6 +73,7 @@ class Compiler:
         generation = with_kept_secrets(generation, introduction.left)
         notices = (
             *self._notices(host, platform, introduction),
+            *notes,
             *self._secret_notices(host, unread, unread_secrets(generation)),
         )
         return replace(generation, notices=(*notices, *generation.notices))

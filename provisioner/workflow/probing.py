@@ -91,7 +91,7 @@ def ask_hosts(
         account=account,
         fingerprints=fingerprints,
     )
-    targets = ProbeTargets(account=probe_address(run.site), fingerprints=fingerprints)
+    targets = ProbeTargets(probe_address(run.site), fingerprints, run.own_roots)
     questions = questions_for(run.site, targets, hosts=frozenset(observed))
     chosen = [one for question in questions if (one := choose(question)) is not None]
     for answered in asker.ask(chosen):

@@ -64,7 +64,8 @@ class Run:
     """One run of a verb over the site.
 
     hosts: those that `--limit` leaves. programs: the remote program by verb. owner: who
-    holds a host's lock while the run changes it.
+    holds a host's lock while the run changes it. own_roots: the roots among the operator's own
+    certificates, in PEM; None where the hosts make theirs, or where nothing of it was read.
     """
 
     site: Site
@@ -74,6 +75,7 @@ class Run:
     compiler: Compiler
     progress: Progress
     owner: str
+    own_roots: str | None = None
 
     def session(self, transport: Transport) -> HostSession:
         """Return the session over an open transport."""

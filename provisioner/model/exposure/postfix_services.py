@@ -10,11 +10,12 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from provisioner.model.address_space import covers_public
 from provisioner.model.exposure.postfix_language import expand, words
 from provisioner.model.postfix_services import MX_SERVICE, canonical_service
 from provisioner.model.problems import KeyPath
 from provisioner.model.reading import Reading
-from provisioner.model.site import IPNetwork, Role, Submission
+from provisioner.model.site import Allowance, IPNetwork, Role, Submission
 from provisioner.model.values import InvalidValueError
 
 Options = Mapping[str, str]
@@ -78,7 +79,7 @@ def public_services(reading: Reading, main: Options, master: Master) -> Iterator
     written = {canonical_service(name): (name, options) for name, options in master.items()}
     for port, own in ports.items():
         name, options = written.pop(port, (port, {}))
-        program, inner = _command(options.get("command", "smtpd"))
+        program, inner = split_command(options.get("command", "smtpd"))
         path = ("postfix", "master", name)
         yield Service(port, program, options, path, own, inner, main, preset)
     for service, (name, options) in written.items():
@@ -86,14 +87,17 @@ def public_services(reading: Reading, main: Options, master: Master) -> Iterator
         host = address.rpartition(":")[0]
         if "command" not in options or kind not in {"inet", "pass"} or _LOCAL.fullmatch(host):
             continue
-        program, inner = _command(options["command"])
+        program, inner = split_command(options["command"])
         path = ("postfix", "master", name)
         yield Service(service, program, options, path, {}, inner, main, preset)
 
 
 def main_presets(reading: Reading) -> dict[str, str]:
-    """Return what mailprov sets in main.cf, and Postfix by itself, as far as it is judged."""
-    trusted = " ".join(map(_bracketed, reading.trusted))
+    """Return what mailprov sets in main.cf, and Postfix by itself, as far as it is judged.
+
+    What the site's own keys may not say is told at them: here it counts as not said.
+    """
+    trusted = " ".join(map(_bracketed, _trusted(reading)))
     return {
         "myhostname": _host_name(reading),
         "mydomain": reading.file.domain,
@@ -102,14 +106,14 @@ def main_presets(reading: Reading) -> dict[str, str]:
         "smtpd_client_restrictions": "",
         "smtpd_helo_restrictions": "permit_mynetworks reject_invalid_helo_hostname "
         "reject_non_fqdn_helo_hostname",
-        "smtpd_sender_restrictions": "reject_non_fqdn_sender",
+        "smtpd_sender_restrictions": "permit_mynetworks reject_non_fqdn_sender",
         "smtpd_relay_restrictions": "permit_mynetworks reject_unauth_destination",
-        "smtpd_recipient_restrictions": "reject_non_fqdn_recipient permit_mynetworks "
+        "smtpd_recipient_restrictions": "permit_mynetworks reject_non_fqdn_recipient "
         "reject_unknown_sender_domain",
         "smtpd_sasl_security_options": "noanonymous",
         "smtpd_tls_auth_only": "no" if _cleartext(reading) else "yes",
-        "smtpd_tls_security_level": "none" if reading.file.tls == "none" else "may",
-        **({} if reading.file.tls == "none" else {"smtpd_tls_loglevel": "1"}),
+        "smtpd_tls_security_level": "none" if _without_tls(reading) else "may",
+        **({} if _without_tls(reading) else {"smtpd_tls_loglevel": "1"}),
     }
 
 
@@ -130,13 +134,14 @@ def service_presets(reading: Reading) -> dict[str, dict[str, str]]:
 def _submission_presets(reading: Reading) -> dict[str, str]:
     level = "may" if _cleartext(reading) else "encrypt"
     return {
-        "smtpd_tls_security_level": "none" if reading.file.tls == "none" else level,
+        "smtpd_tls_security_level": "none" if _without_tls(reading) else level,
         "smtpd_tls_auth_only": "no" if _cleartext(reading) else "yes",
-        **({} if reading.file.tls == "none" else {"smtpd_tls_loglevel": "0"}),
+        **({} if _without_tls(reading) else {"smtpd_tls_loglevel": "0"}),
         "smtpd_sasl_auth_enable": "yes",
-        "smtpd_client_restrictions": "permit_sasl_authenticated,reject",
+        "smtpd_client_restrictions": "",
         "smtpd_helo_restrictions": "",
-        "smtpd_sender_restrictions": "reject_sender_login_mismatch",
+        "smtpd_sender_restrictions": "reject_authenticated_sender_login_mismatch, "
+        "permit_sasl_authenticated, check_client_access static:{530 5.7.0 Authentication required}",
         "smtpd_relay_restrictions": "permit_sasl_authenticated,reject",
         "smtpd_recipient_restrictions": "",
     }
@@ -149,12 +154,22 @@ def _host_name(reading: Reading) -> str:
         return ""  # told by the rule about names
 
 
+def _trusted(reading: Reading) -> tuple[IPNetwork, ...]:
+    allowed = Allowance.OPEN_RELAY in reading.file.allow_insecure
+    return reading.trusted if allowed or not covers_public(reading.trusted) else ()
+
+
+def _without_tls(reading: Reading) -> bool:
+    return reading.file.tls == "none" and Allowance.NO_TLS in reading.file.allow_insecure
+
+
 def _cleartext(reading: Reading) -> bool:
     written = reading.file.submission
-    return reading.file.tls == "none" or bool(written and written.cleartext_login)
+    wished = _without_tls(reading) or bool(written and written.cleartext_login)
+    return wished and Allowance.CLEARTEXT_LOGIN in reading.file.allow_insecure
 
 
-def _command(text: str) -> tuple[str, dict[str, str]]:
+def split_command(text: str) -> tuple[str, dict[str, str]]:
     """Return the program of a command, and the parameters that its -o options set."""
     program = text.split(maxsplit=1)[0] if text.strip() else ""
     found = _OPTION.finditer(text)

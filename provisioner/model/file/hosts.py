@@ -16,15 +16,43 @@ from provisioner.model.site import Role
 from provisioner.model.values import InvalidValueError, Parsed
 
 _HOP = re.compile(
-    r"([A-Za-z0-9_][A-Za-z0-9._-]*@)?(\[(?P<v6>[0-9A-Fa-f:.]+)\]|[A-Za-z0-9][A-Za-z0-9._-]*)"
+    r"([A-Za-z0-9_][A-Za-z0-9._@-]*@)?(\[(?P<v6>[0-9A-Fa-f:.]+)\]|[A-Za-z0-9][A-Za-z0-9._-]*)"
     r"(:(?P<port>[0-9]+))?"
 )
 _HOP_FORM = re.sub(r"\?P<\w+>", "", _HOP.pattern)
 _SSH_ADDRESS = r"[A-Za-z0-9][A-Za-z0-9._-]*|[0-9A-Fa-f]*:[0-9A-Fa-f:.]+"
 
 # What ssh(1) and a ProxyCommand are handed must not look like an option or a shell word.
-SshUser = Annotated[str, formed(r"[A-Za-z0-9_][A-Za-z0-9._-]*", "a login name", "a name like root")]
-SshAddress = Annotated[str, formed(_SSH_ADDRESS, "a name or address", "a name or an address")]
+# A directory's users log in by their whole names, like admin@corp.example.
+SshUser = Annotated[
+    str, formed(r"[A-Za-z0-9_][A-Za-z0-9._@-]*", "a login name", "a name like root")
+]
+
+
+def _parse_ssh_address(text: str) -> str:
+    """Return a name or address; InvalidValueError for all else, with the key that it belongs to."""
+    if re.fullmatch(_SSH_ADDRESS, text):
+        return text
+    want = "a name or an address"
+    parts = _HOP.fullmatch(text)
+    if parts is None:
+        raise InvalidValueError("not a name or address", want=want, fix=f"write {want}")
+    user, _, rest = text.rpartition("@")
+    address = parts["v6"] or rest.partition(":")[0]
+    keys = [f"user: {user}"] if user else []
+    keys += [f"address: {address}"] if ":" not in address else [f'address: "{address}"']
+    keys += [f"port: {parts['port']}"] if parts["port"] else []
+    what = " and ".join(["a user"] * bool(user) + ["a port"] * bool(parts["port"]))
+    raise InvalidValueError(
+        f"{what or 'brackets'} in the address",
+        want=f"{want}; a user and a port have keys of their own",
+        fix=f"write ssh: {{{', '.join(keys)}}}",
+    )
+
+
+SshAddress = Annotated[
+    str, Parsed(_parse_ssh_address, type="string", pattern=f"^(?:{_SSH_ADDRESS})$")
+]
 
 
 def _parse_jump(text: str) -> str:

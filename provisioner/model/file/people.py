@@ -9,7 +9,7 @@ from pydantic import Discriminator, Field, Tag
 from provisioner.model.file.credentials import WrittenPassword
 from provisioner.model.file.hosts import Preference
 from provisioner.model.file.written import OneOrMany, Short, Written
-from provisioner.model.names import HostKey, Mailbox
+from provisioner.model.names import Mailbox, MxHost
 from provisioner.model.scalars import Boolean, formed
 from provisioner.model.site import AccountKind
 from provisioner.model.targets import Target
@@ -33,8 +33,7 @@ def _mx_form(given: Any) -> str:  # noqa: ANN401 pydantic hands over whatever wa
 
 
 WrittenMx = Annotated[
-    Annotated[OneOrMany[HostKey], Tag("<list>")]
-    | Annotated[dict[HostKey, Preference], Tag("<map>")],
+    Annotated[OneOrMany[MxHost], Tag("<list>")] | Annotated[dict[MxHost, Preference], Tag("<map>")],
     Discriminator(_mx_form),
 ]
 WrittenAliases = dict[Mailbox, OneOrMany[Target]]

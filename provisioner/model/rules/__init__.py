@@ -49,6 +49,7 @@ RULES = (
     _rule(people.judge_alias_loops, "users", "aliases", "domain", "domains"),
     _rule(expansion.judge_alias_sizes, "users", "aliases", "domain", "domains"),
     _rule(dns.judge_forward, "dns"),
+    _rule(dns.judge_forward_loops, "dns", "hosts"),
     _rule(dns.judge_records, "dns", "domain", "domains", "hosts"),
     _rule(safety.judge_networks, "networks", "hosts", "allow_insecure"),
     _rule(safety.judge_tls, "tls", "submission", "imap", "pop3", "allow_insecure"),

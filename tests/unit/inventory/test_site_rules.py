@@ -479,7 +479,7 @@ def test_unsafe_wishes_with_a_reason_are_granted(loaded: Loaded) -> None:
     [
         ("dns: {forward: {'.': []}}\n", '6:22: dns.forward.".": a zone without servers'),
         (
-            "dns: {forward: {lan: 192.0.2.1, lan.: 192.0.2.1}}\n",
+            "dns: {forward: {lan: 192.0.2.9, lan.: 192.0.2.9}}\n",
             '6:33: dns.forward."lan.": a zone given twice',
         ),
         (
@@ -575,6 +575,105 @@ def test_unsafe_wishes_with_a_reason_are_granted(loaded: Loaded) -> None:
 def test_other_sections_are_refused_at_their_place(refused: Refused, rest: str, want: str) -> None:
     told = refused(_site(TWO, rest))
     assert told == [want]
+
+
+@pytest.mark.parametrize(
+    ("rest", "want", "fix"),
+    [
+        (
+            'networks: {trusted: "10.0.0.0/8 192.168.0.0/16"}\n',
+            "6:21: networks.trusted: several networks in one text",
+            "write [10.0.0.0/8, 192.168.0.0/16]",
+        ),
+        (
+            "pop3: off\n",
+            "6:7: pop3: a service is switched by its ports, not by a word",
+            "write `pop3: {ports: []}`, which switches it off",
+        ),
+        (
+            "imap: false\n",
+            "6:7: imap: a service is switched by its ports, not by a word",
+            "write `imap: {ports: []}`, which switches it off",
+        ),
+        (
+            "submission: off\n",
+            "6:13: submission: a service is switched by its ports, not by a word",
+            "leave it out: without it nobody could send mail",
+        ),
+        (
+            "pop3: yes\n",
+            "6:7: pop3: a service is switched by its ports, not by a word",
+            "leave it out: it is on",
+        ),
+        (
+            "mx: mx1.provider.example\n",
+            "6:5: mx: a full name where the key of a host of this site is wanted",
+            "leave the domain out of this site",
+        ),
+        (
+            "mx: {mx1.provider.example: 10}\n",
+            (
+                '6:6: mx."mx1.provider.example": a full name where the key of a host of this site '
+                "is wanted"
+            ),
+            "leave the domain out of this site",
+        ),
+        (
+            'dns: {forward: {".": 127.0.0.1}}\n',
+            (
+                '6:22: dns.forward.".": a resolver of this site: it would ask itself and never '
+                "get an answer"
+            ),
+            "name the resolver to ask",
+        ),
+        (
+            'dns: {forward: {".": [9.9.9.9, 192.0.2.1]}}\n',
+            (
+                '6:32: dns.forward.".".1: a resolver of this site: it would ask itself and never '
+                "get an answer"
+            ),
+            "name the resolver to ask",
+        ),
+    ],
+)
+def test_what_is_written_by_habit_is_told_with_what_it_means_here(
+    loaded: Loaded, rest: str, want: str, fix: str
+) -> None:
+    with pytest.raises(MailprovError) as refusal:
+        loaded(_site(TWO, rest))
+    (told,) = refusal.value.diagnostics
+    assert f"{told.where.removeprefix('site.yaml:')}: {told.summary}" == want
+    assert fix in told.fix
+
+
+@pytest.mark.parametrize(
+    ("address", "fix"),
+    [
+        ("gw:2222", "write ssh: {address: gw, port: 2222}"),
+        ("admin@gw", "write ssh: {user: admin, address: gw}"),
+        ('"admin@corp.example@[2001:db8::1]:22"', '{user: admin@corp.example, address: "2001'),
+        ('"[2001:db8::1]"', 'write ssh: {address: "2001:db8::1"}'),
+        ("-x", "write a name or an address"),
+    ],
+)
+def test_what_belongs_to_another_key_of_ssh_is_told_with_it(
+    loaded: Loaded, address: str, fix: str
+) -> None:
+    hosts = f"  a: {{address: 192.0.2.1, ssh: {{address: {address}}}}}\n"
+    with pytest.raises(MailprovError) as refusal:
+        loaded(_site(hosts))
+    assert fix in refusal.value.diagnostics[0].fix
+
+
+def test_a_login_may_be_a_whole_name_of_a_directory(loaded: Loaded) -> None:
+    ssh = "{user: admin@corp.example, jump: 'me@corp.example@gate:22'}"
+    (host,) = loaded(_site(f"  a: {{address: 192.0.2.1, ssh: {ssh}}}\n")).site.hosts
+    assert host.ssh.user == "admin@corp.example"
+
+
+def test_a_forward_to_another_port_of_the_host_is_no_loop(loaded: Loaded) -> None:
+    rest = 'dns: {forward: {".": [127.0.0.1@5335, "::1@5335", 127.0.0.53, 192.0.2.2]}}\n'
+    assert loaded(_site(TWO, rest)).site.dns.forward
 
 
 def test_everything_that_may_be_written_arrives_in_the_site(loaded: Loaded) -> None:

@@ -1,5 +1,7 @@
 """Further DNS records: data has one spelling, TXT needs no quotes, CNAME is explained."""
 
+import re
+
 import pytest
 from dns import rdata
 from dns.rdtypes.ANY.TXT import TXT
@@ -98,7 +100,60 @@ def test_malformed_data_is_refused_with_an_example(rtype: str, written: str) -> 
     assert refusal.value.fix
 
 
-@given(st.text(min_size=1, max_size=600).filter(lambda text: not text.startswith('"')))
+OPENDKIM = """( "v=DKIM1; h=sha256; k=rsa; "
+\t  "p=MIIBIjANBgkqh"
+\t  "kiG9w0BAQEFAAOC" )  ; ----- DKIM key default for example.org
+"""
+
+
+@pytest.mark.parametrize(
+    ("rtype", "pasted", "want"),
+    [
+        ("TXT", OPENDKIM, '"v=DKIM1; h=sha256; k=rsa; " "p=MIIBIjANBgkqh" "kiG9w0BAQEFAAOC"'),
+        (
+            "TXT",
+            " ".join(OPENDKIM.split("\n\t  ")),
+            '"v=DKIM1; h=sha256; k=rsa; " "p=MIIBIjANBgkqh" "kiG9w0BAQEFAAOC"',
+        ),
+        ("TXT", '"v=spf1 mx -all" ; the policy', '"v=spf1 mx -all"'),
+        ("TXT", '("one")', '"one"'),
+        ("TXT", r'"a\"b\; c"', r'"a\"b; c"'),
+        ("TXT", f'"{"a" * 300}"', f'"{"a" * 255}" "{"a" * 45}"'),
+        ("TXT", '"" "b"', '"" "b"'),
+        ("TXT", "(not quoted) is a text", '"(not quoted) is a text"'),
+        ("TXT", "a block\n", '"a block"'),
+        ("MX", "10 mail ; the first", "10 mail.example.org."),
+        ("MX", "( 10\n\tmail )", "10 mail.example.org."),
+        ("SRV", "( 0 1 993 ; imaps\n mail )", "0 1 993 mail.example.org."),
+        ("CAA", '0 issue "ca.example.net" ; who may', '0 issue "ca.example.net"'),
+        ("TLSA", f"3 1 1 ( {'ab' * 16}\n  {'cd' * 16} )", f"3 1 1 {'ab' * 16}{'cd' * 16}"),
+    ],
+)
+def test_what_stands_in_a_zone_file_is_understood(rtype: str, pasted: str, want: str) -> None:
+    """The file that opendkim-genkey writes was published letter for letter, brackets and all."""
+    assert parse_record_data(rtype, RecordData.parse(pasted), "example.org") == want
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'default._domainkey IN TXT ( "v=DKIM1; k=rsa; " "p=abc" ) ; ----- DKIM key',
+        'default._domainkey 3600 in txt "v=DKIM1"',
+        'IN TXT "v=DKIM1"',
+        "two\nlines",
+    ],
+)
+def test_a_whole_line_of_a_zone_file_is_not_published_as_a_text(line: str) -> None:
+    with pytest.raises(InvalidValueError) as refusal:
+        parse_record_data("TXT", RecordData.parse(line), "example.org")
+    assert refusal.value.fix
+
+
+def _is_plain(text: str) -> bool:
+    return not re.match(r'\s*\(?\s*"', text)
+
+
+@given(st.text(min_size=1, max_size=600).filter(_is_plain))
 def test_a_plain_txt_value_arrives_as_it_was_written(text: str) -> None:
     try:
         data = parse_record_data("TXT", RecordData.parse(text), "example.org")
@@ -107,6 +162,6 @@ def test_a_plain_txt_value_arrives_as_it_was_written(text: str) -> None:
         return
     read_back = rdata.from_text("IN", "TXT", data)
     assert isinstance(read_back, TXT)
-    assert b"".join(read_back.strings).decode() == text
+    assert b"".join(read_back.strings).decode() == text.rstrip("\n")
     assert data.isascii()
     assert data.isprintable()

@@ -14,7 +14,11 @@ from support.readings import reading_of
 from unit.render.sites import artifacts_of
 
 from provisioner.model.exposure.postfix_language import expand, words
-from provisioner.model.exposure.postfix_services import main_presets, service_presets
+from provisioner.model.exposure.postfix_services import (
+    main_presets,
+    service_presets,
+    split_command,
+)
 from provisioner.model.resolve import resolve_site
 
 needs_postfix = pytest.mark.skipif(
@@ -65,7 +69,7 @@ def test_the_judgement_starts_from_what_is_rendered(sections: dict[str, Any]) ->
     services = service_presets(reading)
     assert listening.keys() == services.keys()
     for port, options in services.items():
-        own = dict(re.findall(r"-o (\w+)=(\S*)", listening[port]))
+        _, own = split_command(listening[port])
         assert {name for name in own if name in presets} <= options.keys()
         for name, want in options.items():
             assert words(own[name]) == words(want), (port, name)

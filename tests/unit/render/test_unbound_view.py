@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from unit.render.sites import ONE_HOST, TWO_HOSTS, artifacts_of, lines_of, site_of
 
 _PARTS = "/etc/unbound/unbound.conf.d/mailprov"
@@ -92,6 +93,24 @@ def test_forwards_are_asked_for_their_zone_in_order() -> None:
         'forward-addr: "10.0.0.8@5353"',
     ]
     assert 'private-domain: "corp.example."' in _server(more)
+
+
+@pytest.mark.parametrize(
+    ("server", "asked"),
+    [
+        ("127.0.0.1@5335", True),
+        ('"::1@5335"', True),
+        ("{address: 127.0.0.1, port: 8853, tls_name: dns.example.org}", True),
+        ("127.0.0.53", True),
+        ("10.0.0.9", False),
+    ],
+)
+def test_a_resolver_on_the_host_itself_may_be_asked(server: str, *, asked: bool) -> None:
+    """A stub on 127.0.0.1@5335 was valid here, and refused by unbound-checkconf on the host."""
+    more = f'dns: {{forward: {{".": {server}}}}}\n'
+    got = lines_of(site_of(TWO_HOSTS, more), "ns", f"{_PARTS}-forward.conf")
+    assert (got[:2] == ["server:", "do-not-query-localhost: no"]) is asked
+    assert ("do-not-query-localhost: no" in got) is asked
 
 
 def test_a_forward_over_tls_checks_the_name() -> None:

@@ -113,7 +113,7 @@ def test_what_refuses_strangers_is_none(main: dict[str, str]) -> None:
 
 
 def test_each_service_is_judged_by_what_it_has() -> None:
-    both = {"smtpd_relay_restrictions": "permit", "smtpd_client_restrictions": ""}
+    both = {"smtpd_relay_restrictions": "permit", "smtpd_sender_restrictions": ""}
     assert exposed(master={"submission/inet": both}) == [
         ("master.submission/inet.smtpd_relay_restrictions", "open-relay")
     ]
@@ -206,6 +206,15 @@ def test_what_the_sites_own_keys_open_is_theirs_to_answer_for() -> None:
     reasons = {"open-relay": "a lab"}
     more = {"networks": {"trusted": ["0.0.0.0/0"]}, "allow_insecure": reasons}
     assert exposed({"smtpd_recipient_restrictions": "reject_non_fqdn_recipient"}, **more) == []
+
+
+def test_a_hatch_is_told_beside_the_sites_own_key() -> None:
+    """Whoever mends the one must not meet the other in the next run."""
+    open_networks = {"trusted": ["0.0.0.0/0"]}
+    got = exposed({"mynetworks": "$world", "world": "0.0.0.0/0"}, networks=open_networks)
+    assert got == [("main.mynetworks", "open-relay")]
+    harmless = {"smtpd_recipient_restrictions": "reject_non_fqdn_recipient"}
+    assert exposed(harmless, networks=open_networks) == []
 
 
 def test_a_key_is_told_once_for_all_services() -> None:
