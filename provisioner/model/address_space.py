@@ -8,6 +8,7 @@ RFC 6890), and of IPv6 only global unicast, 2000::/3 (RFC 4291 section 2.4).
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 
@@ -32,30 +33,31 @@ Span = tuple[int, int]
 
 
 class AddressSet:
-    """A set of addresses that networks are put into and taken out of."""
+    """A set of addresses that networks are put into and taken out of, at the cost of a look-up."""
 
     def __init__(self, networks: Networks = ()) -> None:
         listed = list(networks)
         old = collapse_addresses(one for one in listed if isinstance(one, IPv4Network))
         new = collapse_addresses(one for one in listed if isinstance(one, IPv6Network))
+        # In order, and apart from each other.
         self._spans = {4: list(map(_span, old)), 6: list(map(_span, new))}
 
     def add(self, network: IPv4Network | IPv6Network) -> None:
         """Put a network into the set."""
         self.remove(network)
-        self._spans[network.version].append(_span(network))
+        insort(self._spans[network.version], _span(network))
 
     def remove(self, network: IPv4Network | IPv6Network) -> None:
         """Take a network out of the set."""
         first, last = _span(network)
+        spans = self._spans[network.version]
+        begin = bisect_left(spans, first, key=lambda span: span[1])
+        beyond = bisect_right(spans, last, key=lambda span: span[0])
         kept: list[Span] = []
-        for start, end in self._spans[network.version]:
-            if end < first or last < start:
-                kept.append((start, end))
-                continue
+        for start, end in spans[begin:beyond]:
             kept += [(start, first - 1)] if start < first else []
             kept += [(last + 1, end)] if last < end else []
-        self._spans[network.version] = kept
+        spans[begin:beyond] = kept
 
     @property
     def public(self) -> bool:

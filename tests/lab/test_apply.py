@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 from support.deployed import DeployedSite, failed_ids
@@ -64,6 +65,24 @@ def test_a_new_user_touches_no_daemon_but_postfix_maps(beginner: DeployedSite) -
         assert "/srv/vmail/example.org/bob" in host.check_run(["doveadm", "user", "bob"])
     finally:
         beginner.apply()
+
+
+def test_passwords_that_cannot_be_read_keep_nobody_from_looking(beginner: DeployedSite) -> None:
+    poor = replace(beginner, environment={})
+    for verb in ("status", "verify"):
+        done = poor.mailprov(verb)
+        assert done.returncode == 0, done.stdout + done.stderr
+    plan, applied = poor.mailprov("plan"), poor.mailprov("apply")
+    assert (plan.returncode, applied.returncode) == (0, 0), plan.stderr + applied.stderr
+    for done in (plan, applied):
+        assert "ALICE_PASSWORD is not set): the host keeps the password that it has" in done.stdout
+    more = beginner.edited("more.yaml", (USER, BOB))
+    assert poor.mailprov("plan", site=more).returncode == 2
+    refused = poor.mailprov("apply", site=more)
+    assert refused.returncode == 3
+    assert "users.bob.password: the environment variable BOB_PASSWORD is not set" in refused.stderr
+    assert "ALICE_PASSWORD" not in refused.stderr
+    assert beginner.mailprov("plan").returncode == 0
 
 
 def test_plan_shows_a_diff_and_no_secret(beginner: DeployedSite) -> None:
