@@ -1,7 +1,7 @@
 """The services of master.cf as a site's hatch leaves them, each with its parameters' values.
 
-What mailprov itself sets is in the templates; what of it decides over the judgement stands
-here once more, and a test compares the two.
+What mailprov itself sets is in the templates; what of it decides whether a stranger may relay
+or log in stands here once more, and a test compares the two.
 """
 
 from __future__ import annotations
@@ -104,12 +104,10 @@ def main_presets(reading: Reading) -> dict[str, str]:
         "mynetworks": f"127.0.0.0/8 [::1]/128 {trusted}".strip(),
         "relay_domains": "",
         "smtpd_client_restrictions": "",
-        "smtpd_helo_restrictions": "permit_mynetworks reject_invalid_helo_hostname "
-        "reject_non_fqdn_helo_hostname",
-        "smtpd_sender_restrictions": "permit_mynetworks reject_non_fqdn_sender",
+        "smtpd_helo_restrictions": "permit_mynetworks",
+        "smtpd_sender_restrictions": "permit_mynetworks",
         "smtpd_relay_restrictions": "permit_mynetworks reject_unauth_destination",
-        "smtpd_recipient_restrictions": "permit_mynetworks reject_non_fqdn_recipient "
-        "reject_unknown_sender_domain",
+        "smtpd_recipient_restrictions": "permit_mynetworks",
         "smtpd_sasl_security_options": "noanonymous",
         "smtpd_tls_auth_only": "no" if _cleartext(reading) else "yes",
         "smtpd_tls_security_level": "none" if _without_tls(reading) else "may",
@@ -140,8 +138,8 @@ def _submission_presets(reading: Reading) -> dict[str, str]:
         "smtpd_sasl_auth_enable": "yes",
         "smtpd_client_restrictions": "",
         "smtpd_helo_restrictions": "",
-        "smtpd_sender_restrictions": "reject_authenticated_sender_login_mismatch, "
-        "permit_sasl_authenticated, check_client_access static:{530 5.7.0 Authentication required}",
+        "smtpd_sender_restrictions": "permit_sasl_authenticated, check_client_access "
+        "static:{530 5.7.0 Authentication required}",
         "smtpd_relay_restrictions": "permit_sasl_authenticated,reject",
         "smtpd_recipient_restrictions": "",
     }

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from enum import Enum, auto
+from functools import cached_property
 
 from provisioner.model.address_space import AddressSet
 from provisioner.model.exposure.postfix_language import (
@@ -97,7 +98,7 @@ class Stranger:
         return Verdict.NOTHING
 
     def _one(self, name: str, word: str, rest: Iterator[str], depth: int) -> Verdict:
-        if name in _PERMITS or (name == "permit_mynetworks" and self._is_trusted()):
+        if name in _PERMITS or (name == "permit_mynetworks" and self._is_trusted):
             return Verdict.PERMIT
         if name in _REFUSALS:
             return Verdict.REFUSE
@@ -113,6 +114,7 @@ class Stranger:
             return self._judge(self._value_of(word), depth + 1)
         return Verdict.NOTHING
 
+    @cached_property
     def _is_trusted(self) -> bool:
         # Who may say which address it comes from may say the host's own.
         return (

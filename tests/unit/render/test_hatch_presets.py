@@ -13,7 +13,7 @@ import pytest
 from support.readings import reading_of
 from unit.render.sites import artifacts_of
 
-from provisioner.model.exposure.postfix_language import expand, words
+from provisioner.model.exposure.postfix_language import expand, table_rows, words
 from provisioner.model.exposure.postfix_services import (
     main_presets,
     service_presets,
@@ -26,6 +26,22 @@ needs_postfix = pytest.mark.skipif(
 )
 # What Postfix has by itself, and mailprov does not write.
 _UNSET = {"smtpd_client_restrictions"}
+
+
+def _deciding(value: str) -> list[str]:
+    """Return the words of a value without those that decide nothing about a stranger's relaying.
+
+    These are the tables on the host, and what is refused for other reasons than relaying.
+    """
+    listed = iter(words(value))
+    kept = []
+    for word in listed:
+        table = next(listed, "") if word.startswith("check_") else ""
+        if table and table_rows(table) is None:
+            continue
+        if not word.startswith("reject_") or word == "reject_unauth_destination":
+            kept += [word, table] if table else [word]
+    return kept
 
 
 def _logical_lines(text: str) -> list[str]:
@@ -64,7 +80,7 @@ def test_the_judgement_starts_from_what_is_rendered(sections: dict[str, Any]) ->
     presets = main_presets(reading)
     for name, want in presets.items():
         assert name in written or name in _UNSET
-        assert words(written.get(name, "")) == words(want), name
+        assert _deciding(written.get(name, "")) == _deciding(want), name
     listening = {line.split()[0]: line for line in master if line.split()[1] == "inet"}
     services = service_presets(reading)
     assert listening.keys() == services.keys()
@@ -72,7 +88,7 @@ def test_the_judgement_starts_from_what_is_rendered(sections: dict[str, Any]) ->
         _, own = split_command(listening[port])
         assert {name for name in own if name in presets} <= options.keys()
         for name, want in options.items():
-            assert words(own[name]) == words(want), (port, name)
+            assert _deciding(own[name]) == _deciding(want), (port, name)
 
 
 @needs_postfix
