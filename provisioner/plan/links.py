@@ -8,7 +8,7 @@ from provisioner.plan.answer import each, fields
 from provisioner.plan.generation import Generation
 from provisioner.probes.links import Link, LinkState
 
-_ANSWERS = {"yes": True, "no": False}
+_FIELDS = {"is": 6, "takes": 2, "opens": 3}
 
 
 def links_of(generation: Generation) -> tuple[Link, ...]:
@@ -28,11 +28,27 @@ def _links(generation: Generation) -> Iterator[Link]:
 
 
 def parse_links(lines: Iterable[str]) -> Mapping[str, LinkState]:
-    """Return the sockets by path from rows of path, stat(1)'s words and three answers."""
-    return dict(each("links", lines, _link_state))
+    """Return the sockets by path, from rows that begin with a word: `is`, `takes`, `opens`."""
+    rows = list(each("links", lines, _row))
+    takes = {row[1] for row in rows if row[0] == "takes"}
+    opens = [(path, account) for word, path, account in _of(rows, "opens")]
+    return {
+        path: LinkState(
+            kind,
+            owner,
+            group,
+            mode,
+            listening=path in takes,
+            open_to=frozenset(account for opened, account in opens if opened == path),
+        )
+        for _, path, kind, owner, group, mode in _of(rows, "is")
+    }
 
 
-def _link_state(row: str) -> tuple[str, LinkState]:
-    path, kind, owner, group, mode, *answers = fields(row, 8)
-    listening, usable, exposed = (_ANSWERS[answer] for answer in answers)
-    return path, LinkState(kind, owner, group, mode, listening, usable, exposed)
+def _row(line: str) -> list[str]:
+    word = line.partition("\t")[0]
+    return fields(line, _FIELDS[word])
+
+
+def _of(rows: Iterable[list[str]], word: str) -> list[list[str]]:
+    return [row for row in rows if row[0] == word]

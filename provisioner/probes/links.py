@@ -13,6 +13,7 @@ from provisioner.diagnostics import as_root
 from provisioner.probes.finding import Finding, Status
 
 _SOCKET = "socket"
+_STRANGER = "nobody"
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,8 @@ class LinkState:
     """A link as it is on the host.
 
     kind, owner, group, mode: as stat(1) has them; an empty kind where nothing is there. listening:
-    somebody takes connections (/proc/net/unix, proc_pid_net(5)). usable: the account may connect,
-    on the whole path. exposed: `nobody` may, too.
+    somebody takes connections (/proc/net/unix, proc_pid_net(5)). open_to: of the client's account
+    and `nobody`, who may connect, on the whole path.
     """
 
     kind: str
@@ -42,8 +43,7 @@ class LinkState:
     group: str = ""
     mode: str = ""
     listening: bool = False
-    usable: bool = False
-    exposed: bool = False
+    open_to: frozenset[str] = frozenset()
 
     @property
     def shown(self) -> str:
@@ -74,7 +74,7 @@ def _problems(link: Link, state: LinkState) -> list[str]:
         return ["it is no socket"] if state.kind else ["nothing is there"]
     told = (
         (not state.listening, "nobody listens"),
-        (not state.usable, f"{link.account} may not connect"),
-        (state.exposed, "every local user may connect"),
+        (link.account not in state.open_to, f"{link.account} may not connect"),
+        (_STRANGER in state.open_to, "every local user may connect"),
     )
     return [words for wrong, words in told if wrong]

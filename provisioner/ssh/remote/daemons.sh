@@ -2,30 +2,34 @@
 # What daemons need of each other and of the host beyond their files: the sockets between
 # them, and the place where mail lies.
 
-# observe_links: for each row `link` (path, account) whether somebody listens there, whether
-# the account may connect, and whether `nobody` may.
+# observe_links: of the paths that the rows `link` (path, account) name what stat(1) says, on which
+# of them somebody listens, and to which of the accounts, and to nobody(7), each is open.
 observe_links() {
     pick link
     [ -n "$picked" ] || return 0
     section links
+    # Paths and accounts have no white space.
+    # shellcheck disable=SC2086
+    stat -L --printf 'is\t%n\t%F\t%U\t%G\t%a\n' -- $names 2>/dev/null
     # A flag of the kernel's says that a socket takes connections.
-    taking=$(awk '$4 == "00010000" { print $8 }' /proc/net/unix)
-    printf '%s\n' "$picked" | while IFS="$tab" read -r path account; do
-        seen=$(stat -L --printf '%F\t%U\t%G\t%a' -- "$path" 2>/dev/null) || seen="$tab$tab$tab"
-        case $newline$taking$newline in *"$newline$(readlink -f -- "$path")$newline"*) listening=yes ;; *) listening=no ;; esac
-        printf '%s\t%s\t%s\t%s\t%s\n' "$path" "$seen" "$listening" \
-            "$(may_write "$account" "$path")" "$(may_write nobody "$path")"
+    awk -v wanted="$names " '
+        $4 == "00010000" && NF == 8 && index(wanted, " " $8 " ") { print "takes\t" $8 }' /proc/net/unix
+    for account in $(printf '%s\n' "$picked" | cut -f 2 | sort -u) nobody; do
+        # shellcheck disable=SC2086
+        tell_open "$account" $names
     done
 }
 
-# may_write ACCOUNT PATH: whether it can, on the whole way there. To write is to connect, unix(7).
-may_write() { if as_account "$1" test -w "$2" 2>/dev/null; then echo yes; else echo no; fi; }
-
-# as_account ACCOUNT COMMAND...: run it with that account's user, groups and nothing more.
-as_account() {
+# tell_open ACCOUNT PATH...: which of them it may write, on the whole way there: to write to a
+# socket is to connect, unix(7).
+tell_open() {
     user=$(id -u "$1") && group=$(id -g "$1") || return
-    shift
-    setpriv --reuid "$user" --regid "$group" --init-groups "$@"
+    # shellcheck disable=SC2016
+    # The quoted text is for the inner shell.
+    setpriv --reuid "$user" --regid "$group" --init-groups sh -c '
+        account=$1
+        shift
+        for path; do [ ! -w "$path" ] || printf "opens\t%s\t%s\n" "$path" "$account"; done' mailprov "$@"
 }
 
 # What is tried in a folder, and in the folders within it: write, bring to the disk, remove.
@@ -69,9 +73,10 @@ observe_store() {
     [ -n "$picked" ] || return 0
     section store
     printf '%s\n' "$picked" | while IFS="$tab" read -r folder account unit within; do
-        tell_unmounted "$folder"
+        about=$(about_mounts "$unit" "$folder")
+        printf '%s\n' "$about" | sed -n 's/^unmounted /unmounted\t/p' | sed 's/$/\t/'
         printf 'begun\t%s\t\n' "$folder"
-        main=$(systemctl show -p MainPID --value "$unit" 2>/dev/null)
+        main=$(printf '%s\n' "$about" | sed -n 's/^main //p')
         { try_folder "${main:-1}" "$account" "$within" "$folder" </dev/null 2>/dev/null & } | timeout 8 cat
     done
 }
@@ -84,22 +89,26 @@ try_folder() {
         sh -c "$program_store" mailprov "$3" "$4"
 }
 
-# tell_unmounted FOLDER: units that are to mount it, or a folder above it, and do not.
-tell_unmounted() {
-    above=$1
+# about_mounts UNIT FOLDER: the process of that unit, and units that are to mount the folder, or
+# one above it, and do not.
+about_mounts() {
+    unit=$1 above=$2
     set --
     while [ -n "$above" ]; do
-        set -- "$@" "$(systemd-escape -p --suffix=mount "$above")"
+        set -- "$@" "$above"
         above=${above%/*}
     done
-    [ $# -eq 0 ] || systemctl show -p Id -p LoadState -p ActiveState "$@" 2>/dev/null | awk -F = '
-        $1 == "Id" { id = $2 }
-        $1 == "LoadState" { load = $2 }
-        $1 == "ActiveState" { active = $2 }
-        $0 == "" { tell() }
-        END { tell() }
+    # shellcheck disable=SC2046
+    # Escaped names have no white space.
+    systemctl show -p Id -p LoadState -p ActiveState -p MainPID "$unit" \
+        $(systemd-escape -p --suffix=mount "$@") 2>/dev/null | awk -F = '
         function tell() {
-            if (load == "loaded" && active != "active") print "unmounted\t" id "\t"
-            load = ""
-        }'
+            if (about["MainPID"] > 0) print "main " about["MainPID"]
+            if (about["Id"] ~ /\.mount$/ && about["LoadState"] == "loaded" && about["ActiveState"] != "active")
+                print "unmounted " about["Id"]
+            split("", about)
+        }
+        $0 == "" { tell(); next }
+        { about[$1] = $2 }
+        END { tell() }'
 }

@@ -56,8 +56,11 @@ def test_a_status_looks_at_the_sockets_and_writes_nothing_where_mail_lies() -> N
 def test_what_a_host_tells_of_both() -> None:
     lines = [
         "@links",
-        "/var/spool/postfix/private/auth\tsocket\tpostfix\tpostfix\t660\tyes\tyes\tno",
-        "/run/unbound.ctl\t\t\t\t\tno\tno\tno",
+        "is\t/run/unbound.ctl\tregular file\troot\troot\t644",
+        "is\t/var/spool/postfix/private/auth\tsocket\tpostfix\tpostfix\t660",
+        "takes\t/run/systemd/notify",
+        "takes\t/var/spool/postfix/private/auth",
+        "opens\t/var/spool/postfix/private/auth\tpostfix",
         "@store",
         "unmounted\tsrv-vmail.mount\t",
         "begun\t/srv/vmail\t",
@@ -69,9 +72,9 @@ def test_what_a_host_tells_of_both() -> None:
     facts = parse_facts(Introduction(os_release={}), lines)
     assert facts.links == {
         "/var/spool/postfix/private/auth": LinkState(
-            "socket", "postfix", "postfix", "660", listening=True, usable=True
+            "socket", "postfix", "postfix", "660", listening=True, open_to=frozenset({"postfix"})
         ),
-        "/run/unbound.ctl": LinkState(""),
+        "/run/unbound.ctl": LinkState("regular file", "root", "root", "644"),
     }
     assert facts.store == StoreState(
         folders={"/srv/vmail": "", "/srv/vmail/a.example": "Input/output error"},
@@ -83,8 +86,8 @@ def test_what_a_host_tells_of_both() -> None:
 @pytest.mark.parametrize(
     ("section", "row"),
     [
-        ("links", "/run/unbound.ctl\tsocket"),
-        ("links", "/run/unbound.ctl\tsocket\troot\troot\t660\tyes\tperhaps\tno"),
+        ("links", "is\t/run/unbound.ctl\tsocket"),
+        ("links", "stat: cannot"),
         ("store", "folder"),
         ("store", "mkdir: cannot\t\t"),
     ],

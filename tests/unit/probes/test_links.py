@@ -10,7 +10,8 @@ from provisioner.probes.finding import Status
 from provisioner.probes.links import Link, LinkState, judge_link
 
 LINK = Link("/var/spool/postfix/private/auth", "dovecot", "postfix", "postfix")
-GOOD = LinkState("socket", "postfix", "postfix", "660", listening=True, usable=True)
+POSTFIX = frozenset({"postfix"})
+GOOD = LinkState("socket", "postfix", "postfix", "660", listening=True, open_to=POSTFIX)
 
 
 def test_a_socket_that_works_passes() -> None:
@@ -22,9 +23,9 @@ def test_a_socket_that_works_passes() -> None:
     ("state", "words"),
     [
         # Idle processes of Postfix's keep their connection, and so all seemed well.
-        (replace(GOOD, mode="0", usable=False), "postfix may not connect"),
+        (replace(GOOD, mode="0", open_to=frozenset()), "postfix may not connect"),
         (replace(GOOD, listening=False), "nobody listens"),
-        (replace(GOOD, exposed=True), "every local user may connect"),
+        (replace(GOOD, open_to=POSTFIX | {"nobody"}), "every local user may connect"),
         (LinkState("regular file", "root", "root", "644"), "it is no socket"),
         (LinkState(""), "nothing is there"),
         (None, "nothing is there"),
