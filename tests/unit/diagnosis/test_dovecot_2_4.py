@@ -22,6 +22,10 @@ TOO_MANY = (
     f"(connection limit reached, 1/1 successful auths in 0 secs) (connection_limit): {USER}"
 )
 CLEARTEXT = f"Login failed: Cleartext authentication disabled: user=<>, {END}"
+QUEUED = (
+    "auth: Warning: auth-worker: Auth request was queued for 3 seconds, 13 left in queue "
+    "(see service auth-worker { process_limit })"
+)
 CHECKED = "192.0.2.77,sasl:plain)<smsvrglhYtZ/AAAB>: users:"
 UNTRUSTED = f"{HANDSHAKE}tlsv1 alert unknown ca: SSL alert number 48 {BROKEN}"
 
@@ -33,6 +37,7 @@ UNTRUSTED = f"{HANDSHAKE}tlsv1 alert unknown ca: SSL alert number 48 {BROKEN}"
         (f"imap-login: Login aborted: {FAILED}", "login.refused"),
         (f"auth(wangsheng,{CHECKED} Password mismatch", "login.refused"),
         (f"auth(nobody,{CHECKED} unknown user", "login.refused"),
+        (QUEUED, "login.queued"),
         (f"imap-login: Login aborted: {TEMPORARY}", "login.temporary-failure"),
         (f"pop3-login: Login aborted: {TOO_MANY}", "limit.readers"),
         (f"imap-login: {UNTRUSTED}", "certificate.untrusted-by-reader"),
