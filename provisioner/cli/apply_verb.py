@@ -31,6 +31,12 @@ from provisioner.workflow.verify import verify_site
 @click.command("apply")
 @host_options
 @change_options
+@click.option(
+    "--replace-mail-server",
+    "replace_server",
+    is_flag=True,
+    help="A mail server that you set up on a host before may end; `plan` shows what ends.",
+)
 def command(  # noqa: PLR0913 click hands over every option
     site_file: Path,
     limit: Sequence[str],
@@ -40,6 +46,7 @@ def command(  # noqa: PLR0913 click hands over every option
     overwrite_drift: bool,
     keep_drift: bool,
     within: int,
+    replace_server: bool,
 ) -> int:
     """Bring every host to what the site file says, then verify it.
 
@@ -48,7 +55,8 @@ def command(  # noqa: PLR0913 click hands over every option
     were edited on a host since the last apply are not overwritten unless you say so. A new
     configuration has to prove itself with real mail; else each host returns to the old one.
     """
-    options = ApplyOptions(drift_decision(overwrite=overwrite_drift, keep=keep_drift), within)
+    drift = drift_decision(overwrite=overwrite_drift, keep=keep_drift)
+    options = ApplyOptions(drift, within, replace_server)
     verdict: Verdict | None = None
     unverified: tuple[MailprovError, ...] = ()
     opened = open_run(site_file, limit, accept_new=accept_new, quiet=as_json, need=Need.UNKNOWN)

@@ -20,6 +20,7 @@ def plan_json(survey: SitePlan) -> dict[str, object]:
             "generation": plan.generation.id,
             "changes": [change.as_json() for change in plan.changes],
             "notices": list(plan.generation.notices),
+            "ends": list(plan.ends),
         }
         for host, plan in survey.plans.items()
     }
@@ -52,6 +53,8 @@ def plan_lines(survey: SitePlan, *, concise: bool = False) -> Iterator[Shown]:
             "files were edited on the host since the last apply: apply refuses to undo that "
             "without --overwrite-drift, and leaves them alone with --keep-drift"
         )
+    if any(plan.ends for plan in survey.plans.values()):
+        yield "apply refuses to end a mail server without --replace-mail-server"
 
 
 def _head_lines(host: str, plan: Plan) -> Iterator[Shown]:
@@ -59,6 +62,10 @@ def _head_lines(host: str, plan: Plan) -> Iterator[Shown]:
         yield f"{host}: nothing to change"
         return
     yield f"{host}: {plan.generation.platform.title}"
+    if plan.ends:
+        yield "  " + coloured("ends", "warning") + " the mail server that works there:"
+        for line in plan.ends:
+            yield f"    {line}"
     packages = plan.missing_packages
     if packages:
         yield "  " + coloured("install", "create") + f" {' '.join(packages)}"

@@ -15,7 +15,7 @@ from ipaddress import ip_address
 from provisioner.diagnostics import quoted
 from provisioner.model.logins import PROBE_NAME
 from provisioner.model.prober import PROBE_HOME, login_name
-from provisioner.model.site import AccountKind, Host, Role, Site, TlsFiles, User
+from provisioner.model.site import AccountKind, Host, IPAddress, Role, Site, TlsFiles, User
 
 _LIMIT = 100
 _PLAIN = re.compile(r"[\w.@+/:%=\[\]*-]{1,100}", re.ASCII)
@@ -112,12 +112,16 @@ class Terms:
         for host in self._site.hosts:
             if address in host.addresses:
                 return f"{host.key} ({address})"
+        return f"{address} ({self._whereabouts(address)})"
+
+    def _whereabouts(self, address: IPAddress) -> str:
+        behind = [host.key for host in self._site.hosts if address in host.public_addresses]
+        if behind:
+            return f"the public address of {', '.join(behind)}"
         if any(address in network for network in self._site.networks.trusted):
-            return f"{address} (within networks.trusted)"
+            return "within networks.trusted"
         forwarders = {one.address for zone in self._site.dns.forward for one in zone.servers}
-        if address in forwarders:
-            return f"{address} (of dns.forward)"
-        return f"{address} (outside)"
+        return "of dns.forward" if address in forwarders else "outside"
 
     def _of_user(self, value: str) -> str:
         name = value.lower()

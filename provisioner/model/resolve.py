@@ -86,6 +86,8 @@ def _host(reading: Reading, key: HostKey) -> Host:
         connection=written.connection,
         ssh=SshAccess(**ssh),
         platform=written.platform,
+        public_addresses=written.public_address or (),
+        keeps_resolver=written.resolv_conf == "keep",
     )
 
 

@@ -71,7 +71,13 @@ class SshAccess(Frozen):
 
 
 class Host(Frozen):
-    """A machine of the site."""
+    """A machine of the site.
+
+    addresses: its own, on which services listen, and what the site's resolvers answer.
+    public_addresses: what A and AAAA say to the world, where that is something else: a router
+    translates it, and several hosts may be behind one. keeps_resolver: its /etc/resolv.conf
+    is left as it is.
+    """
 
     key: HostKey
     fqdn: DomainName
@@ -80,6 +86,8 @@ class Host(Frozen):
     connection: Literal["ssh", "local"] = "ssh"
     ssh: SshAccess = SshAccess()
     platform: str | None = None
+    public_addresses: tuple[IPAddress, ...] = ()
+    keeps_resolver: bool = False
 
 
 class Mx(Frozen):

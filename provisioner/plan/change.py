@@ -92,6 +92,7 @@ class Plan:
     shards: of each table, those that are not as they should be; empty where one has to go.
     leaving: secrets of daemons that go once the configuration is confirmed, because the one
     before reads them; with how the last transaction had left them.
+    ends: what of a mail server that somebody set up before it would end, a line each.
     """
 
     generation: Generation
@@ -102,6 +103,7 @@ class Plan:
     seen: Mapping[str, str] = field(default_factory=dict)
     shards: Mapping[str, Shards] = field(default_factory=dict, repr=False)
     leaving: Mapping[str, LeftFile] = field(default_factory=dict)
+    ends: tuple[str, ...] = ()
 
     @property
     def drift(self) -> tuple[Drift, ...]:

@@ -77,6 +77,7 @@ def compile_generation(
             *_notices(site),
             *_dialect_notices(site, host, platform),
             *_smuggling_notices(host, platform),
+            *_resolver_notices(site, host),
         ),
         ports=tuple(sorted({service.port for service in services_of(site, host)})),
         listeners=tuple(listeners_of(site, host, platform)),
@@ -269,6 +270,21 @@ def _smuggling_notices(host: Host, platform: Platform) -> Iterator[str]:
             f"{host.key}: Postfix {postfix.version} cannot refuse SMTP smuggling: another server's "
             "mail may carry a second, forged message in here. smtpd_forbid_bare_newline came with "
             "3.5.23, 3.6.13, 3.7.9 and 3.8.4: update Postfix as far as the release goes"
+        )
+
+
+def _resolver_notices(site: Site, host: Host) -> Iterator[str]:
+    """Tell what it means that a host's resolv.conf is not the site's."""
+    if host.keeps_resolver and site.hosts_with(Role.DNS):
+        dane = ""
+        if Role.DNS in host.roles and host.roles - {Role.DNS}:
+            dane = (
+                ", and Postfix does not check DANE (RFC 7672): that stands on answers which the "
+                "resolver on this host has validated"
+            )
+        yield (
+            f"{host.key}: {RESOLV_CONF} stays as it is (`resolv_conf: keep`): the host asks the "
+            f"resolvers that it names{dane}"
         )
 
 

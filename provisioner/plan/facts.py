@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal, get_args
 
 from provisioner.model.names import MailAddress
 from provisioner.model.secrets import KnownCredential
+from provisioner.plan.addresses import HostAddresses
 from provisioner.plan.certificate import HostCertificate
 from provisioner.plan.listening import HeldSocket
+from provisioner.plan.mail_server import FoundServer
 from provisioner.plan.status_facts import StatusFacts
 from provisioner.probes.links import LinkState
 from provisioner.probes.store import StoreState
@@ -20,6 +23,9 @@ from provisioner.render.resolver_view import ResolverManager
 EXPIRED = "1"
 """The expiry that a lock gives an account (accounts.sh): the second day of 1970, which no clock is
 before; the first would be read as none (shadow(5))."""
+
+Hold = Literal["immutable", "mount", "read-only"]
+HOLDS = frozenset[str](get_args(Hold))
 
 
 @dataclass(frozen=True)
@@ -134,6 +140,18 @@ class FileState:
 
 
 @dataclass(frozen=True)
+class FixedFile:
+    """A file that nothing can take the place of.
+
+    hold: why. held: what has to be changed first: the file, a folder above it, or a mount point.
+    """
+
+    path: str
+    hold: Hold
+    held: str
+
+
+@dataclass(frozen=True)
 class AccountState:
     """An account as passwd(5) and shadow(5) have it; password is crypt(3) text.
 
@@ -184,7 +202,9 @@ class Facts:
     left_contents: what the last transaction wrote, for files that are something else now;
     where it is known, no secret, and not what the site wants again. listening: who holds
     the ports that the generation wants. spools: files of mail in /var/mail by path, with how
-    many messages there are (mbox(5)).
+    many messages there are (mbox(5)). addresses: None where the host could not tell. fixed:
+    files that cannot be replaced; of those that differ, and of accounts. mail_server: what was
+    set up before mailprov came, None where mailprov's own configuration is in force.
     """
 
     introduction: Introduction
@@ -205,3 +225,6 @@ class Facts:
     links: Mapping[str, LinkState] = field(default_factory=dict)
     store: StoreState | None = None
     status: StatusFacts | None = None
+    addresses: HostAddresses | None = None
+    fixed: tuple[FixedFile, ...] = ()
+    mail_server: FoundServer | None = None

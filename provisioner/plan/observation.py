@@ -18,13 +18,17 @@ from typing import cast
 
 from provisioner.model.names import MailAddress
 from provisioner.model.secrets import KnownCredential, PasswordHash
+from provisioner.plan.addresses import parse_addresses
 from provisioner.plan.answer import Section, each, fields, split_sections, whole
 from provisioner.plan.certificate import parse_certificate
 from provisioner.plan.facts import (
+    HOLDS,
     AccountState,
     CheckRun,
     Facts,
     FileState,
+    FixedFile,
+    Hold,
     Introduction,
     LeftFile,
     Pending,
@@ -34,6 +38,7 @@ from provisioner.plan.facts import (
 )
 from provisioner.plan.links import parse_links
 from provisioner.plan.listening import parse_listening
+from provisioner.plan.mail_server import parse_mail_server
 from provisioner.plan.status_facts import parse_status
 from provisioner.plan.store import parse_store
 from provisioner.render.artifact import Plane
@@ -121,6 +126,9 @@ def parse_facts(introduction: Introduction, lines: Iterable[str]) -> Facts:
         probe_secret=next(iter(single.get("probe-secret", [])), None),
         probe_token=next(iter(single.get("probe-token", [])), ""),
         status=parse_status(single),
+        addresses=parse_addresses(single.get("addresses", [])),
+        fixed=tuple(each("fixed", single.get("fixed", []), _fixed_file)),
+        mail_server=parse_mail_server(single.get("mail-server", [])),
     )
 
 
@@ -293,6 +301,13 @@ def _account_states(passwd: Iterable[str], shadow: Iterable[str]) -> Mapping[str
 def _shadow_row(line: str) -> tuple[str, tuple[str, str]]:
     name, password, *_, expires, _ = fields(line, 9, ":")
     return name, (password, expires)
+
+
+def _fixed_file(row: str) -> FixedFile:
+    path, hold, held = fields(row, 3)
+    if hold not in HOLDS:
+        raise ValueError(hold)
+    return FixedFile(path, cast("Hold", hold), held)
 
 
 def _firewall(lines: Iterable[str]) -> Firewall | None:

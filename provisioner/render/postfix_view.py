@@ -60,6 +60,7 @@ class PostfixView:
     hostname: str
     domain: str
     inet_protocols: str
+    translated: tuple[str, ...]
     networks: tuple[str, ...]
     open_relay_reason: str
     destinations: tuple[Quoted, ...]
@@ -182,6 +183,7 @@ def _view(
         hostname=host.fqdn,
         domain=site.domain,
         inet_protocols="all" if _has_ipv6(host) else "ipv4",
+        translated=tuple(_translated(host)),
         networks=tuple(_bracketed(network) for network in site.networks.trusted),
         open_relay_reason=reasons.get(Allowance.OPEN_RELAY, ""),
         destinations=tuple(_destinations(site, host, virtual=virtual)),
@@ -196,7 +198,7 @@ def _view(
         chain=CHAIN_PATH,
         tls=tls,
         no_tls_reason=reasons.get(Allowance.NO_TLS, ""),
-        dane=Role.DNS in host.roles,
+        dane=Role.DNS in host.roles and not host.keeps_resolver,
         submission_tls_level=_submission_tls_level(site),
         auth_only="yes" if _submission_tls_level(site) == "encrypt" else "no",
         cleartext_reason=cleartext_reason(site),
@@ -250,6 +252,13 @@ def _bracketed(network: IPNetwork) -> str:
     if network.version == 4:  # noqa: PLR2004 IP version
         return str(network)
     return f"[{network.network_address}]/{network.prefixlen}"
+
+
+def _translated(host: Host) -> Iterator[str]:
+    """Yield the host's public addresses that a router translates; Postfix reads those it speaks."""
+    for address in host.public_addresses:
+        if address not in host.addresses and (address.version == 4 or _has_ipv6(host)):  # noqa: PLR2004 IP version
+            yield str(address)
 
 
 def _has_ipv6(host: Host) -> bool:

@@ -36,6 +36,8 @@ def render_resolver(site: Site, host: Host, platform: Platform) -> Iterator[Arti
     Before it comes what keeps the release's own manager of the network from writing over
     it. Postfix restarts: in its chroot it keeps a copy that is renewed when it starts.
     """
+    if host.keeps_resolver:
+        return
     servers = tuple(islice(_nameservers(site, host), _MAX_NAMESERVERS))
     if not servers:
         return

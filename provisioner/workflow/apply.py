@@ -68,11 +68,13 @@ class ApplyOptions:
     """How an apply is to go about it.
 
     drift: what becomes of files that somebody edited. within: seconds that a host waits
-    for its new configuration to be confirmed before it returns.
+    for its new configuration to be confirmed before it returns. replace_server: a mail server
+    that somebody set up on a host before mailprov may end.
     """
 
     drift: DriftDecision = DriftDecision.REFUSE
     within: int = CONFIRM_WITHIN
+    replace_server: bool = False
 
 
 def apply_site(run: Run, open_asker: OpenAsker, options: ApplyOptions) -> tuple[HostOutcome, ...]:
@@ -87,7 +89,8 @@ def apply_site(run: Run, open_asker: OpenAsker, options: ApplyOptions) -> tuple[
     def replan(host: Host, transport: Transport) -> Plan:
         return plan_host(run, host, transport, options.drift)
 
-    return carry_out(run, options, plan_site(run, options.drift, settle=True), replan, check)
+    survey = plan_site(run, options.drift, settle=True, replace_server=options.replace_server)
+    return carry_out(run, options, survey, replan, check)
 
 
 def carry_out(

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
 from provisioner.model.names import HostKey
 from provisioner.model.site import Host
+from provisioner.plan.addresses import absent_addresses, address_diagnostics, address_notice
 from provisioner.plan.change import Drift, Plan
 from provisioner.plan.diff import diff_generation
-from provisioner.plan.facts import Pending
-from provisioner.plan.port_conflicts import PortConflict, conflict_diagnostic, find_conflicts
+from provisioner.plan.facts import Facts, Pending
+from provisioner.plan.fixed_files import fixed_diagnostic
+from provisioner.plan.mail_server import kept_homes, server_diagnostic, what_would_end
+from provisioner.plan.port_conflicts import conflict_diagnostic, find_conflicts
 from provisioner.plan.secrets_diff import refuse_unread_secrets
+from provisioner.render.artifact import Plane
 from provisioner.workflow.ports import Transport
 from provisioner.workflow.run import Run
 
@@ -39,14 +43,22 @@ class SitePlan:
         return not self.errors and not any(plan.changes for plan in self.plans.values())
 
 
-def plan_host(
-    run: Run, host: Host, transport: Transport, drift: DriftDecision, *, settle: bool = False
+def plan_host(  # noqa: PLR0913 the decisions are named
+    run: Run,
+    host: Host,
+    transport: Transport,
+    drift: DriftDecision,
+    *,
+    settle: bool = False,
+    replace_server: bool = True,
 ) -> Plan:
     """Observe one host and return its plan.
 
     settle: first have the host settle what a transaction that broke off left pending.
-    Raises MailprovError (refused) for a port that somebody else holds, and for drift if so
-    decided.
+    replace_server: a mail server that somebody set up there may end.
+    Raises MailprovError (refused) for what stands in the way of the plan (a port that somebody
+    else holds, an address that the host does not have, a file that cannot be replaced), and for
+    drift and a mail server that works there, if so decided.
     """
     generation, facts = run.observe(host, transport)
     if facts.introduction.pending and settle:
@@ -54,23 +66,47 @@ def plan_host(
         generation, facts = run.observe(host, transport)
     plan = diff_generation(generation, facts, keep_drift=drift is DriftDecision.KEEP)
     refuse_unread_secrets(generation, plan.changes)
-    # Who holds the ports of a system that is not there yet, nobody knows.
-    conflicts = () if run.compiler.ahead else find_conflicts(plan, facts)
-    refuse_undecided(host, plan, drift, conflicts)
+    absent = absent_addresses(host, facts.addresses)
+    if absent:
+        notices = (address_notice(host, absent), *plan.generation.notices)
+        plan = replace(plan, generation=replace(plan.generation, notices=notices))
+    plan = replace(plan, ends=what_would_end(facts.mail_server, host, kept_homes(run.site)))
+    obstacles = list(obstacles_of(plan, facts, ahead=bool(run.compiler.ahead)))
+    # Users can be changed whatever an address does at the moment.
+    if facts.addresses and _changes_configuration(plan):
+        obstacles += address_diagnostics(host, absent, facts.addresses)
+    if plan.ends and not replace_server:
+        obstacles.append(server_diagnostic(host, plan.ends))
+    refuse_undecided(host, plan, drift, obstacles)
     return plan
 
 
-def refuse_undecided(
-    host: Host, plan: Plan, drift: DriftDecision, conflicts: Sequence[PortConflict] = ()
-) -> None:
-    """Raise MailprovError (refused) with all that somebody has to decide first.
+def obstacles_of(plan: Plan, facts: Facts, *, ahead: bool = False) -> Iterator[Diagnostic]:
+    """Yield what has to be set right on the host before the plan can be carried out.
 
-    That is edits which the plan would undo although nobody said so, and ports that are taken.
+    ahead: the plan is for a system that is not there yet; who holds its ports, nobody knows.
+    """
+    if not ahead and (conflicts := find_conflicts(plan, facts)):
+        yield conflict_diagnostic(plan, conflicts)
+    if stuck := fixed_diagnostic(plan, facts.fixed):
+        yield stuck
+
+
+def _changes_configuration(plan: Plan) -> bool:
+    return any(
+        change.plane is Plane.CONFIGURATION and change.kind != "record" for change in plan.changes
+    )
+
+
+def refuse_undecided(
+    host: Host, plan: Plan, drift: DriftDecision, obstacles: Iterable[Diagnostic] = ()
+) -> None:
+    """Raise MailprovError (refused) with all that somebody has to decide or set right first.
+
+    That is edits which the plan would undo although nobody said so, and the obstacles.
     """
     edits = plan.drift if drift is DriftDecision.REFUSE else ()
-    refusals = [_undecided(host, each) for each in edits]
-    if conflicts:
-        refusals.append(conflict_diagnostic(plan, conflicts))
+    refusals = [*(_undecided(host, each) for each in edits), *obstacles]
     if refusals:
         raise MailprovError(refusals, ExitCode.REFUSED)
 
@@ -108,15 +144,19 @@ def _undecided(host: Host, drift: Drift) -> Diagnostic:
 
 
 def plan_site(
-    run: Run, drift: DriftDecision = DriftDecision.OVERWRITE, *, settle: bool = False
+    run: Run,
+    drift: DriftDecision = DriftDecision.OVERWRITE,
+    *,
+    settle: bool = False,
+    replace_server: bool = True,
 ) -> SitePlan:
     """Observe all hosts side by side and return their plans; raises nothing for a host.
 
-    settle: first have a host settle what a transaction that broke off left pending.
+    settle, replace_server: as for `plan_host`.
     """
 
     def work(host: Host, transport: Transport) -> Plan:
-        plan = plan_host(run, host, transport, drift, settle=settle)
+        plan = plan_host(run, host, transport, drift, settle=settle, replace_server=replace_server)
         run.progress.tell(host.key, "nothing to change" if not plan.changes else "compared")
         return plan
 

@@ -14,7 +14,6 @@ from provisioner.plan.change import Plan
 from provisioner.plan.facts import Facts, Introduction
 from provisioner.plan.generation import AS_FOUND, Generation
 from provisioner.plan.history import choose_generation
-from provisioner.plan.port_conflicts import find_conflicts
 from provisioner.plan.recall import (
     generation_as_found,
     recall_generation,
@@ -28,6 +27,7 @@ from provisioner.workflow.health import check_recalled
 from provisioner.workflow.plan import (
     DriftDecision,
     SitePlan,
+    obstacles_of,
     refuse_undecided,
     settle_pending,
     unsettled,
@@ -94,7 +94,7 @@ class WayBack:
         refuse_lost_secrets(generation, facts)
         keep = self.options.drift is DriftDecision.KEEP
         plan = diff_recalled(generation, facts, keep_drift=keep)
-        refuse_undecided(host, plan, self.options.drift, find_conflicts(plan, facts))
+        refuse_undecided(host, plan, self.options.drift, obstacles_of(plan, facts))
         told = "nothing to change" if not plan.changes else "compared"
         self.run.progress.tell(host.key, told)
         return plan

@@ -34,7 +34,19 @@ compatibility_level = 3.6
 myhostname = old.example.net
 mydestination = old.example.net
 inet_interfaces = loopback-only
+relayhost = [smart.example.net]
+smtp_sasl_password_maps = static:user:never-to-be-told
+transport_maps = texthash:/etc/postfix/house-transport
 """
+# A letter of somebody's, who is nobody of the site.
+OWN_MAIL = """
+echo 'example.com smtp:[smart.example.net]' >/etc/postfix/house-transport
+chmod 644 /etc/postfix/house-transport
+printf 'sales: postcard\n' >>/etc/aliases
+printf 'From x\nSubject: old\n\nhello\n' >/var/mail/postcard
+chown 1234:mail /var/mail/postcard
+"""
+REPLACE = "--replace-mail-server"
 CHECKS = "/etc/postfix/house-checks"
 HARMLESS = "/^Subject: nothing like this$/ WARN\n"
 STATE = "/var/lib/mailprov"
@@ -148,6 +160,21 @@ class Rolled:
         return ids[0], ids[1]
 
 
+def assert_refused(site: DeployedSite) -> None:
+    """Fail unless an apply is refused with what would end, which a plan shows, and no secret."""
+    planned, applied = site.mailprov("plan"), site.mailprov("apply")
+    assert (planned.returncode, applied.returncode) == (2, 5)
+    for said in (planned.stdout, applied.stderr):
+        assert (
+            "Postfix: 3 parameters of main.cf: relayhost, smtp_sasl_password_maps, transport_maps"
+        ) in said
+        assert "Postfix: 1 lookup table: /etc/postfix/house-transport" in said
+        assert "aliases: 1 alias in /etc/aliases" in said
+        assert "mail: 1 mailbox in /var/mail, 1 KiB" in said
+        assert REPLACE in said
+    assert "never-to-be-told" not in applied.stderr
+
+
 @pytest.fixture(scope="module")
 def deployed(lab_factory: LabFactory, beginner_text: str) -> Rolled:
     spec = HostSpec("mail", ("10.89.0.4",), tree="debian-12-mail")
@@ -155,6 +182,7 @@ def deployed(lab_factory: LabFactory, beginner_text: str) -> Rolled:
     host = lab.host("mail")
     host.write_file("/etc/postfix/main.cf", OWN_MAIN_CF)
     host.write_file(CHECKS, HARMLESS)
+    host.check_run(["sh", "-ec", OWN_MAIL])
     host.check_run(["chmod", "644", "/etc/postfix/main.cf", CHECKS])
     host.check_run(["systemctl", "restart", "postfix"])
     found = etc_of(host)
@@ -181,7 +209,9 @@ def deployed(lab_factory: LabFactory, beginner_text: str) -> Rolled:
     )
     passwords = {"ALICE_PASSWORD": OLD, "NEW_PASSWORD": NEW, "BOB_PASSWORD": BOBS}
     site = DeployedSite(lab, path, passwords)
-    site.apply()
+    assert_refused(site)
+    assert etc_of(host) == found
+    site.apply(REPLACE)
     etc_a = etc_of(host)
     site.apply(site=site_b)
     return Rolled(site, host, site_b, found, etc_a, etc_of(host), key_on(host))
@@ -191,7 +221,7 @@ def deployed(lab_factory: LabFactory, beginner_text: str) -> Rolled:
 def rolled(deployed: Rolled) -> Rolled:
     """Return the host with B in force, whatever the test before did to it."""
     if etc_of(deployed.host) != deployed.etc_b:
-        deployed.site.apply("--overwrite-drift", site=deployed.site_b)
+        deployed.site.apply("--overwrite-drift", REPLACE, site=deployed.site_b)
     return deployed
 
 
@@ -217,6 +247,16 @@ def test_a_rollback_brings_the_configuration_back_and_no_user_password_or_key(
     assert forward["generation"] == second
     assert etc_of(rolled.host) == rolled.etc_b
     assert rolled.site.mailprov("plan", site=rolled.site_b).returncode == 0
+
+
+def test_a_host_whose_state_is_lost_is_not_taken_for_somebody_elses(rolled: Rolled) -> None:
+    rolled.host.check_run(["mv", STATE, "/root/lost"])
+    try:
+        done = rolled.site.mailprov("plan", "--json", site=rolled.site_b)
+    finally:
+        rolled.host.check_run(["mv", "/root/lost", STATE])
+    assert done.returncode == 2, done.stderr
+    assert json.loads(done.stdout)["hosts"]["mail"]["ends"] == []
 
 
 def test_mail_for_a_domain_that_goes_waits_and_is_delivered_when_it_comes_back(
@@ -344,7 +384,10 @@ def test_a_port_that_was_taken_meanwhile_is_told_before_the_way_back(rolled: Rol
     try:
         done = rolled.site.mailprov("rollback", site=rolled.site_b)
         assert done.returncode == 5, done.stdout + done.stderr
-        assert "143/tcp on ::, wanted by Dovecot: systemd (process 1, taker.socket" in done.stderr
+        assert (
+            "143/tcp on ::, wanted by Dovecot: systemd (process 1 of root, taker.socket"
+            in done.stderr
+        )
         assert etc_of(host) == rolled.etc_b
     finally:
         host.check_run(["systemctl", "stop", "taker.socket"])

@@ -102,8 +102,16 @@ class WrittenHost(Written):
     """A machine of the site."""
 
     address: OneOrMany[HostAddress] = Field(
-        description="IPv4 or IPv6 address, or a list of both: where services listen.",
+        description="IPv4 or IPv6 address of the host's own, or a list: where services listen.",
         examples=["192.0.2.10", ["192.0.2.10", "2001:db8::10"]],
+    )
+    public_address: OneOrMany[HostAddress] | None = Field(
+        None,
+        description="What A and AAAA say to the world, where a router translates addresses.",
+        examples=["203.0.113.9"],
+    )
+    resolv_conf: Literal["managed", "keep"] = Field(
+        "managed", description="`keep` where /etc/resolv.conf is left as it is."
     )
     fqdn: DomainName | None = Field(
         None, description="Full name; by default the host's key, a dot, and the domain."

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from provisioner.diagnostics import quoted
 from provisioner.model.file.people import WrittenMx
-from provisioner.model.names import DomainName
+from provisioner.model.names import DomainName, HostKey
 from provisioner.model.problems import KeyPath, SiteProblem
 from provisioner.model.reading import Reading
 from provisioner.model.site import IPAddress, Role
@@ -119,6 +119,31 @@ def judge_addresses(reading: Reading) -> Iterator[SiteProblem]:
                     fix="correct one of the two",
                 )
             seen.setdefault(address, key)
+        yield from _judge_public(key, host.public_address)
+
+
+def _judge_public(key: HostKey, written: Sequence[IPAddress] | None) -> Iterator[SiteProblem]:
+    """Require each once; several hosts may be behind one."""
+    if written is None:
+        return
+    path: KeyPath = ("hosts", key, "public_address")
+    if not written:
+        yield SiteProblem(
+            path,
+            "no public address",
+            got="an empty list",
+            want="one address at least",
+            fix="write what the world reaches the host at, or leave the key out",
+        )
+    for index, address in enumerate(written):
+        if address in written[:index]:
+            yield SiteProblem(
+                (*path, index),
+                "an address named twice",
+                got=str(address),
+                want="every address once",
+                fix="remove one of the two",
+            )
 
 
 def judge_connections(reading: Reading) -> Iterator[SiteProblem]:

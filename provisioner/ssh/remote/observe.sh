@@ -306,7 +306,10 @@ observe_service() {
 introduce
 manifest=$(cat)
 observe_packages
+observe_addresses
 observe_files
+observe_fixed
+observe_mail_server
 observe_tables
 observe_accounts
 observe_units

@@ -50,7 +50,8 @@ def remote_programs() -> Mapping[str, str]:
         "observe": state
         + _joined(
             *("checks", "postfix_values", *STATE, "versions", "tables", "table_rows"),
-            *("manifest", "listening", "status", "daemons", "observe"),
+            *("manifest", "listening", "status", "daemons"),
+            *("surroundings", "mail_server", "observe"),
         ),
         "recover": recover,
         "settle": state + _joined(*PENDING, "state", "settle"),

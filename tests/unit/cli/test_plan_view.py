@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from support.generations import GENERATION, MAIN_CF, fulfilled, state_of, with_file
 
-from provisioner.cli.plan_view import plan_lines
+from provisioner.cli.plan_view import plan_json, plan_lines
 from provisioner.inventory.load import parse_site
+from provisioner.model.names import HostKey
 from provisioner.model.secrets import SiteSecrets
 from provisioner.plan.compile import compile_generation
 from provisioner.plan.diff import diff_generation
@@ -24,6 +25,7 @@ users: {alice: {password: {env: ALICE}}}
 """,
     "site.yaml",
 ).site
+BARE = Facts(Introduction(os_release={}))
 
 
 def concise(generation: Generation, facts: Facts) -> list[str]:
@@ -56,3 +58,35 @@ def test_each_of_a_few_changes_is_one_line_with_what_comes_and_goes() -> None:
         "3 changes on 1 host",
     ]
     assert "--overwrite-drift" in last
+
+
+def test_lines_that_hosts_have_alike_are_shown_once_and_the_others_name_the_host() -> None:
+    own = replace(MAIN_CF, content=b"a = 3\n")
+    generations = {
+        "one": GENERATION,
+        "two": replace(GENERATION, artifacts=(own, *GENERATION.artifacts[1:])),
+        "three": GENERATION,
+    }
+    plans = {HostKey(key): diff_generation(each, BARE) for key, each in generations.items()}
+    got = [str(line) for line in plan_lines(SitePlan(plans))]
+    starts = [got.index(f"{key}: Debian 12") for key in generations]
+    one, two, three = (
+        got[start:end] for start, end in zip(starts, [*starts[1:], len(got)], strict=True)
+    )
+    file = f"  create file {MAIN_CF.path}: missing"
+    assert one[one.index(file) + 4] == "    +a = 1"
+    assert two[two.index(file) + 4] == "    +a = 3"
+    assert three[three.index(file) + 1] == "    the same lines as on one"
+    assert "    the same lines as on one" in two  # its aliases
+    assert "    the same lines as on one" not in one
+
+
+def test_what_of_somebodys_mail_server_would_end_heads_the_hosts_part() -> None:
+    plan = replace(diff_generation(GENERATION, BARE), ends=("queue: 1 message",))
+    survey = SitePlan({HostKey("one"): plan})
+    got = [str(line) for line in plan_lines(survey)]
+    assert got[1:3] == ["  ends the mail server that works there:", "    queue: 1 message"]
+    assert got[-1] == "apply refuses to end a mail server without --replace-mail-server"
+    hosts = plan_json(survey)["hosts"]
+    assert isinstance(hosts, dict)
+    assert hosts["one"]["ends"] == ["queue: 1 message"]

@@ -14,7 +14,7 @@ from provisioner.model.site import Site
 TEXT = """
 domain: example.org
 hosts:
-  mail: {address: [192.0.2.10, "2001:db8::10"]}
+  mail: {address: [192.0.2.10, "2001:db8::10"], public_address: 198.18.0.1}
 networks: {trusted: [198.51.100.0/24]}
 domains: {example.net: {}}
 dns: {forward: {".": 203.0.113.53}}
@@ -39,6 +39,7 @@ TERMS = Terms(SITE, SITE.host("mail"))
         ("address", "198.51.100.7", "198.51.100.7 (within networks.trusted)"),
         ("address", "203.0.113.53", "203.0.113.53 (of dns.forward)"),
         ("address", "203.0.113.9", "203.0.113.9 (outside)"),
+        ("address", "198.18.0.1", "198.18.0.1 (the public address of mail)"),
         ("address", "unknown", "unknown"),
         ("user", "alice", "alice (a user of the site)"),
         ("user", "Alice@example.org", "Alice@example.org (a user of the site)"),

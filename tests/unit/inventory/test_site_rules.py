@@ -72,6 +72,14 @@ TWO = (
         ),
         ("  a: {address: []}\n", ["3:16: hosts.a.address: a host without an address"]),
         (
+            "  a: {address: 10.0.0.5, public_address: []}\n",
+            ["3:42: hosts.a.public_address: no public address"],
+        ),
+        (
+            "  a: {address: 10.0.0.5, public_address: [192.0.2.1, 192.0.2.1]}\n",
+            ["3:54: hosts.a.public_address.1: an address named twice"],
+        ),
+        (
             (
                 "  a: {address: 192.0.2.1, roles: dns, fqdn: b.example.org}\n"
                 "  b: {address: 192.0.2.2, roles: [mx, submission, store]}\n"

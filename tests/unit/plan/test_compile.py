@@ -62,3 +62,15 @@ def test_settings_that_the_hosts_dovecot_does_not_speak_are_said_to_be_without_f
     ]
     assert len(said) == told
     assert not any("under `dovecot`" in one for one in generation_of(text, "ns", platform).notices)
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "dane"),
+    [(ONE_HOST, "mail", True), (TWO_HOSTS, "ns", False), (TWO_HOSTS, "mail", False)],
+)
+def test_what_it_means_to_keep_resolv_conf_is_said(text: str, host: str, *, dane: bool) -> None:
+    kept = text.replace("{address", "{resolv_conf: keep, address")
+    (said,) = (one for one in generation_of(kept, host).notices if "resolv.conf" in one)
+    assert said.startswith(f"{host}: /etc/resolv.conf stays as it is")
+    assert ("DANE" in said) is dane
+    assert not any("resolv.conf" in one for one in generation_of(text, host).notices)

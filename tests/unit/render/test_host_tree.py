@@ -101,3 +101,19 @@ def test_a_site_without_a_resolver_leaves_the_hosts_own_alone() -> None:
     site = whole.model_copy(update={"hosts": (mail,)})
     assert "/etc/resolv.conf" not in artifacts_of(site, "mail")
     assert "smtp_tls_security_level = may" in lines_of(site, "mail", "/etc/postfix/main.cf")
+
+
+def test_a_resolv_conf_that_is_kept_is_no_file_of_mailprovs_nor_is_what_guards_it() -> None:
+    kept = TWO_HOSTS.replace("{address", "{resolv_conf: keep, address")
+    for platform in ("debian-12", "el-9"):
+        for host in ("ns", "mail"):
+            paths = artifacts_of(site_of(kept), host, platform)
+            assert not [path for path in paths if "resolv" in path or "NetworkManager" in path]
+
+
+def test_the_sites_resolver_answers_where_a_host_is_and_not_what_the_world_reaches_it_at() -> None:
+    # Several hosts may be behind one router.
+    behind = TWO_HOSTS.replace(", roles", ", public_address: 192.0.2.10, roles")
+    zones = artifacts_of(site_of(behind), "ns")["/etc/unbound/unbound.conf.d/mailprov-zones.conf"]
+    assert b"mail.example.org. 3600 IN A 10.0.0.3" in zones.content
+    assert b"192.0.2.10" not in zones.content

@@ -194,3 +194,24 @@ def test_the_table_that_hides_the_clients_is_named_by_its_content() -> None:
     assert path not in other
     assert path not in artifacts_of(site_of(ONE_HOST, "domains: {example.net: {}}\n"), "mail")
     assert f"-o header_checks=regexp:{path}" in lines_of(site_of(ONE_HOST), "mail", _MASTER)
+
+
+def test_postfix_knows_the_addresses_that_a_router_translates_to_it() -> None:
+    assert "proxy_interfaces" not in _main()
+    own = "address: 192.0.2.10"
+    behind = ONE_HOST.replace(own, "address: 10.0.0.5, public_address: [10.0.0.5, 192.0.2.10]")
+    assert _main(text=behind)["proxy_interfaces"] == "192.0.2.10"
+    # One that it cannot read would keep it from starting.
+    both = "public_address: [192.0.2.10, 2001:db8::10]"
+    assert (
+        _main(text=ONE_HOST.replace(own, f"address: 10.0.0.5, {both}"))["proxy_interfaces"]
+        == "192.0.2.10"
+    )
+    got = _main(text=ONE_HOST.replace(own, f"address: [10.0.0.5, fd00::5], {both}"))
+    assert got["proxy_interfaces"] == "192.0.2.10 2001:db8::10"
+
+
+def test_without_a_resolver_of_its_own_in_resolv_conf_postfix_does_not_check_dane() -> None:
+    assert _main()["smtp_tls_security_level"] == "dane"
+    kept = ONE_HOST.replace("{address", "{resolv_conf: keep, address")
+    assert _main(text=kept)["smtp_tls_security_level"] == "may"

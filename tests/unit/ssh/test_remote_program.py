@@ -23,6 +23,8 @@ PARTS = {
             "listening",
             "status",
             "daemons",
+            "surroundings",
+            "mail_server",
             "observe",
         ),
     ),
