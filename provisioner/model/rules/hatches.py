@@ -41,8 +41,6 @@ def judge_unbound_options(reading: Reading) -> Iterator[SiteProblem]:
     """Require names in A-labels and networks without host bits in `unbound.server`."""
     server = reading.file.unbound.server if reading.file.unbound else {}
     for option, values in server.items():
-        if option.startswith("include"):
-            yield _hidden_include(("unbound", "server", option))
         for index, value in enumerate(values):
             first = value.strip(" \t\"'").split(maxsplit=1)
             path: KeyPath = ("unbound", "server", option, *((index,) if len(values) > 1 else ()))
@@ -142,17 +140,6 @@ def _judge_second_option(path: KeyPath, value: str) -> Iterator[SiteProblem]:
             want="one option for each key",
             fix="write the other as a key of its own",
         )
-
-
-def _hidden_include(path: KeyPath) -> SiteProblem:
-    return SiteProblem(
-        path,
-        "a file on the host that would say what this file does not",
-        got=str(path[-1]),
-        want="options, which are judged here and shown by `mailprov plan`",
-        fix="write the file's options under `unbound.server`",
-        at_key=True,
-    )
 
 
 def _judge_name(path: KeyPath, name: str) -> Iterator[SiteProblem]:

@@ -999,13 +999,6 @@ def test_where_all_else_is_well_an_unknown_platform_is_for_somebody_to_decide() 
             ),
         ),
         (
-            "unbound:\n  server: {include: /etc/more.conf}\n",
-            (
-                "7:12: unbound.server.include: a file on the host that would say what this "
-                "file does not"
-            ),
-        ),
-        (
             (
                 "postfix:\n  master:\n    25:\n      smtpd_banner: x } -o "
                 "mynetworks=0.0.0.0/0 -o { a = b\n"
