@@ -371,6 +371,7 @@ SHOWN_ELSEWHERE = {
     "link",  # with `store` in test_unseen_faults.py
     "store",
     "leave",  # in test_relay.py
+    "smtp.colleagues-from-refused",  # never asked: it says why
 }
 SERVICES = {"smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s", "sieve"}
 DETAILED = ("smtp", "login", "tls", "mail", "listening")
