@@ -71,7 +71,7 @@ def address_diagnostics(
         f"{', '.join(own) or 'none that others reach'}; nothing was changed",
         where=str(host.key),
         got=f"{place}.address: {listed}",
-        want="addresses of the host's own, on links that are up: services listen there",
+        want="addresses of the host's own: services listen there",
         fix=f"correct {place}.address. If a router translates {missing[0]} to the host, write "
         f"`address: {first}` and `public_address: {missing[0]}`, and where you log in through "
         f"that, `ssh: {{address: {missing[0]}}}`. If it comes later, as keepalived's do, set "

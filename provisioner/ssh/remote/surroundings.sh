@@ -1,8 +1,8 @@
 # shellcheck shell=sh
 # What a host has around mailprov's files: its addresses, and what nobody can replace there.
 
-# observe_addresses: what services can be bound to. That is what the kernel calls local: an address
-# of IPv4 whose link is down is not in its table, and an IPv6 address is an interface's, or none.
+# observe_addresses: what services can be bound to. That is what the kernel calls local: with IPv4
+# also an address whose link is down; with IPv6 one that an interface has, which goes with its link.
 # `nonlocal VERSION`: others can be, too; so hosts are set up whose addresses come later.
 observe_addresses() {
     set --
