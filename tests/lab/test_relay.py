@@ -115,6 +115,12 @@ class Relayed:
         (recipient,) = json.loads(done.stdout)["recipients"]
         return dict(recipient)
 
+    def way_out(self) -> dict[str, str]:
+        """Return what verify finds on the way to the relay, by the probe's name."""
+        _, report = self.site.verify(site=self.path)
+        rows = {row["id"].partition("@")[0]: row["status"] for row in report["findings"]}
+        return {name[6:]: status for name, status in rows.items() if name.startswith("leave.")}
+
     def empty_queue(self) -> None:
         self.shell("postsuper -d ALL")
 
@@ -150,6 +156,7 @@ def test_mail_leaves_by_the_relay_over_tls_and_logged_in(relayed: Relayed) -> No
     assert f"sasl_method=PLAIN, sasl_username={USER}" in journal
     trust = relayed.shell("journalctl -q SYSLOG_FACILITY=2 | grep 'TLS connection established'")
     assert f"Verified TLS connection established to {HOST}[" in trust
+    assert relayed.way_out() == {"reach": "passed", "certificate": "passed", "login": "passed"}
 
 
 def test_the_password_is_in_one_file_that_root_alone_reads(relayed: Relayed) -> None:
@@ -184,6 +191,7 @@ def test_another_password_is_a_change_of_its_own_that_nothing_shows(relayed: Rel
     sent = changed.sent("second")
     assert sent["end"] == "deferred"
     assert "535 5.7.8" in str(sent["detail"])
+    assert changed.way_out()["login"] == "failed"
     told = changed.run("diagnose", "--since", "1m")
     assert "relay.login-refused" in told.stdout
     assert f"{HOST} (the site's relay)" in told.stdout
@@ -217,6 +225,11 @@ def test_a_certificate_of_somebody_else_keeps_mail_waiting(relayed: Relayed) -> 
         assert sent["end"] == "deferred"
         assert "Server certificate not verified" in str(sent["detail"])
         assert "relay.certificate" in relayed.run("diagnose", "--since", "1m").stdout
+        assert relayed.way_out() == {
+            "reach": "passed",
+            "certificate": "failed",
+            "login": "skipped",
+        }
     finally:
         relayed.has_certificate_of("good")
         relayed.empty_queue()
@@ -231,6 +244,7 @@ def test_tls_from_the_start_goes_to_465(relayed: Relayed) -> None:
     sent = wrapped.sent("fourth")
     assert sent["end"] == "handed on", sent
     assert "]:465 (TLSv1.3)" in str(sent["detail"])
+    assert wrapped.way_out() == {"reach": "passed", "certificate": "passed", "login": "passed"}
     # The file for the way before went with it.
     assert len(wrapped.shell(f"ls {SECRETS}").split()) == 1
 
