@@ -31,7 +31,7 @@ from support.breaking import (
 from support.deployed import DeployedSite
 from support.logs import recordings_of
 from support.mail_faults import FAULTS
-from support.release import RELEASE
+from support.release import RELEASE, needs_debian
 
 from provisioner.diagnosis.catalogue import builtin_catalogue
 from provisioner.ssh.remote.program import remote_programs
@@ -145,7 +145,14 @@ def test_a_healthy_host_yields_nothing_from_its_boot_on(
 @pytest.mark.parametrize(
     "fault",
     [
-        pytest.param(fault, id=fault.slug, marks=[pytest.mark.matrix] if fault.rare else [])
+        pytest.param(
+            fault,
+            id=fault.slug,
+            marks=[
+                *([pytest.mark.matrix] if fault.rare else []),
+                *([needs_debian] if fault.debian else []),
+            ],
+        )
         for fault in FAULTS
     ],
 )

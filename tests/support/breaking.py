@@ -75,6 +75,7 @@ class Fault:
     at: str = "mail"
     answer: str = ""  # what the mail server on `client` says to every recipient
     rare: bool = False  # brought about by `make test-all` only
+    debian: bool = False  # asks for a package of Debian's
 
     @property
     def slug(self) -> str:

@@ -201,6 +201,7 @@ FAULTS = (
         ("127.0.0.1", "libsasl2-modules"),
         **relayed(*LOGIN_AT_RELAY, before="apt-get -qq purge libsasl2-modules >/dev/null 2>&1 && "),
         rare=True,
+        debian=True,
     ),
     Fault(
         "a relay that refuses the login",
@@ -208,6 +209,7 @@ FAULTS = (
         "said: 535",
         ("127.0.0.1", "none (no `relay`)"),
         **relayed(*LOGIN_AT_RELAY, before="apt-get -qq install libsasl2-modules >/dev/null && "),
+        debian=True,
     ),
     Fault(
         "a relay whose certificate does not hold",
