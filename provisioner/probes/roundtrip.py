@@ -110,9 +110,8 @@ class RoundTripQuestion(Question[RoundTripAnswer]):
     @property
     def remedy(self) -> str:
         """Where delivery breaks, the log says so."""
-        return (
-            "follow the message in the mail log on the host: `journalctl -u 'postfix*' -u dovecot`"
-        )
+        look = "/usr/bin/journalctl -u 'postfix*' -u dovecot"
+        return f"follow the message in the mail log on the host: `{look}`"
 
     def judge(self, answer: RoundTripAnswer) -> tuple[Finding, ...]:
         """Return one finding a path, one a reader, and one for what was left behind."""

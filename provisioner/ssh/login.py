@@ -136,7 +136,7 @@ class Login:
             fix="name the right key: hosts.K.ssh.key, or IdentityFile and IdentitiesOnly in "
             "~/.ssh/config"
             if many
-            else "look for the reason in the host's journal (`journalctl -u ssh -u sshd`)",
+            else "look for the reason in the host's journal (`/usr/bin/journalctl -u ssh -u sshd`)",
         )
 
     def _broken(self, broken: Exception) -> MailprovError:
@@ -144,7 +144,7 @@ class Login:
             self._endpoint.where,
             "no answer to the login",
             got=str(broken) or type(broken).__name__,
-            fix="look for the reason in the host's journal (`journalctl -u ssh -u sshd`)",
+            fix="look for the reason in the host's journal (`/usr/bin/journalctl -u ssh -u sshd`)",
         )
 
 

@@ -147,7 +147,7 @@ def explain_handshake_failure(
 ) -> MailprovError:
     """Return the error for a byte stream on which no SSH session came about."""
     words = str(broken) or type(broken).__name__
-    journal = "look for the reason in the host's journal (`journalctl -u ssh -u sshd`)"
+    journal = "look for the reason in the host's journal (`/usr/bin/journalctl -u ssh -u sshd`)"
     if isinstance(broken, IncompatiblePeer):
         summary = "no common algorithm with the host's sshd"
         fix = "update sshd there, or allow current algorithms in its sshd_config"

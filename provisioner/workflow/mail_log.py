@@ -48,7 +48,7 @@ def read_mail_log(  # noqa: PLR0913 what to read, by name
                 summary="the mail log could not be read",
                 where=str(transport.host),
                 got=f"exit status {completed.status}, {quoted(said, 400)}",
-                fix="look at the host: does `journalctl -n 1` answer?",
+                fix="look at the host: does `/usr/bin/journalctl -n 1` answer?",
             )
         )
     with understanding(str(transport.host), doing):

@@ -57,8 +57,8 @@ _CAUSES = {
     "dovecot: master: Error": Cause(
         "Dovecot cannot use its new configuration",
         "correct what it names, in the site file under `dovecot`. If it is a setting that "
-        "`doveconf -n` knows, Dovecot started before the package that brings it: `systemctl "
-        "restart dovecot`, then apply again",
+        "`doveconf -n` knows, Dovecot started before the package that brings it: "
+        "`/usr/bin/systemctl restart dovecot`, then apply again",
     ),
     "No space left on device": Cause(
         "a disk of the host is full",
@@ -80,11 +80,11 @@ _CAUSES = {
     ),
     "Read-only file system": Cause(
         "a file system of the host is read-only",
-        "look for the reason (`findmnt -O ro`, `journalctl -k`), make it writable, then run it "
-        "again",
+        "look for the reason (`findmnt -O ro`, `/usr/bin/journalctl -k`), make it writable, then "
+        "run it again",
     ),
     "Input/output error": Cause(
-        "a disk of the host fails", "look at `journalctl -k` there, and save what is on it"
+        "a disk of the host fails", "look at `/usr/bin/journalctl -k` there, and save what is on it"
     ),
     "Cannot allocate memory": Cause(
         "the host has no memory left", "see what takes it (`ps`, `free`), then run it again"
