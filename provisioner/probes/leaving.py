@@ -175,7 +175,7 @@ def _judge_names(site: Site, host: Host, found: WayOut) -> Iterator[Finding]:
     """Judge whether names and addresses agree, for each address that the world sees."""
     addresses = world_addresses(host)
     if not addresses:
-        reason = "the host has private addresses only: what the world sees of it is not known here"
+        reason = "the host has private addresses only, and its `public_address` is not told"
         yield _finding(host, "name", _NAMED, Status.SKIPPED, reason)
         return
     # Where no name elsewhere is found, that none is found for the address says nothing.

@@ -89,7 +89,9 @@ def receivers_of(site: Site) -> tuple[str, ...]:
 
 def world_addresses(host: Host) -> tuple[IPAddress, ...]:
     """Return the addresses that other sites see the host at, as far as the site file tells."""
-    return tuple(address for address in host.addresses if not address.is_private)
+    return host.public_addresses or tuple(
+        address for address in host.addresses if not address.is_private
+    )
 
 
 def way_out_rows(site: Site, host: Host) -> bytes:

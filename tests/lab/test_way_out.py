@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from ipaddress import ip_address
 
 import pytest
 from support.deployed import DeployedSite
 from support.elsewhere import serve_elsewhere
+
+from provisioner.lab.addresses import outside_address
 
 pytestmark = pytest.mark.lab
 
@@ -66,6 +69,28 @@ def test_a_server_elsewhere_that_greets_is_the_proof(connected: DeployedSite) ->
     code, report = connected.verify()
     assert (code, found(report)[REACH]["status"]) == (0, "passed")
     assert "220 mail.outside.example" in found(report)[REACH]["got"]
+
+
+def test_the_name_of_the_address_that_the_world_sees(connected: DeployedSite) -> None:
+    lab, host = connected.lab, connected.host("mail")
+    public = ip_address(outside_address(lab.number, 77))
+    told = f"address: {host.address}, public_address: {public}"
+    path = connected.edited("translated.yaml", (f"address: {host.address}", told))
+    name = f"leave.name.{public}@mail"
+    _, report = connected.verify(site=path)
+    assert (found(report)[name]["status"], "no PTR" in found(report)[name]["got"]) == (
+        "failed",
+        True,
+    )
+    zone = public.reverse_pointer.partition(".")[2]
+    (before,) = [one for one in lab.internet.zones() if one.name == f"{zone}."]
+    pointer = f"{public.reverse_pointer}. IN PTR mail.example.org."
+    lab.internet.add_zone(zone, [*before.records, pointer])
+    # What the resolver remembers of the name's absence.
+    host.check_run(["unbound-control", "reload"])
+    _, report = connected.verify(site=path)
+    assert found(report)[name]["status"] == "passed"
+    lab.internet.add_zone(zone, before.records)
 
 
 def test_a_port_that_the_provider_keeps_closed_is_named(blocked: DeployedSite) -> None:

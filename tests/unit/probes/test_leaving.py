@@ -117,6 +117,8 @@ def test_the_receivers_are_those_that_the_site_names() -> None:
 def test_a_host_is_asked_for_receivers_and_its_public_addresses() -> None:
     rows = way_out_rows(site("a@one.example"), host("10.0.0.1", PUBLIC, "fd00::1"))
     assert rows == f"receiver\tone.example\naddress\t{PUBLIC}\n".encode()
+    behind = host("10.0.0.1").model_copy(update={"public_addresses": (ip_address(PUBLIC),)})
+    assert way_out_rows(site("a@one.example"), behind) == rows
 
 
 def test_a_server_that_greets_shows_that_mail_can_leave() -> None:
