@@ -1,6 +1,7 @@
 #!/bin/sh
-# Install what the tests need of Debian's packages: the lab, and the daemons' own tools,
-# which read back what the quoting filters wrote. No daemon is started, now or at boot.
+# Install what the tests need of Debian's packages: the lab, login shells that people have, and
+# the daemons' own tools, which read back what the quoting filters wrote. No daemon is started,
+# now or at boot.
 # Without root or apt nothing is installed, and the tests that miss something say so.
 #
 #   tools/setup-tests.sh [--tools-only]     without the lab
@@ -23,7 +24,8 @@ for pair in $wanted; do
 done
 if [ "${1:-}" != --tools-only ]; then
     for pair in debootstrap:debootstrap systemd-container:systemd-nspawn \
-        apt-cacher-ng:apt-cacher-ng iproute2:ip openssh-client:ssh; do
+        apt-cacher-ng:apt-cacher-ng iproute2:ip openssh-client:ssh \
+        tcsh:tcsh fish:fish zsh:zsh; do
         command -v "${pair#*:}" >/dev/null || missing="$missing ${pair%%:*}"
     done
 fi
