@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from io import StringIO
 
+from provisioner.model.rules.secrets import shows_secret
 from provisioner.plan.change import Action, Change
 from provisioner.plan.facts import FileState, LeftFile, TableFlaw
 from provisioner.plan.generation import Directory, Recipe
@@ -16,6 +17,7 @@ from provisioner.render.artifact import Artifact, Plane
 from provisioner.render.directory_table import ShardedTable
 
 _LINK = "symbolic link"
+_HIDDEN = "(a line with a secret, not shown)"
 
 
 def diff_file(artifact: Artifact, state: FileState | None) -> Iterator[Change]:
@@ -114,9 +116,13 @@ def _unified(artifact: Artifact, before: bytes | None) -> str:
 # The files that all hosts of a site share differ alike on many of them.
 @lru_cache(maxsize=32)
 def unified_diff(before: bytes, after: bytes, source: str, target: str) -> str:
-    """Return the unified diff of two contents under these names, each line ended."""
+    """Return the unified diff of two contents under these names, each line ended.
+
+    Of a line with a secret, which somebody wrote on the host, its place alone is shown.
+    """
     lines = difflib.unified_diff(_lines(before), _lines(after), source, target)
-    return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
+    shown = (f"{line[0]}{_HIDDEN}\n" if shows_secret(line[1:]) else line for line in lines)
+    return "".join(line if line.endswith("\n") else f"{line}\n" for line in shown)
 
 
 def _lines(content: bytes) -> list[str]:

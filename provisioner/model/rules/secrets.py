@@ -35,6 +35,10 @@ _NO_USERS = frozenset(
 )
 _LOGINS = re.compile(r".*_sasl_password_maps")
 _OPEN_TABLES = re.compile(r"\b(?:static|inline):")
+# A setting as the daemons' files have it: `name = value`, `name: value`.
+_SETTING = re.compile(r"\s*(?P<name>[\w-]+)\s*[=:]\s*(?P<value>\S.*)")
+# A login that stands in a line of its own, below the parameter that it is for.
+_STATIC_LOGIN = re.compile(r"\bstatic:[^\s:]+:\S+")
 # Rows of a zone, which Unbound tells everybody who asks.
 _PUBLIC = frozenset({"local-data", "local-data-ptr", "local-zone"})
 
@@ -79,6 +83,16 @@ def may_be_held(path: KeyPath, name: str) -> bool:
     if path[0] == "postfix":
         return name.endswith("_maps")
     return _NAMED.fullmatch(name) is not None
+
+
+def shows_secret(line: str) -> bool:
+    """Tell whether a line of a daemon's file, as somebody wrote it by hand, holds a secret.
+
+    Nothing keeps people from writing passwords into files that a plan then shows.
+    """
+    setting = _SETTING.match(line)
+    found = setting and _secret_in(("found",), setting["name"], setting["value"])
+    return bool(found or _STATIC_LOGIN.search(line) or _IN_URL.search(line))
 
 
 def _values(reading: Reading) -> Iterator[tuple[KeyPath, str, str]]:

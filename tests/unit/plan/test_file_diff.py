@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
+import pytest
 from support.generations import GENERATION, USERS, state_of
 
+from provisioner.model.rules.secrets import shows_secret
 from provisioner.plan.facts import FileState
 from provisioner.plan.file_diff import access_problems, file_problems, unified_diff
 from provisioner.plan.generation import Recipe
@@ -56,3 +59,30 @@ def test_a_trust_anchor_may_be_a_link_until_unbound_has_its_own() -> None:
 def test_nothing_but_a_line_feed_ends_a_line() -> None:
     got = unified_diff(b"a\xc2\x85b\x0cc\r\n", "a\u2028b\n".encode(), "x", "x")
     assert got.split("\n")[3:] == ["-a\x85b\x0cc\r", "+a\u2028b", ""]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "smtp_sasl_password_maps = static:site:s3cret",
+        "    static:site:s3cret",
+        "imapc_password = s3cret",
+        "driver = pgsql; connect = host=db user=mail password=s3cret",
+        "relayhost = smtp://site:s3cret@smtp.example.net",
+        "    cookie-secret: s3cret",
+    ],
+)
+def test_a_secret_that_somebody_wrote_into_an_open_file_is_not_shown(line: str) -> None:
+    """A main.cf that was found on the host had the password of the smarthost in it."""
+    diff = unified_diff(f"biff = no\n{line}\n".encode(), b"biff = yes\n", "main.cf", "main.cf")
+    assert "s3cret" not in diff
+    assert "-(a line with a secret, not shown)\n" in diff
+    assert "-biff = no\n" in diff
+
+
+def test_what_mailprov_writes_itself_is_shown_line_by_line() -> None:
+    golden = Path(__file__).parents[2] / "golden"
+    files = [path for path in golden.rglob("*") if path.is_file() and "etc" in path.parts]
+    texts = [path.read_text(encoding="utf-8") for path in files]
+    assert texts
+    assert [line for text in texts for line in text.splitlines() if shows_secret(line)] == []
