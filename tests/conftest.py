@@ -1,6 +1,7 @@
 """What holds for all tests: the same examples each time, and a Ctrl-C that arrives.
 
-Property tests give the same examples each time, so that a test that fails fails again.
+Property tests give the same examples each time, so that a test that fails fails again. None has a
+deadline: how long one takes says how busy the machine is.
 
 `make test-all` looks further: other examples each time, and more of them; what it finds
 becomes an `@example`, which everybody then runs.
@@ -16,8 +17,8 @@ import pytest
 from hypothesis import settings
 from support.chance import SEED
 
-settings.register_profile("steady", derandomize=True, database=None)
-settings.register_profile("search", max_examples=1000, print_blob=True)
+settings.register_profile("steady", derandomize=True, database=None, deadline=None)
+settings.register_profile("search", max_examples=1000, print_blob=True, deadline=None)
 settings.load_profile("search" if os.environ.get("MAILPROV_TEST_SEARCH") else "steady")
 
 # A shell that runs the tests in the background has them ignore SIGINT, and every process

@@ -32,7 +32,7 @@ _POSTFIX = (
 _DOVECOT = (
     r"^(?:[a-z][a-z0-9-]*(?:\([^)]*\))?(?:<[^>]*>)*: )?(?:Warning|Error|Fatal|Panic): "
     r"|^[a-z0-9]+-login: [^<]*(?:[Ff]ailed|failure|exceeded)"
-    r"|^auth(?:-worker)?\b.*(?:mismatch|unknown user|\) failed)"
+    r"|^auth(?:-worker|-submission)?\b.*(?:mismatch|unknown user|\) failed)"
     r"|: save failed to |: sieve: Failed to "
 )
 _UNBOUND = r"^(?:\[\d+\] unbound)?\[\d+:\d+\] (?:fatal error|error|warning): "

@@ -101,9 +101,15 @@ class PostfixHabits(Frozen):
 
 
 class DovecotHabits(Frozen):
-    """first_valid_uid: the lowest uid that `useradd --system` hands out (login.defs(5))."""
+    """How the release runs Dovecot.
+
+    first_valid_uid: the lowest uid that `useradd --system` hands out (login.defs(5)).
+    open_files: how many files and connections the vendor's unit lets one of its processes have
+    open (systemd.exec(5), LimitNOFILE).
+    """
 
     first_valid_uid: int
+    open_files: int = 65535
 
 
 class Platform(Frozen):

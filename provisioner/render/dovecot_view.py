@@ -113,6 +113,9 @@ def render_dovecot(
         yield Artifact(f"/etc/pam.d/{PAM_SERVICE}", content, daemons=("dovecot",), rank=20)
     boot = render_template("tmpfiles.d/mailprov.conf", view)
     yield Artifact("/etc/tmpfiles.d/mailprov.conf", boot, rank=20)
+    if platform.dovecot.open_files < _OPEN_FILES:
+        limit = render_template("dovecot/dovecot.service.d/mailprov.conf", _OPEN_FILES)
+        yield Artifact(_UNIT_PART, limit, daemons=("dovecot",), restart=True, rank=20)
     held = {name: value for name, value in options.items() if isinstance(value, HeldSecret)}
     files = tuple(_secrets(held, platform, secrets))
     yield from files
@@ -126,6 +129,9 @@ def render_dovecot(
     yield Artifact(f"{record.config_dir}/dovecot.conf", main, daemons=("dovecot",), rank=40)
 
 
+# As Debian's unit has it; the largest client_limit of 10-master.conf is 8192.
+_OPEN_FILES = 65535
+_UNIT_PART = "/etc/systemd/system/dovecot.service.d/mailprov.conf"
 # How many passwords are checked at once.
 _HASHERS = 4
 # There a passwd-file is always read by auth itself.

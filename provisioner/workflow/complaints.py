@@ -6,7 +6,9 @@ what is pending was begun.
 
 from __future__ import annotations
 
-from provisioner.diagnosis.mail_log import MailLog
+import re
+
+from provisioner.diagnosis.mail_log import LogLine, MailLog
 from provisioner.diagnosis.trouble import TROUBLE_SELECTION, looks_like_trouble, shape_of
 from provisioner.diagnostics import Diagnostic, MailprovError, printable
 from provisioner.model.site import Host
@@ -16,6 +18,7 @@ from provisioner.workflow.run import Run
 
 _SHOWN = 6
 _WIDTH = 300
+_ERROR = re.compile(r"(?:^|: )(?:[Ee]rror|[Ff]atal|[Pp]anic): ")
 
 
 def read_complaints(run: Run, host: Host, transport: Transport) -> tuple[Diagnostic, ...]:
@@ -41,9 +44,13 @@ def read_complaints(run: Run, host: Host, transport: Transport) -> tuple[Diagnos
 
 
 def complaints_in(log: MailLog) -> tuple[str, ...]:
-    """Return the first line of each kind that looks like trouble, a few at most."""
-    first: dict[str, str] = {}
+    """Return the first line of each kind that looks like trouble, a few at most, errors first.
+
+    The probes that have to be refused leave lines of trouble as well, and many of them.
+    """
+    first: dict[str, LogLine] = {}
     for line in log.lines:
         if looks_like_trouble(line) and "SIGHUP received" not in line.text:
-            first.setdefault(shape_of(line), printable(f"{line.program}: {line.text}", _WIDTH))
-    return tuple(first.values())[:_SHOWN]
+            first.setdefault(shape_of(line), line)
+    ordered = sorted(first.values(), key=lambda line: not _ERROR.search(line.text))
+    return tuple(printable(f"{line.program}: {line.text}", _WIDTH) for line in ordered[:_SHOWN])

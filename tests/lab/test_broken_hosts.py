@@ -90,6 +90,10 @@ RIGHTS = old_or_new(
     "mail_plugins = acl\nplugin {\n acl = vfile:/etc/dovecot/rights\n}",
     "mail_plugins {\n acl = yes\n}\nacl_driver = vfile\nacl_global_path = /etc/dovecot/rights",
 )
+QUOTA, ALSO_ACL = (
+    old_or_new("mail_plugins=quota", "mail_plugins = quota"),
+    old_or_new(",acl", " acl"),
+)
 
 FAULTS = (
     main_cf("an unused parameter", "no_such_parameter = 1", "check.postconf--n@mail"),
@@ -284,11 +288,13 @@ FAULTS = (
     Fault(
         "mail that nobody may delete",
         "mail",
-        "cp -p /etc/dovecot/dovecot.conf /root/dovecot.conf && "
+        "cp -p /etc/dovecot/dovecot.conf /etc/dovecot/conf.d/10-auth.conf /root/ && "
         "echo 'INBOX owner lrwsi' >/etc/dovecot/rights && "
+        # The prober's mailbox has a list of plugins of its own.
+        f"sed -i 's/{QUOTA}/&{ALSO_ACL}/' /etc/dovecot/conf.d/10-auth.conf && "
         f"printf '\\n%s\\n' '{RIGHTS}' >>/etc/dovecot/dovecot.conf && systemctl restart dovecot",
-        "rm /etc/dovecot/rights; cp -p /root/dovecot.conf /etc/dovecot/dovecot.conf && "
-        "systemctl restart dovecot",
+        "rm /etc/dovecot/rights; cp -p /root/dovecot.conf /etc/dovecot/ && "
+        "cp -p /root/10-auth.conf /etc/dovecot/conf.d/ && systemctl restart dovecot",
         ("mail.cleaned@mail",),
     ),
     Fault(

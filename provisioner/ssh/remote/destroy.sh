@@ -23,7 +23,7 @@ remove_recovery() {
 # The folders that mailprov made are empty by now, unless somebody else uses them.
 remove_folders() {
     while IFS= read -r folder; do
-        case $folder in */mailprov | */mailprov/secrets | /etc/mailprov/* | */nftables.service.d) [ ! -d "$folder" ] || rmdir "$folder" ;; esac
+        case $folder in */mailprov | */mailprov/secrets | /etc/mailprov/* | */nftables.service.d | */dovecot.service.d) [ ! -d "$folder" ] || rmdir "$folder" ;; esac
     done 2>/dev/null
     rmdir /etc/mailprov 2>/dev/null
     return 0

@@ -30,3 +30,9 @@ def test_a_few_lines_are_enough() -> None:
 def test_a_line_cannot_write_to_the_terminal() -> None:
     (got,) = complaints_in(log_of("postfix/smtpd: warning: \x1b[2J"))
     assert "\x1b" not in got
+
+
+def test_an_error_comes_before_what_the_probes_themselves_have_logged() -> None:
+    refused = [f"dovecot: {kind}-login: Login failed: no {kind}" for kind in "abcdefgh"]
+    error = "dovecot: imap(a)<7><x>: Error: Unknown variable '%bogus'"
+    assert complaints_in(log_of(*refused, error))[0] == error
