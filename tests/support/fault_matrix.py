@@ -37,7 +37,8 @@ _UNITS = tuple(reversed(SERVICES))
 # for unbound-control(8).
 _TREE = r"""
 cd / && find etc/postfix etc/dovecot etc/unbound etc/sysconfig/unbound etc/mailprov \
-    etc/pam.d/mailprov etc/firewalld/policies/mailprov.xml etc/resolv.conf \
+    etc/pam.d/mailprov etc/firewalld/policies/mailprov.xml etc/systemd/system/dovecot.service.d \
+    etc/resolv.conf \
     \( -type f -o -type l \) ! -name '*.mailprov-*' \
     2>/dev/null | sort | while read -r path; do
     case $path in
