@@ -19,6 +19,7 @@ from provisioner.workflow.run import Run
 _SHOWN = 6
 _WIDTH = 300
 _ERROR = re.compile(r"(?:^|: )(?:[Ee]rror|[Ff]atal|[Pp]anic): ")
+_REFUSAL = re.compile(r"^[a-z0-9]+-login: |\breject: |^auth[^:]*: .*(?:mismatch|unknown user)")
 
 
 def read_complaints(run: Run, host: Host, transport: Transport) -> tuple[Diagnostic, ...]:
@@ -44,13 +45,18 @@ def read_complaints(run: Run, host: Host, transport: Transport) -> tuple[Diagnos
 
 
 def complaints_in(log: MailLog) -> tuple[str, ...]:
-    """Return the first line of each kind that looks like trouble, a few at most, errors first.
+    """Return the first line of each kind that looks like trouble, a few at most.
 
-    The probes that have to be refused leave lines of trouble as well, and many of them.
+    Errors come first, and last that clients were refused: the probes that have to be refused
+    leave many such lines.
     """
     first: dict[str, LogLine] = {}
     for line in log.lines:
         if looks_like_trouble(line) and "SIGHUP received" not in line.text:
             first.setdefault(shape_of(line), line)
-    ordered = sorted(first.values(), key=lambda line: not _ERROR.search(line.text))
+    ordered = sorted(first.values(), key=_rank)
     return tuple(printable(f"{line.program}: {line.text}", _WIDTH) for line in ordered[:_SHOWN])
+
+
+def _rank(line: LogLine) -> tuple[bool, bool]:
+    return not _ERROR.search(line.text), bool(_REFUSAL.search(line.text))

@@ -42,7 +42,8 @@ cd / && find etc/postfix etc/dovecot etc/unbound etc/sysconfig/unbound etc/mailp
     \( -type f -o -type l \) ! -name '*.mailprov-*' \
     2>/dev/null | sort | while read -r path; do
     case $path in
-        etc/dovecot/mailprov/probe | etc/postfix/mailprov/probe | etc/unbound/unbound_*.key | etc/unbound/unbound_*.pem) ;;
+        etc/dovecot/mailprov/probe | etc/postfix/mailprov/probe) ;;
+        etc/unbound/unbound_*.key | etc/unbound/unbound_*.pem) ;;
         etc/mailprov/tls/site.pem) echo "made  $path" ;;
         *) sha256sum "$path" ;;
     esac

@@ -32,7 +32,9 @@ def test_a_line_cannot_write_to_the_terminal() -> None:
     assert "\x1b" not in got
 
 
-def test_an_error_comes_before_what_the_probes_themselves_have_logged() -> None:
+def test_what_the_probes_themselves_have_logged_comes_last() -> None:
     refused = [f"dovecot: {kind}-login: Login failed: no {kind}" for kind in "abcdefgh"]
+    refused.append("postfix/smtpd: NOQUEUE: reject: RCPT from unknown[192.0.2.1]: 554 5.7.1")
     error = "dovecot: imap(a)<7><x>: Error: Unknown variable '%bogus'"
-    assert complaints_in(log_of(*refused, error))[0] == error
+    warning = 'postfix/smtpd: warning: unknown smtpd restriction: "rejekt"'
+    assert complaints_in(log_of(*refused, warning, error))[:2] == (error, warning)
