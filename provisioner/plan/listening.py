@@ -76,13 +76,13 @@ def parse_listening(sections: Mapping[str, list[str]]) -> tuple[HeldSocket, ...]
 
     listening: rows of the kernel's tables, each headed by the table's name. own: inodes of
     the host's own daemons. holders: inode, process, unit, name, package, and the user's number
-    and name, tabbed. carriers: process and unit of what our connection hangs on.
+    and name, tabbed. connection: process and unit of what our own hangs on.
     displaced: a package and one that has to go with it. owners: blocks of `systemctl show`.
     """
     own = set(sections.get("own", []))
     units = {unit.name: unit for unit in _units(sections.get("owners", []))}
     holders = dict(each("holders", filter(None, sections.get("holders", [])), _holding))
-    carriers = list(each("carriers", sections.get("carriers", []), lambda row: fields(row, 2)))
+    ours = list(each("connection", sections.get("connection", []), lambda row: fields(row, 2)))
     displaced = list(each("displaced", sections.get("displaced", []), lambda row: fields(row, 2)))
     found = []
     for socket, inode in each("listening", sections.get("listening", []), _listening):
@@ -90,7 +90,7 @@ def parse_listening(sections: Mapping[str, list[str]]) -> tuple[HeldSocket, ...]
             continue
         row = holders.get(inode)
         holder = _holder(row, socket, units, displaced) if row else None
-        if holder and _carries(holder, carriers):
+        if holder and _carries(holder, ours):
             holder = replace(holder, carries_us=True)
         found.append(HeldSocket(socket, inode in own, holder))
     return tuple(found)
@@ -139,11 +139,11 @@ def _holder(
     )
 
 
-def _carries(holder: Holder, carriers: Iterable[list[str]]) -> bool:
+def _carries(holder: Holder, connection: Iterable[list[str]]) -> bool:
     units = {holder.unit, *holder.triggers} - {""}
     return any(
         int(process) == holder.pid or (holder.own_unit and unit in units)
-        for process, unit in carriers
+        for process, unit in connection
     )
 
 

@@ -129,8 +129,8 @@ name_strangers() {
         done 2>/dev/null
     })
     printf '%s\n' "$strangers"
-    section carriers
-    carriers
+    section connection
+    connection_processes
     section displaced
     displaced_by_postfix "$(printf '%s\n' "$strangers" | cut -f 5 | sort -u)"
     section owners
@@ -140,8 +140,8 @@ name_strangers() {
         $(printf '%s\n' "$strangers" | cut -f 3 | sort -u) '*.socket' 2>/dev/null
 }
 
-# carriers: rows of process and unit of all that this program hangs on: shells, sudo, sshd.
-carriers() {
+# connection_processes: rows of process and unit of all that this program hangs on: shells, sudo, sshd.
+connection_processes() {
     above=$$
     while [ "${above:-0}" -gt 1 ]; do
         printf '%s\t%s\n' "$above" "$(unit_of "$above")"

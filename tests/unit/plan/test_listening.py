@@ -89,7 +89,7 @@ def test_a_users_process_in_a_unit_of_the_systems_is_not_that_unit() -> None:
 
 
 def test_what_our_connection_hangs_on_is_known_by_process_and_by_unit() -> None:
-    above = "@carriers\n900\tssh.service\n100\tssh.service"
+    above = "@connection\n900\tssh.service\n100\tssh.service"
     sshd = "100\tssh.service\tsshd\topenssh-server\t0\troot"
     assert held_by(sshd, SSH, above).carries_us
     assert held_by("900\tsession-2.scope\tsh\t\t0\troot", SSH, above).carries_us

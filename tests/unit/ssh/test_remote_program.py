@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -50,6 +51,15 @@ PARTS = {
 }
 # Not every program uses all of the parts that it shares with others.
 UNUSED_PARTS = "--exclude=SC2034,SC2119,SC2120,SC2317"
+
+
+@pytest.mark.parametrize("verb", PARTS)
+def test_no_part_takes_the_name_of_another_ones_function(verb: str) -> None:
+    """One part's `carriers` once answered for another's, and nobody who carried us was refused."""
+    folder = Path(program.__file__).parent
+    text = "".join((folder / f"{part}.sh").read_text() for part in PARTS[verb])
+    defined = re.findall(r"^([a-z_]+)\(\)", text, re.MULTILINE)
+    assert sorted(set(defined)) == sorted(defined)
 
 
 @pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
