@@ -35,6 +35,8 @@ def connected(beginner: DeployedSite) -> Iterator[DeployedSite]:
     serve_elsewhere(elsewhere)
     alias = "aliases: {away: partner@outside.example}\nqueue_warning: 1s\ndomain: example.org\n"
     path = beginner.edited("connected.yaml", ("domain: example.org\n", alias))
+    # What other tests of this site left waiting.
+    mail.check_run(["postsuper", "-d", "ALL"])
     mail.check_run(["ip", "route", "add", "default", "via", beginner.lab.internet.address])
     beginner.apply(site=path)
     yield DeployedSite(beginner.lab, path, beginner.environment)
