@@ -14,6 +14,7 @@ from __future__ import annotations
 import shutil
 import socket
 import time
+from collections.abc import Sequence
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -22,9 +23,10 @@ from provisioner.diagnostics import Diagnostic, MailprovError
 from provisioner.lab import network
 from provisioner.lab.addresses import CACHE_ADDRESS, CACHE_ADDRESS6
 from provisioner.lab.cgroups import Cgroup, remove_top_group
-from provisioner.lab.package_sources import read_machine_sources, through_cache
+from provisioner.lab.package_sources import PackageSource, read_machine_sources, through_cache
 from provisioner.lab.places import cache_root, exclusive
 from provisioner.lab.programs import run_program, tail
+from provisioner.lab.recipes import CODENAMES, DEFAULT_TREE
 
 PORT = 3142
 _GROUP = Cgroup("cache")
@@ -32,7 +34,8 @@ _USER = "apt-cacher-ng"
 _START_SECONDS = 10.0
 _ANSWER_SECONDS = 20.0
 _CHUNK = 65536
-_DEBIAN = "http://deb.debian.org/debian"
+# What the cache tells of itself; to be asked for where the machine has no package sources.
+_REPORT = "acng-report.html"
 _LOCK = "package-cache"
 
 
@@ -52,9 +55,10 @@ def start_cache() -> None:
     One that runs and does not serve, because its folder is gone with another checkout, say, is
     ended, and another takes its place.
     """
+    asked = probe_uri(read_machine_sources())
     with exclusive(_LOCK):
         network.create_cache_interface()
-        if _GROUP.is_populated() and not refusal_of(CACHE_ADDRESS, PORT, probe_uri()):
+        if _GROUP.is_populated() and not refusal_of(CACHE_ADDRESS, PORT, asked):
             return
         _GROUP.kill()
         _GROUP.create()
@@ -68,7 +72,7 @@ def start_cache() -> None:
         start = ["sh", "-c", script, "sh", str(_GROUP.folder), str(program), "-c"]
         run_program(["setsid", "--fork", *start, str(folder / "conf")])
         deadline = time.monotonic() + _START_SECONDS
-        while refusal := refusal_of(CACHE_ADDRESS, PORT, probe_uri()):
+        while refusal := refusal_of(CACHE_ADDRESS, PORT, asked):
             if time.monotonic() > deadline or (_answers() and not _GROUP.is_populated()):
                 raise _does_not_serve(refusal, tail(log.read_text() if log.exists() else ""))
             time.sleep(0.05)
@@ -86,10 +90,12 @@ def _does_not_serve(refusal: str, log: str) -> PackageCacheError:
     )
 
 
-def probe_uri() -> str:
-    """Return a small file of the package sources that this machine uses, as the cache is asked."""
-    sources = read_machine_sources()
-    return f"{through_cache(sources[0].uri if sources else _DEBIAN)}/dists/bookworm/InRelease"
+def probe_uri(sources: Sequence[PackageSource]) -> str:
+    """Return a small file of these package sources, as the cache is asked for it."""
+    if not sources:
+        return f"{cache_url()}/{_REPORT}"
+    release = f"{CODENAMES[DEFAULT_TREE]}{sources[0].suite}"
+    return f"{through_cache(sources[0].uri)}/dists/{release}/InRelease"
 
 
 def refusal_of(address: str, port: int, uri: str) -> str:

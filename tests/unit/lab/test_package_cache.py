@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from provisioner.lab.package_cache import probe_uri, refusal_of
+from provisioner.lab.package_sources import PackageSource
 
 URI = "http://deb.example/debian/dists/bookworm/InRelease"
 
@@ -61,5 +62,13 @@ def test_nobody_serves_where_nobody_listens() -> None:
 
 
 def test_a_file_of_the_release_that_labs_run_is_asked_for() -> None:
-    assert probe_uri().startswith("http://")
-    assert probe_uri().endswith("/dists/bookworm/InRelease")
+    main = PackageSource("http://deb.example/debian", "", ("main",))
+    security = PackageSource("https://deb.example/security", "-security", ("main",))
+    assert probe_uri([main, security]) == URI
+    secure = "http://HTTPS///deb.example/security/dists/bookworm-security/InRelease"
+    assert probe_uri([security]) == secure
+
+
+def test_where_the_machine_has_no_sources_the_cache_is_asked_for_its_own_page() -> None:
+    assert probe_uri([]).startswith("http://")
+    assert probe_uri([]).endswith(":3142/acng-report.html")
