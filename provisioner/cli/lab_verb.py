@@ -111,6 +111,6 @@ def demo(site_file: Path) -> int:
 
     begun = time.monotonic()
     install_requirements()
-    run_demo(site_file, lambda text: write_lines(["", text]))
+    run_demo(site_file, lambda lines: write_lines(["", *lines]))
     write_lines(["", f"{time.monotonic() - begun:.0f} s in all"])
     return ExitCode.OK

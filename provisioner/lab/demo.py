@@ -29,7 +29,7 @@ from provisioner.render.tls_chain import CHAIN_PATH
 DEMO_LAB = "demo"
 _SECONDS = 30.0
 
-Say = Callable[[str], None]
+Say = Callable[[Sequence[str]], None]
 
 
 @dataclass(frozen=True)
@@ -61,24 +61,24 @@ def specs_for(site: Site, tree: str = DEFAULT_TREE) -> list[HostSpec]:
 def run_demo(inventory: Path, say: Say) -> None:
     """Bring up the lab, apply and verify the inventory's site, send and read a mail.
 
-    say: told each step, in words for a person. Raises MailprovError.
+    say: told each step, in lines for a person. Raises MailprovError.
     """
     text = inventory.read_text(encoding="utf-8")
-    say("booting the lab's hosts (the first time builds their root trees: minutes)")
+    say(["booting the lab's hosts (the first time builds their root trees: minutes)"])
     lab = Lab.up(DEMO_LAB, specs_for(parse_site(text.encode(), str(inventory)).site))
     site_file = lab.home / "site.yaml"
     site_file.write_text(lab.site(text), encoding="utf-8")
     site = parse_site(site_file.read_bytes(), str(site_file)).site
     demo = Demo(lab, site, site_file, _passwords(lab.home, site.users))
     for verb in ("apply", "verify"):
-        say(f"mailprov {verb} {site_file}")
+        say([f"mailprov {verb} {site_file}"])
         demo.mailprov(verb)
     sender, reader = site.users[0], site.users[-1]
     subject = f"It works ({secrets.token_hex(4)})"
-    say(f"mailprov send {site_file} --from {sender.address} --to {reader.address}")
+    say([f"mailprov send {site_file} --from {sender.address} --to {reader.address}"])
     options = ("--from", sender.address, "--to", reader.address, "--subject", subject)
     demo.mailprov("send", *options)
-    say(f"the mailbox of {reader.address}, by POP3 with STLS")
+    say([f"the mailbox of {reader.address}, by POP3 with STLS"])
     try:
         say(_fetch(demo, reader, subject))
     except (OSError, poplib.error_proto) as problem:
@@ -102,7 +102,7 @@ def _passwords(folder: Path, users: Sequence[User]) -> dict[str, str]:
     return passwords
 
 
-def _fetch(demo: Demo, reader: User, subject: str) -> str:
+def _fetch(demo: Demo, reader: User, subject: str) -> list[str]:
     """Return the message's lines as POP3 gave them; it is deleted from the mailbox."""
     store = demo.site.hosts_with(Role.STORE)[0]
     certificate = demo.lab.host(store.key).check_run(["openssl", "x509", "-in", CHAIN_PATH])
@@ -116,7 +116,7 @@ def _fetch(demo: Demo, reader: User, subject: str) -> str:
         if f"Subject: {subject}" in lines:
             client.dele(number)
             client.quit()
-            return "\n".join(f"    {line}" for line in lines)
+            return [f"    {line}" for line in lines]
     client.quit()
     raise lab_error("the mail that was delivered is not in the mailbox", want=subject)
 
@@ -127,18 +127,16 @@ def _password(demo: Demo, user: User) -> str:
     raise lab_error("the demo needs passwords by environment variable", got=user.address)
 
 
-def _summary(demo: Demo) -> str:
+def _summary(demo: Demo) -> list[str]:
     hosts = [f"  {host.key:<6} {host.fqdn:<24} {host.addresses[0]}" for host in demo.site.hosts]
     users = ", ".join(user.address for user in demo.site.users)
     home = demo.lab.home
-    return "\n".join(
-        [
-            f"The site {demo.site.domain} is up on {len(hosts)} hosts:",
-            *hosts,
-            f"  users  {users} (passwords: {home}/*.txt)",
-            "",
-            f"Look around:     ssh -F {home}/.ssh/config {demo.site.hosts[-1].key}",
-            f"The site file:   {demo.site_file}",
-            "Take it away:    make demo-down",
-        ]
-    )
+    return [
+        f"The site {demo.site.domain} is up on {len(hosts)} hosts:",
+        *hosts,
+        f"  users  {users} (passwords: {home}/*.txt)",
+        "",
+        f"Look around:     ssh -F {home}/.ssh/config {demo.site.hosts[-1].key}",
+        f"The site file:   {demo.site_file}",
+        "Take it away:    make demo-down",
+    ]
