@@ -6,15 +6,13 @@ changes something else of it, need not hold every secret of it.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
-from provisioner.inventory.password_memory import key_path, obtain_key
+from provisioner.inventory.password_memory import key_path, obtain_key, tag
 from provisioner.inventory.places import place_problems
 from provisioner.inventory.references import place
 from provisioner.inventory.secrets import read_all
@@ -59,16 +57,14 @@ def read_daemon_secrets(
     if problems:
         raise MailprovError(place_problems(path, problems), ExitCode.INVALID_SITE)
     key = obtain_key(key_path(variables)) if texts else b""
-    known = {at: DaemonSecret(text, _tag(key, at, text)) for at, text in texts.items()}
+    known = {at: DaemonSecret(text, tag(key, _owner(at), text)) for at, text in texts.items()}
     told = place_problems(path, warnings, "warning: ")
     return DaemonSecrets(known, missing, authorities), told
 
 
-def _tag(key: bytes, at: KeyPath, text: str) -> str:
-    """Return the keyed digest (HMAC-SHA256, hexadecimal) of a secret in its place."""
+def _owner(at: KeyPath) -> str:
     # A user's password is tagged behind an address, which has no slash.
-    message = f"/{'/'.join(map(str, at))}\0{text}".encode()
-    return hmac.new(key, message, hashlib.sha256).hexdigest()
+    return f"/{'/'.join(map(str, at))}"
 
 
 def _read_authorities(site: Site, base: Path) -> tuple[bytes | None, list[SiteProblem]]:

@@ -61,9 +61,12 @@ def obtain_key(path: Path) -> bytes:
     return key
 
 
-def tag(key: bytes, address: MailAddress, cleartext: str) -> str:
-    """Return the keyed digest (HMAC-SHA256, hexadecimal) of a user's password."""
-    message = f"{address}\0{cleartext}".encode()
+def tag(key: bytes, owner: str, secret: str) -> str:
+    """Return the keyed digest (HMAC-SHA256, hexadecimal) of a secret, another for each owner.
+
+    owner: a user's address, or what no address looks like.
+    """
+    message = f"{owner}\0{secret}".encode()
     return hmac.new(key, message, hashlib.sha256).hexdigest()
 
 

@@ -1,33 +1,44 @@
-"""What is the same for all hosts of a site is derived once, and not once a host.
+"""What is the same for all hosts of a site is worked out once, and not once a host.
 
-Derived for each of them anew, the work would grow with the square of their number.
+A site's zones have a line for each host: worked out for each of them anew, the work would
+grow with the square of their number.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import TypeVar
+from threading import Lock
+from typing import TypeVar, TypeVarTuple
 
 from provisioner.model.site import Site
 
+Rest = TypeVarTuple("Rest")
 Value = TypeVar("Value")
 
 
-def once(function: Callable[[Site], Value]) -> Callable[[Site], Value]:
-    """Return a pure function with its last answer remembered, by the very site.
+def once_per_site(function: Callable[[Site, *Rest], Value]) -> Callable[[Site, *Rest], Value]:
+    """Return the function with its answers for the last site remembered.
 
-    A site never changes, and comparing its content would cost what is to be saved.
+    The function must be pure. Which site it is, is told by identity: a site never changes, and
+    to compare its content would cost what is to be saved. The other arguments are compared by
+    content: every host's platform is a record of its own, with the versions that the host has.
     """
-    last: tuple[Site, Value] | None = None
+    last: Site | None = None
+    answers: list[tuple[tuple[*Rest], Value]] = []
+    lock = Lock()  # hosts are compiled side by side
 
     @wraps(function)
-    def remembered(site: Site) -> Value:
-        nonlocal last
-        # Looked at once: another thread may replace it.
-        known = last
-        if known is None or known[0] is not site:
-            known = last = (site, function(site))
-        return known[1]
+    def remembered(site: Site, *rest: *Rest) -> Value:
+        nonlocal last, answers
+        with lock:
+            if last is not site:
+                last, answers = site, []
+            for known, answer in answers:
+                if known == rest:
+                    return answer
+            answer = function(site, *rest)
+            answers.append((rest, answer))
+            return answer
 
     return remembered

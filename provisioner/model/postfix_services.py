@@ -34,3 +34,13 @@ def canonical_service(written: str) -> str:
     service, _, kind = name.partition("/")
     usual = "inet" if service.isdecimal() else "unix-dgram" if service == "postlog" else "unix"
     return service if kind == usual else name
+
+
+def has_matching_braces(text: str) -> bool:
+    """Tell whether each brace of a text has its counterpart behind it (master(5), `{ … }`)."""
+    depth = 0
+    for character in text:
+        depth += (character == "{") - (character == "}")
+        if depth < 0:
+            return False
+    return depth == 0

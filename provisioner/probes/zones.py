@@ -14,7 +14,7 @@ from ipaddress import ip_network
 from math import ceil
 from typing import Any, Literal
 
-from provisioner.model.once import once
+from provisioner.model.once import once_per_site
 from provisioner.model.service_records import service_records
 from provisioner.model.site import Allowance, Host, IPAddress, IPNetwork, Role, Site
 from provisioner.probes.dns import ForwardQuestion, RecordQuestion, StrangerQuestion
@@ -81,7 +81,7 @@ class Lookups:
         return (self.records[index] for index in sample(number, self.share, len(self.records)))
 
 
-@once
+@once_per_site
 def lookups_of(site: Site) -> Lookups:
     """Return what the resolvers of a site are asked for."""
     records = tuple((*key, data) for key, data in record_sets(site).items())

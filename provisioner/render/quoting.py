@@ -17,6 +17,7 @@ import unicodedata
 from collections.abc import Callable, Mapping
 
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, quoted
+from provisioner.model.postfix_services import has_matching_braces
 
 _LINE_BREAKS = frozenset("\n\v\f\r\x1c\x1d\x1e\x85\u2028\u2029")
 _WORD = re.compile(r"[A-Za-z0-9_.,:;@/+*=!?~-]+")
@@ -38,7 +39,7 @@ def main_cf(value: str) -> Quoted:
     text = _printable(value, "main.cf")
     if text != text.strip(" "):
         raise _refusal(value, "main.cf", "white space at the start or the end")
-    if not _balanced(text):
+    if not has_matching_braces(text):
         raise _refusal(value, "main.cf", "a brace without its partner")
     return Quoted(text.replace("$", "$$"))
 
@@ -195,15 +196,6 @@ FILTERS: Mapping[str, Callable[[str], Quoted]] = {
     "resolv_conf": resolv_conf,
     "xml_name": xml_name,
 }
-
-
-def _balanced(text: str) -> bool:
-    depth = 0
-    for character in text:
-        depth += (character == "{") - (character == "}")
-        if depth < 0:
-            return False
-    return depth == 0
 
 
 def _printable(value: str, language: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, ip_network
 
 from provisioner.model.names import DomainName
+from provisioner.model.once import once_per_site
 from provisioner.model.secrets import DaemonSecrets, HeldSecret
 from provisioner.model.service_records import service_records
 from provisioner.model.site import Allowance, ForwardZone, Host, IPAddress, IPNetwork, Role, Site
@@ -18,7 +19,6 @@ from provisioner.platforms.record import Platform
 from provisioner.render.artifact import Artifact
 from provisioner.render.daemon_secrets import held_path, hidden, secret_file
 from provisioner.render.environment import render_template
-from provisioner.render.once_per_site import once_per_site
 from provisioner.render.quoting import Quoted, unbound_string
 from provisioner.render.site_options import (
     render_unbound_site,

@@ -15,7 +15,13 @@ from ipaddress import ip_network
 
 from provisioner.diagnostics import quoted
 from provisioner.model.names import canonical_zone
-from provisioner.model.postfix_services import COLUMNS, MX_SERVICE, WORKINGS, canonical_service
+from provisioner.model.postfix_services import (
+    COLUMNS,
+    MX_SERVICE,
+    WORKINGS,
+    canonical_service,
+    has_matching_braces,
+)
 from provisioner.model.problems import KeyPath, SiteProblem
 from provisioner.model.reading import Reading
 from provisioner.model.site import Submission
@@ -110,7 +116,7 @@ def _judge_service_values(path: KeyPath, options: Mapping[str, str]) -> Iterator
                 want="one word, as in master(5)",
                 fix="write the one word",
             )
-        elif not _balanced(value):
+        elif not has_matching_braces(value):
             yield SiteProblem(
                 (*path, name),
                 "braces that do not match: in master.cf they would swallow or end what is around "
@@ -119,15 +125,6 @@ def _judge_service_values(path: KeyPath, options: Mapping[str, str]) -> Iterator
                 want="a closing brace for every opening one",
                 fix="add the brace that is missing, or remove the other",
             )
-
-
-def _balanced(text: str) -> bool:
-    depth = 0
-    for character in text:
-        depth += (character == "{") - (character == "}")
-        if depth < 0:
-            return False
-    return not depth
 
 
 def _judge_second_option(path: KeyPath, value: str) -> Iterator[SiteProblem]:
