@@ -31,10 +31,6 @@ class HostCertificate:
     read_at: datetime
     authority: bool = False
 
-    def serves(self, name: str) -> bool:
-        """Tell whether a host that made it for this name can go on with it."""
-        return not self.flaw(name)
-
     def flaw(self, name: str) -> str:
         """Return why a host has to make another one for this name, empty if it need not."""
         if name not in self.names:

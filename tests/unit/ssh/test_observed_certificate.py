@@ -49,8 +49,8 @@ def test_a_certificate_is_told_as_it_lies_there(tmp_path: Path) -> None:
         [*command, str(tmp_path / "certificate")], capture_output=True, text=True, check=True
     ).stdout
     assert said.strip().partition("=")[2].replace(":", "").lower() == got.fingerprint
-    assert got.serves("mail.a.example")
-    assert not got.serves("a.example")
+    assert not got.flaw("mail.a.example")
+    assert got.flaw("a.example")
 
 
 def test_its_key_stays_where_it_is(tmp_path: Path) -> None:
