@@ -209,6 +209,13 @@ HostAddress = Annotated[IPv4Address | IPv6Address, Parsed(parse_host_address)]
 Network = Annotated[IPv4Network | IPv6Network, Parsed(parse_network)]
 
 
+def bracketed(network: IPv4Network | IPv6Network) -> str:
+    """Return a network as Postfix's match_list patterns want it, like `[2001:db8::]/32`."""
+    if network.version == 4:  # noqa: PLR2004 IP version
+        return str(network)
+    return f"[{network.network_address}]/{network.prefixlen}"
+
+
 class NetworkSet:
     """Networks that an address is looked up in, however many there are, at the cost of a few.
 

@@ -6,7 +6,7 @@ rule: rules are written on top of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import ip_network
@@ -14,7 +14,7 @@ from ipaddress import ip_network
 from provisioner.model.file.people import WrittenAliases, WrittenMx
 from provisioner.model.names import DomainName, HostKey, MailAddress, Mailbox
 from provisioner.model.problems import KeyPath
-from provisioner.model.site import AccountKind, IPNetwork, Role
+from provisioner.model.site import AccountKind, IPNetwork, Role, Submission
 from provisioner.model.site_file import SiteFile
 from provisioner.model.targets import Target
 
@@ -35,6 +35,13 @@ class ReadAlias:
     path: KeyPath
     source: MailAddress
     targets: tuple[tuple[KeyPath, MailAddress], ...]
+
+
+def next_sources(
+    source: MailAddress, by_source: Mapping[MailAddress, ReadAlias]
+) -> Iterator[MailAddress]:
+    """Yield the aliases that an alias leads to at once."""
+    return (target.base for _, target in by_source[source].targets if target.base in by_source)
 
 
 class Reading:
@@ -94,6 +101,19 @@ class Reading:
     def aliases(self) -> tuple[ReadAlias, ...]:
         """All aliases that somebody wrote, wherever they stand."""
         return tuple(self._read_aliases())
+
+    @cached_property
+    def aliases_by_source(self) -> Mapping[MailAddress, ReadAlias]:
+        """The aliases by what they stand for; of several for one address, the first."""
+        return {alias.source: alias for alias in reversed(self.aliases)}
+
+    @cached_property
+    def submission_ports(self) -> frozenset[int]:
+        """The ports for mail from the site's users, the default ones where none are written."""
+        written = self.file.submission
+        if written is None or written.ports is None:
+            return Submission().ports
+        return frozenset(written.ports)
 
     @cached_property
     def alias_sources(self) -> frozenset[MailAddress]:

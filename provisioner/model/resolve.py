@@ -13,6 +13,7 @@ from provisioner.model.file.relay import WrittenRelay
 from provisioner.model.file.services import WrittenTls
 from provisioner.model.file.written import Written
 from provisioner.model.names import DomainName, HostKey
+from provisioner.model.ports import IMPLICIT_TLS_PORTS
 from provisioner.model.problems import InvalidSiteError
 from provisioner.model.reading import Reading
 from provisioner.model.records import parse_record_data
@@ -44,7 +45,6 @@ from provisioner.model.site import (
 from provisioner.model.site_file import SiteFile
 
 Service = TypeVar("Service", bound=Frozen)
-_IMPLICIT_TLS = frozenset({465, 993, 995})
 
 
 def resolve_site(file: SiteFile) -> Site:
@@ -148,7 +148,7 @@ def _dns(reading: Reading, written: WrittenDns) -> Dns:
                 servers=tuple(
                     ForwardServer(
                         address=server.address,
-                        port=server.port or (853 if server.tls_name else 53),
+                        port=server.asked_port,
                         tls_name=server.tls_name,
                     )
                     for server in servers
@@ -182,7 +182,7 @@ def _service(default: Service, written: Written | None, tls: object) -> Service:
     if "ports" in given:
         given["ports"] = frozenset(given["ports"])
     elif tls == "none":
-        given["ports"] = getattr(default, "ports") - _IMPLICIT_TLS  # noqa: B009 every service has ports
+        given["ports"] = getattr(default, "ports") - IMPLICIT_TLS_PORTS  # noqa: B009 every service has ports
     return type(default).model_validate(given)
 
 

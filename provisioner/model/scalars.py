@@ -144,5 +144,4 @@ Boolean = Annotated[
     bool, Parsed(parse_boolean, anyOf=[{"type": "boolean"}, {"enum": ["true", "false"]}])
 ]
 FreeText = Annotated[str, Parsed(parse_free_text)]
-SafeText = Annotated[str, Parsed(parse_safe_text, type=["string", "number", "boolean"])]
 Port = Annotated[int, integer(1, 65535)]

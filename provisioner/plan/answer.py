@@ -1,8 +1,8 @@
 """What remote programs answer: text in sections, each headed by a line `@name argument`.
 
 The lines of a section are the named tool's own output, which a host may have made anything
-of. Whoever reads them does so by `each` or `whole`: what is not as it should be comes out as one
-exception that says which section it was in and what was there.
+of. Whoever reads them does so by `read_line`, `each` or `whole`: what is not as it should be
+comes out as one exception that says which section it was in and what was there.
 """
 
 from __future__ import annotations
@@ -48,14 +48,18 @@ def split_sections(lines: Iterable[str]) -> Iterator[Section]:
         yield current
 
 
+def read_line(section: str, line: str, read: Callable[[str], T]) -> T:
+    """Return what a line says; MalformedError where `read` cannot make anything of it."""
+    try:
+        return read(line)
+    except UNREADABLE as error:
+        raise MalformedError(section, line) from error
+
+
 def each(section: str, lines: Iterable[str], read: Callable[[str], T]) -> Iterator[T]:
-    """Yield what each line says; MalformedError for one that `read` cannot make anything of."""
+    """Yield what each line says, as `read_line` does."""
     for line in lines:
-        try:
-            told = read(line)
-        except UNREADABLE as error:
-            raise MalformedError(section, line) from error
-        yield told
+        yield read_line(section, line, read)
 
 
 def whole(section: str, lines: list[str], read: Callable[[list[str]], T]) -> T:

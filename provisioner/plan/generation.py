@@ -111,8 +111,10 @@ class Listener:
 
 
 STATE_FOLDER = "/var/lib/mailprov/"
-PASSWORDS_COPY = "/mailprov/passwords"
 """Where a host keeps what mailprov remembers of it."""
+
+PASSWORDS_COPY = "/mailprov/passwords"
+"""How the path of the hashes ends that Dovecot 2.3 reads beside `users`."""
 
 AS_FOUND = "0"
 """The id of the generation that is the host as mailprov found it."""

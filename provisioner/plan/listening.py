@@ -45,6 +45,11 @@ class Holder:
     own_unit: bool = False
     carries_us: bool = False
 
+    @property
+    def is_systemd(self) -> bool:
+        """Whether it is the first process, which listens for its socket units."""
+        return self.pid == _PID_OF_SYSTEMD
+
 
 @dataclass(frozen=True)
 class HeldSocket:

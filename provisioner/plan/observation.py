@@ -19,7 +19,7 @@ from typing import cast
 from provisioner.model.names import MailAddress
 from provisioner.model.secrets import KnownCredential, PasswordHash
 from provisioner.plan.addresses import parse_addresses
-from provisioner.plan.answer import Section, each, fields, split_sections, whole
+from provisioner.plan.answer import Section, each, fields, read_line, split_sections, whole
 from provisioner.plan.certificate import parse_certificate
 from provisioner.plan.facts import (
     HOLDS,
@@ -57,9 +57,7 @@ _FIREWALL = re.compile(r"(firewalld) ([A-Za-z0-9_-]+)|(ufw|nftables)")
 def parse_introduction(lines: Iterable[str]) -> Introduction:
     """Return the first flight's facts from its lines (without line ends)."""
     sections = {name: body for name, _, body in split_sections(lines)}
-    managed = list(each("managed", sections.get("managed", []), _resource))
-    directory = list(each("directory", sections.get("directory", []), _resource))
-    activating = each("activating", sections.get("activating", []), _resource)
+    managed, directory = sections.get("managed", []), sections.get("directory", [])
     serial, _, generation = next(iter(sections.get("head", [])), "").partition("\t")
     return Introduction(
         os_release=parse_os_release(sections.get("platform", [])),
@@ -69,12 +67,12 @@ def parse_introduction(lines: Iterable[str]) -> Introduction:
             **_left_files("managed", managed, Plane.CONFIGURATION),
             **_left_files("directory", directory, Plane.DIRECTORY),
         },
-        managed_accounts=frozenset(row[1] for row in directory if row[0] == "account"),
-        managed_units=frozenset(row[1] for row in managed if row[0] == "unit"),
+        managed_accounts=_named("directory", directory, "account"),
+        managed_units=_named("managed", managed, "unit"),
         serial=serial,
         pending=_pending(sections.get("pending", [])),
         unfinished=frozenset(sections.get("unfinished", [])),
-        activating=_begun_files(activating),
+        activating=_begun_files(sections.get("activating", [])),
         softened=dict(_pairs(sections.get("pending", []))).get("main", ""),
         credentials=parse_credentials(sections.get("credentials", [])),
         firewall=_firewall(sections.get("firewall", [])),
@@ -110,16 +108,14 @@ def parse_facts(introduction: Introduction, lines: Iterable[str]) -> Facts:
         recipes=frozenset(single.get("recipes", [])),
         certificate=parse_certificate(single.get("certificate", [])),
         checks=tuple(
-            CheckRun(*told, output=_text(body))
+            CheckRun(*read_line(name, argument, _check), output=_text(body))
             for name, argument, body in sections
             if name == "check"
-            for told in each(name, [argument], _check)
         ),
         sockets={
-            table: "\n".join(body)
+            read_line(name, argument, _socket_table): "\n".join(body)
             for name, argument, body in sections
             if name == "sockets"
-            for table in each(name, [argument], _socket_table)
         },
         links=parse_links(single.get("links", [])),
         store=parse_store(single.get("store", [])),
@@ -233,28 +229,33 @@ def _pending(rows: list[str]) -> Pending | None:
     return Pending(serial, generation, owner, armed="armed" in about)
 
 
-def _begun_files(rows: Iterable[list[str]]) -> Mapping[str, tuple[LeftFile, ...]]:
+def _begun_files(lines: Iterable[str]) -> Mapping[str, tuple[LeftFile, ...]]:
     """Return every state in which one of several transactions wanted a file, by path."""
     begun: dict[str, tuple[LeftFile, ...]] = {}
-    for row in rows:
-        for path, file in _left_files("activating", [row], Plane.DIRECTORY).items():
+    for line in lines:
+        for path, file in _left_files("activating", [line], Plane.DIRECTORY).items():
             begun[path] = (*begun.get(path, ()), file)
     return begun
 
 
-def _resource(line: str) -> list[str]:
-    """Return a row of what a transaction leaves: a file, an account or a unit."""
-    row = line.split("\t")
-    return fields(line, 7) if row[0] == "file" else row
+def _left_files(section: str, lines: Iterable[str], plane: Plane) -> Mapping[str, LeftFile]:
+    """Return the files among what a transaction left."""
 
-
-def _left_files(section: str, rows: Iterable[list[str]], plane: Plane) -> Mapping[str, LeftFile]:
     def read(line: str) -> tuple[str, LeftFile]:
-        _, path, sha256, owner, group, mode, flag = line.split("\t")
+        _, path, sha256, owner, group, mode, flag = fields(line, 7)
         of = Plane.SECRETS if is_secret_path(path) else plane
         return path, LeftFile(of, sha256, owner, group, int(mode, 8), flag == "1")
 
-    return dict(each(section, ("\t".join(row) for row in rows if row[0] == "file"), read))
+    return dict(each(section, _rows_of("file", lines), read))
+
+
+def _named(section: str, lines: Iterable[str], kind: str) -> frozenset[str]:
+    """Return the names of the accounts or units among what a transaction left."""
+    return frozenset(each(section, _rows_of(kind, lines), lambda line: line.split("\t")[1]))
+
+
+def _rows_of(kind: str, lines: Iterable[str]) -> Iterator[str]:
+    return (line for line in lines if line.partition("\t")[0] == kind)
 
 
 def _file_states(

@@ -21,7 +21,6 @@ from provisioner.plan.listening import HeldSocket, Holder
 from provisioner.platforms.record import Daemon
 
 _OPENS_PORTS = frozenset({Action.START, Action.RESTART, Action.RELOAD})
-_SYSTEMD = 1
 _OURS = (
     "Port {} is held by sshd, or by what your connection hangs on: take the port from its "
     "configuration (sshd_config(5): Port, ListenAddress), and do not stop it"
@@ -132,9 +131,8 @@ def _in_words(holder: Holder | None) -> str:
     if holder is None:
         return "the kernel, or a process of another container"
     who = f" of {holder.user}" if holder.user else ""
-    where = f", {holder.unit}" if holder.unit else ""
-    if where and not holder.own_unit:
-        where = f", in {holder.unit}"
+    within = "" if holder.own_unit else "in "
+    where = f", {within}{holder.unit}" if holder.unit else ""
     package = f", package {holder.package}" if holder.package else ""
     return printable(f"{holder.name} (process {holder.pid}{who}{where}{package})")
 
@@ -147,7 +145,7 @@ def _fix(plan: Plan, conflicts: Iterable[PortConflict]) -> str:
         holder, port = one.held.holder, one.listener.port
         if holder is None:
             commands[_look(plan, port)] = None
-        elif holder.pid == _SYSTEMD and not holder.own_unit:
+        elif holder.is_systemd and not holder.own_unit:
             commands[as_root("systemctl", "list-sockets")] = None
         elif holder.carries_us or _is_sshd(holder):
             words[_OURS.format(port)] = None
@@ -170,7 +168,7 @@ def _look(plan: Plan, port: int) -> str:
 
 
 def _is_sshd(holder: Holder) -> bool:
-    """Tell whether it is the SSH server itself, by its unit or its name; a user's part is not."""
+    """Tell whether it is the SSH server itself, by its unit; a user's part is not."""
     return bool(_SSH_UNIT.fullmatch(holder.unit)) and holder.own_unit
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from provisioner.plan.answer import each
+from provisioner.plan.answer import read_line
 from provisioner.plan.queue import Queue, parse_queue
 
 _KIBIBYTE = 1024
@@ -56,7 +56,7 @@ def parse_status(sections: Mapping[str, Sequence[str]]) -> StatusFacts | None:
 
 def _moment(lines: Iterable[str]) -> datetime | None:
     text = next(iter(lines), "")
-    return next(each("clock", [text], _seconds)) if text else None
+    return read_line("clock", text, _seconds) if text else None
 
 
 def _seconds(text: str) -> datetime:
@@ -79,7 +79,7 @@ def _parse_since(lines: Iterable[str]) -> Mapping[str, datetime]:
             stamp = text.removeprefix("@")
         elif not line:
             if unit and stamp.isdecimal() and stamp.strip("0"):
-                since[unit] = next(each("since", [stamp], _seconds))
+                since[unit] = read_line("since", stamp, _seconds)
             unit = stamp = ""
     return since
 

@@ -27,7 +27,6 @@ from provisioner.render.tls_chain import CHAIN_PATH, cleartext_reason
 SIEVE_PORT = 4190
 PAM_SERVICE = "mailprov"
 
-_IMPLICIT_TLS_PORTS = frozenset({993, 995})
 _STANDARD_LISTENERS = {"imap": 143, "imaps": 993, "pop3": 110, "pop3s": 995}
 
 

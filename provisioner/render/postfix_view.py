@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from provisioner.model.names import DomainName
+from provisioner.model.networks import bracketed
 from provisioner.model.secrets import DaemonSecrets
-from provisioner.model.site import AccountKind, Allowance, Host, IPNetwork, Role, Site
+from provisioner.model.site import AccountKind, Allowance, Host, Role, Site
 from provisioner.model.targets import MOST_ADDRESSES
 from provisioner.platforms.record import Platform
 from provisioner.render.artifact import Artifact, Plane
@@ -184,7 +185,7 @@ def _view(
         domain=site.domain,
         inet_protocols="all" if _has_ipv6(host) else "ipv4",
         translated=tuple(_translated(host)),
-        networks=tuple(_bracketed(network) for network in site.networks.trusted),
+        networks=tuple(bracketed(network) for network in site.networks.trusted),
         open_relay_reason=reasons.get(Allowance.OPEN_RELAY, ""),
         destinations=tuple(_destinations(site, host, virtual=virtual)),
         virtual=virtual,
@@ -245,13 +246,6 @@ def _submission_tls_level(site: Site) -> str:
 def _smtpd_processes(connections: int) -> int:
     """Return the process limit of a port; Postfix's default is the least, memory the bound."""
     return min(max(connections * _MANY_ADDRESSES, _FEWEST_PROCESSES), _MOST_PROCESSES)
-
-
-def _bracketed(network: IPNetwork) -> str:
-    """Return a network as match_list patterns want it: IPv6 in brackets, `[2001:db8::]/32`."""
-    if network.version == 4:  # noqa: PLR2004 IP version
-        return str(network)
-    return f"[{network.network_address}]/{network.prefixlen}"
 
 
 def _translated(host: Host) -> Iterator[str]:

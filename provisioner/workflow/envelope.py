@@ -124,8 +124,7 @@ def is_own(site: Site, address: str) -> bool:
 
 def plain_address(address: str) -> MailAddress:
     """Return an address in lower case and without its detail, as the site's tables have it."""
-    local, _, domain = address.lower().rpartition("@")
-    return MailAddress(f"{local.partition('+')[0]}@{domain}")
+    return MailAddress(address.lower()).base
 
 
 def _submission(site: Site, host: Host) -> list[Service]:

@@ -11,7 +11,7 @@ configuration stays.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from functools import lru_cache
 
 from provisioner.model.exposure.dovecot import judge_dovecot
 from provisioner.model.exposure.finding import Exposure
@@ -22,8 +22,10 @@ from provisioner.model.reading import Reading
 __all__ = ["Exposure", "judge_exposures"]
 
 
-def judge_exposures(reading: Reading) -> Iterator[Exposure]:
-    """Yield all that the escape hatches of a site open, allowed or not."""
-    yield from judge_postfix(reading)
-    yield from judge_dovecot(reading)
-    yield from judge_unbound(reading)
+@lru_cache(maxsize=1)
+def judge_exposures(reading: Reading) -> tuple[Exposure, ...]:
+    """Return all that the escape hatches of a site open, allowed or not.
+
+    Each allowance is looked for in it, so it is worked out once for a reading, which never changes.
+    """
+    return (*judge_postfix(reading), *judge_dovecot(reading), *judge_unbound(reading))

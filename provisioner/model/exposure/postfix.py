@@ -36,9 +36,10 @@ def judge_postfix(reading: Reading) -> Iterator[Exposure]:
     if hatch is None:
         return
     seen: set[tuple[Allowance, KeyPath]] = set()
+    # What the site's own keys do already is theirs to answer for.
+    own = list(public_services(reading, {}, {}))
     for check in _CHECKS:
-        # What the site's own keys do already is theirs to answer for.
-        already = {one.name for one in public_services(reading, {}, {}) if check.done(one)}
+        already = {one.name for one in own if check.done(one)}
         for service in public_services(reading, hatch.main, hatch.master):
             if service.name in already or not check.done(service) or not service.read:
                 continue

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 
 from provisioner.model.address_space import covers_public
 from provisioner.model.exposure.postfix_language import expand, words
+from provisioner.model.networks import bracketed
 from provisioner.model.postfix_services import MX_SERVICE, canonical_service
 from provisioner.model.problems import KeyPath
 from provisioner.model.reading import Reading
-from provisioner.model.site import Allowance, IPNetwork, Role, Submission
+from provisioner.model.site import Allowance, IPNetwork, Role
 from provisioner.model.values import InvalidValueError
 
 Options = Mapping[str, str]
@@ -97,7 +98,7 @@ def main_presets(reading: Reading) -> dict[str, str]:
 
     What the site's own keys may not say is told at them: here it counts as not said.
     """
-    trusted = " ".join(map(_bracketed, _trusted(reading)))
+    trusted = " ".join(map(bracketed, _trusted(reading)))
     return {
         "myhostname": _host_name(reading),
         "mydomain": reading.file.domain,
@@ -120,10 +121,8 @@ def service_presets(reading: Reading) -> dict[str, dict[str, str]]:
     services: dict[str, dict[str, str]] = {}
     if reading.hosts_with(Role.MX):
         services[MX_SERVICE] = {}
-    written = reading.file.submission
-    ports = written.ports if written and written.ports is not None else Submission().ports
     off = {_WRAPPED_PORT} if reading.file.tls == "none" else set()
-    for port in sorted({str(port) for port in ports} - off):
+    for port in sorted({str(port) for port in reading.submission_ports} - off):
         wrapped = {"smtpd_tls_wrappermode": "yes"} if port == _WRAPPED_PORT else {}
         services[port] = wrapped | _submission_presets(reading)
     return services
@@ -177,9 +176,3 @@ def split_command(text: str) -> tuple[str, dict[str, str]]:
 def _only_local(interfaces: str) -> bool:
     listed = words(interfaces)
     return bool(listed) and all(_LOCAL.fullmatch(one) for one in listed)
-
-
-def _bracketed(network: IPNetwork) -> str:
-    if network.version == 4:  # noqa: PLR2004 IP version
-        return str(network)
-    return f"[{network.network_address}]/{network.prefixlen}"

@@ -9,6 +9,7 @@ from pydantic import Field
 from provisioner.model.file.written import OneOrMany, Short, Written
 from provisioner.model.names import DomainName, ZoneName
 from provisioner.model.networks import HostAddress, Network, parse_host_address
+from provisioner.model.ports import DNS_OVER_TLS_PORT, DNS_PORT
 from provisioner.model.records import OwnerName, RecordData, RecordType
 from provisioner.model.scalars import Port, parse_integer
 from provisioner.model.values import InvalidValueError
@@ -33,6 +34,11 @@ class WrittenForwardServer(Written):
     tls_name: DomainName | None = Field(
         None, description="Name in the resolver's certificate: given, DNS over TLS is used."
     )
+
+    @property
+    def asked_port(self) -> int:
+        """The port that is asked, the protocol's own where none is written."""
+        return self.port or (DNS_OVER_TLS_PORT if self.tls_name else DNS_PORT)
 
 
 def _forward_server(text: str) -> WrittenForwardServer:

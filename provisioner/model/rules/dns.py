@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address
 
 from provisioner.diagnostics import quoted
+from provisioner.model.ports import DNS_PORT
 from provisioner.model.problems import KeyPath, SiteProblem
 from provisioner.model.reading import Reading
 from provisioner.model.records import parse_record_data
 from provisioner.model.site import IPAddress, Role
 from provisioner.model.values import InvalidValueError
 
-_PORT = 53
 _TYPES_BY_FAMILY = {4: "A", 6: "AAAA"}
 
 
@@ -57,15 +57,17 @@ def judge_forward_loops(reading: Reading) -> Iterator[SiteProblem]:
         IPv6Address("::1"): "the resolver itself",
     }
     for key in reading.hosts_with(Role.DNS):
-        own |= dict.fromkeys(reading.file.hosts[key].address, f"hosts.{key}, a resolver")
+        own |= dict.fromkeys(
+            reading.file.hosts[key].address, f"hosts.{key}, a resolver of the site"
+        )
     for zone, servers in reading.file.dns.forward.items() if reading.file.dns else ():
         for index, server in enumerate(servers):
-            port = server.port or (853 if server.tls_name else 53)
-            if server.address in own and port == _PORT:
+            port = server.asked_port
+            if server.address in own and port == DNS_PORT:
                 yield SiteProblem(
                     ("dns", "forward", zone, index),
                     "a resolver of this site: it would ask itself and never get an answer",
-                    got=f"{server.address}, port {port}: {own[server.address]} of the site",
+                    got=f"{server.address}, port {port}: {own[server.address]}",
                     want="another resolver, or another program's port, like 127.0.0.1@5335",
                     fix="name the resolver to ask; without `forward` names are resolved from the "
                     "root",

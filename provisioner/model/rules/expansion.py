@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from provisioner.model.names import MailAddress
 from provisioner.model.problems import SiteProblem
-from provisioner.model.reading import ReadAlias, Reading
+from provisioner.model.reading import ReadAlias, Reading, next_sources
 from provisioner.model.targets import LONGEST_CHAIN, MOST_ADDRESSES
 
 
@@ -24,12 +24,12 @@ _COUNTED = 10**9
 
 def judge_alias_sizes(reading: Reading) -> Iterator[SiteProblem]:
     """Require aliases that Postfix follows to their end; of those that lead to one, the first."""
-    by_source = {alias.source: alias for alias in reversed(reading.aliases)}
+    by_source = reading.aliases_by_source
     sizes: dict[MailAddress, _Size] = {}
     for alias in reading.aliases:
         _measure(alias.source, by_source, sizes)
     for source, size in sizes.items():
-        below = [sizes[target] for target in _next(source, by_source) if target in sizes]
+        below = [sizes[target] for target in next_sources(source, by_source) if target in sizes]
         if size.addresses > MOST_ADDRESSES and all(
             each.addresses <= MOST_ADDRESSES for each in below
         ):
@@ -68,13 +68,9 @@ def _measure(
             continue
         if source not in begun:
             begun.add(source)
-            waiting += (each for each in _next(source, by_source) if each not in begun)
+            waiting += (each for each in next_sources(source, by_source) if each not in begun)
             continue
-        below = [sizes.get(target, _ONE) for target in _next(source, by_source)]
+        below = [sizes.get(target, _ONE) for target in next_sources(source, by_source)]
         elsewhere = len(by_source[source].targets) - len(below)
         addresses = min(elsewhere + sum(size.addresses for size in below), _COUNTED)
         sizes[source] = _Size(addresses, 1 + max((size.chain for size in below), default=0))
-
-
-def _next(source: MailAddress, by_source: Mapping[MailAddress, ReadAlias]) -> Iterator[MailAddress]:
-    return (target.base for _, target in by_source[source].targets if target.base in by_source)

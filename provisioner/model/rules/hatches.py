@@ -24,7 +24,6 @@ from provisioner.model.postfix_services import (
 )
 from provisioner.model.problems import KeyPath, SiteProblem
 from provisioner.model.reading import Reading
-from provisioner.model.site import Submission
 from provisioner.model.values import InvalidValueError
 
 # Options of unbound.conf(5) whose value begins with a name of the DNS.
@@ -75,9 +74,7 @@ def judge_dovecot_options(reading: Reading) -> Iterator[SiteProblem]:
 def judge_postfix_services(reading: Reading) -> Iterator[SiteProblem]:
     """Require one name for each service in `postfix.master`, and of a new one type and command."""
     written = reading.file.postfix.master if reading.file.postfix else {}
-    submission = reading.file.submission
-    ports = submission.ports if submission and submission.ports is not None else Submission().ports
-    known = {*WORKINGS, MX_SERVICE, *map(str, ports)}
+    known = {*WORKINGS, MX_SERVICE, *map(str, reading.submission_ports)}
     seen: dict[str, str] = {}
     for name, options in written.items():
         service = canonical_service(name)

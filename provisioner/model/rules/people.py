@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from provisioner.diagnostics import quoted
 from provisioner.model.logins import PROBE_NAME, SYSTEM_NAMES, check_login
 from provisioner.model.names import MailAddress
 from provisioner.model.problems import KeyPath, SiteProblem
-from provisioner.model.reading import BOUNCER, ReadAlias, Reading
+from provisioner.model.reading import BOUNCER, ReadAlias, Reading, next_sources
 from provisioner.model.secrets import PasswordHash
 from provisioner.model.values import InvalidValueError
 
@@ -180,7 +180,7 @@ def judge_alias_targets(reading: Reading) -> Iterator[SiteProblem]:
 
 def judge_alias_loops(reading: Reading) -> Iterator[SiteProblem]:
     """Require that no alias leads back to itself; each circle is told once."""
-    by_source = {alias.source: alias for alias in reversed(reading.aliases)}
+    by_source = reading.aliases_by_source
     done: set[MailAddress] = set()
     for alias in reading.aliases:
         loop = _loop_from(alias.source, by_source, done)
@@ -195,7 +195,7 @@ def judge_alias_loops(reading: Reading) -> Iterator[SiteProblem]:
 
 
 def _loop_from(
-    start: MailAddress, by_source: dict[MailAddress, ReadAlias], done: set[MailAddress]
+    start: MailAddress, by_source: Mapping[MailAddress, ReadAlias], done: set[MailAddress]
 ) -> list[MailAddress]:
     """Return the first circle that can be reached from start; what was visited is in `done`.
 
@@ -204,7 +204,7 @@ def _loop_from(
     if start in done:
         return []
     way = {start: 0}
-    pending = [_next_sources(start, by_source)]
+    pending = [next_sources(start, by_source)]
     while way:
         following = next(pending[-1], None)
         if following is None:
@@ -215,14 +215,8 @@ def _loop_from(
             return [*list(way)[way[following] :], following]
         elif following not in done:
             way[following] = len(way)
-            pending.append(_next_sources(following, by_source))
+            pending.append(next_sources(following, by_source))
     return []
-
-
-def _next_sources(
-    source: MailAddress, by_source: dict[MailAddress, ReadAlias]
-) -> Iterator[MailAddress]:
-    return (target.base for _, target in by_source[source].targets if target.base in by_source)
 
 
 def _probers_name(path: KeyPath, got: str, fix: str, *, at_key: bool) -> SiteProblem:

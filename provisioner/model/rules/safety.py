@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from provisioner.model.address_space import covers_public
 from provisioner.model.exposure import judge_exposures
 from provisioner.model.file.services import WrittenImap, WrittenPop3, WrittenSubmission
+from provisioner.model.ports import IMPLICIT_TLS_PORTS
 from provisioner.model.problems import KeyPath, SiteProblem
 from provisioner.model.reading import Reading
 from provisioner.model.secrets import PasswordHash
 from provisioner.model.site import Allowance
 
-_IMPLICIT_TLS = frozenset({465, 993, 995})
 Service = WrittenSubmission | WrittenImap | WrittenPop3
 
 
@@ -56,7 +56,7 @@ def judge_tls(reading: Reading) -> Iterator[SiteProblem]:
     for name, service in _services(reading):
         ports = None if service is None else service.ports
         for index, port in enumerate(ports or ()):
-            if port in _IMPLICIT_TLS:
+            if port in IMPLICIT_TLS_PORTS:
                 yield SiteProblem(
                     (name, "ports", index),
                     "a port that speaks TLS from the start, on a site without TLS",
