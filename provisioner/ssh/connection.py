@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import socket
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -92,13 +93,11 @@ class SshTransport(DialogueTransport):
 
     def open_tcp(self, address: str, port: int, timeout: float) -> socket.socket:
         """Return a TCP connection made from the host; see `Transport.open_tcp`."""
+        until = time.monotonic() + timeout
         try:
-            if self._forwards:
-                return open_forwarded(self._transport, address, port, timeout)
-        except PermissionError:
-            self._forwards = False
-        except UnexplainedError:
-            pass
+            while self._forwards and time.monotonic() < until:
+                with contextlib.suppress(UnexplainedError):  # then it is asked once more
+                    return self._forward(address, port, timeout)
         except ConnectionLostError as lost:
             raise unreachable(
                 self._where,
@@ -107,6 +106,23 @@ class SshTransport(DialogueTransport):
                 fix="check that the host is up, then run the same command again",
             ) from lost
         return self._relays.connect(address, port, timeout)
+
+    def _forward(self, address: str, port: int, timeout: float) -> socket.socket:
+        """Return a connection that sshd itself makes; raises as `open_forwarded`.
+
+        UnexplainedError comes, too, where sshd turns out to forward nothing.
+        """
+        try:
+            return open_forwarded(self._transport, address, port, timeout)
+        except PermissionError as forbidden:
+            self._forwards = False
+            raise UnexplainedError(str(forbidden)) from forbidden
+        except ConnectionRefusedError as refused:
+            # paramiko keeps one reason for all channels: this may be that of a relay's session,
+            # which nobody opens before sshd is known to forward nothing.
+            if self._forwards:
+                raise
+            raise UnexplainedError(str(refused)) from refused
 
     def close(self) -> None:
         """End the connection, and those to jump hosts."""
