@@ -61,13 +61,23 @@ def judge_open_secrets(reading: Reading) -> Iterator[SiteProblem]:
 def judge_held_secrets(reading: Reading) -> Iterator[SiteProblem]:
     """Require `{secret: …}` to be where the daemon can read it from a file of its own."""
     for path, name, value in _values(reading):
-        if isinstance(value, HeldSecret) and not may_be_held(path, name):
+        if not isinstance(value, HeldSecret):
+            continue
+        if not may_be_held(path, name):
             yield SiteProblem(
                 path,
                 "a secret where the daemon reads none from a file of its own",
                 got="{secret: …}",
                 want=_WHERE[str(path[0])],
                 fix=_way_out(path, name),
+            )
+        elif isinstance(path[-1], int):  # the file of its own is named after the option
+            yield SiteProblem(
+                path,
+                "several secrets for one option, and only one has a file of its own",
+                got="a list",
+                want="one secret",
+                fix=f"write `{name}: {{secret: …}}`, or name a file of your own that holds them",
             )
 
 

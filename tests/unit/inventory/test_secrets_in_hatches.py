@@ -125,6 +125,13 @@ def test_no_secret_goes_where_no_file_is_read_or_past_what_is_judged(
     assert any("reads none from a file of its own" in each for each in told)
 
 
+def test_an_option_has_one_secret(refused: Refused, beginner: str) -> None:
+    both = "[{secret: {env: S}}, {secret: {env: T}}]"
+    told = refused(f"{beginner}unbound: {{server: {{cookie-secret: {both}}}}}\n")
+    assert len(told) == 2
+    assert all("several secrets for one option" in each for each in told)
+
+
 @pytest.mark.parametrize(
     ("value", "want"),
     [
