@@ -40,9 +40,12 @@ class TransactionAnswer:
 
     def notes(self) -> tuple[str, ...]:
         """Return what a person is told of the sessions of users who lost their access."""
-        ended = f"logged out, because their access changed: {', '.join(self.ended)}"
-        kept = f"open sessions could not be ended: {'; '.join(self.kept)}"
-        return (*([ended] if self.ended else []), *([kept] if self.kept else []))
+        # Sessions are looked for more than once, so that a host may say the same again.
+        ended, kept = (", ".join(dict.fromkeys(self.ended)), "; ".join(dict.fromkeys(self.kept)))
+        return (
+            *([f"logged out, because their access changed: {ended}"] if ended else []),
+            *([f"open sessions could not be ended: {kept}"] if kept else []),
+        )
 
     def take_head(self, section: str, argument: str) -> None:
         """Take the first line of a section."""
@@ -55,7 +58,7 @@ class TransactionAnswer:
                 self.pending = argument
             case "finished":
                 self.finished = True
-            case "ended" if argument not in self.ended:
+            case "ended":
                 self.ended.append(argument)
             case "kept":
                 self.kept.append(argument)

@@ -43,6 +43,15 @@ def test_ended_sessions_are_noted_and_a_failure_to_end_one_is_told() -> None:
     )
 
 
+def test_what_is_said_again_is_told_once() -> None:
+    said = ["@ended alice@example.org", "@kept carol@example.org", "|no answer from anvil"]
+    answer = read_answer([*said, *said, "@finished"], lambda _: None)
+    assert answer.notes() == (
+        "logged out, because their access changed: alice@example.org",
+        "open sessions could not be ended: carol@example.org (no answer from anvil)",
+    )
+
+
 def test_what_only_prepares_has_changed_nothing_that_is_live() -> None:
     prepared = read_answer(["@step check", "@step prepare ", "@failed prepare "], lambda _: None)
     begun = read_answer(["@step prepare ", "@step account alice"], lambda _: None)
