@@ -85,9 +85,10 @@ log_in() {
 
 # converse: greet, log in, take leave; what the server says to each is told.
 converse() {
-    [ "$(setting smtp_tls_wrappermode)" = no ] || hear greeting
+    # openssl reads the greeting itself where it has said STARTTLS.
+    [ "$(setting smtp_tls_wrappermode)" != yes ] || hear greeting || return
     say "EHLO $(setting myhostname)"
-    hear ehlo
+    hear ehlo || return
     # Of servers that take both, PLAIN is one exchange.
     case $heard in
         *AUTH*PLAIN*)
@@ -95,21 +96,21 @@ converse() {
             ;;
         *AUTH*LOGIN*)
             say "AUTH LOGIN"
-            hear prompt
+            hear prompt || return
             printf '%s' "${credentials%%:*}" | base64 -w 0 | { cat; echo; } >&5
-            hear prompt
+            hear prompt || return
             printf '%s' "${credentials#*:}" | base64 -w 0 | { cat; echo; } >&5
             ;;
         *) echo "unoffered"; return ;;
     esac
-    hear login
+    hear login || return
     printf 'login\t%s\n' "$heard"
     say QUIT
 }
 
 say() { printf '%s\n' "$1" >&5; }
 
-# hear STAGE: the lines of one reply, in $heard, on one line.
+# hear STAGE: the lines of one reply, in $heard, on one line; it fails where none came.
 hear() {
     heard=
     while IFS= read -r line; do
@@ -117,15 +118,23 @@ hear() {
         case $line in [0-9][0-9][0-9]-*) ;; *) return 0 ;; esac
     done
     printf 'broken\t%s\n' "$1"
+    return 1
 }
 
 # names ADDRESS: the names that the DNS has for it, and the addresses it has for each of those.
 names() {
     timeout "$patience" getent -s dns hosts "$1" | awk '{ for (i = 2; i <= NF; i++) print $i }' | sort -u |
-        head -n 5 | while IFS= read -r name; do
-        printf 'name\t%s\n' "$name"
-        timeout "$patience" getent -s dns ahosts "$name" | awk '!told[$1]++ { print "address\t" $1 }'
-    done
+        head -n 5 | {
+        while IFS= read -r name; do addresses "$name" & done
+        wait
+    }
+}
+
+# addresses NAME: it and its addresses, at once: others print at the same time.
+addresses() {
+    found=$(timeout "$patience" getent -s dns ahosts "$1" | awk '!told[$1]++ { print "address\t" $1 }')
+    printf 'name\t%s\n%s' "$1" "${found:+$found
+}"
 }
 
 # default_routes: the families that have one; a host without any has no way out.
