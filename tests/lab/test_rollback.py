@@ -426,6 +426,28 @@ def test_users_come_back_only_where_somebody_asks_for_just_that(rolled: Rolled) 
     assert rolled.site.mailprov("plan", site=rolled.site_b).returncode == 0
 
 
+def test_a_snapshot_without_the_second_list_of_passwords_leaves_no_old_one_in_it(
+    rolled: Rolled,
+) -> None:
+    """Dovecot 2.3 got that list with a later version: snapshots from before know nothing of it."""
+    host = rolled.host
+    users, copy = (f"/etc/dovecot/mailprov/{name}" for name in ("users", "passwords"))
+    if host.run(["test", "-e", copy]).returncode != 0:
+        pytest.skip("Dovecot 2.4 has one list")
+    *_, last = (row for row in rolled.history()["events"] if row["plane"] == "directory")
+    kept = f"grep -l ^bob@ {STATE}/directory/*/tree{users} | sort -V | head -n 1"
+    before = host.check_run(["sh", "-c", kept]).strip().removesuffix(f"/tree{users}")
+    forget = f"sed -i '\\,{copy},d' manifest && rm tree{copy}"
+    seal = "sha256sum manifest accounts shadow >whole"
+    host.check_run(["sh", "-c", f"cd {before} && {forget} && {seal}"])
+    rolled.back("--directory", "--to", Path(before).name)
+    assert who_logs_in(host) == {("alice", OLD), ("bob", BOBS)}
+    rolled.back("--directory", "--to", str(last["number"]))
+    assert who_logs_in(host) == {("alice", NEW)}
+    assert etc_of(host) == rolled.etc_b
+    assert rolled.site.mailprov("plan", site=rolled.site_b).returncode == 0
+
+
 def test_destroy_gives_the_host_back_as_it_was_and_leaves_the_mail(rolled: Rolled) -> None:
     host = rolled.host
     host.check_run(["sh", "-c", "mkdir -p /srv/vmail/example.org/kept; touch /srv/vmail/kept"])

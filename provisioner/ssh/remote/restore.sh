@@ -62,9 +62,6 @@ restore_table() {
 
 restore_files() {
     : >"$lost"
-    # The passwd-file of virtual users, where they are virtual.
-    logins=$(left_rows file | cut -f 1 | grep '^/etc/.*/mailprov/users$')
-    copy=$(left_rows file | cut -f 1 | grep '^/etc/.*/mailprov/passwords$')
     if [ -n "$logins" ] && [ -f "$logins" ] && [ -f "$kept/tree$logins" ] && ! grep -qxF "$logins" "$work/edited"; then
         note_lost "$logins" "$kept/tree$logins" >"$lost" || return 1
     fi
@@ -77,30 +74,37 @@ restore_files() {
             continue
         fi
         (umask 022 && mkdir -p "${path%/*}")
-        install -o "$owner" -g "$group" -m "$mode" "$kept/tree$path" "$path.mailprov-new" &&
-            label_as "$path" "$path.mailprov-new" && settle_new "$path" "$path.mailprov-new" &&
-            sync "$path.mailprov-new" && mv -fT "$path.mailprov-new" "$path" && sync "${path%/*}" || exit 1
+        place "$kept/tree$path" "$path" "$owner" "$group" "$mode" || exit 1
     done || return 1
     left_rows file | without_secrets | cut -f 1 | no_copies | while IFS= read -r path; do
         if grep -qF "file$tab$path$tab" "$kept/manifest" || grep -qxF "$path" "$work/edited"; then continue; fi
         section restored "$path"
         put_back "$path" || exit 1
     done || return 1
-    [ -z "$copy" ] || restore_copy "$logins" "$copy"
+    [ -z "$copy" ] || place "$work/copy" "$copy" root dovecot 0640
 }
 
-# restore_copy USERS PASSWORDS: what Dovecot 2.3 looks passwords up in says what the list of users
-# says. Snapshots from before there was such a file have none.
-restore_copy() {
-    (
-        umask 077
-        {
-            head -n 2 "$2"
-            awk -F : '!/^#/ { print "shared/" $1; print $2 }' "$1"
-        } >"$2.mailprov-new"
-    ) && chown root:dovecot "$2.mailprov-new" && chmod 640 "$2.mailprov-new" &&
+# place FILE PATH OWNER GROUP MODE: PATH has the content of FILE, which is on the disk.
+place() {
+    install -o "$3" -g "$4" -m "$5" "$1" "$2.mailprov-new" &&
         label_as "$2" "$2.mailprov-new" && settle_new "$2" "$2.mailprov-new" &&
         sync "$2.mailprov-new" && mv -fT "$2.mailprov-new" "$2" && sync "${2%/*}"
+}
+
+# make_copy: what Dovecot 2.3 looks passwords up in says what the list of users will say. A
+# snapshot from before there was such a file has none, and yet an old one must not stay.
+make_copy() {
+    # The passwd-file of virtual users, where they are virtual.
+    logins=$(left_rows file | cut -f 1 | grep '^/etc/.*/mailprov/users$')
+    copy=
+    [ -n "$logins" ] && [ -f "${logins%/*}/passwords" ] || return 0
+    copy=${logins%/*}/passwords
+    users=$kept/tree$logins
+    ! grep -qxF "$logins" "$work/edited" || users=$logins
+    {
+        head -n 2 "$copy"
+        awk -F : '!/^#/ { print "shared/" $1; print $2 }' "$users"
+    } >"$work/copy"
 }
 
 # Accounts that are gone stay gone; those that the directory then did not have are locked.
@@ -149,12 +153,16 @@ restore_passwords() {
 # A file that somebody keeps is still compared with what mailprov left there.
 left_then() {
     while IFS="$tab" read -r kind path rest; do
-        if grep -qxF "$path" "$work/edited"; then
+        if [ "$path" = "$copy" ]; then
+            continue
+        elif grep -qxF "$path" "$work/edited"; then
             printf 'file\t%s\n' "$(left_rows file | grep -F "$path$tab")"
         else
             printf '%s\t%s\t%s\n' "$kind" "$path" "$rest"
         fi
     done <"$kept/manifest"
+    [ -z "$copy" ] ||
+        printf 'file\t%s\t%s\troot\tdovecot\t0640\t1\n' "$copy" "$(digest_of_input <"$work/copy")"
     # What daemons use stays as it is now.
     left_rows file | secrets_alone | sed "s/^/file$tab/"
     sed "s/^/account$tab/" "$kept/accounts"
@@ -179,6 +187,7 @@ refuse_other_kind
 find_edited "$4"
 find_passwords || exit 70
 refuse_carriers
+make_copy || exit 70
 left_then >"$work/rows" && seal <"$work/rows" >"$work/left" || exit 70
 # Should this break off: these files are ours, and Postfix is owed a reload.
 note_activating <"$work/rows" && note_owed postfix.service || exit 70
