@@ -126,23 +126,26 @@ class Routes:
     def _far(self, endpoint: Endpoint, vantage: Vantage) -> list[Route]:
         """Return the ways from a few other hosts, of those that the vantage admits.
 
-        They are looked for once a vantage, and not once a question: there may be many hosts.
+        They are looked for once a vantage, and not once a question: there may be many hosts. Who
+        is asked is left out of that.
         """
         version = endpoint.address.version
         known = self._known.get((id(vantage), version))
         if known is None:
-            fit = self._sources(version, endpoint.address, vantage)
+            fit = self._sources(version, vantage)
             # With the vantage itself: another may get the number of one that is gone.
             known = self._known[id(vantage), version] = vantage, tuple(islice(fit, _OTHERS + 1))
-        others = [(key, source) for key, source in known[1] if key != endpoint.host]
-        return [Route(key, source, endpoint.address) for key, source in others[:_OTHERS]]
+        others = [
+            Route(key, source, endpoint.address)
+            for key, source in known[1]
+            if key != endpoint.host and vantage.admits(source, endpoint.address)
+        ]
+        return others[:_OTHERS]
 
-    def _sources(
-        self, version: int, asked: IPAddress, vantage: Vantage
-    ) -> Iterator[tuple[str, IPAddress]]:
+    def _sources(self, version: int, vantage: Vantage) -> Iterator[tuple[str, IPAddress]]:
         for key in self._transports:
             source = self._address_of(key, version)
-            if source is not None and vantage.admits(source, asked):
+            if source is not None and vantage.admits(source):
                 yield key, source
 
     def _address_of(self, key: str, version: int) -> IPAddress | None:

@@ -57,8 +57,8 @@ class Vantage:
     def _far(self) -> NetworkSet:
         return NetworkSet(self.beyond or ())
 
-    def admits(self, source: IPAddress, asked: IPAddress) -> bool:
-        """Tell whether a question from `source` to `asked` proves something."""
+    def admits(self, source: IPAddress, asked: IPAddress | None = None) -> bool:
+        """Tell whether a question from `source` to `asked` (None: to another) proves something."""
         if source.is_loopback:
             return self.beyond is None and not self.stranger
         if self.stranger and source == asked:
