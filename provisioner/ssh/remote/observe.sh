@@ -223,12 +223,15 @@ observe_accounts() {
     fi
 }
 
-# observe_spools NAME...: where another server's mail may lie, and how many messages.
+# observe_spools NAME...: where another server's mail may lie, and how many messages. What is
+# beyond the first megabytes is not read again and again.
 observe_spools() {
     for name; do
-        if [ -f "/var/mail/$name" ] && [ -s "/var/mail/$name" ]; then
-            printf '%s\t%s\n' "/var/mail/$name" "$(grep -c '^From ' "/var/mail/$name")"
-        fi
+        spool=/var/mail/$name
+        if [ ! -f "$spool" ] || [ ! -s "$spool" ]; then continue; fi
+        number=$(limited 8388608 <"$spool" | grep -c '^From ')
+        [ "$(stat -c %s "$spool")" -le 8388608 ] || number="$number or more"
+        printf '%s\t%s\n' "$spool" "$number"
     done
 }
 

@@ -41,7 +41,10 @@ build_staged_tree() {
                 cp -p "$stage/made" "$stage/tree$path" || exit 1
                 ;;
             # Its content is made when it is needed; the checker looks whether it is there.
-            probe-address) (umask 022 && mkdir -p "$stage/tree${path%/*}") && : >"$stage/tree$path" || exit 1 ;;
+            probe-address)
+                (umask 022 && mkdir -p "$stage/tree${path%/*}")
+                : >"$stage/tree$path" && settle_new "$path" "$stage/tree$path" || exit 1
+                ;;
             # Outside /etc, and what the daemon's own unit would do at its first start:
             # the checker wants the file.
             trust-anchor) [ -s "$path" ] || $subject >/dev/null || exit 1 ;;

@@ -82,7 +82,7 @@ make_probe_address() {
         printf '%s@ 550 5.7.1 only this site'\''s own probes may write to this mailbox\n' "${2%@*}"
     } >"$1.mailprov-new" && printf '%s\n' "$token" >"$state/probe-token.new" &&
         chown root:postfix "$1.mailprov-new" && chmod 640 "$1.mailprov-new" &&
-        label_as "$1" "$1.mailprov-new" &&
+        label_as "$1" "$1.mailprov-new" && settle_new "$1" "$1.mailprov-new" &&
         sync "$1.mailprov-new" "$state/probe-token.new" &&
         mv -f "$state/probe-token.new" "$state/probe-token" && mv -f "$1.mailprov-new" "$1"
 }
