@@ -19,7 +19,7 @@ AIM = 0.05
 _TITLES = {
     SUBMIT: "Messages from submission to mailbox",
     LOGIN: "IMAP logins",
-    HASHED: "IMAP logins with passwords as mailprov hashes them (bcrypt, cost 12)",
+    HASHED: "IMAP logins with passwords as mailprov hashes them (bcrypt)",
     ANSWER: "DNS answers",
 }
 _SHORT = {SUBMIT: "messages", LOGIN: "logins", HASHED: "slow-hash logins", ANSWER: "DNS answers"}

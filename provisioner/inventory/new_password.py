@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 
 import bcrypt
 
-from provisioner.inventory.password_memory import BCRYPT_OCTETS
+from provisioner.inventory.password_memory import BCRYPT_COST, BCRYPT_OCTETS
 from provisioner.inventory.weak_passwords import SHORTEST, hints_about, reason_weak
 from provisioner.model.hashes import looks_hashed, refuse_bare_hash
 from provisioner.model.names import MailAddress
@@ -28,7 +28,6 @@ DEFAULT_SCHEME = "BLF-CRYPT"
 _MOST_OCTETS = 512
 """PAM takes no longer answer (PAM_MAX_RESP_SIZE), and nobody remembers one."""
 
-_BCRYPT_COST = 12
 _PBKDF2_ROUNDS = 200_000
 _SCRAM_ROUNDS = 200_000
 _SALT_LETTERS = "./" + string.ascii_letters + string.digits
@@ -98,7 +97,7 @@ def hash_password(password: str, scheme: str = DEFAULT_SCHEME) -> PasswordHash:
 
 
 def _blowfish(password: str) -> str:
-    return bcrypt.hashpw(password.encode(), bcrypt.gensalt(_BCRYPT_COST)).decode("ascii")
+    return bcrypt.hashpw(password.encode(), bcrypt.gensalt(BCRYPT_COST)).decode("ascii")
 
 
 def _argon2id(password: str) -> str:

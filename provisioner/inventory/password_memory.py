@@ -27,7 +27,9 @@ from provisioner.model.secrets import KnownCredential, PasswordHash
 BCRYPT_OCTETS = 72
 """bcrypt reads no further; two passwords that differ behind would be one."""
 
-_ROUNDS = 12
+BCRYPT_COST = 11
+"""Of sixty guesses at once, each a hash, the last is through within five seconds on two processors;
+every step more doubles that (docs/decisions/0026)."""
 _KEY_OCTETS = 32
 
 
@@ -103,7 +105,7 @@ def _settle(new_tag: str, value: str, known: KnownCredential | None) -> KnownCre
             return known
         if _matches(value, known.hash):
             return KnownCredential(new_tag, known.hash)
-    digest = bcrypt.hashpw(value.encode(), bcrypt.gensalt(_ROUNDS)).decode("ascii")
+    digest = bcrypt.hashpw(value.encode(), bcrypt.gensalt(BCRYPT_COST)).decode("ascii")
     return KnownCredential(new_tag, PasswordHash.parse(f"{{BLF-CRYPT}}{digest}"))
 
 

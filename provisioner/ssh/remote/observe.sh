@@ -271,7 +271,7 @@ observe_recipes() {
         case $kind in
             trust-anchor) [ ! -s "$path" ] || printf '%s\n' "$kind" ;;
             probe)
-                [ ! -s "$state/probe-secret" ] || ! begins_line "$subject:" "$path" || printf '%s\n' "$kind"
+                [ ! -s "$state/probe-secret" ] || ! begins_line "$subject:{SHA256.HEX}" "$path" || printf '%s\n' "$kind"
                 ;;
             probe-address) ! knows_address "$subject" "$path" || printf '%s\n' "$kind" ;;
         esac
