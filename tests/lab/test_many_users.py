@@ -160,10 +160,13 @@ class Life:
         return [row[3] for row in fields if row[2] == "configuration" and row[5] == "confirmed"]
 
     def processes(self) -> str:
-        """Return the daemons' lasting processes, with when each started; workers come and go."""
-        names = "[d]ovecot/(auth|anvil|config)$|[/]master -w|[/]dovecot -F"
-        show = f"ps -eo pid,lstart,args | grep -E '{names}'"
-        return self.mail.check_run(["sh", "-c", show])
+        """Return the daemons' lasting processes, with when each started.
+
+        Workers come and go, and so does whoever checks the passwords of one session of Postfix's.
+        """
+        lasting = "doveadm process status | awk '$1 ~ /^(auth|anvil|config)$/ { print $1, $2 }'"
+        masters = "ps -eo pid,lstart,args | grep -E '[/]master -w|[/]dovecot -F'"
+        return self.mail.check_run(["sh", "-c", f"{lasting}; {masters}"])
 
 
 @pytest.fixture(scope="module")

@@ -50,12 +50,14 @@ def shell(host: Host, script: str) -> str:
 
 def listen(host: Host, unit: str, place: str, options: str = "") -> None:
     """Have a transient service listen, and return when it does."""
-    port = int(place.rpartition(":")[2])
     shell(host, f"systemd-run --unit={unit} {LISTEN} {place} {options} sleep 999")
-    shell(
-        host,
-        f"until grep -q ':{port:04X} .* \\(0A\\|07\\) ' /proc/net/tcp /proc/net/udp; do :; done",
-    )
+    await_listener(host, place)
+
+
+def await_listener(host: Host, place: str) -> None:
+    port = int(place.rpartition(":")[2])
+    listening = f"grep -q ':{port:04X} .* \\(0A\\|07\\) ' /proc/net/tcp /proc/net/udp"
+    shell(host, f"until {listening}; do sleep 0.05; done")
 
 
 def follow_fixes(site: DeployedSite, done: subprocess.CompletedProcess[str]) -> None:
@@ -104,13 +106,15 @@ def test_a_port_taken_while_our_daemon_was_down_is_told_too(bare: DeployedSite) 
     shell(mail, "systemctl stop dovecot")
     # Of no unit: a shell's child that outlives its login. And a user's, in sshd's unit: people
     # were advised to disable ssh for it.
-    shell(mail, f"setsid {LISTEN} 0.0.0.0:143 sleep 999 >/dev/null 2>&1 & sleep 0.5")
+    shell(mail, f"setsid {LISTEN} 0.0.0.0:143 sleep 999 >/dev/null 2>&1 &")
     shell(
         mail,
         f"setsid setpriv --reuid=nobody --regid=nogroup --clear-groups {LISTEN} 0.0.0.0:4190 "
         "sleep 999 >/dev/null 2>&1 & "
-        "echo $! >/sys/fs/cgroup/system.slice/ssh.service/cgroup.procs; sleep 0.5",
+        "echo $! >/sys/fs/cgroup/system.slice/ssh.service/cgroup.procs",
     )
+    for port in (143, 4190):
+        await_listener(mail, f"0.0.0.0:{port}")
     done = bare.mailprov("apply")
     assert done.returncode == 5, done.stdout + done.stderr
     assert "143/tcp on 0.0.0.0, wanted by Dovecot: systemd-socket- (process " in done.stderr

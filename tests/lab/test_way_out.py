@@ -26,25 +26,31 @@ table inet provider {
 
 
 @pytest.fixture(scope="module")
-def connected(beginner: DeployedSite) -> Iterator[DeployedSite]:
-    """Return the beginner's site with mail for another one, which is there; and a default route.
-
-    That leads to a lab host that passes nothing on: this lab has no way out either.
-    """
+def sending(beginner: DeployedSite) -> Iterator[DeployedSite]:
+    """Return the beginner's site with mail for another one, which is there."""
     mail, elsewhere = beginner.host("mail"), beginner.host("elsewhere")
     serve_elsewhere(elsewhere)
     alias = "aliases: {away: partner@outside.example}\nqueue_warning: 1s\ndomain: example.org\n"
     path = beginner.edited("connected.yaml", ("domain: example.org\n", alias))
     # What other tests of this site left waiting.
     mail.check_run(["postsuper", "-d", "ALL"])
-    mail.check_run(["ip", "route", "add", "default", "via", beginner.lab.internet.address])
     beginner.apply(site=path)
     yield DeployedSite(beginner.lab, path, beginner.environment)
-    mail.run(["nft", "delete", "table", "inet", "provider"])
-    mail.check_run(["ip", "route", "del", "default"])
     mail.check_run(["postsuper", "-d", "ALL"])
     elsewhere.check_run(["systemctl", "stop", "postfix"])
     beginner.apply()
+
+
+@pytest.fixture
+def connected(sending: DeployedSite) -> Iterator[DeployedSite]:
+    """Give its host a default route.
+
+    That leads to a lab host that passes nothing on: this lab has no way out either.
+    """
+    mail = sending.host("mail")
+    mail.check_run(["ip", "route", "add", "default", "via", sending.lab.internet.address])
+    yield sending
+    mail.check_run(["ip", "route", "del", "default"])
 
 
 @pytest.fixture
@@ -88,11 +94,13 @@ def test_the_name_of_the_address_that_the_world_sees(connected: DeployedSite) ->
     (before,) = [one for one in lab.internet.zones() if one.name == f"{zone}."]
     pointer = f"{public.reverse_pointer}. IN PTR mail.example.org."
     lab.internet.add_zone(zone, [*before.records, pointer])
-    # What the resolver remembers of the name's absence.
-    host.check_run(["unbound-control", "reload"])
-    _, report = connected.verify(site=path)
+    try:
+        # What the resolver remembers of the name's absence.
+        host.check_run(["unbound-control", "reload"])
+        _, report = connected.verify(site=path)
+    finally:
+        lab.internet.add_zone(zone, before.records)
     assert found(report)[name]["status"] == "passed"
-    lab.internet.add_zone(zone, before.records)
 
 
 def test_a_port_that_the_provider_keeps_closed_is_named(blocked: DeployedSite) -> None:

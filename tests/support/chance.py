@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import random
 
+from hypothesis import settings
+
 SEED = int(os.environ.get("MAILPROV_TEST_SEED") or random.SystemRandom().randrange(2**32))
 os.environ["MAILPROV_TEST_SEED"] = str(SEED)
 SAMPLE = 5
@@ -19,3 +21,8 @@ def some_of(calls: int) -> list[int]:
     if os.environ.get("MAILPROV_TEST_SEARCH"):
         return list(every)
     return sorted(random.Random(SEED).sample(every, min(SAMPLE, calls)))  # noqa: S311 no secret
+
+
+def examples(number: int) -> settings:
+    """Return hypothesis's settings for so many examples; ten times as many in a search."""
+    return settings(max_examples=number * (10 if os.environ.get("MAILPROV_TEST_SEARCH") else 1))

@@ -17,8 +17,9 @@ from io import BytesIO, StringIO, TextIOWrapper
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support.chance import examples
 from support.generations import GENERATION, MAIN_CF, NOW, fulfilled, state_of, with_file
 from support.logs import log_of
 
@@ -230,7 +231,7 @@ DOCUMENTS: Mapping[str, Callable[[str], Mapping[str, object]]] = {
     ),
 }
 
-quickly = settings(deadline=None, max_examples=30)
+quickly = examples(30)
 
 
 class _Screen(StringIO):

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from provisioner.clients.handshake import offer_old_tls
@@ -101,7 +101,6 @@ def conversation(said: bytes, talk: Callable[[Stream], object]) -> None:
 
 
 @pytest.mark.parametrize("protocol", CONVERSATIONS)
-@settings(deadline=None)
 @given(data=st.data())
 def test_a_conversation_with_a_babbler_ends(protocol: str, data: st.DataObject) -> None:
     told, talk = CONVERSATIONS[protocol]

@@ -8,8 +8,9 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support.chance import examples
 
 from provisioner.diagnostics import ExitCode, MailprovError
 from provisioner.inventory.load import LoadedSite, load_site, parse_site
@@ -358,13 +359,13 @@ def test_random_bytes_are_a_site_or_a_clear_refusal(octets: bytes) -> None:
 
 
 @given(st.text(st.sampled_from("ab:-{}[]\"'|>&*!%#@,? \n\t01"), max_size=120))
-@settings(max_examples=300)
+@examples(300)
 def test_random_yaml_is_a_site_or_a_clear_refusal(text: str) -> None:
     _outcome(text.encode())
 
 
 @given(st.data())
-@settings(max_examples=300)
+@examples(300)
 def test_a_damaged_site_is_a_site_or_a_clear_refusal(data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(TUTORIAL) - 1))
     length = data.draw(st.integers(0, 12))

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hypothesis import settings
 from hypothesis import strategies as st
+from support.chance import examples
 
 from provisioner.diagnostics import MailprovError
 from provisioner.render.quoting import Quoted
 
 Filter = Callable[[str], Quoted]
 
-# A search (tests/conftest.py) looks at ten times as many.
-with_tools = settings(max_examples=15 if settings().derandomize else 150, deadline=None)
+with_tools = examples(15)
 
 # What means something in one of the languages, more often than chance would bring it.
 _SIGNIFICANT = "$#%\"'\\{}<>:;=,| \t\n\r\x00\x7f@[]()`!&~^*?+-/._é\u00a0\u2028\u202e\U0001f4ec"

@@ -15,8 +15,9 @@ import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
+from support.chance import examples
 from unit.quoting.batches import batches, expressible, with_tools
 
 from provisioner.diagnostics import MailprovError
@@ -111,7 +112,7 @@ _octets = st.lists(st.binary(min_size=1, max_size=40), min_size=1, max_size=30)
 
 
 @needs_unbound
-@settings(max_examples=8, deadline=None)
+@examples(8)
 @given(_octets)
 @example(
     [b"v=spf1 mx -all", b'say "hi"', b"it's", b'"it\'s"', b"\\", b"a;b", b"\\'", b"#", b"\x00\xff"]

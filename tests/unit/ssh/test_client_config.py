@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.chance import examples
 
 from provisioner.ssh.client_config import Lookup, lookup_client_config, parse_client_config
 
@@ -157,11 +158,7 @@ BLOCK = st.tuples(HEADER, st.lists(SETTING, max_size=3))
 
 
 @pytest.mark.skipif(shutil.which("ssh") is None, reason="not installed: ssh")
-@settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@settings(examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(first=st.lists(SETTING, max_size=2), blocks=st.lists(BLOCK, max_size=4))
 def test_it_reads_what_openssh_reads(
     tmp_path: Path,

@@ -7,8 +7,9 @@ import subprocess
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support.chance import examples
 
 from provisioner.ssh.entry import CUT_STATUS, NOT_ROOT_STATUS, Become, Entry
 from provisioner.ssh.entry_failures import Peer, explain_entry_failure
@@ -90,7 +91,7 @@ def test_a_program_that_arrives_in_part_is_not_begun(shell: str) -> None:
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(args=st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))))
 def test_every_login_shell_hands_arguments_through(shell: str, args: list[str]) -> None:
     entry = Entry("none", require_root=False)

@@ -33,6 +33,7 @@ PARTS = {
     "recover": ("prelude", *program.PENDING, "recover"),
     "packages": ("prelude", *program.STATE, "found", "policy", "packages"),
     "log": ("prelude", "checks", "log"),
+    "way_out": ("prelude", "way_out"),
     "delete_mail": ("prelude", *program.STATE, "tables", "lock", "delete_mail"),
     "recall": ("prelude", *program.STATE, "tables", "directory", "recall"),
     "restore": (
@@ -53,12 +54,16 @@ PARTS = {
 UNUSED_PARTS = "--exclude=SC2034,SC2119,SC2120,SC2317"
 
 
+def test_every_program_is_looked_at_here() -> None:
+    assert PARTS.keys() == remote_programs().keys()
+
+
 @pytest.mark.parametrize("verb", PARTS)
 def test_no_part_takes_the_name_of_another_ones_function(verb: str) -> None:
     """One part's `carriers` once answered for another's, and nobody who carried us was refused."""
     folder = Path(program.__file__).parent
     text = "".join((folder / f"{part}.sh").read_text() for part in PARTS[verb])
-    defined = re.findall(r"^([a-z_]+)\(\)", text, re.MULTILINE)
+    defined = re.findall(r"^([a-z0-9_]+)\(\)", text, re.MULTILINE)
     assert sorted(set(defined)) == sorted(defined)
 
 
@@ -69,6 +74,15 @@ def test_shellcheck_has_no_complaint(verb: str) -> None:
     text = "".join((folder / f"{part}.sh").read_text() for part in PARTS[verb])
     options = ["shellcheck", "-s", "sh", UNUSED_PARTS, "-"]
     done = subprocess.run(options, input=text, capture_output=True, text=True, check=False)
+    assert done.stdout == ""
+
+
+@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
+def test_shellcheck_has_no_complaint_about_what_carries_a_connection() -> None:
+    script = Path(program.__file__).with_name("relay.bash")
+    done = subprocess.run(
+        ["shellcheck", "-s", "bash", script], capture_output=True, text=True, check=False
+    )
     assert done.stdout == ""
 
 

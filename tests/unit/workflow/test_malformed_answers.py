@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Self
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support.chance import examples
 
 from provisioner.cli.history_verb import history_json, history_lines
 from provisioner.cli.status_view import condition_json, condition_lines
@@ -150,7 +151,7 @@ def test_the_recorded_answers_are_understood(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-@settings(deadline=None, max_examples=150)
+@examples(150)
 @given(data=st.data())
 def test_a_broken_answer_is_an_error_that_names_the_host(name: str, data: st.DataObject) -> None:
     told = data.draw(mutated(recorded(name)))
