@@ -21,7 +21,7 @@ from itertools import count
 from benchmarks.under_attack.sessions import Session, SessionError
 
 _ENDS = (OSError, SessionError, ssl.SSLError, ValueError)
-_PAUSE = 0.2  # seconds before a connection that failed is tried anew
+_PAUSE = 1.0  # seconds before a connection that failed is tried anew
 _PATIENCE = 300.0  # seconds for one login: Postfix itself gives up after ten
 
 Arrived = Callable[[], None]
@@ -104,16 +104,20 @@ async def attack(options: argparse.Namespace) -> None:
 
 
 async def call(options: argparse.Namespace) -> list[Login]:
-    """Log in at each port in turn."""
-    return [await _call(options, port) for _ in range(options.times) for port in options.ports]
+    """Log in at each port in turn, from one address after the other."""
+    return [
+        await _call(options, port, options.source[number % len(options.source)])
+        for number in range(options.times)
+        for port in options.ports
+    ]
 
 
-async def _call(options: argparse.Namespace, port: int) -> Login:
+async def _call(options: argparse.Namespace, port: int, source: str) -> Login:
     begun = time.monotonic()
     failure = ""
     try:
         async with asyncio.timeout(_PATIENCE):
-            session = await Session.open(options.server, port, options.source[0])
+            session = await Session.open(options.server, port, source)
             with _closing(session):
                 await session.log_in(options.user, options.password)
     except _ENDS as problem:  # TimeoutError is an OSError

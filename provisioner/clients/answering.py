@@ -202,7 +202,7 @@ def log_in(question: LoginQuestion, line: Line, access: Access) -> LoginAnswer |
             check_pin(stream, service, access.fingerprints.get(question.host))
             answer = client.login(account.login, account.secret)
         else:
-            answer = client.login(account.login, WRONG_PASSWORD)
+            answer = client.login(account.other_name, WRONG_PASSWORD)
         client.quit()
         return answer
 

@@ -22,3 +22,9 @@ def probe_login(site: Site) -> str:
 def login_name(site: Site, address: MailAddress) -> str:
     """Return the name that the owner of an address has at login: system accounts are bare."""
     return address.local if site.accounts.kind is AccountKind.SYSTEM else address
+
+
+def probe_other_names(site: Site) -> str:
+    """Return a pattern of Dovecot's for the name under which `verify` tries a wrong password."""
+    name, at, domain = probe_login(site).partition("@")
+    return f"{name}-*{at}{domain}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from provisioner.model.prober import probe_login
+from provisioner.model.prober import probe_login, probe_other_names
 from provisioner.model.secrets import HeldSecret, SiteSecrets
 from provisioner.model.site import AccountKind, Allowance, Host, Role, Site
 from provisioner.platforms.record import Platform
@@ -69,6 +69,7 @@ class DovecotView:
     tables: bool
     database: str
     probe_login: str
+    probe_other_names: str
     typed_domains: tuple[TypedDomain, ...]
     login_characters: Quoted
     mailbox_format: str
@@ -263,6 +264,7 @@ def _view(site: Site, host: Host, platform: Platform) -> DovecotView:
         tables=has_tables(site),
         database=f"{TABLE_PATH}/users.sqlite",
         probe_login=probe_login(site),
+        probe_other_names=probe_other_names(site),
         typed_domains=typed,
         login_characters=_login_characters(typed),
         mailbox_format=site.accounts.mailbox_format,

@@ -6,6 +6,7 @@ has sockets is provisioner.clients.asking.SiteAsker; the command line hands it i
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -27,6 +28,13 @@ class ProbeAccount:
     address: str
     secret: str = field(repr=False)
     token: str = field(default="", repr=False)
+
+    @property
+    def other_name(self) -> str:
+        """The login name under which a wrong password delays nobody (recipe `probe`); secret."""
+        name, at, domain = self.login.partition("@")
+        digest = hashlib.sha256(f"another name {self.secret}".encode()).hexdigest()
+        return f"{name}-{digest[:32]}{at}{domain}"
 
     @property
     def recipient(self) -> str:

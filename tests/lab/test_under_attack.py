@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -141,7 +142,7 @@ def _ip(host: Host, verb: str, address: str) -> None:
     subprocess.run(command, check=True)
 
 
-@pytest.mark.parametrize("guessed", ["alice", "nobody-of-that-name"])
+@pytest.mark.parametrize("guessed", ["alice", "nobody-of-that-name", "mailprov-probe"])
 def test_guessing_passwords_from_one_address_locks_nobody_out(virtual: Scene, guessed: str) -> None:
     """One process hashed for everybody: 60 guesses were twelve seconds in which nobody got in.
 
@@ -151,6 +152,14 @@ def test_guessing_passwords_from_one_address_locks_nobody_out(virtual: Scene, gu
     with virtual.attack("guess", 993, Person(guessed, "-"), 60):
         assert not virtual.failures(virtual.prober, _EVERY_PORT)
         assert not virtual.failures(virtual.person, _EVERY_PORT)
+
+
+def test_who_guesses_the_probers_password_waits_as_everybody_else(virtual: Scene) -> None:
+    """The delay was off for that account, and guesses at it came without any limit."""
+    begun = time.monotonic()
+    guess = ["doveadm", "auth", "test", virtual.prober.name, "a guess"]
+    assert virtual.site.host("mail").run(guess).returncode != 0
+    assert time.monotonic() - begun > 1
 
 
 def test_guessing_the_passwords_of_system_accounts_locks_nobody_out(system: Scene) -> None:

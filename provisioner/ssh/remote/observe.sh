@@ -271,7 +271,9 @@ observe_recipes() {
         case $kind in
             trust-anchor) [ ! -s "$path" ] || printf '%s\n' "$kind" ;;
             probe)
-                [ ! -s "$state/probe-secret" ] || ! begins_line "$subject:{SHA256.HEX}" "$path" || printf '%s\n' "$kind"
+                if [ -s "$state/probe-secret" ] && begins_line "$subject:" "$path" && begins_line "${subject%@*}-" "$path"; then
+                    printf '%s\n' "$kind"
+                fi
                 ;;
             probe-address) ! knows_address "$subject" "$path" || printf '%s\n' "$kind" ;;
         esac

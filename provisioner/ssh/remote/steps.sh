@@ -54,14 +54,19 @@ do_recipe() {
         trust-anchor) [ -s "$2" ] ;;
         probe)
             secret=$(openssl rand -hex 24) || return 1
-            # Who tries passwords here is not made to wait, so the hash costs as good as nothing: it has
-            # 192 bits to hide.
-            hash=$(printf '%s' "$secret" | openssl dgst -sha256 -r | cut -d ' ' -f 1) && [ "${#hash}" = 64 ] || return 1
+            # A hash that costs as good as nothing, because Dovecot's auth computes it: it has 192 bits
+            # to hide.
+            hash=$(digest_of_text "$secret") || return 1
+            # The name under which verify tries a wrong password; whoever has the secret knows it.
+            name=${3%@*}
+            other=$(digest_of_text "another name $secret" | cut -c 1-32) || return 1
             (umask 022 && mkdir -p "${2%/*}")
             ids=$(getent passwd mailprov-probe | cut -d : -f 3,4)
             {
                 echo "# Managed by mailprov: the account that verify uses, made on this host."
                 printf '%s:{SHA256.HEX}%s:%s::/var/lib/mailprov-probe::\n' "$3" "$hash" "$ids"
+                printf '%s:{SHA256.HEX}%064d::::::user=%s noauthenticate nodelay=y\n' \
+                    "$name-$other${3#"$name"}" 0 "$3"
             } >"$2.mailprov-new" || return 1
             printf '%s\n' "$secret" >"$state/probe-secret.new" || return 1
             chown root:dovecot "$2.mailprov-new" && chmod 640 "$2.mailprov-new" &&
@@ -71,6 +76,11 @@ do_recipe() {
             ;;
         probe-address) make_probe_address "$2" "$3" ;;
     esac
+}
+
+# digest_of_text TEXT: its SHA-256 in hexadecimal; in no process's arguments.
+digest_of_text() {
+    digest=$(printf '%s' "$1" | openssl dgst -sha256 -r) && printf '%s\n' "${digest%% *}"
 }
 
 # make_probe_address TABLE ADDRESS: mail to the prober is taken where it names a word behind the
