@@ -21,9 +21,10 @@ settings.register_profile("steady", derandomize=True, database=None, deadline=No
 settings.register_profile("search", max_examples=1000, print_blob=True, deadline=None)
 settings.load_profile("search" if os.environ.get("MAILPROV_TEST_SEARCH") else "steady")
 
-# A shell that runs the tests in the background has them ignore SIGINT, and every process
-# that they start inherits that: tests of Ctrl-C would wait for what cannot come.
+# A shell that runs the tests in the background has them ignore SIGINT, and nohup(1) SIGHUP. Every
+# process that they start inherits that: tests of Ctrl-C would wait for what cannot come.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 # Fixtures of the whole session that take long to make; who has one has it for all its tests.
