@@ -171,7 +171,11 @@ MUTANTS: dict[str, tuple[str, str, Symptoms]] = {
     ),
     "a password file that admits everybody": (
         "mail",
-        "echo 'prober@probe.test:::::::nopassword=y' >/etc/dovecot/users",
+        # A change within the second of the last login would not be noticed.
+        (
+            "echo 'prober@probe.test:::::::nopassword=y' >/etc/dovecot/users && "
+            "systemctl restart dovecot"
+        ),
         [
             ("login.wrong-password.imap@mail", "Logged in"),
             ("login.wrong-password.pop3@mail", "Logged in"),
