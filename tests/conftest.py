@@ -39,6 +39,14 @@ def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
         item.add_marker(pytest.mark.xdist_group([*shared, item.path.name][0]))
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Refuse to run where xdist does not keep groups together: each would make all hosts anew."""
+    grouped = getattr(session.config.option, "loadgroup", False)
+    if grouped and not all("@" in item.nodeid for item in session.items):
+        message = "pytest-xdist keeps no group of tests together with this pytest"
+        raise pytest.UsageError(message)
+
+
 @pytest.fixture
 def tell(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
     """Return a function that has a line in the run's summary."""
