@@ -39,6 +39,12 @@ def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
         item.add_marker(pytest.mark.xdist_group([*shared, item.path.name][0]))
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name keys and certificates by their argument: each process of a run makes its own."""
+    text = val.decode("latin-1") if isinstance(val, bytes) else val
+    return argname if isinstance(text, str) and "-----BEGIN " in text else None
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Refuse to run where xdist does not keep groups together: each would make all hosts anew."""
     grouped = getattr(session.config.option, "loadgroup", False)

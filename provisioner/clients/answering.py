@@ -198,8 +198,9 @@ def log_in(question: LoginQuestion, line: Line, access: Access) -> LoginAnswer |
     with line.dial() as stream:
         client = client_for(service, stream, line.helo)
         secure(client, stream, service, access.names[question.host])
+        # Neither the password nor the other name goes to anybody else.
+        check_pin(stream, service, access.fingerprints.get(question.host))
         if question.correct:
-            check_pin(stream, service, access.fingerprints.get(question.host))
             answer = client.login(account.login, account.secret)
         else:
             answer = client.login(account.other_name, WRONG_PASSWORD)

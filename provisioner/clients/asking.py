@@ -16,7 +16,7 @@ from provisioner.clients.routes import Line, Routes, UnreachedError, survey
 from provisioner.clients.stream import BrokenOff
 from provisioner.model.site import Host
 from provisioner.probes.dns import ForwardQuestion, RecordQuestion, StrangerQuestion
-from provisioner.probes.login import LoginQuestion
+from provisioner.probes.login import CleartextQuestion, LoginQuestion
 from provisioner.probes.question import Answered, Endpoint, NoAnswer, Question, Unasked
 from provisioner.probes.reach import ReachQuestion
 from provisioner.probes.roundtrip import RoundTripQuestion
@@ -102,8 +102,17 @@ def _endpoints(question: Question[Any]) -> Iterable[Endpoint]:
 def _batches(
     questions: Sequence[Question[Any]],
 ) -> tuple[list[Question[Any]], list[Question[Any]]]:
-    """Split off the wrong passwords; what takes longest comes first in its batch."""
-    late = {id(q) for q in questions if isinstance(q, LoginQuestion) and not q.correct}
+    """Split off the wrong passwords; what takes longest comes first in its batch.
+
+    Where a login before TLS is allowed, the server looks at the password, and has the address
+    that a wrong one came from wait.
+    """
+    late = {
+        id(q)
+        for q in questions
+        if (isinstance(q, LoginQuestion) and not q.correct)
+        or (isinstance(q, CleartextQuestion) and q.allowed)
+    }
     early = [question for question in questions if id(question) not in late]
     early.sort(key=lambda question: not isinstance(question, RoundTripQuestion))
     return early, [question for question in questions if id(question) in late]

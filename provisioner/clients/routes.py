@@ -213,5 +213,6 @@ def _wanted(vantage: Vantage) -> str:
 
 def _told(problem: OSError | MailprovError) -> str:
     if isinstance(problem, MailprovError):
-        return "; ".join(diagnostic.summary for diagnostic in problem.diagnostics)
+        told = ((diagnostic.summary, diagnostic.got) for diagnostic in problem.diagnostics)
+        return "; ".join(f"{summary} ({got})" if got else summary for summary, got in told)
     return problem.strerror or str(problem) or "timed out"

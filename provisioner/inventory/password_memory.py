@@ -28,8 +28,8 @@ BCRYPT_OCTETS = 72
 """bcrypt reads no further; two passwords that differ behind would be one."""
 
 BCRYPT_COST = 11
-"""Of sixty guesses at once, each a hash, the last is through within five seconds on two processors;
-every step more doubles that (docs/decisions/0026)."""
+"""Sixty guesses at once are three seconds of two processors; each step more doubles that
+(docs/decisions/0026)."""
 _KEY_OCTETS = 32
 
 

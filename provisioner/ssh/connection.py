@@ -89,15 +89,15 @@ class SshTransport(DialogueTransport):
         self._transport = transport
         self._route = route
         self._relays = Relays(self.start)
-        self._forwards = True
+        self._may_forward = True
 
     def open_tcp(self, address: str, port: int, timeout: float) -> socket.socket:
         """Return a TCP connection made from the host; see `Transport.open_tcp`."""
         until = time.monotonic() + timeout
         try:
-            while self._forwards and time.monotonic() < until:
+            while self._may_forward and (left := until - time.monotonic()) > 0:
                 with contextlib.suppress(UnexplainedError):  # then it is asked once more
-                    return self._forward(address, port, timeout)
+                    return self._ask_sshd(address, port, left)
         except ConnectionLostError as lost:
             raise unreachable(
                 self._where,
@@ -105,9 +105,11 @@ class SshTransport(DialogueTransport):
                 got=str(lost),
                 fix="check that the host is up, then run the same command again",
             ) from lost
+        if self._may_forward:
+            raise TimeoutError(f"no connection within {timeout:g} s")
         return self._relays.connect(address, port, timeout)
 
-    def _forward(self, address: str, port: int, timeout: float) -> socket.socket:
+    def _ask_sshd(self, address: str, port: int, timeout: float) -> socket.socket:
         """Return a connection that sshd itself makes; raises as `open_forwarded`.
 
         UnexplainedError comes, too, where sshd turns out to forward nothing.
@@ -115,12 +117,12 @@ class SshTransport(DialogueTransport):
         try:
             return open_forwarded(self._transport, address, port, timeout)
         except PermissionError as forbidden:
-            self._forwards = False
+            self._may_forward = False
             raise UnexplainedError(str(forbidden)) from forbidden
         except ConnectionRefusedError as refused:
             # paramiko keeps one reason for all channels: this may be that of a relay's session,
             # which nobody opens before sshd is known to forward nothing.
-            if self._forwards:
+            if self._may_forward:
                 raise
             raise UnexplainedError(str(refused)) from refused
 

@@ -21,6 +21,7 @@ from support.deployed import DeployedSite, failed_ids
 from support.roster import insecure_tls
 
 from provisioner.lab import Host
+from provisioner.workflow.asking import ProbeAccount
 
 _EVERY_PORT = (465, 587, 993, 995)
 _TABLE = "/etc/postfix/mailprov/probe"
@@ -156,10 +157,17 @@ def test_guessing_passwords_from_one_address_locks_nobody_out(virtual: Scene, gu
 
 def test_who_guesses_the_probers_password_waits_as_everybody_else(virtual: Scene) -> None:
     """The delay was off for that account, and guesses at it came without any limit."""
-    begun = time.monotonic()
-    guess = ["doveadm", "auth", "test", virtual.prober.name, "a guess"]
-    assert virtual.site.host("mail").run(guess).returncode != 0
-    assert time.monotonic() - begun > 1
+    host, secret = virtual.site.host("mail"), virtual.prober.password
+    address = f"{virtual.prober.name}@example.org"
+    other = ProbeAccount(address, address, secret).other_name
+
+    def seconds(name: str) -> float:
+        begun = time.monotonic()
+        assert host.run(["doveadm", "auth", "test", name, "a guess"]).returncode != 0
+        return time.monotonic() - begun
+
+    # First the name that does not count, because what counts is waited for later, too.
+    assert seconds(other) + 1 < seconds(address)
 
 
 def test_guessing_the_passwords_of_system_accounts_locks_nobody_out(system: Scene) -> None:

@@ -74,9 +74,9 @@ def judge_held_secrets(reading: Reading) -> Iterator[SiteProblem]:
         elif isinstance(path[-1], int):  # the file of its own is named after the option
             yield SiteProblem(
                 path,
-                "several secrets for one option, and only one has a file of its own",
+                "a secret among several values of one option: its file of its own holds one value",
                 got="a list",
-                want="one secret",
+                want="one secret and nothing else",
                 fix=f"write `{name}: {{secret: …}}`, or name a file of your own that holds them",
             )
 

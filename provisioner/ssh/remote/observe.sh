@@ -271,6 +271,7 @@ observe_recipes() {
         case $kind in
             trust-anchor) [ ! -s "$path" ] || printf '%s\n' "$kind" ;;
             probe)
+                # Both rows: a host of before has only the account's own.
                 if [ -s "$state/probe-secret" ] && begins_line "$subject:" "$path" && begins_line "${subject%@*}-" "$path"; then
                     printf '%s\n' "$kind"
                 fi

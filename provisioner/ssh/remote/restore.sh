@@ -49,7 +49,9 @@ find_edited() {
         cat "$work/edited"
         exit 68
     fi
-    [ "$1" = keep ] || : >"$work/edited"
+    # A copy is made anew from its list: nobody's edit of it is kept.
+    no_copies <"$work/edited" >"$work/kept"
+    if [ "$1" = keep ]; then mv "$work/kept" "$work/edited"; else : >"$work/edited"; fi
 }
 
 restore_table() {

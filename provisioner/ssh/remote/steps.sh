@@ -54,19 +54,14 @@ do_recipe() {
         trust-anchor) [ -s "$2" ] ;;
         probe)
             secret=$(openssl rand -hex 24) || return 1
-            # A hash that costs as good as nothing, because Dovecot's auth computes it: it has 192 bits
-            # to hide.
-            hash=$(digest_of_text "$secret") || return 1
-            # The name under which verify tries a wrong password; whoever has the secret knows it.
-            name=${3%@*}
-            other=$(digest_of_text "another name $secret" | cut -c 1-32) || return 1
+            # A plain hash, because Dovecot's auth itself computes it: the secret has 192 bits.
+            hash=$(digest_of_text "$secret") && other=$(other_name_of "$secret" "$3") || return 1
             (umask 022 && mkdir -p "${2%/*}")
             ids=$(getent passwd mailprov-probe | cut -d : -f 3,4)
             {
                 echo "# Managed by mailprov: the account that verify uses, made on this host."
                 printf '%s:{SHA256.HEX}%s:%s::/var/lib/mailprov-probe::\n' "$3" "$hash" "$ids"
-                printf '%s:{SHA256.HEX}%064d::::::user=%s noauthenticate nodelay=y\n' \
-                    "$name-$other${3#"$name"}" 0 "$3"
+                printf '%s:{SHA256.HEX}%064d::::::user=%s noauthenticate nodelay=y\n' "$other" 0 "$3"
             } >"$2.mailprov-new" || return 1
             printf '%s\n' "$secret" >"$state/probe-secret.new" || return 1
             chown root:dovecot "$2.mailprov-new" && chmod 640 "$2.mailprov-new" &&
@@ -81,6 +76,14 @@ do_recipe() {
 # digest_of_text TEXT: its SHA-256 in hexadecimal; in no process's arguments.
 digest_of_text() {
     digest=$(printf '%s' "$1" | openssl dgst -sha256 -r) && printf '%s\n' "${digest%% *}"
+}
+
+# other_name_of SECRET LOGIN: the name under which verify tries a wrong password; whoever has the
+# secret knows it (workflow/asking.py).
+other_name_of() {
+    word=$(digest_of_text "another name $1") || return 1
+    name=${2%@*}
+    printf '%s-%.32s%s\n' "$name" "$word" "${2#"$name"}"
 }
 
 # make_probe_address TABLE ADDRESS: mail to the prober is taken where it names a word behind the

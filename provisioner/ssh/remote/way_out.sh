@@ -97,9 +97,15 @@ converse() {
         *AUTH*LOGIN*)
             say "AUTH LOGIN"
             hear prompt || return
-            printf '%s' "${credentials%%:*}" | base64 -w 0 | { cat; echo; } >&5
-            hear prompt || return
-            printf '%s' "${credentials#*:}" | base64 -w 0 | { cat; echo; } >&5
+            # Whoever does not ask for them gets neither name nor password.
+            for part in "${credentials%%:*}" "${credentials#*:}"; do
+                case $heard in 334*) ;; *) break ;; esac
+                printf '%s' "$part" | base64 -w 0 | { cat; echo; } >&5
+                hear login || return
+            done
+            printf 'login\t%s\n' "$heard"
+            say QUIT
+            return
             ;;
         *) echo "unoffered"; return ;;
     esac
@@ -124,17 +130,17 @@ hear() {
 # names ADDRESS: the names that the DNS has for it, and the addresses it has for each of those.
 names() {
     timeout "$patience" getent -s dns hosts "$1" | awk '{ for (i = 2; i <= NF; i++) print $i }' | sort -u |
-        head -n 5 | {
-        while IFS= read -r name; do addresses "$name" & done
-        wait
-    }
+        head -n 5 >"$work/looked-up/$1"
+    # At once, and told in order: each has a file of its own.
+    while IFS= read -r name; do addresses "$name" >"$work/looked-up/$1.$name" & done <"$work/looked-up/$1"
+    wait
+    while IFS= read -r name; do cat "$work/looked-up/$1.$name"; done <"$work/looked-up/$1"
 }
 
-# addresses NAME: it and its addresses, at once: others print at the same time.
+# addresses NAME: it, and the addresses that the DNS has for it.
 addresses() {
-    found=$(timeout "$patience" getent -s dns ahosts "$1" | awk '!told[$1]++ { print "address\t" $1 }')
-    printf 'name\t%s\n%s' "$1" "${found:+$found
-}"
+    printf 'name\t%s\n' "$1"
+    timeout "$patience" getent -s dns ahosts "$1" | awk '!told[$1]++ { print "address\t" $1 }'
 }
 
 # default_routes: the families that have one; a host without any has no way out.
@@ -144,7 +150,7 @@ default_routes() {
 }
 
 manifest=$(cat)
-work=$(mktemp -d) || exit
+work=$(mktemp -d) && mkdir "$work/looked-up" || exit
 trap 'rm -rf "$work"' EXIT
 settings=$(
     postconf -x relayhost myhostname smtp_sasl_auth_enable smtp_sasl_password_maps \

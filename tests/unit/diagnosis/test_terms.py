@@ -48,6 +48,7 @@ TERMS = Terms(SITE, SITE.host("mail"))
         ("user", "gone", "gone (a user that the site disables)"),
         ("user", "team", "team (an alias: nobody logs in with it)"),
         ("user", "mailprov-probe", "mailprov-probe (the account that verify uses)"),
+        ("user", f"mailprov-probe-{'0a' * 16}", "mailprov-probe (the account that verify uses)"),
         ("recipient", "alice+x@example.org", "alice+x@example.org (a user of the site)"),
         (
             "recipient",

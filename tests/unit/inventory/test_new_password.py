@@ -30,7 +30,7 @@ def test_every_hash_has_its_scheme_and_a_salt_of_its_own(scheme: str) -> None:
     assert first != second
 
 
-def test_the_default_is_bcrypt_with_cost_12() -> None:
+def test_the_default_is_bcrypt_with_cost_11() -> None:
     hashed = hash_password("grüne Ponies")
     assert hashed.startswith("{BLF-CRYPT}$2b$11$")
     assert bcrypt.checkpw("grüne Ponies".encode(), hashed.digest.encode())

@@ -129,7 +129,7 @@ def test_an_option_has_one_secret(refused: Refused, beginner: str) -> None:
     both = "[{secret: {env: S}}, {secret: {env: T}}]"
     told = refused(f"{beginner}unbound: {{server: {{cookie-secret: {both}}}}}\n")
     assert len(told) == 2
-    assert all("several secrets for one option" in each for each in told)
+    assert all("a secret among several values" in each for each in told)
 
 
 @pytest.mark.parametrize(
