@@ -126,7 +126,7 @@ class Terms:
 
     def _of_user(self, value: str) -> str:
         name = value.lower()
-        # Or its other name (docs/decisions/0006), which is nobody's business.
+        # Or its other name (docs/decisions/0035), which is nobody's business.
         if _PROBER.fullmatch(name.partition("@")[0]):
             return f"{PROBE_NAME} (the account that verify uses)"
         user = self._users.get(name)

@@ -29,7 +29,7 @@ BCRYPT_OCTETS = 72
 
 BCRYPT_COST = 11
 """Sixty guesses at once are three seconds of two processors; each step more doubles that
-(docs/decisions/0026)."""
+(docs/decisions/0035)."""
 _KEY_OCTETS = 32
 
 
