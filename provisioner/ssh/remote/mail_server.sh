@@ -9,7 +9,8 @@ observe_mail_server() {
     ! head -n 1 /etc/postfix/main.cf | grep -q '^# Managed by mailprov' || return 0
     section mail-server
     folders=
-    ! have postconf || tell_postfix
+    # Without a main.cf nothing is set up, and postconf(1) takes a second to say so each time.
+    if have postconf && [ -e /etc/postfix/main.cf ]; then tell_postfix; fi
     ! have doveconf || tell_dovecot
     tell_mailboxes
 } 2>/dev/null
