@@ -14,11 +14,10 @@ from ipaddress import ip_address
 
 from provisioner.diagnostics import quoted
 from provisioner.model.logins import PROBE_NAME
-from provisioner.model.prober import PROBE_HOME, login_name
+from provisioner.model.prober import PROBE_HOME, PROBE_NAMES, login_name
 from provisioner.model.site import AccountKind, Host, IPAddress, Role, Site, TlsFiles, User
 
 _LIMIT = 100
-_PROBER = re.compile(rf"{PROBE_NAME}(?:-[0-9a-f]{{32}})?")
 _PLAIN = re.compile(r"[\w.@+/:%=\[\]*-]{1,100}", re.ASCII)
 _PORT_KEYS = {25: "SMTP, every host with the role mx", 53: "DNS", 4190: "ManageSieve"}
 VMAIL = "/srv/vmail"
@@ -127,7 +126,7 @@ class Terms:
     def _of_user(self, value: str) -> str:
         name = value.lower()
         # Or its other name (docs/decisions/0035), which is nobody's business.
-        if _PROBER.fullmatch(name.partition("@")[0]):
+        if PROBE_NAMES.fullmatch(name.partition("@")[0]):
             return f"{PROBE_NAME} (the account that verify uses)"
         user = self._users.get(name)
         if user is None:

@@ -14,9 +14,7 @@ import secrets
 import string
 from collections.abc import Callable, Mapping
 
-import bcrypt
-
-from provisioner.inventory.password_memory import BCRYPT_COST, BCRYPT_OCTETS
+from provisioner.inventory.password_memory import BCRYPT_OCTETS, bcrypt_digest
 from provisioner.inventory.weak_passwords import SHORTEST, hints_about, reason_weak
 from provisioner.model.hashes import looks_hashed, refuse_bare_hash
 from provisioner.model.names import MailAddress
@@ -96,10 +94,6 @@ def hash_password(password: str, scheme: str = DEFAULT_SCHEME) -> PasswordHash:
     return PasswordHash.parse(f"{{{scheme}}}{_DIGESTS[scheme](password)}")
 
 
-def _blowfish(password: str) -> str:
-    return bcrypt.hashpw(password.encode(), bcrypt.gensalt(BCRYPT_COST)).decode("ascii")
-
-
 def _argon2id(password: str) -> str:
     from argon2 import PasswordHasher  # noqa: PLC0415 few sites use it
 
@@ -125,7 +119,7 @@ def _scram(password: str) -> str:
 
 
 _DIGESTS: Mapping[str, Callable[[str], str]] = {
-    DEFAULT_SCHEME: _blowfish,
+    DEFAULT_SCHEME: bcrypt_digest,
     "ARGON2ID": _argon2id,
     "PBKDF2": _pbkdf2,
     "SCRAM-SHA-256": _scram,

@@ -30,7 +30,13 @@ BCRYPT_OCTETS = 72
 BCRYPT_COST = 11
 """Sixty guesses at once are three seconds of two processors; each step more doubles that
 (docs/decisions/0035)."""
+
 _KEY_OCTETS = 32
+
+
+def bcrypt_digest(password: str) -> str:
+    """Return a password's bcrypt digest, `$2b$…`, with a random salt."""
+    return bcrypt.hashpw(password.encode(), bcrypt.gensalt(BCRYPT_COST)).decode("ascii")
 
 
 def key_path(environment: Mapping[str, str]) -> Path:
@@ -105,8 +111,7 @@ def _settle(new_tag: str, value: str, known: KnownCredential | None) -> KnownCre
             return known
         if _matches(value, known.hash):
             return KnownCredential(new_tag, known.hash)
-    digest = bcrypt.hashpw(value.encode(), bcrypt.gensalt(BCRYPT_COST)).decode("ascii")
-    return KnownCredential(new_tag, PasswordHash.parse(f"{{BLF-CRYPT}}{digest}"))
+    return KnownCredential(new_tag, PasswordHash.parse(f"{{BLF-CRYPT}}{bcrypt_digest(value)}"))
 
 
 def _matches(cleartext: str, stored: PasswordHash) -> bool:

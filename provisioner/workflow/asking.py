@@ -6,11 +6,11 @@ has sockets is provisioner.clients.asking.SiteAsker; the command line hands it i
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from provisioner.model.prober import other_name
 from provisioner.model.site import Host
 from provisioner.probes.question import Answered, Question
 from provisioner.workflow.ports import Transport
@@ -31,10 +31,8 @@ class ProbeAccount:
 
     @property
     def other_name(self) -> str:
-        """The login name under which a wrong password delays nobody (recipe `probe`); secret."""
-        name, at, domain = self.login.partition("@")
-        digest = hashlib.sha256(f"another name {self.secret}".encode()).hexdigest()
-        return f"{name}-{digest[:32]}{at}{domain}"
+        """The login name under which a wrong password delays nobody; secret."""
+        return other_name(self.login, self.secret)
 
     @property
     def recipient(self) -> str:

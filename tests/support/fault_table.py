@@ -32,7 +32,7 @@ lying about, the next apply converges, and a last `verify` passes. Written by `m
 - power lost: likewise, and the disk forgets what was not synced.
 """
 _HELD_AT = ", held at"
-NOT_RUN = "not run"
+_NOT_RUN = "not run"
 """The outcome of a step that came since; somebody wrote it into the page by hand."""
 
 
@@ -79,4 +79,4 @@ def _section(scenario: str, cells: Iterable[Cell]) -> str:
 
 
 def _word(cell: Cell) -> str:
-    return cell.outcome if cell.outcome in {"old", "new", NOT_RUN} else "wrong"
+    return cell.outcome if cell.outcome in {"old", "new", _NOT_RUN} else "wrong"

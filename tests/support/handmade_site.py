@@ -29,6 +29,7 @@ from support.release import DOVECOT as DIALECT
 HANDMADE = Path(__file__).parents[1] / "lab" / "handmade"
 DOVECOT = "/etc/dovecot/dovecot.conf"
 UNBOUND = "/etc/unbound/unbound.conf"
+PROBER = ProbeAccount(ACCOUNT, ACCOUNT, "right horse")
 
 
 @dataclass
@@ -56,7 +57,7 @@ class HandmadeSite:
         asker = SiteAsker(
             hosts=site.hosts,
             transports=self.transports,
-            account=ProbeAccount(ACCOUNT, ACCOUNT, "right horse"),
+            account=PROBER,
             fingerprints=pins,
         )
         targets = ProbeTargets(account=ACCOUNT, fingerprints=pins)
@@ -87,6 +88,7 @@ class HandmadeSite:
 
     def _text(self, name: str) -> str:
         text = (HANDMADE / name).read_text(encoding="utf-8")
+        text = text.replace("@OTHER_NAME@", PROBER.other_name)
         return self.lab.site(text.replace("$anchor", self.lab.trust_anchor))
 
 

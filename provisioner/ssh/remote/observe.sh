@@ -226,11 +226,12 @@ observe_accounts() {
 # observe_spools NAME...: where another server's mail may lie, and how many messages. What is
 # beyond the first megabytes is not read again and again.
 observe_spools() {
+    most=8388608
     for name; do
         spool=/var/mail/$name
         if [ ! -f "$spool" ] || [ ! -s "$spool" ]; then continue; fi
-        number=$(limited 8388608 <"$spool" | grep -c '^From ')
-        [ "$(stat -c %s "$spool")" -le 8388608 ] || number="$number or more"
+        number=$(limited "$most" <"$spool" | grep -c '^From ')
+        [ "$(stat -c %s "$spool")" -le "$most" ] || number="$number or more"
         printf '%s\t%s\n' "$spool" "$number"
     done
 }

@@ -50,8 +50,8 @@ find_edited() {
         exit 68
     fi
     # A copy is made anew from its list: nobody's edit of it is kept.
-    no_copies <"$work/edited" >"$work/kept"
-    if [ "$1" = keep ]; then mv "$work/kept" "$work/edited"; else : >"$work/edited"; fi
+    if [ "$1" = keep ]; then no_copies <"$work/edited"; fi >"$work/left-alone"
+    mv "$work/left-alone" "$work/edited"
 }
 
 restore_table() {
@@ -86,7 +86,7 @@ restore_files() {
     [ -z "$copy" ] || place "$work/copy" "$copy" root dovecot 0640
 }
 
-# place FILE PATH OWNER GROUP MODE: PATH has the content of FILE, which is on the disk.
+# place FILE PATH OWNER GROUP MODE: PATH has the content of FILE, and has it on the disk.
 place() {
     install -o "$3" -g "$4" -m "$5" "$1" "$2.mailprov-new" &&
         label_as "$2" "$2.mailprov-new" && settle_new "$2" "$2.mailprov-new" &&

@@ -55,7 +55,7 @@ do_recipe() {
         probe)
             secret=$(openssl rand -hex 24) || return 1
             # A plain hash, because Dovecot's auth itself computes it: the secret has 192 bits.
-            hash=$(digest_of_text "$secret") && other=$(other_name_of "$secret" "$3") || return 1
+            hash=$(printf '%s' "$secret" | digest_of_input) && other=$(other_name_of "$secret" "$3") || return 1
             (umask 022 && mkdir -p "${2%/*}")
             ids=$(getent passwd mailprov-probe | cut -d : -f 3,4)
             {
@@ -73,15 +73,10 @@ do_recipe() {
     esac
 }
 
-# digest_of_text TEXT: its SHA-256 in hexadecimal; in no process's arguments.
-digest_of_text() {
-    digest=$(printf '%s' "$1" | openssl dgst -sha256 -r) && printf '%s\n' "${digest%% *}"
-}
-
 # other_name_of SECRET LOGIN: the name under which verify tries a wrong password; whoever has the
-# secret knows it (workflow/asking.py).
+# secret knows it (model/prober.py).
 other_name_of() {
-    word=$(digest_of_text "another name $1") || return 1
+    word=$(printf 'another name %s' "$1" | digest_of_input) || return 1
     name=${2%@*}
     printf '%s-%.32s%s\n' "$name" "$word" "${2#"$name"}"
 }

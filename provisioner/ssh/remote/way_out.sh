@@ -93,6 +93,7 @@ converse() {
     case $heard in
         *AUTH*PLAIN*)
             printf '\000%s\000%s' "${credentials%%:*}" "${credentials#*:}" | base64 -w 0 | { printf 'AUTH PLAIN '; cat; echo; } >&5
+            hear login || return
             ;;
         *AUTH*LOGIN*)
             say "AUTH LOGIN"
@@ -103,13 +104,9 @@ converse() {
                 printf '%s' "$part" | base64 -w 0 | { cat; echo; } >&5
                 hear login || return
             done
-            printf 'login\t%s\n' "$heard"
-            say QUIT
-            return
             ;;
         *) echo "unoffered"; return ;;
     esac
-    hear login || return
     printf 'login\t%s\n' "$heard"
     say QUIT
 }

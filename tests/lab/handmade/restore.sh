@@ -11,8 +11,7 @@ postconf -P submission/inet/smtpd_tls_security_level=encrypt \
     submissions/inet/smtpd_tls_wrappermode=yes
 cat /etc/ssl/private/probe.key /etc/ssl/private/probe.crt >/etc/ssl/private/probe.pem
 printf '%s\n' 'prober@probe.test:{PLAIN}right horse:::' >/etc/dovecot/users
-other=prober-$(printf 'another name right horse' | sha256sum | cut -c 1-32)@probe.test
-printf '%s:::::::user=%s noauthenticate nodelay=y\n' "$other" prober@probe.test >/etc/dovecot/other-names
+echo '@OTHER_NAME@:::::::user=prober@probe.test noauthenticate nodelay=y' >/etc/dovecot/other-names
 chown root:dovecot /etc/dovecot/users /etc/dovecot/other-names
 chmod 0640 /etc/dovecot/users /etc/dovecot/other-names
 printf '%s\n' '/^From:.*@probe\.test>/ DUNNO' '/^From:/ REJECT' >/etc/postfix/from

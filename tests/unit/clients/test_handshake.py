@@ -89,7 +89,6 @@ def served(tmp_path: Path) -> Iterator[Callable[[bytes], Stream]]:
         (LEAF + MIDDLE, b"", False),
         (ALONE, ALONE, True),
     ],
-    ids=["whole", "with its root", "without the one between", "of a stranger", "its own root"],
 )
 def test_a_client_that_knows_roots_needs_the_certificates_between(
     served: Callable[[bytes], Stream], chain: bytes, roots: bytes, *, trusted: bool
