@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.figures import figure_of, seconds_text
-from provisioner.inventory.load import parse_site
 from provisioner.model.prober import probe_address
 from provisioner.probes.catalogue import ProbeTargets, questions_for
+from provisioner.site.load import parse_site
 
 DERIVATION_HEAD = ("HOSTS", "RUNS", "CPU s", "QUESTIONS", "OF ONE HOST, EACH: CPU s")
 

@@ -19,9 +19,9 @@ from pathlib import Path
 import paramiko  # noqa: F401 loaded before the clock starts, as the floor does
 
 from provisioner.cli.composition import open_run
-from provisioner.ssh import connection  # noqa: F401 as paramiko
-from provisioner.workflow.plan import SitePlan, plan_site
-from provisioner.workflow.run import Run
+from provisioner.transport.ssh import connection  # noqa: F401 as paramiko
+from provisioner.verbs.plan import SitePlan, plan_site
+from provisioner.verbs.run import Run
 
 
 def main() -> None:

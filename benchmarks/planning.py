@@ -16,12 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from provisioner.inventory.load import load_site
-from provisioner.model.site import Host, Site
-from provisioner.plan.certificate import HostCertificate
-from provisioner.plan.change import Plan
-from provisioner.plan.diff import diff_generation, left_by
-from provisioner.plan.facts import (
+from provisioner.facts.certificate import HostCertificate
+from provisioner.facts.host import (
     AccountState,
     Facts,
     FileState,
@@ -29,12 +25,16 @@ from provisioner.plan.facts import (
     TableState,
     UnitState,
 )
+from provisioner.model.site import Host, Site
+from provisioner.plan.change import Plan
+from provisioner.plan.diff import diff_generation, left_by
 from provisioner.plan.generation import Generation
 from provisioner.plan.transaction import pack_transaction
 from provisioner.render.artifact import Artifact
 from provisioner.render.directory_table import ShardedTable
 from provisioner.render.shards import shard_digests
-from provisioner.workflow.compiling import Compiler
+from provisioner.site.load import load_site
+from provisioner.verbs.compiling import Compiler
 
 T = TypeVar("T")
 

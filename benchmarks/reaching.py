@@ -15,7 +15,7 @@ from provisioner.cli.composition import open_run
 from provisioner.cli.outcome import exit_code_of
 from provisioner.cli.terminal import show_errors
 from provisioner.model.site import Host
-from provisioner.workflow.ports import Transport
+from provisioner.verbs.ports import Transport
 
 
 def main() -> int:

@@ -23,8 +23,8 @@ from benchmarks.hosts import Hosts, differences, unlike_wanted
 from benchmarks.layouts import SiteText
 from benchmarks.measure import Command, Measurement, measure
 from benchmarks.resources import Resources, generations_of, write_resources
-from provisioner.inventory.load import parse_site
 from provisioner.lab.publish import publish_sites
+from provisioner.site.load import parse_site
 
 T = TypeVar("T")
 

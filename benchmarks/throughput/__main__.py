@@ -27,8 +27,8 @@ from benchmarks.throughput.loads import CONNECTIONS, LOADS, Amounts, Bench
 from benchmarks.throughput.mail_load import Callers
 from benchmarks.throughput.summary import write_summary
 from benchmarks.throughput.variants import DOMAIN, VARIANTS, User
-from provisioner.inventory.password_memory import BCRYPT_COST
 from provisioner.lab import install_requirements, take_down
+from provisioner.site.password_memory import BCRYPT_COST
 
 _USERS, _SLOW = 20, 4
 _QUICK_COST, _SLOW_COST = 4, BCRYPT_COST

@@ -26,10 +26,10 @@ from benchmarks.throughput import variants
 from benchmarks.throughput.dns_load import ZONE, question_file, right_answers, zone_records
 from benchmarks.throughput.mail_load import IMAPS, SUBMISSIONS, Account, serial_of
 from benchmarks.throughput.variants import OURS, SHARED, TUNED, User
-from provisioner.inventory.load import parse_site
 from provisioner.lab import Host, HostSpec, Lab
 from provisioner.lab.publish import publish_sites
 from provisioner.model.site import Site
+from provisioner.site.load import parse_site
 
 _LOAD = "load"
 _DISK_MIB = 3072

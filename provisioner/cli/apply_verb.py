@@ -20,12 +20,12 @@ from provisioner.cli.outcome import (
 )
 from provisioner.cli.terminal import show_errors, write_json, write_lines
 from provisioner.diagnostics import ExitCode, MailprovError
-from provisioner.inventory.secrets import Need
 from provisioner.plan.transaction import is_checked
 from provisioner.probes.finding import Verdict
 from provisioner.probes.leaving import spare_the_world
-from provisioner.workflow.apply import ApplyOptions, HostOutcome, apply_site
-from provisioner.workflow.verify import verify_site
+from provisioner.site.secrets import Need
+from provisioner.verbs.apply import ApplyOptions, HostOutcome, apply_site
+from provisioner.verbs.verify import verify_site
 
 
 @click.command("apply")

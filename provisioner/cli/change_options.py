@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from provisioner.cli.options import Command
-from provisioner.workflow.apply import CONFIRM_WITHIN
-from provisioner.workflow.plan import DriftDecision
+from provisioner.verbs.apply import CONFIRM_WITHIN
+from provisioner.verbs.plan import DriftDecision
 
 _within_option = click.option(
     "--confirm-within",

@@ -17,16 +17,16 @@ from pathlib import Path
 from provisioner.cli.progress import LiveProgress
 from provisioner.cli.site_opening import check_expressible, limited_hosts, load_and_warn
 from provisioner.cli.terminal import show_alike
-from provisioner.inventory.daemon_secrets import read_daemon_secrets
-from provisioner.inventory.secrets import Need, Secrets, read_secrets
 from provisioner.model.site import Host, Site, User
-from provisioner.ssh.fleet import Fleet
-from provisioner.ssh.options import SshOptions
-from provisioner.ssh.remote.program import remote_programs
-from provisioner.workflow.asking import Asker, ProbeAccount
-from provisioner.workflow.compiling import Compiler
-from provisioner.workflow.ports import Transport
-from provisioner.workflow.run import Run
+from provisioner.remote.program import remote_programs
+from provisioner.site.daemon_secrets import read_daemon_secrets
+from provisioner.site.secrets import Need, Secrets, read_secrets
+from provisioner.transport.fleet import Fleet
+from provisioner.transport.options import SshOptions
+from provisioner.verbs.asking import Asker, ProbeAccount
+from provisioner.verbs.compiling import Compiler
+from provisioner.verbs.ports import Transport
+from provisioner.verbs.run import Run
 
 
 def _user_name() -> str:
@@ -110,7 +110,7 @@ def open_asker(
     account: ProbeAccount | None,
     fingerprints: Mapping[str, str],
 ) -> Asker:
-    """Return the asker that has sockets; satisfies provisioner.workflow.asking.OpenAsker."""
+    """Return the asker that has sockets; satisfies provisioner.verbs.asking.OpenAsker."""
     # An apply with nothing to do asks nothing: it need not load every mail protocol.
     from provisioner.clients.asking import SiteAsker  # noqa: PLC0415 see above
 

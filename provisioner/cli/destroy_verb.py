@@ -14,10 +14,10 @@ from provisioner.cli.outcome import error_rows, exit_code_of, outcome_json
 from provisioner.cli.rollback_verb import show_outcomes
 from provisioner.cli.terminal import show_errors, write_json, write_lines
 from provisioner.diagnostics import ExitCode
-from provisioner.workflow.apply import ApplyOptions
-from provisioner.workflow.destroy import destroy_site, survey_destruction
-from provisioner.workflow.plan import SitePlan
-from provisioner.workflow.run import Run
+from provisioner.verbs.apply import ApplyOptions
+from provisioner.verbs.destroy import destroy_site, survey_destruction
+from provisioner.verbs.plan import SitePlan
+from provisioner.verbs.run import Run
 
 _KEPT = "mailboxes, people's accounts and packages stay"
 

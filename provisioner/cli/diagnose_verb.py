@@ -16,8 +16,8 @@ from provisioner.cli.since import parse_since
 from provisioner.cli.terminal import show_errors, write_json, write_lines
 from provisioner.diagnosis.report import counts_of, host_as_json
 from provisioner.diagnostics import ExitCode
-from provisioner.inventory.catalogue_files import read_catalogue
-from provisioner.workflow.diagnose import SiteDiagnosis, diagnose_site
+from provisioner.site.catalogue_files import read_catalogue
+from provisioner.verbs.diagnose import SiteDiagnosis, diagnose_site
 
 
 @click.command("diagnose")

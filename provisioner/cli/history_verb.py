@@ -17,7 +17,7 @@ from provisioner.diagnostics import ExitCode, printable
 from provisioner.model.names import HostKey
 from provisioner.plan.history import Event, History
 from provisioner.render.artifact import Plane
-from provisioner.workflow.history import SiteHistory, read_site_history
+from provisioner.verbs.history import SiteHistory, read_site_history
 
 _HEAD = ("HOST", "NUMBER", "WHEN", "GENERATION", "PLANE", "BACK", "OUTCOME", "WHO")
 _BRIEF = 4  # columns that each terminal has room for

@@ -10,7 +10,7 @@ from provisioner.diagnostics import ExitCode, MailprovError
 from provisioner.plan.change import Action
 from provisioner.probes.finding import Finding, Status, Verdict
 from provisioner.probes.leaving import mail_cannot_leave
-from provisioner.workflow.apply import HostOutcome, HostStatus
+from provisioner.verbs.apply import HostOutcome, HostStatus
 
 # Which error decides when hosts failed differently: a person must act on the first.
 _PRECEDENCE = (ExitCode.UNREACHABLE, ExitCode.REFUSED, ExitCode.INVALID_SITE, ExitCode.FAILED)

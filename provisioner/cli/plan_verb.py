@@ -14,7 +14,7 @@ from provisioner.cli.plan_view import plan_json, plan_lines
 from provisioner.cli.terminal import show_errors, write_json, write_lines
 from provisioner.diagnostics import ExitCode
 from provisioner.platforms.records import platform_named
-from provisioner.workflow.plan import plan_site
+from provisioner.verbs.plan import plan_site
 
 
 @click.command("plan")

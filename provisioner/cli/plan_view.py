@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from provisioner.cli.outcome import error_rows
 from provisioner.cli.terminal import CROWD, Line, Shown, coloured
 from provisioner.plan.change import Change, Plan
-from provisioner.workflow.plan import SitePlan
+from provisioner.verbs.plan import SitePlan
 
 _ALIKE = 3
 """From so many on, changes that are alike are one line of a concise plan."""

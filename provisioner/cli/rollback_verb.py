@@ -19,9 +19,9 @@ from provisioner.cli.outcome import (
 )
 from provisioner.cli.terminal import show_errors, write_json, write_line, write_lines
 from provisioner.plan.history import check_wanted
-from provisioner.workflow.apply import ApplyOptions, HostOutcome
-from provisioner.workflow.restore import restore_directory
-from provisioner.workflow.rollback import rollback_site
+from provisioner.verbs.apply import ApplyOptions, HostOutcome
+from provisioner.verbs.restore import restore_directory
+from provisioner.verbs.rollback import rollback_site
 
 _USERS_STAY = (
     "users, aliases, passwords and keys are as they were before; `mailprov plan` shows what the "

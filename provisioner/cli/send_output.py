@@ -10,7 +10,7 @@ from provisioner.diagnosis.trace import End, Recipient, Trace
 from provisioner.diagnostics import MailprovError, as_root
 from provisioner.model.site import Site
 from provisioner.probes.finding import DIRECT
-from provisioner.workflow.send import Sending, reason_of
+from provisioner.verbs.send import Sending, reason_of
 
 _KEEP = (
     "set Storage=auto in /etc/systemd/journald.conf, then "

@@ -31,16 +31,16 @@ from provisioner.clients.letter import Letter, compose_letter
 from provisioner.clients.submitting import submit_message
 from provisioner.diagnosis.trace import Step, Trace
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
-from provisioner.inventory.secrets import Need
 from provisioner.model.prober import login_name
 from provisioner.model.site import Site, User
-from provisioner.workflow.envelope import Door, Sender, find_address, find_door, find_sender
-from provisioner.workflow.handover import Posting
-from provisioner.workflow.run import Run
-from provisioner.workflow.send import Sending, ends_of, follow, hand_in
+from provisioner.site.secrets import Need
+from provisioner.verbs.envelope import Door, Sender, find_address, find_door, find_sender
+from provisioner.verbs.handover import Posting
+from provisioner.verbs.run import Run
+from provisioner.verbs.send import Sending, ends_of, follow, hand_in
 
 if TYPE_CHECKING:
-    from provisioner.inventory.secrets import Secrets
+    from provisioner.site.secrets import Secrets
 
 _BODY = "This message was sent by `mailprov send`, to try the way that it took.\n"
 _FIRST_PAUSE = 0.2  # seconds between two looks at the logs, growing

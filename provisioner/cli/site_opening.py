@@ -11,9 +11,9 @@ from pathlib import Path
 
 from provisioner.cli.terminal import show_alike
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, quoted
-from provisioner.inventory.load import LoadedSite, load_site
 from provisioner.model.secrets import SiteSecrets
 from provisioner.model.site import Host, Site
+from provisioner.site.load import LoadedSite, load_site
 
 # What is assumed of a host that nobody has asked yet.
 DEFAULT_PLATFORM = "debian-12"

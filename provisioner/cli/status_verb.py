@@ -13,7 +13,7 @@ from provisioner.cli.outcome import exit_code_of
 from provisioner.cli.status_view import condition_lines, status_json
 from provisioner.cli.terminal import Shown, show_errors, write_json, write_lines
 from provisioner.diagnostics import ExitCode
-from provisioner.workflow.status import SiteStatus, status_site
+from provisioner.verbs.status import SiteStatus, status_site
 
 
 @click.command("status")

@@ -13,9 +13,9 @@ from datetime import UTC, datetime, timedelta
 from provisioner.cli.outcome import error_rows
 from provisioner.cli.terminal import Shown, coloured, table
 from provisioner.diagnostics import as_root, printable
+from provisioner.facts.queue import Queue, QueuedMessage
 from provisioner.plan.condition import Condition, UnitCondition
-from provisioner.plan.queue import Queue, QueuedMessage
-from provisioner.workflow.status import SiteStatus
+from provisioner.verbs.status import SiteStatus
 
 _RECIPIENTS_SHOWN = 2
 _DRIFT_SHOWN = 10

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, quoted
-from provisioner.inventory.load import LoadedSite, parse_site, read_octets
-from provisioner.inventory.site_edit import EditedSite, edit_site, user_keys
-from provisioner.inventory.site_writing import replace_site_file
-from provisioner.inventory.user_edits import UserChange
 from provisioner.model.names import MailAddress, Mailbox
 from provisioner.model.site import Site, User
 from provisioner.model.values import InvalidValueError
+from provisioner.site.load import LoadedSite, parse_site, read_octets
+from provisioner.site.site_edit import EditedSite, edit_site, user_keys
+from provisioner.site.site_writing import replace_site_file
+from provisioner.site.user_edits import UserChange
 
 
 @dataclass(frozen=True)

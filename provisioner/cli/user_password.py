@@ -17,17 +17,17 @@ from provisioner.cli.terminal import (
     write_line,
 )
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
-from provisioner.inventory.new_password import (
-    check_strong,
-    check_usable,
-    hash_password,
-    make_password,
-)
 from provisioner.model.hashes import is_crypt
 from provisioner.model.names import MailAddress
 from provisioner.model.secrets import PasswordHash
 from provisioner.model.site import AccountKind, Site
 from provisioner.model.values import InvalidValueError
+from provisioner.site.new_password import (
+    check_strong,
+    check_usable,
+    hash_password,
+    make_password,
+)
 
 _TRIES = 3
 _MOST_OCTETS = 64 * 1024

@@ -9,14 +9,14 @@ from provisioner.cli.outcome import exit_code_of
 from provisioner.cli.terminal import show_diagnostics, write_line, write_lines
 from provisioner.cli.user_editing import OpenSite, said
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
-from provisioner.inventory.site_edit import EditedSite
-from provisioner.inventory.user_edits import RemoveUser
 from provisioner.model.logins import PROBE_NAME
 from provisioner.model.names import MailAddress
 from provisioner.model.site import Role
-from provisioner.workflow.apply import ApplyOptions, HostOutcome, apply_site
-from provisioner.workflow.mail_deletion import check_nothing_else_pends, delete_mail
-from provisioner.workflow.plan import plan_site
+from provisioner.site.site_edit import EditedSite
+from provisioner.site.user_edits import RemoveUser
+from provisioner.verbs.apply import ApplyOptions, HostOutcome, apply_site
+from provisioner.verbs.mail_deletion import check_nothing_else_pends, delete_mail
+from provisioner.verbs.plan import plan_site
 
 
 def remove_with_mail(opened: OpenSite, address: MailAddress, *, accept_new: bool) -> int:

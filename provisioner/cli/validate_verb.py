@@ -10,8 +10,8 @@ from provisioner.cli.options import debug_option, json_option, site_argument
 from provisioner.cli.site_opening import check_expressible
 from provisioner.cli.terminal import show_diagnostics, write_json, write_line
 from provisioner.diagnostics import ExitCode, MailprovError
-from provisioner.inventory.load import load_site
 from provisioner.model.site import Site
+from provisioner.site.load import load_site
 
 
 @click.command("validate")

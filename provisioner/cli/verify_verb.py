@@ -12,7 +12,7 @@ from provisioner.cli.options import host_options
 from provisioner.cli.outcome import error_rows, exit_code_of, verdict_lines
 from provisioner.cli.terminal import show_errors, write_json, write_lines
 from provisioner.diagnostics import ExitCode
-from provisioner.workflow.verify import verify_site
+from provisioner.verbs.verify import verify_site
 
 
 @click.command("verify")

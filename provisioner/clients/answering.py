@@ -68,7 +68,7 @@ from provisioner.probes.tls import (
     TlsAnswer,
     TlsQuestion,
 )
-from provisioner.workflow.asking import ProbeAccount
+from provisioner.verbs.asking import ProbeAccount
 
 _NO_ACCOUNT = Unasked("the site has no account for the prober")
 

@@ -20,8 +20,8 @@ from provisioner.probes.login import CleartextQuestion, LoginQuestion
 from provisioner.probes.question import Answered, Endpoint, NoAnswer, Question, Unasked
 from provisioner.probes.reach import ReachQuestion
 from provisioner.probes.roundtrip import RoundTripQuestion
-from provisioner.workflow.asking import ProbeAccount
-from provisioner.workflow.ports import Transport
+from provisioner.verbs.asking import ProbeAccount
+from provisioner.verbs.ports import Transport
 
 _WORKERS = 12  # well below what the servers allow one address at a time
 _LOOKUPS = 4
@@ -32,7 +32,7 @@ _LOOKUP_QUESTIONS = (RecordQuestion, ForwardQuestion, StrangerQuestion)
 
 
 class SiteAsker:
-    """Puts questions to the hosts of a site; made as provisioner.workflow.asking.OpenAsker says."""
+    """Puts questions to the hosts of a site; made as provisioner.verbs.asking.OpenAsker says."""
 
     def __init__(
         self,

@@ -14,7 +14,7 @@ from cryptography import x509
 
 from provisioner.clients.sessions import client_for, secure
 from provisioner.clients.stream import BrokenOff, Stream, shown
-from provisioner.plan.certificate import damages, dns_names
+from provisioner.facts.certificate import damages, dns_names
 from provisioner.probes.services import Service
 from provisioner.probes.tls import ChainAnswer, InjectionAnswer, OldTlsAnswer, TlsAnswer
 

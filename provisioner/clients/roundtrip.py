@@ -28,7 +28,7 @@ from provisioner.probes.roundtrip import (
     Sent,
 )
 from provisioner.probes.services import Service
-from provisioner.workflow.asking import ProbeAccount
+from provisioner.verbs.asking import ProbeAccount
 
 _STEP = 0.1  # seconds between two looks into the mailbox
 _STEP_ANEW = 0.5  # the same where each look needs a new session

@@ -22,7 +22,7 @@ from provisioner.probes.catalogue import address_literal
 from provisioner.probes.finding import DIRECT
 from provisioner.probes.question import ANYWHERE, Endpoint, Unasked, Vantage, parse_address
 from provisioner.probes.reach import ReachAnswer
-from provisioner.workflow.ports import Transport
+from provisioner.verbs.ports import Transport
 
 CONNECT_LIMIT = 3.0  # seconds; a firewall that drops is told apart from a slow line
 SSH_CONNECT_LIMIT = 10.0

@@ -12,8 +12,8 @@ from provisioner.clients.stream import BrokenOff, Stream
 from provisioner.model.site import Host
 from provisioner.probes.dialogue import Reply
 from provisioner.probes.question import Endpoint, Unasked
-from provisioner.workflow.handover import Handover, Posting, Refusal, Stage
-from provisioner.workflow.ports import Transport
+from provisioner.verbs.handover import Handover, Posting, Refusal, Stage
+from provisioner.verbs.ports import Transport
 
 
 def submit_message(
@@ -23,7 +23,7 @@ def submit_message(
     transports: Mapping[str, Transport],
     fingerprint: str | None,
 ) -> Handover:
-    """Hand a message in; as provisioner.workflow.handover.Submit says.
+    """Hand a message in; as provisioner.verbs.handover.Submit says.
 
     The first address of the host that can be reached from here is taken, otherwise the way
     through SSH.

@@ -1,6 +1,6 @@
 """The lines of a host's mail log, from the journal or from a syslog daemon's files.
 
-The reading program (provisioner/ssh/remote/log.sh) answers in sections: `@now` with the
+The reading program (provisioner/remote/core/log.sh) answers in sections: `@now` with the
 host's clock and its zone, then one `@source` after the other with the lines it had, each
 behind a `|`; last, where asked for, a `@check` for each of the daemons' own checkers with
 what it said. Three ways of writing the time occur: the journal's (journalctl(1),

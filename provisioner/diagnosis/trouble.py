@@ -11,7 +11,7 @@ import re
 from provisioner.diagnosis.mail_log import LogLine
 
 # The daemons' own checkers, which the log reading program runs beside the log; see
-# provisioner/ssh/remote/checks.sh for their names. Any word of theirs is a complaint.
+# provisioner/remote/core/checks.sh for their names. Any word of theirs is a complaint.
 CHECK = re.compile(
     r"postfix check|postconf -[nMx]|postmap -q|doveconf -n|unbound-checkconf|openssl pkey"
 )

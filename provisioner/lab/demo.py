@@ -17,7 +17,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from provisioner.inventory.load import parse_site
 from provisioner.lab.failures import lab_error
 from provisioner.lab.lab import Lab
 from provisioner.lab.recipes import DEFAULT_TREE
@@ -25,6 +24,7 @@ from provisioner.lab.state import HostSpec
 from provisioner.model.secrets import SecretReference
 from provisioner.model.site import Role, Site, User
 from provisioner.render.tls_chain import CHAIN_PATH
+from provisioner.site.load import parse_site
 
 DEMO_LAB = "demo"
 _SECONDS = 30.0

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from provisioner.diagnostics import Diagnostic, MailprovError
-from provisioner.inventory.load import parse_site
 from provisioner.lab.demo import specs_for
 from provisioner.lab.lab import Lab
 from provisioner.lab.publish import publish_sites
 from provisioner.lab.recipes import DEFAULT_TREE
 from provisioner.model.site import Site
+from provisioner.site.load import parse_site
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from provisioner.diagnostics import Diagnostic, as_root
+from provisioner.facts.host import AccountState, Facts
 from provisioner.plan.change import Change
-from provisioner.plan.facts import AccountState, Facts
 from provisioner.plan.generation import Account, Generation
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
-from provisioner.plan.facts import LeftFile, Pending
+from provisioner.facts.host import LeftFile, Pending
 from provisioner.plan.generation import Generation
 from provisioner.render.artifact import Plane
 from provisioner.render.shards import Shards

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from provisioner.plan.facts import Facts
+from provisioner.facts.host import Facts
 from provisioner.plan.file_diff import access_problems, file_problems
 from provisioner.plan.generation import Generation
 from provisioner.probes.hosts import FileProblem

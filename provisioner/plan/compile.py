@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
+from provisioner.facts.host import LeftFile
 from provisioner.model.logins import PROBE_NAME
 from provisioner.model.names import MailAddress
 from provisioner.model.prober import PROBE_HOME, probe_address, probe_login
@@ -12,7 +13,6 @@ from provisioner.model.problems import KeyPath
 from provisioner.model.reading import BOUNCER
 from provisioner.model.secrets import KnownCredential, SiteSecrets
 from provisioner.model.site import AccountKind, Host, Role, Site, User
-from provisioner.plan.facts import LeftFile
 from provisioner.plan.generation import (
     Account,
     Directory,

@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from provisioner.diagnostics import printable
+from provisioner.facts.certificate import HostCertificate
+from provisioner.facts.host import Facts, UnitState
+from provisioner.facts.queue import Queue
+from provisioner.facts.status_facts import DiskSpace
 from provisioner.model.names import HostKey
-from provisioner.plan.certificate import HostCertificate
 from provisioner.plan.change import Drift
 from provisioner.plan.diff import diff_generation
 from provisioner.plan.drift import find_drift
-from provisioner.plan.facts import Facts, UnitState
 from provisioner.plan.generation import Generation, Unit
 from provisioner.plan.links import links_of
-from provisioner.plan.queue import Queue
-from provisioner.plan.status_facts import DiskSpace
 from provisioner.probes.finding import Status
 from provisioner.probes.hosts import judge_unit
 from provisioner.probes.links import judge_link

@@ -13,10 +13,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, quoted
+from provisioner.facts.host import EXPIRED, AccountState, Facts, FileState, LeftFile
 from provisioner.plan.accounts import carrier_refusals, spool_notices, stranger
 from provisioner.plan.change import Action, Change, Kind, Plan
 from provisioner.plan.drift import find_drift, without_drift
-from provisioner.plan.facts import EXPIRED, AccountState, Facts, FileState, LeftFile
 from provisioner.plan.file_diff import (
     access_problems,
     diff_directory,

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from provisioner.facts.host import Facts, FileState, LeftFile, TableFlaw, TableState
 from provisioner.plan.change import Drift
-from provisioner.plan.facts import Facts, FileState, LeftFile, TableFlaw, TableState
 from provisioner.plan.file_diff import file_problems, in_words, ownership_problems, unified_diff
 from provisioner.plan.generation import Generation
 from provisioner.probes.hosts import FileProblem

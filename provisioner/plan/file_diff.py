@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from io import StringIO
 
+from provisioner.facts.host import FileState, LeftFile, TableFlaw
 from provisioner.model.rules.secrets import shows_secret
 from provisioner.plan.change import Action, Change
-from provisioner.plan.facts import FileState, LeftFile, TableFlaw
 from provisioner.plan.generation import Directory, Recipe
 from provisioner.plan.table_diff import changed_shards
 from provisioner.probes.hosts import FileProblem

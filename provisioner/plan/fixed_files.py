@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from provisioner.diagnostics import Diagnostic
+from provisioner.facts.host import FixedFile, Hold
 from provisioner.plan.change import Plan
-from provisioner.plan.facts import FixedFile, Hold
 from provisioner.render.resolver_view import RESOLV_CONF
 
 _ACCOUNT_FILES = frozenset({"/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gshadow"})

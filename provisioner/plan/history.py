@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, quoted
-from provisioner.plan.answer import each
 from provisioner.plan.generation import AS_FOUND
+from provisioner.remote.protocol import each
 from provisioner.render.artifact import Plane
 
 CONFIRMED = "confirmed"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import Flag, auto
 
-from provisioner.plan.facts import Introduction
+from provisioner.facts.host import Introduction
 from provisioner.plan.generation import Generation
 from provisioner.plan.links import links_of
 from provisioner.plan.store import store_rows

@@ -12,12 +12,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from provisioner.diagnostics import Diagnostic, as_root, printable
+from provisioner.facts.host import Facts
+from provisioner.facts.listening import HeldSocket, Holder
 from provisioner.model.ports import DNS_PORT
 from provisioner.model.site import IPAddress
 from provisioner.plan.change import Action, Plan
-from provisioner.plan.facts import Facts
 from provisioner.plan.generation import Generation, Listener, Unit
-from provisioner.plan.listening import HeldSocket, Holder
 from provisioner.platforms.record import Daemon
 
 _OPENS_PORTS = frozenset({Action.START, Action.RESTART, Action.RELOAD})

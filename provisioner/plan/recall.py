@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from pydantic import ValidationError
 
 from provisioner.diagnostics import Diagnostic, MailprovError, quoted
+from provisioner.facts.host import LeftFile
 from provisioner.model.site import Host
-from provisioner.plan.facts import LeftFile
 from provisioner.plan.generation import Generation, Recipe
 from provisioner.plan.record import (
     FORMAT,

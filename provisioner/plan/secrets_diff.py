@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
+from provisioner.facts.host import Facts, LeftFile
 from provisioner.plan.change import Action, Change
-from provisioner.plan.facts import Facts, LeftFile
 from provisioner.plan.generation import Generation
 from provisioner.render.artifact import Artifact, Plane, SealedArtifact
 from provisioner.render.daemon_secrets import SECRETS_FOLDER, SecretFile, is_secret_path

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from provisioner.plan.facts import Facts, FileState
+from provisioner.facts.host import Facts, FileState
 from provisioner.plan.generation import Generation
 from provisioner.render.directory_table import ShardedTable
 from provisioner.render.shards import Shards, diff_shards

@@ -2,7 +2,7 @@
 
 The archive holds `steps`, one tabbed row each, and the contents that the rows name as
 `files/N`. Nothing secret is in a row: rows may be shown, contents are not. The rows'
-words are those of provisioner/ssh/remote/transact.sh:
+words are those of provisioner/remote/core/transact.sh:
 
     check DAEMON                            run its checker on the staged tree
     stage PATH N OWNER GROUP MODE           this content is to become PATH

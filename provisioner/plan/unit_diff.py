@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from provisioner.facts.host import Facts
 from provisioner.plan.change import Action, Change
-from provisioner.plan.facts import Facts
 from provisioner.plan.file_diff import file_problems
 from provisioner.plan.generation import Generation, Recipe, Unit
 from provisioner.platforms.record import Daemon

@@ -1,6 +1,6 @@
 """What a host found out about its own way to other sites: the question, and the answer parsed.
 
-The host asks (provisioner/ssh/remote/way_out.sh), because the way out is its own: its
+The host asks (provisioner/remote/core/way_out.sh), because the way out is its own: its
 addresses, its firewall, its provider, its Postfix's settings.
 """
 

@@ -21,7 +21,7 @@ from provisioner.render.quoting import Quoted, texthash_key, texthash_value
 
 SECRETS_FOLDER = "/mailprov/secrets/"
 """Below a daemon's own folder, where a host's security module lets the daemon read. The remote
-program knows it too (ssh/remote/prelude.sh, `without_secrets`)."""
+program knows it too (remote/core/prelude.sh, `without_secrets`)."""
 
 # A line, and the row of a lookup table.
 _PLACEHOLDERS = {False: "not-read", True: "not-read not-read"}

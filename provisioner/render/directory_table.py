@@ -3,7 +3,7 @@
 A small site has text files, which whoever runs it can read, and which every process of
 Postfix and Dovecot's auth read whole. That is what a large one cannot afford. There the
 text is the shards of one table; the host makes of them what the daemons look single keys
-up in, and changes there what a change of the shards changes (ssh/remote/tables.sh).
+up in, and changes there what a change of the shards changes (remote/core/tables.sh).
 """
 
 from __future__ import annotations

@@ -11,12 +11,12 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from provisioner.inventory.load import load_site
 from provisioner.model.secrets import PasswordHash, SiteSecrets
 from provisioner.model.site import Site
 from provisioner.platforms.records import known_platforms, platform_named
 from provisioner.render.artifact import Artifact
 from provisioner.render.host_tree import render_host
+from provisioner.site.load import load_site
 
 GOLDEN = Path(__file__).parent
 _INVENTORIES = GOLDEN.parents[1] / "inventories"

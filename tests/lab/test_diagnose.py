@@ -34,8 +34,8 @@ from support.mail_faults import FAULTS
 from support.release import RELEASE, needs_debian
 
 from provisioner.diagnosis.catalogue import builtin_catalogue
-from provisioner.ssh.remote.program import remote_programs
-from provisioner.workflow.mail_log import request_rows
+from provisioner.remote.program import remote_programs
+from provisioner.verbs.mail_log import request_rows
 
 pytestmark = pytest.mark.lab
 REFUSING = Path(__file__).parent / "faults/refusing_smtp.py"

@@ -445,7 +445,7 @@ def test_a_clock_that_is_a_day_off_harms_nothing(mail: Mail, by: str) -> None:
 # What the host remembers
 
 GENERATION = f"{STATE}/generations/$(cut -f 2 {STATE}/head)"
-# What else there is, and how it is told, stands in tests/unit/ssh/test_state_check.py.
+# What else there is, and how it is told, stands in tests/unit/remote/test_state_check.py.
 DAMAGE = {
     # how it comes about: what the message names
     f"echo '#!@' >{STATE}/head": f"mail:{STATE}/head",

@@ -235,7 +235,7 @@ def test_no_step_is_left_out(benches: Benches, gone_through: dict[str, tuple[str
 
 def named_steps() -> set[str]:
     """Return every step that the remote program has a function for."""
-    folder = files("provisioner.ssh.remote")
+    folder = files("provisioner.remote") / "core"
     texts = [entry.read_text() for entry in folder.iterdir() if entry.name.endswith(".sh")]
     return {name for text in texts for name in re.findall(r"^do_(\w+)\(\)", text, re.MULTILINE)}
 

@@ -21,10 +21,10 @@ from support.deployed import DeployedSite
 from support.release import RELEASE
 from support.roster import People, is_ended, is_open
 
-from provisioner.inventory.new_password import NEW_SCHEMES, hash_password
 from provisioner.lab import Host, HostSpec
 from provisioner.platforms.record import Platform
 from provisioner.platforms.records import platform_named
+from provisioner.site.new_password import NEW_SCHEMES, hash_password
 
 from .conftest import LabFactory
 

@@ -15,10 +15,10 @@ from provisioner.lab import HostSpec, Lab
 from provisioner.model.names import DomainName, HostKey
 from provisioner.model.secrets import SecretReference
 from provisioner.model.site import Host, SshAccess
-from provisioner.ssh.connection import open_ssh
-from provisioner.ssh.fleet import Fleet
-from provisioner.ssh.options import SshOptions
-from provisioner.workflow.ports import Transport
+from provisioner.transport.fleet import Fleet
+from provisioner.transport.options import SshOptions
+from provisioner.transport.ssh.connection import open_ssh
+from provisioner.verbs.ports import Transport
 
 pytestmark = pytest.mark.lab
 

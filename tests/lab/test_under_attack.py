@@ -21,7 +21,7 @@ from support.deployed import DeployedSite, failed_ids
 from support.roster import insecure_tls
 
 from provisioner.lab import Host
-from provisioner.workflow.asking import ProbeAccount
+from provisioner.verbs.asking import ProbeAccount
 
 _EVERY_PORT = (465, 587, 993, 995)
 _TABLE = "/etc/postfix/mailprov/probe"

@@ -17,9 +17,9 @@ import pytest
 from support.deployed import DeployedSite
 from support.roster import People, Step, is_open
 
-from provisioner.inventory.new_password import NEW_SCHEMES, hash_password
 from provisioner.lab import Host
-from provisioner.ssh.remote.program import remote_programs
+from provisioner.remote.program import remote_programs
+from provisioner.site.new_password import NEW_SCHEMES, hash_password
 
 pytestmark = pytest.mark.lab
 

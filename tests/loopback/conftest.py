@@ -30,8 +30,8 @@ import pytest
 from provisioner.model.names import DomainName, HostKey
 from provisioner.model.secrets import SecretReference
 from provisioner.model.site import Host, SshAccess
-from provisioner.ssh.connection import SshTransport, open_ssh
-from provisioner.ssh.options import SshOptions
+from provisioner.transport.options import SshOptions
+from provisioner.transport.ssh.connection import SshTransport, open_ssh
 
 SSHD = shutil.which("sshd", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
 USER = getpass.getuser()

@@ -13,9 +13,9 @@ import dns.message
 import pytest
 
 from provisioner.clients.asking import SiteAsker
-from provisioner.inventory.load import parse_site
 from provisioner.probes.dns import DnsAnswer, RecordQuestion
 from provisioner.probes.question import Endpoint, NoAnswer
+from provisioner.site.load import parse_site
 
 SITE = b"""\
 domain: example.org

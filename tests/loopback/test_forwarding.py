@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from provisioner.ssh.connection import SshTransport
+    from provisioner.transport.ssh.connection import SshTransport
 
 MIB = 1024 * 1024
 

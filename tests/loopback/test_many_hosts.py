@@ -7,11 +7,11 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from provisioner.model.names import HostKey
-from provisioner.ssh.fleet import Fleet
+from provisioner.transport.fleet import Fleet
 
 if TYPE_CHECKING:
     from provisioner.model.site import Host
-    from provisioner.workflow.ports import Transport
+    from provisioner.verbs.ports import Transport
     from tests.loopback.conftest import Client, StartSshd
 
 SILENT = 60  # more than may shake hands at once

@@ -16,7 +16,7 @@ import pytest
 from provisioner.diagnostics import ExitCode, MailprovError
 
 if TYPE_CHECKING:
-    from provisioner.ssh.connection import SshTransport
+    from provisioner.transport.ssh.connection import SshTransport
     from tests.loopback.conftest import Client, Sshd, StartSshd
 
 MIB = 1024 * 1024

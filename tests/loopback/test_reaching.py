@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provisioner.diagnostics import ExitCode, MailprovError
-from provisioner.ssh.connection import open_ssh
+from provisioner.transport.ssh.connection import open_ssh
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

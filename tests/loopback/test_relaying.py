@@ -19,7 +19,7 @@ import pytest
 from provisioner.diagnostics import MailprovError
 
 if TYPE_CHECKING:
-    from provisioner.ssh.connection import SshTransport
+    from provisioner.transport.ssh.connection import SshTransport
     from tests.loopback.conftest import Client, StartSshd
 
     Open = Callable[[str], SshTransport]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from provisioner.facts.host import Facts
+from provisioner.facts.observation import parse_facts, parse_introduction
 from provisioner.model.names import HostKey
-from provisioner.plan.facts import Facts
 from provisioner.plan.generation import Generation, Unit
 from provisioner.plan.manifest import observation_rows
-from provisioner.plan.observation import parse_facts, parse_introduction
 from provisioner.platforms.records import platform_named
+from provisioner.remote.program import remote_programs
 from provisioner.render.artifact import Artifact, Plane
-from provisioner.ssh.remote.program import remote_programs
 from support.forgetful_host import ForgetfulHost
 
 PROGRAMS = remote_programs()

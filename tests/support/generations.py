@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from provisioner.facts.certificate import HostCertificate
+from provisioner.facts.host import AccountState, Facts, FileState, Introduction, UnitState
 from provisioner.model.names import HostKey
-from provisioner.plan.certificate import HostCertificate
 from provisioner.plan.diff import diff_generation, left_by
-from provisioner.plan.facts import AccountState, Facts, FileState, Introduction, UnitState
 from provisioner.plan.generation import Account, Directory, Generation, Group, Recipe, Unit
 from provisioner.platforms.records import platform_named
 from provisioner.render.artifact import Artifact, Plane

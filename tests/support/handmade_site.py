@@ -19,10 +19,10 @@ from provisioner.model.site import Networks, Site
 from provisioner.probes.catalogue import ProbeTargets, questions_for
 from provisioner.probes.finding import Finding
 from provisioner.probes.question import judge
-from provisioner.ssh.fleet import Fleet
-from provisioner.ssh.options import SshOptions
-from provisioner.workflow.asking import ProbeAccount
-from provisioner.workflow.ports import Transport
+from provisioner.transport.fleet import Fleet
+from provisioner.transport.options import SshOptions
+from provisioner.verbs.asking import ProbeAccount
+from provisioner.verbs.ports import Transport
 from support.probe_site import ACCOUNT, two_host_site
 from support.release import DOVECOT as DIALECT
 

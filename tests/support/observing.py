@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from provisioner.ssh.remote.program import remote_programs
+from provisioner.remote.program import remote_programs
 
 # Where the program looks for what it calls (prelude.sh).
 _FIRST = "PATH=/usr/local/sbin"

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from provisioner.cli.main import main
-from provisioner.ssh.remote import program
+from provisioner.remote import program
 
 SECTION = """section() { printf '@%s\\n' "$*"; }\n"""
 # `observe` tells a section for each kind of fact and changes nothing: its start is enough.

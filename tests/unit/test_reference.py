@@ -28,7 +28,8 @@ from provisioner.diagnosis.matching import diagnose_log
 from provisioner.diagnosis.report import counts_of, host_as_json
 from provisioner.diagnosis.trace import End, Recipient, Step, Trace
 from provisioner.diagnostics import Diagnostic, ExitCode
-from provisioner.inventory.load import parse_site
+from provisioner.facts.queue import Queue, QueuedMessage, Waiting
+from provisioner.facts.status_facts import DiskSpace
 from provisioner.model.hashes import SCHEMES
 from provisioner.model.names import HostKey
 from provisioner.model.records import RecordType
@@ -39,16 +40,15 @@ from provisioner.model.site import Allowance, Imap, Pop3, Submission
 from provisioner.plan.change import Action, Change, Drift, Kind
 from provisioner.plan.condition import Condition, UnitCondition
 from provisioner.plan.history import parse_history
-from provisioner.plan.queue import Queue, QueuedMessage, Waiting
-from provisioner.plan.status_facts import DiskSpace
 from provisioner.platforms.records import known_platforms, platform_named
 from provisioner.probes.finding import Finding, Status, Verdict
 from provisioner.render.host_tree import render_host
-from provisioner.workflow.apply import HostOutcome, HostStatus
-from provisioner.workflow.envelope import find_door, find_sender
-from provisioner.workflow.handover import Handover, Posting, Refusal, Stage
-from provisioner.workflow.send import Sending
-from provisioner.workflow.status import SiteStatus
+from provisioner.site.load import parse_site
+from provisioner.verbs.apply import HostOutcome, HostStatus
+from provisioner.verbs.envelope import find_door, find_sender
+from provisioner.verbs.handover import Handover, Posting, Refusal, Stage
+from provisioner.verbs.send import Sending
+from provisioner.verbs.status import SiteStatus
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs/reference"

@@ -10,7 +10,7 @@ import yaml
 from support.retold import PAGES, ROOT, blocks, page, proofs, prose, rows
 
 from provisioner.cli.main import mailprov
-from provisioner.inventory.load import load_site, parse_site
+from provisioner.site.load import load_site, parse_site
 
 ENGLISH, CHINESE = (page(name) for name in PAGES)
 LABELS = {

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 import yaml
 
-from provisioner.inventory.load import load_site
 from provisioner.lab.recipes import CODENAMES, LAYOUTS
-from provisioner.ssh.client_config import parse_client_config
-from provisioner.ssh.endpoint import Resolver
-from provisioner.ssh.options import SshOptions
+from provisioner.site.load import load_site
+from provisioner.transport.options import SshOptions
+from provisioner.transport.ssh.client_config import parse_client_config
+from provisioner.transport.ssh.endpoint import Resolver
 
 _ROOT = Path(__file__).parents[2]
 _FOLDER = _ROOT / "vagrant"

@@ -12,8 +12,8 @@ from benchmarks.layouts import BASE, CHANGED, spread_site, whole_sites
 from benchmarks.measure import Measurement, parse_cpu, parse_pss
 from benchmarks.resources import generations_of, resources_of
 from benchmarks.scenarios import BenchmarkError, changes_in, check, inside_of
-from provisioner.inventory.load import parse_site
 from provisioner.model.site import Site
+from provisioner.site.load import parse_site
 
 ANSIBLE_SAID = """\
 PLAY RECAP ****

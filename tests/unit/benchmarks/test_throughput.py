@@ -26,7 +26,7 @@ from benchmarks.throughput.summary import (
     verdict_table,
 )
 from benchmarks.throughput.variants import OURS, STOCK, TUNED, User
-from provisioner.inventory.load import parse_site
+from provisioner.site.load import parse_site
 
 _HASH = "{BLF-CRYPT}$2b$04$VLJggkfe.J0topm9./DqOelzoIlExi1YihTRLEEvZHDqogqgKTOZm"
 _USERS = [User(f"u{number}@bench.example", _HASH, "secret") for number in (1, 2)]

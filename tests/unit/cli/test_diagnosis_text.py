@@ -11,7 +11,7 @@ from provisioner.diagnosis.catalogue import builtin_catalogue
 from provisioner.diagnosis.mail_log import MailLog
 from provisioner.diagnosis.matching import HostDiagnosis, diagnose_log
 from provisioner.diagnosis.report import counts_of
-from provisioner.inventory.load import parse_site
+from provisioner.site.load import parse_site
 
 TEXT = """
 domain: example.org

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 _TEMPLATES = {"jinja2", "provisioner.render"}
-_SSH = {"paramiko", "cryptography", "provisioner.ssh"}
+_SSH = {"paramiko", "cryptography", "provisioner.transport"}
 _CLIENTS = {"dns", "provisioner.clients"}
 _PASSWORDS = {"zxcvbn", "argon2"}
 _VALIDATE = "run(['validate', 'inventories/beginner/site.yaml'])"
@@ -40,11 +40,11 @@ def loaded_by(statement: str) -> set[str]:
         ),
         (
             f"from provisioner.cli.main import run; {_VALIDATE}",
-            {"provisioner.workflow", *_TEMPLATES, *_SSH, *_CLIENTS, *_PASSWORDS},
+            {"provisioner.verbs", *_TEMPLATES, *_SSH, *_CLIENTS, *_PASSWORDS},
         ),
         (
             "import provisioner.cli.render_verb",
-            {"provisioner.workflow", *_SSH, *_CLIENTS, *_PASSWORDS},
+            {"provisioner.verbs", *_SSH, *_CLIENTS, *_PASSWORDS},
         ),
         ("import provisioner.cli.plan_verb", {"paramiko", "cryptography", *_CLIENTS, *_PASSWORDS}),
         ("import provisioner.cli.apply_verb", {"paramiko", "cryptography", *_CLIENTS, *_PASSWORDS}),

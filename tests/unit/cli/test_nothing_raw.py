@@ -47,24 +47,24 @@ from provisioner.diagnosis.matching import diagnose_log
 from provisioner.diagnosis.report import host_as_json
 from provisioner.diagnosis.trace import End, Recipient, Step, Trace
 from provisioner.diagnostics import Diagnostic, MailprovError
-from provisioner.inventory.load import parse_site
+from provisioner.facts.host import Facts, Pending
+from provisioner.facts.queue import Queue, QueuedMessage, Waiting
+from provisioner.facts.status_facts import DiskSpace, StatusFacts
 from provisioner.model.names import HostKey
 from provisioner.model.site import Site
 from provisioner.plan.condition import judge_condition
 from provisioner.plan.diff import diff_generation
-from provisioner.plan.facts import Facts, Pending
 from provisioner.plan.history import Event, History
-from provisioner.plan.queue import Queue, QueuedMessage, Waiting
-from provisioner.plan.status_facts import DiskSpace, StatusFacts
 from provisioner.platforms.record import Platform
 from provisioner.probes.finding import Finding, Status, Verdict
 from provisioner.render.artifact import Plane
-from provisioner.workflow.apply import HostOutcome, HostStatus
-from provisioner.workflow.envelope import Sender, find_door
-from provisioner.workflow.handover import Handover, Posting, Refusal, Stage
-from provisioner.workflow.plan import SitePlan
-from provisioner.workflow.send import Sending
-from provisioner.workflow.status import SiteStatus
+from provisioner.site.load import parse_site
+from provisioner.verbs.apply import HostOutcome, HostStatus
+from provisioner.verbs.envelope import Sender, find_door
+from provisioner.verbs.handover import Handover, Posting, Refusal, Stage
+from provisioner.verbs.plan import SitePlan
+from provisioner.verbs.send import Sending
+from provisioner.verbs.status import SiteStatus
 
 FORGED = "FORGED: ok"
 """Where this begins a line, a host has written one of ours."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from provisioner.cli.outcome import outcome_table
 from provisioner.diagnostics import Diagnostic, MailprovError
 from provisioner.model.names import HostKey
-from provisioner.workflow.apply import HostOutcome, HostStatus
+from provisioner.verbs.apply import HostOutcome, HostStatus
 
 
 def outcomes(unchanged: int, failed: int) -> list[HostOutcome]:

@@ -7,15 +7,15 @@ from dataclasses import replace
 from support.generations import GENERATION, MAIN_CF, fulfilled, state_of, with_file
 
 from provisioner.cli.plan_view import plan_json, plan_lines
-from provisioner.inventory.load import parse_site
+from provisioner.facts.host import Facts, Introduction
 from provisioner.model.names import HostKey
 from provisioner.model.secrets import SiteSecrets
 from provisioner.plan.compile import compile_generation
 from provisioner.plan.diff import diff_generation
-from provisioner.plan.facts import Facts, Introduction
 from provisioner.plan.generation import Generation
 from provisioner.platforms.records import platform_named
-from provisioner.workflow.plan import SitePlan
+from provisioner.site.load import parse_site
+from provisioner.verbs.plan import SitePlan
 
 SITE = parse_site(
     b"""

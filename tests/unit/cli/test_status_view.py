@@ -18,11 +18,11 @@ from provisioner.cli.status_view import (
     render_octets,
 )
 from provisioner.diagnostics import printable
+from provisioner.facts.queue import Queue, QueuedMessage, Waiting
+from provisioner.facts.status_facts import DiskSpace
 from provisioner.model.names import HostKey
 from provisioner.plan.change import Drift
 from provisioner.plan.condition import Condition, UnitCondition
-from provisioner.plan.queue import Queue, QueuedMessage, Waiting
-from provisioner.plan.status_facts import DiskSpace
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 GENERATION = "3f0c2a9be1d4c875"

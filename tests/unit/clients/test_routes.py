@@ -13,8 +13,8 @@ from provisioner.model.secrets import SecretReference
 from provisioner.model.site import IPAddress
 from provisioner.probes.question import ANYWHERE, Endpoint, Unasked, Vantage
 from provisioner.probes.reach import ReachAnswer
-from provisioner.ssh.local import LocalTransport
-from provisioner.ssh.options import SshOptions
+from provisioner.transport.local import LocalTransport
+from provisioner.transport.options import SshOptions
 
 NS, MAIL, HERE = (ip_address(f"192.0.2.{last}") for last in (11, 10, 7))
 OUTSIDE = ip_address("203.0.113.7")

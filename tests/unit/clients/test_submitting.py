@@ -20,8 +20,8 @@ from provisioner.clients.submitting import submit_message
 from provisioner.model.names import DomainName, HostKey
 from provisioner.model.site import Host, Role
 from provisioner.probes.services import Service
-from provisioner.workflow.envelope import Door
-from provisioner.workflow.handover import Handover, Posting, Stage
+from provisioner.verbs.envelope import Door
+from provisioner.verbs.handover import Handover, Posting, Stage
 
 GREETED = {
     "": "220 mail.example.org ESMTP",

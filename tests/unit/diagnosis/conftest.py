@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.inventory.load import parse_site
 from provisioner.model.site import Site
+from provisioner.site.load import parse_site
 
 ROOT = Path(__file__).parents[3]
 

@@ -10,7 +10,7 @@ import pytest
 
 from provisioner.diagnosis.catalogue import Catalogue, builtin_catalogue, parse_catalogue
 from provisioner.diagnostics import ExitCode, MailprovError
-from provisioner.inventory.catalogue_files import read_catalogue
+from provisioner.site.catalogue_files import read_catalogue
 
 GOOD = """
 [[entry]]

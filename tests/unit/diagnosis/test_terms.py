@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from provisioner.diagnosis.entry import SITE_TERMS
 from provisioner.diagnosis.terms import Terms
-from provisioner.inventory.load import parse_site
 from provisioner.model.site import Site
+from provisioner.site.load import parse_site
 
 TEXT = """
 domain: example.org

@@ -8,7 +8,7 @@ import pytest
 from support.logs import log_of
 
 from provisioner.diagnosis.trouble import CHECK, looks_like_trouble, shape_of
-from provisioner.ssh.remote.program import remote_programs
+from provisioner.remote.program import remote_programs
 
 TROUBLE = (
     "postfix/smtpd: warning: x",

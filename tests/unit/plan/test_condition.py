@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from support.generations import CERTIFICATE, GENERATION, MAIN_CF, fulfilled, state_of, with_file
 
+from provisioner.facts.host import Facts, Pending
+from provisioner.facts.queue import Queue, QueuedMessage, Waiting
+from provisioner.facts.status_facts import StatusFacts, parse_status
 from provisioner.plan.condition import judge_condition
-from provisioner.plan.facts import Facts, Pending
-from provisioner.plan.queue import Queue, QueuedMessage, Waiting
-from provisioner.plan.status_facts import StatusFacts, parse_status
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 LIMIT = timedelta(hours=3)

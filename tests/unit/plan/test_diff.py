@@ -19,11 +19,11 @@ from support.generations import (
 )
 
 from provisioner.diagnostics import ExitCode, MailprovError
+from provisioner.facts.certificate import HostCertificate
+from provisioner.facts.host import EXPIRED, AccountState, Facts, FileState, Introduction
 from provisioner.model.secrets import PasswordHash
-from provisioner.plan.certificate import HostCertificate
 from provisioner.plan.change import Action
 from provisioner.plan.diff import diff_generation, left_by, password_text
-from provisioner.plan.facts import EXPIRED, AccountState, Facts, FileState, Introduction
 from provisioner.plan.generation import Account, Generation, Group
 
 ALICE = Account(

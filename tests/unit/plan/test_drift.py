@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from support.generations import GENERATION, MAIN_CF, USERS, fulfilled, state_of, with_file
 
+from provisioner.facts.host import Facts, FileState, LeftFile
 from provisioner.plan.change import Action, Plan
 from provisioner.plan.diff import diff_generation, left_by
-from provisioner.plan.facts import Facts, FileState, LeftFile
 from provisioner.render.artifact import Artifact
 
 EDITED = b"a = 1\nb = 2\nmynetworks = 0.0.0.0/0\n"

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from support.generations import GENERATION, USERS, state_of
 
+from provisioner.facts.host import FileState
 from provisioner.model.rules.secrets import shows_secret
-from provisioner.plan.facts import FileState
 from provisioner.plan.file_diff import access_problems, file_problems, unified_diff
 from provisioner.plan.generation import Recipe
 

@@ -10,11 +10,11 @@ from dataclasses import replace
 
 from support.generations import GENERATION, MAIN_CF, MAP
 
+from provisioner.facts.host import Facts, FixedFile, Introduction
+from provisioner.facts.observation import parse_facts
 from provisioner.plan.change import Plan
 from provisioner.plan.diff import diff_generation
-from provisioner.plan.facts import Facts, FixedFile, Introduction
 from provisioner.plan.fixed_files import fixed_diagnostic
-from provisioner.plan.observation import parse_facts
 
 BARE = Introduction(os_release={})
 RESOLV = replace(MAP, path="/etc/resolv.conf")

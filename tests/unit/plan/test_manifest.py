@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from support.generations import GENERATION
 
-from provisioner.plan.facts import Introduction
+from provisioner.facts.host import Introduction
 from provisioner.plan.manifest import QUEUE_SHOWN, Also, observation_rows
 
 NOBODY = Introduction(os_release={})

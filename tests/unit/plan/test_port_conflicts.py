@@ -11,11 +11,11 @@ import pytest
 from support.generations import GENERATION, fulfilled
 
 from provisioner.diagnostics import Diagnostic
+from provisioner.facts.host import Facts
+from provisioner.facts.listening import HeldSocket, Holder
 from provisioner.plan.change import Plan
 from provisioner.plan.diff import diff_generation
-from provisioner.plan.facts import Facts
 from provisioner.plan.generation import Listener, Unit
-from provisioner.plan.listening import HeldSocket, Holder
 from provisioner.plan.manifest import observation_rows
 from provisioner.plan.port_conflicts import conflict_diagnostic, find_conflicts
 from provisioner.platforms.records import platform_named

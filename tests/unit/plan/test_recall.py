@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from support.generations import GENERATION, MAIN_CF, MAP, USERS
 
 from provisioner.diagnostics import MailprovError
+from provisioner.facts.host import LeftFile
 from provisioner.model.names import DomainName, HostKey
 from provisioner.model.site import Host, Role
 from provisioner.plan.diff import left_by
-from provisioner.plan.facts import LeftFile
 from provisioner.plan.generation import (
     Account,
     Directory,

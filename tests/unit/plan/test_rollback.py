@@ -11,11 +11,11 @@ import pytest
 from support.generations import GENERATION, MAIN_CF, MAP, USERS, fulfilled, state_of, with_file
 
 from provisioner.diagnostics import ExitCode, MailprovError
+from provisioner.facts.host import AccountState, Facts
 from provisioner.model.names import DomainName, HostKey
 from provisioner.model.site import Host, Role
 from provisioner.plan.change import Action
 from provisioner.plan.diff import left_by
-from provisioner.plan.facts import AccountState, Facts
 from provisioner.plan.generation import Generation
 from provisioner.plan.recall import generation_as_found
 from provisioner.plan.rollback import diff_recalled, refuse_other_users

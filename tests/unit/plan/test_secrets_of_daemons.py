@@ -19,11 +19,11 @@ from support.generations import (
 from unit.render.sites import ONE_HOST, site_of
 
 from provisioner.diagnostics import ExitCode, MailprovError
+from provisioner.facts.host import Facts
+from provisioner.facts.observation import parse_introduction
 from provisioner.plan.compile import unread_secrets, with_kept_secrets
 from provisioner.plan.diff import diff_generation, left_by
-from provisioner.plan.facts import Facts
 from provisioner.plan.generation import Generation
-from provisioner.plan.observation import parse_introduction
 from provisioner.plan.recall import Remembered, recall_generation
 from provisioner.plan.record import render_record
 from provisioner.plan.rollback import diff_recalled, refuse_other_users

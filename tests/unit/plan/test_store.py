@@ -7,15 +7,17 @@ from dataclasses import replace
 import pytest
 from support.generations import GENERATION
 
-from provisioner.plan.answer import MalformedError
-from provisioner.plan.facts import Introduction
+from provisioner.facts.host import Introduction
+from provisioner.facts.links import parse_links
+from provisioner.facts.observation import parse_facts
+from provisioner.facts.store import parse_store
 from provisioner.plan.generation import Account, Unit
-from provisioner.plan.links import links_of, parse_links
+from provisioner.plan.links import links_of
 from provisioner.plan.manifest import Also, observation_rows
-from provisioner.plan.observation import parse_facts
-from provisioner.plan.store import HOMES_TRIED, parse_store, people_tried, store_rows
+from provisioner.plan.store import HOMES_TRIED, people_tried, store_rows
 from provisioner.probes.links import LinkState
 from provisioner.probes.store import StoreState
+from provisioner.remote.protocol import MalformedError
 
 MAIL = replace(
     GENERATION,

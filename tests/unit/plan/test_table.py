@@ -9,13 +9,13 @@ from dataclasses import replace
 import pytest
 from support.generations import GENERATION, MAIN_CF, USERS, fulfilled, state_of, with_file
 
+from provisioner.facts.host import Facts, FileState, Introduction, TableFlaw, TableState
+from provisioner.facts.observation import parse_facts
 from provisioner.plan.change import Action, Plan
 from provisioner.plan.diff import diff_generation, left_by
 from provisioner.plan.drift import find_drift
-from provisioner.plan.facts import Facts, FileState, Introduction, TableFlaw, TableState
 from provisioner.plan.generation import Generation
 from provisioner.plan.manifest import observation_rows
-from provisioner.plan.observation import parse_facts
 from provisioner.plan.transaction import pack_transaction
 from provisioner.render.artifact import Plane
 from provisioner.render.directory_table import TABLE_PATH, ShardedTable

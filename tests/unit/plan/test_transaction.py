@@ -20,9 +20,9 @@ from support.generations import (
     with_file,
 )
 
+from provisioner.facts.host import AccountState, Facts, FileState, Introduction
 from provisioner.model.secrets import PasswordHash
 from provisioner.plan.diff import diff_generation, left_by
-from provisioner.plan.facts import AccountState, Facts, FileState, Introduction
 from provisioner.plan.generation import Account, Group
 from provisioner.plan.record import render_record
 from provisioner.plan.transaction import pack_transaction

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from support.generations import GENERATION, MAIN_CF, MAP, fulfilled, state_of, steps, with_file
 
-from provisioner.plan.facts import UnitState
+from provisioner.facts.host import UnitState
 from provisioner.plan.generation import Unit
 from provisioner.plan.manifest import observation_rows
 from provisioner.platforms.records import platform_named

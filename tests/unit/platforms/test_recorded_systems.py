@@ -10,7 +10,7 @@ import pytest
 from support.observing import answer_of_this_host
 
 from provisioner.diagnostics import MailprovError
-from provisioner.plan.observation import parse_introduction, parse_os_release
+from provisioner.facts.observation import parse_introduction, parse_os_release
 from provisioner.platforms.records import detect_platform, platform_named
 
 RECORDED = Path(__file__).parents[2] / "recorded/systems"

@@ -6,9 +6,9 @@ from ipaddress import ip_address
 
 import pytest
 
+from provisioner.facts.observation import split_sections
 from provisioner.model.names import DomainName, HostKey, MailAddress
 from provisioner.model.site import Alias, Host, Role, Site
-from provisioner.plan.observation import split_sections
 from provisioner.probes.finding import Finding, Status
 from provisioner.probes.leaving import judge_way_out, mail_cannot_leave, spare_the_world
 from provisioner.probes.way_out import parse_way_out, receivers_of, way_out_rows

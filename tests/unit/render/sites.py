@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from provisioner.inventory.load import parse_site
 from provisioner.model.secrets import PasswordHash, SiteSecrets
 from provisioner.model.site import Site
 from provisioner.platforms.records import platform_named
 from provisioner.render.artifact import Artifact
 from provisioner.render.host_tree import render_host
+from provisioner.site.load import parse_site
 
 ONE_HOST = """
 domain: example.org

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.inventory.load import load_site
 from provisioner.lab.sites import LabSite, check_collisions
 from provisioner.model.site import Site
+from provisioner.site.load import load_site
 
 _FOLDER = Path(__file__).parents[3] / "inventories"
 _FILES = sorted(_FOLDER.glob("*/*.yaml"))

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from unit.render.sites import ONE_HOST, TWO_HOSTS, artifacts_of, site_of
 
+from provisioner.facts.host import Facts, Introduction
 from provisioner.model.once import once_per_site
 from provisioner.model.site import Site
 from provisioner.plan.diff import diff_generation
-from provisioner.plan.facts import Facts, Introduction
 from provisioner.plan.manifest import observation_rows
 from provisioner.platforms.record import Platform
 from provisioner.platforms.records import platform_named
-from provisioner.workflow.compiling import Compiler
+from provisioner.verbs.compiling import Compiler
 
 DEBIAN, CENTOS = platform_named("debian-12"), platform_named("el-9")
 # What hosts say of themselves: the same of every host, and no two of them the same object.

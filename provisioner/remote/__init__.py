@@ -1,0 +1,1 @@
+"""What runs on hosts, and the form of its answers."""

@@ -1,0 +1,95 @@
+"""The remote program's verbs as text for `sh -c`, and what carries a connection.
+
+Each verb is one file in core/, put together with the common prelude. The
+text has no secret in it, because a command line is visible to every user of a host.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from importlib.resources import files
+
+STATE_FORMAT = 1
+"""How the state on a host is laid out, as /var/lib/mailprov/format has it."""
+
+STATE_READER = "0.1.0"
+"""The oldest mailprov that reads that."""
+
+TABLES = ("table_rows", "table_build", "table_change")
+TRANSACTION = (
+    *TABLES,
+    "versions",
+    "policy",
+    "lock",
+    "found",
+    "staging",
+    "steps",
+    "begin",
+    "transact",
+)
+PENDING = (
+    *("queue", "accounts", "sessions", "tables", "directory", "readers"),
+    *("pending", "units", "undo", "finish"),
+)
+STATE = ("pending", "state")
+
+
+def remote_programs() -> Mapping[str, str]:
+    """Return the program text of each verb.
+
+    observe, packages, transact, settle, delete_mail, log; recall, restore and destroy for the
+    way back. `recover` is what a transaction leaves on the host. All but `log` and `way_out`, which
+    read no state, and `recover`, which settles what the same version left, look at the state first.
+    """
+    prelude = _text("prelude")
+    checks = _joined("prelude", "checks", "postfix_values")
+    recover = _joined("prelude", *PENDING, "recover")
+    state = f"{prelude}program_format={STATE_FORMAT}\nprogram_reader={STATE_READER}\n"
+    return {
+        "observe": state
+        + _joined(
+            *("checks", "postfix_values", *STATE, "versions", "tables", "table_rows"),
+            *("manifest", "listening", "status", "daemons"),
+            *("surroundings", "mail_server", "observe"),
+        ),
+        "recover": recover,
+        "settle": state + _joined(*PENDING, "state", "settle"),
+        "packages": state + _joined(*STATE, "found", "policy", "packages"),
+        "log": checks + _text("log"),
+        "way_out": prelude + _text("way_out"),
+        "delete_mail": state + _joined(*STATE, "tables", "lock", "delete_mail"),
+        "recall": state + _joined(*STATE, "tables", "directory", "recall"),
+        "restore": state + _joined(*PENDING, "state", *TABLES, "lock", "found", "restore"),
+        "destroy": state + _joined(*PENDING, "state", "lock", "found", "destroy"),
+        # The staged tree is checked by a shell of its own, in a mount namespace of its own;
+        # what returns without us is left on the host.
+        "transact": f"{state}program_checks={shlex.quote(checks)}\n"
+        f"program_recover={shlex.quote(recover)}\n{_joined(*PENDING, 'state', *TRANSACTION)}",
+    }
+
+
+def relay_program() -> str:
+    """Return the program that connects to its arguments, an address and a port, and carries bytes.
+
+    It prints `connected` in a line, and from there on what the connection brings.
+    """
+    return f'exec bash -c {shlex.quote(_stripped("relay.bash"))} "$0" "$@"'
+
+
+def _joined(*parts: str) -> str:
+    return "".join(map(_text, parts))
+
+
+def _text(name: str) -> str:
+    return _stripped(f"{name}.sh")
+
+
+def _stripped(file: str) -> str:
+    """Return a part without comments and indents: they are for readers here, not for the wire.
+
+    So no text of several lines may depend on how far it is indented.
+    """
+    text = files(__package__).joinpath("core", file).read_text(encoding="utf-8")
+    lines = map(str.lstrip, text.splitlines())
+    return "".join(f"{line}\n" for line in lines if line and not line.startswith("#"))

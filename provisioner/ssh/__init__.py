@@ -1,1 +1,0 @@
-"""The ways to a host: SSH (the only importer of paramiko), and the local machine."""

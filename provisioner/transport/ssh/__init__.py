@@ -1,0 +1,1 @@
+"""SSH connections: the only importer of paramiko."""

@@ -1,0 +1,258 @@
+"""`apply`: bring every host to its generation.
+
+All hosts are observed before any of them is changed, so that a host which cannot be
+reached stops the run while nothing has happened. Packages come next, on all hosts at
+once. Then the transactions, wave after wave (workflow/waves.py), and whoever fails stops
+those that have not begun. A new configuration is pending until it has proven itself and
+is confirmed, over a fresh connection; else the host puts the old one back, whether it
+hears of us or not. A run with nothing to do ends after the observation: no lock, nothing
+written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from provisioner.diagnostics import Diagnostic, MailprovError
+from provisioner.model.names import HostKey
+from provisioner.model.site import Host
+from provisioner.plan.change import Change, Plan
+from provisioner.plan.held_mail import held_notices
+from provisioner.verbs.asking import OpenAsker
+from provisioner.verbs.health import check_health
+from provisioner.verbs.interruption import AtWork
+from provisioner.verbs.plan import DriftDecision, SitePlan, plan_host, plan_site
+from provisioner.verbs.ports import Transport
+from provisioner.verbs.run import Run
+from provisioner.verbs.transaction_answer import (
+    ReturnedError,
+    TransactionAnswer,
+    down_diagnostics,
+)
+from provisioner.verbs.waves import waves_of
+
+CONFIRM_WITHIN = 60
+"""Seconds; see --confirm-within."""
+
+Replan = Callable[[Host, Transport], Plan]
+Check = Callable[[Host, Transport], None]
+
+
+class HostStatus(StrEnum):
+    """Where a host stands after an apply. Returned: the configuration before is in force."""
+
+    UNCHANGED = "unchanged"
+    CHANGED = "changed"
+    RETURNED = "returned"
+    FAILED = "failed"
+    NOT_STARTED = "not started"
+
+
+@dataclass(frozen=True)
+class HostOutcome:
+    """What an apply did to one host. kept: files that drifted and were left alone."""
+
+    host: HostKey
+    status: HostStatus
+    generation: str = ""
+    changes: tuple[Change, ...] = ()
+    kept: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
+    error: MailprovError | None = None
+
+
+@dataclass(frozen=True)
+class ApplyOptions:
+    """How an apply is to go about it.
+
+    drift: what becomes of files that somebody edited. within: seconds that a host waits
+    for its new configuration to be confirmed before it returns. replace_server: a mail server
+    that somebody set up on a host before mailprov may end.
+    """
+
+    drift: DriftDecision = DriftDecision.REFUSE
+    within: int = CONFIRM_WITHIN
+    replace_server: bool = False
+
+
+def apply_site(run: Run, open_asker: OpenAsker, options: ApplyOptions) -> tuple[HostOutcome, ...]:
+    """Apply the site to the run's hosts and say what became of each, in the site's order.
+
+    open_asker: makes the asker by which each host has to prove its new configuration.
+    """
+
+    def check(host: Host, transport: Transport) -> None:
+        check_health(run, host, transport, open_asker)
+
+    def replan(host: Host, transport: Transport) -> Plan:
+        return plan_host(run, host, transport, options.drift)
+
+    survey = plan_site(run, options.drift, settle=True, replace_server=options.replace_server)
+    return carry_out(run, options, survey, replan, check)
+
+
+def carry_out(
+    run: Run, options: ApplyOptions, survey: SitePlan, replan: Replan, check: Check
+) -> tuple[HostOutcome, ...]:
+    """Carry out the plans of a survey, unless it has an error, and say what became of each.
+
+    replan: makes a host's plan once more after its packages have come. check: raises
+    MailprovError where a host's new configuration does not work.
+    """
+    outcomes = {key: _failed(key, error) for key, error in survey.errors.items()}
+    plans = dict(survey.plans)
+    if not outcomes:
+        lacking = [host for host in run.hosts if plans[host.key].missing_packages]
+        for host, plan, error in _install(run, lacking, plans, replan):
+            if error:
+                outcomes[host] = _failed(host, error)
+            elif plan:
+                plans[host] = plan
+    for wave in waves_of(run.hosts):
+        if any(outcome.error for outcome in outcomes.values()):
+            break
+        transaction = _Transaction(run, options, plans, survey.plans, check)
+        outcomes.update(transaction.carry_out(wave))
+    return tuple(outcomes.get(host.key) or _not_started(host.key) for host in run.hosts)
+
+
+def _install(
+    run: Run, hosts: Sequence[Host], plans: dict[HostKey, Plan], replan: Replan
+) -> Iterator[tuple[HostKey, Plan | None, MailprovError | None]]:
+    at_work = AtWork(
+        "interrupted while packages were installed",
+        "the host finishes what it has begun; apply again, it goes on from there",
+    )
+
+    def work(host: Host, transport: Transport) -> Plan:
+        def tell(text: str) -> None:
+            run.progress.tell(host.key, text)
+
+        with at_work.on(host.key):
+            run.session(transport).install(plans[host.key], tell)
+        # The packages brought files, accounts and versions of their own.
+        return replan(host, transport)
+
+    with at_work.told():
+        for answer in run.fleet.each(hosts, work):
+            yield answer.host.key, answer.value, answer.error
+
+
+@dataclass(frozen=True)
+class _Transaction:
+    """The transactions of one wave. survey: the plans before packages were installed."""
+
+    run: Run
+    options: ApplyOptions
+    plans: Mapping[HostKey, Plan]
+    survey: Mapping[HostKey, Plan]
+    check: Check
+
+    def carry_out(self, hosts: Sequence[Host]) -> dict[HostKey, HostOutcome]:
+        """Carry out the plans of these hosts side by side and say what became of each."""
+        at_work = AtWork(
+            "interrupted while the configuration was being changed",
+            f"unless it was confirmed already, the host returns to the configuration before by "
+            f"itself, at the latest {self.options.within} s after it has taken the new one; "
+            "`mailprov history` tells which, then apply again",
+        )
+
+        def work(host: Host, transport: Transport) -> HostOutcome:
+            if not self.plans[host.key].changes:
+                return self._transact(host, transport)
+            with at_work.on(host.key):
+                return self._transact(host, transport)
+
+        with at_work.told():
+            # Each answer has either a value or an error.
+            return {
+                answer.host.key: answer.value or _failed(answer.host.key, answer.error)
+                for answer in self.run.fleet.each(hosts, work)
+            }
+
+    def _transact(self, host: Host, transport: Transport) -> HostOutcome:
+        plan = self.plans[host.key]
+        packages = tuple(c for c in self.survey[host.key].changes if c.kind == "package")
+        changes = (*packages, *plan.changes)
+        error: MailprovError | None = None
+        answers: list[TransactionAnswer] = []
+        try:
+            if plan.changes:
+                answers.append(self._change(host, transport, plan))
+            if answers and answers[0].pending:
+                error, settled = self._prove(host, answers[0].pending)
+                answers.append(settled)
+        except ReturnedError as returned:
+            error = returned
+            answers.append(returned.answer)
+        notes = [note for answer in answers for note in answer.notes()]
+        held = [row for answer in answers for row in answer.held]
+        status = HostStatus.CHANGED if changes else HostStatus.UNCHANGED
+        if error:
+            status = HostStatus.RETURNED
+        self.run.progress.tell(host.key, "returned" if error else _summary(changes))
+        return HostOutcome(
+            host=host.key,
+            status=status,
+            generation=plan.generation.id,
+            changes=changes,
+            kept=tuple(plan.kept),
+            notices=(*plan.generation.notices, *notes, *held_notices(host.key, held)),
+            error=error,
+        )
+
+    def _change(self, host: Host, transport: Transport, plan: Plan) -> TransactionAnswer:
+        return self.run.session(transport).transact(
+            plan,
+            self.run.owner,
+            self.options.within,
+            lambda text: self.run.progress.tell(host.key, text),
+        )
+
+    def _prove(self, host: Host, serial: str) -> tuple[MailprovError | None, TransactionAnswer]:
+        """Confirm the host's new configuration, or have it return and say why.
+
+        Returns that, and what the host answered.
+        """
+        try:
+            session = self.run.session(self.run.fleet.reopen(host))
+        except MailprovError as error:
+            raise self._left_alone(host, error) from error
+        try:
+            self.check(host, session.transport)
+        except MailprovError as error:
+            try:
+                settled = session.take_back(serial, error.diagnostics[0].summary)
+            except MailprovError as other:
+                both = [*error.diagnostics, *other.diagnostics]
+                raise MailprovError(both, error.exit_code) from error
+            down = down_diagnostics(session.where, settled)
+            return MailprovError([*error.diagnostics, *down], error.exit_code), settled
+        return None, session.confirm(serial)
+
+    def _left_alone(self, host: Host, error: MailprovError) -> MailprovError:
+        """Return the error with what becomes of a host that nobody reaches any more."""
+        returns = Diagnostic(
+            summary="the new configuration could not be confirmed",
+            where=str(host.key),
+            got="no fresh connection to the host",
+            want="one, to prove that the host can still be reached",
+            fix=f"the host puts the old configuration back by itself within "
+            f"{self.options.within} s; then apply again",
+        )
+        return MailprovError([*error.diagnostics, returns], error.exit_code)
+
+
+def _summary(changes: Sequence[Change]) -> str:
+    number = len(changes)
+    return "nothing to change" if not number else f"{number} change{'s' if number > 1 else ''} made"
+
+
+def _failed(host: HostKey, error: MailprovError | None) -> HostOutcome:
+    return HostOutcome(host, HostStatus.FAILED, error=error)
+
+
+def _not_started(host: HostKey) -> HostOutcome:
+    return HostOutcome(host, HostStatus.NOT_STARTED)

@@ -1,0 +1,134 @@
+"""`destroy`: take mailprov off the hosts and leave what is not its own.
+
+First each host goes back to how it was found, by a transaction that is proven and
+confirmed over a fresh connection like any other: if it goes wrong, the host returns. Only
+then is the rest taken away, users' files and all that remembers them, over that same fresh
+connection. That needs no confirmation of its own: nothing the host needs to be reached
+hangs on it, and what is interrupted is done again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
+from provisioner.facts.host import Introduction
+from provisioner.model.names import HostKey
+from provisioner.model.site import Host
+from provisioner.plan.change import Plan
+from provisioner.plan.compile import host_made_paths
+from provisioner.plan.diff import diff_generation
+from provisioner.plan.generation import AS_FOUND, Generation
+from provisioner.plan.held_mail import held_notices
+from provisioner.plan.recall import generation_as_found
+from provisioner.plan.rollback import is_at_rest, without_directory
+from provisioner.remote.protocol import split_sections
+from provisioner.verbs.apply import ApplyOptions, HostOutcome, HostStatus, carry_out
+from provisioner.verbs.plan import SitePlan
+from provisioner.verbs.ports import Transport
+from provisioner.verbs.rollback import WayBack
+from provisioner.verbs.run import Run
+from provisioner.verbs.session import TRANSACT_SECONDS
+
+_IN_FORCE = 67
+_LOCKED = 75
+
+
+def survey_destruction(run: Run, options: ApplyOptions, *, settle: bool = False) -> SitePlan:
+    """Return each host's plan back to how it was found.
+
+    settle: first have a host settle what a transaction that broke off left pending; without
+    it nothing is written, and such a transaction is that host's error.
+    """
+    back = WayBack(run, options, AS_FOUND, settle=settle)
+
+    def work(host: Host, transport: Transport) -> Plan:
+        def as_found(introduction: Introduction) -> Generation:
+            return generation_as_found(host, run.compiler.platform_for(host, introduction))
+
+        run.progress.tell(host.key, "observing")
+        generation, facts = run.session(transport).observe(as_found)
+        if is_at_rest(facts) and not facts.introduction.pending:
+            # The configuration is gone already, or never came: an interrupted destroy.
+            plan = diff_generation(generation, without_directory(facts))
+            return replace(plan, changes=())
+        return back.plan(host, transport)
+
+    answers = {one.host.key: one for one in run.fleet.each(run.hosts, work)}
+    ordered = [answers[host.key] for host in run.hosts]
+    return SitePlan(
+        {one.host.key: one.value for one in ordered if one.value is not None},
+        {one.host.key: one.error for one in ordered if one.error is not None},
+    )
+
+
+def destroy_site(run: Run, options: ApplyOptions) -> tuple[HostOutcome, ...]:
+    """Take mailprov off the run's hosts and say what became of each, in the site's order."""
+    survey = survey_destruction(run, options, settle=True)
+
+    def unchanged(host: Host, transport: Transport) -> Plan:
+        del transport
+        return survey.plans[host.key]
+
+    def unasked(host: Host, transport: Transport) -> None:
+        del host, transport  # as found, nobody knows what has to work
+
+    outcomes = carry_out(run, options, survey, unchanged, unasked)
+    if any(outcome.error for outcome in outcomes):
+        return outcomes
+    return tuple(_take_away(run, outcomes))
+
+
+def _take_away(run: Run, outcomes: Iterable[HostOutcome]) -> Iterable[HostOutcome]:
+    before = {outcome.host: outcome for outcome in outcomes}
+
+    def work(host: Host, transport: Transport) -> HostOutcome:
+        run.progress.tell(host.key, "taking away what is left")
+        outcome = _remove(run, host, transport, before[host.key])
+        run.progress.tell(host.key, "destroyed")
+        return outcome
+
+    answers = {one.host.key: one for one in run.fleet.each(run.hosts, work)}
+    for host in run.hosts:
+        answer = answers[host.key]
+        failed = replace(before[host.key], status=HostStatus.FAILED, error=answer.error)
+        yield answer.value or failed
+
+
+def _remove(run: Run, host: Host, transport: Transport, before: HostOutcome) -> HostOutcome:
+    session = run.session(transport)
+    platforms: list[str] = []
+
+    def as_found(introduction: Introduction) -> Generation:
+        platform = run.compiler.platform_for(host, introduction)
+        platforms.extend(host_made_paths(platform))
+        return generation_as_found(host, platform)
+
+    session.observe(as_found)
+    doing = "taking away what is left"
+    with session.start("destroy", TRANSACT_SECONDS, doing, run.owner) as conversation:
+        conversation.send("".join(f"made\t{path}\n" for path in platforms).encode())
+        conversation.finish()
+        lines = list(conversation.lines())
+        completed = conversation.result()
+    if completed.status == 0 and lines[-1:] == ["@finished"]:
+        sections = {name: body for name, _, body in split_sections(lines)}
+        status = HostStatus.UNCHANGED if "nothing" in sections else HostStatus.CHANGED
+        notices = tuple(held_notices(host.key, sections.get("held", [])))
+        return replace(before, status=status, generation="", notices=notices)
+    if completed.status in {_LOCKED, _IN_FORCE}:
+        raise _in_use(host.key, lines)
+    raise session.broken(doing, completed)
+
+
+def _in_use(host: HostKey, lines: Iterable[str]) -> MailprovError:
+    return MailprovError(
+        Diagnostic(
+            summary="somebody else has changed this host meanwhile; what is left stays",
+            where=str(host),
+            got="\n".join(line for line in lines if not line.startswith("@")),
+            fix="look at `mailprov history`, then run destroy again",
+        ),
+        ExitCode.REFUSED,
+    )

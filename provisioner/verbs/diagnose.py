@@ -1,0 +1,62 @@
+"""`diagnose`: what each host's mail log says, explained. One round trip, nothing written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from provisioner.diagnosis.catalogue import Catalogue
+from provisioner.diagnosis.matching import HostDiagnosis, diagnose_log
+from provisioner.diagnostics import MailprovError
+from provisioner.model.names import HostKey
+from provisioner.model.site import Host, Role
+from provisioner.platforms.record import Daemon
+from provisioner.verbs.mail_log import read_mail_log
+from provisioner.verbs.ports import Transport
+from provisioner.verbs.run import Run
+
+_DAEMON_ROLES: Mapping[Daemon, frozenset[Role]] = {
+    "unbound": frozenset({Role.DNS}),
+    "dovecot": frozenset({Role.STORE}),
+    "postfix": frozenset({Role.MX, Role.SUBMISSION}),
+}
+
+
+@dataclass(frozen=True)
+class SiteDiagnosis:
+    """What was found on each host, or the error that stood in its way."""
+
+    hosts: Mapping[HostKey, HostDiagnosis]
+    errors: Mapping[HostKey, MailprovError]
+
+
+def diagnose_site(run: Run, catalogue: Catalogue, since: datetime | float) -> SiteDiagnosis:
+    """Return what the logs of the run's hosts say; raises nothing for a host.
+
+    since: a moment, or a number of seconds before now by each host's own clock.
+    """
+
+    def work(host: Host, transport: Transport) -> HostDiagnosis:
+        run.progress.tell(host.key, "reading the mail log")
+        log = read_mail_log(
+            run,
+            transport,
+            since,
+            pattern=catalogue.selection,
+            context=catalogue.context_selection,
+            checks=tuple(_daemons_of(host)),
+        )
+        run.progress.tell(host.key, "read")
+        return diagnose_log(catalogue, run.site, host, log)
+
+    answers = {answer.host.key: answer for answer in run.fleet.each(run.hosts, work)}
+    ordered = [answers[host.key] for host in run.hosts]
+    return SiteDiagnosis(
+        hosts={answer.host.key: answer.value for answer in ordered if answer.value is not None},
+        errors={answer.host.key: answer.error for answer in ordered if answer.error is not None},
+    )
+
+
+def _daemons_of(host: Host) -> Iterator[Daemon]:
+    return (daemon for daemon, roles in _DAEMON_ROLES.items() if roles & host.roles)

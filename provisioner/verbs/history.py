@@ -1,0 +1,37 @@
+"""`history`: what became of each transaction, host by host."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from provisioner.diagnostics import MailprovError
+from provisioner.model.names import HostKey
+from provisioner.model.site import Host
+from provisioner.plan.history import History
+from provisioner.verbs.ports import Transport
+from provisioner.verbs.recalling import read_history
+from provisioner.verbs.run import Run
+
+
+@dataclass(frozen=True)
+class SiteHistory:
+    """Each host's history, or the error that stood in its way, in the order of the site."""
+
+    histories: Mapping[HostKey, History]
+    errors: Mapping[HostKey, MailprovError]
+
+
+def read_site_history(run: Run) -> SiteHistory:
+    """Return what the run's hosts remember; nothing written. Raises nothing for a host."""
+
+    def work(host: Host, transport: Transport) -> History:
+        run.progress.tell(host.key, "reading its history")
+        return read_history(run.session(transport))
+
+    answers = {one.host.key: one for one in run.fleet.each(run.hosts, work)}
+    ordered = [answers[host.key] for host in run.hosts]
+    return SiteHistory(
+        {one.host.key: one.value for one in ordered if one.value is not None},
+        {one.host.key: one.error for one in ordered if one.error is not None},
+    )

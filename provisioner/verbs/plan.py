@@ -1,0 +1,168 @@
+"""`plan`: what would change, host by host. Nothing is written anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
+from provisioner.facts.addresses import absent_addresses, address_diagnostics, address_notice
+from provisioner.facts.host import Facts, Pending
+from provisioner.facts.mail_server import kept_homes, server_diagnostic, what_would_end
+from provisioner.model.names import HostKey
+from provisioner.model.site import Host
+from provisioner.plan.change import Drift, Plan
+from provisioner.plan.diff import diff_generation
+from provisioner.plan.fixed_files import fixed_diagnostic
+from provisioner.plan.port_conflicts import conflict_diagnostic, find_conflicts
+from provisioner.plan.secrets_diff import refuse_unread_secrets
+from provisioner.render.artifact import Plane
+from provisioner.verbs.ports import Transport
+from provisioner.verbs.run import Run
+
+
+class DriftDecision(StrEnum):
+    """What becomes of files that somebody else changed on a host."""
+
+    REFUSE = "refuse"
+    OVERWRITE = "overwrite"
+    KEEP = "keep"
+
+
+@dataclass(frozen=True)
+class SitePlan:
+    """Each host's plan, or the error that stood in its way, in the order of the site."""
+
+    plans: dict[HostKey, Plan] = field(default_factory=dict)
+    errors: dict[HostKey, MailprovError] = field(default_factory=dict)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether every host is what it should be."""
+        return not self.errors and not any(plan.changes for plan in self.plans.values())
+
+
+def plan_host(  # noqa: PLR0913 the decisions are named
+    run: Run,
+    host: Host,
+    transport: Transport,
+    drift: DriftDecision,
+    *,
+    settle: bool = False,
+    replace_server: bool = True,
+) -> Plan:
+    """Observe one host and return its plan.
+
+    settle: first have the host settle what a transaction that broke off left pending.
+    replace_server: a mail server that somebody set up there may end.
+    Raises MailprovError (refused) for what stands in the way of the plan (a port that somebody
+    else holds, an address that the host does not have, a file that cannot be replaced), and for
+    drift and a mail server that works there, if so decided.
+    """
+    generation, facts = run.observe(host, transport)
+    if facts.introduction.pending and settle:
+        settle_pending(run, host, transport, facts.introduction.pending)
+        generation, facts = run.observe(host, transport)
+    plan = diff_generation(generation, facts, keep_drift=drift is DriftDecision.KEEP)
+    refuse_unread_secrets(generation, plan.changes)
+    absent = absent_addresses(host, facts.addresses)
+    if absent:
+        notices = (address_notice(host, absent), *plan.generation.notices)
+        plan = replace(plan, generation=replace(plan.generation, notices=notices))
+    plan = replace(plan, ends=what_would_end(facts.mail_server, host, kept_homes(run.site)))
+    obstacles = list(obstacles_of(plan, facts, ahead=bool(run.compiler.ahead)))
+    # Users can be changed whatever an address does at the moment.
+    if facts.addresses and _changes_configuration(plan):
+        obstacles += address_diagnostics(host, absent, facts.addresses)
+    if plan.ends and not replace_server:
+        obstacles.append(server_diagnostic(host, plan.ends))
+    refuse_undecided(host, plan, drift, obstacles)
+    return plan
+
+
+def obstacles_of(plan: Plan, facts: Facts, *, ahead: bool = False) -> Iterator[Diagnostic]:
+    """Yield what has to be set right on the host before the plan can be carried out.
+
+    ahead: the plan is for a system that is not there yet; who holds its ports, nobody knows.
+    """
+    if not ahead and (conflicts := find_conflicts(plan, facts)):
+        yield conflict_diagnostic(plan, conflicts)
+    if stuck := fixed_diagnostic(plan, facts.fixed):
+        yield stuck
+
+
+def _changes_configuration(plan: Plan) -> bool:
+    return any(
+        change.plane is Plane.CONFIGURATION and change.kind != "record" for change in plan.changes
+    )
+
+
+def refuse_undecided(
+    host: Host, plan: Plan, drift: DriftDecision, obstacles: Iterable[Diagnostic] = ()
+) -> None:
+    """Raise MailprovError (refused) with all that somebody has to decide or set right first.
+
+    That is edits which the plan would undo although nobody said so, and the obstacles.
+    """
+    edits = plan.drift if drift is DriftDecision.REFUSE else ()
+    refusals = [*(_undecided(host, each) for each in edits), *obstacles]
+    if refusals:
+        raise MailprovError(refusals, ExitCode.REFUSED)
+
+
+def settle_pending(run: Run, host: Host, transport: Transport, pending: Pending) -> None:
+    """Have the host settle what broke off; MailprovError (refused) if somebody waits for it."""
+    if pending.armed:
+        raise unsettled(host, pending)
+    run.progress.tell(host.key, "settling what an earlier run left")
+    for unit in run.session(transport).settle_abandoned().down:
+        run.progress.tell(host.key, f"{unit} did not come up with the configuration before")
+
+
+def unsettled(host: Host, pending: Pending) -> MailprovError:
+    """Return the error (refused) that tells of a transaction in force and not confirmed."""
+    if pending.armed:
+        summary = "another run has changed this host and waits to confirm it"
+        fix = "wait: it is confirmed or taken back within about a minute; then run it again"
+    else:
+        summary = "an earlier run broke off before it confirmed its change; nothing was changed now"
+        fix = "`mailprov apply`, or destroy with --yes-destroy, has the host settle it first"
+    got = f"{pending.owner}, generation {pending.generation}"
+    return MailprovError(Diagnostic(summary, str(host.key), got, fix=fix), ExitCode.REFUSED)
+
+
+def _undecided(host: Host, drift: Drift) -> Diagnostic:
+    return Diagnostic(
+        summary="a file was changed on the host since the last apply; nothing was changed there",
+        where=f"{host.key}:{drift.path}",
+        got=drift.diff.rstrip() or drift.what,
+        want="the file as the last apply left it",
+        fix="take the edit over into the site file; or run it again with --overwrite-drift to "
+        "undo it, with --keep-drift to leave the file as it is",
+    )
+
+
+def plan_site(
+    run: Run,
+    drift: DriftDecision = DriftDecision.OVERWRITE,
+    *,
+    settle: bool = False,
+    replace_server: bool = True,
+) -> SitePlan:
+    """Observe all hosts side by side and return their plans; raises nothing for a host.
+
+    settle, replace_server: as for `plan_host`.
+    """
+
+    def work(host: Host, transport: Transport) -> Plan:
+        plan = plan_host(run, host, transport, drift, settle=settle, replace_server=replace_server)
+        run.progress.tell(host.key, "nothing to change" if not plan.changes else "compared")
+        return plan
+
+    answers = {answer.host.key: answer for answer in run.fleet.each(run.hosts, work)}
+    ordered = [answers[host.key] for host in run.hosts]
+    return SitePlan(
+        plans={answer.host.key: answer.value for answer in ordered if answer.value is not None},
+        errors={answer.host.key: answer.error for answer in ordered if answer.error is not None},
+    )

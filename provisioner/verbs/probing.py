@@ -1,0 +1,127 @@
+"""Putting questions to the live services of hosts that were just observed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from provisioner.facts.host import Facts, UnitState
+from provisioner.model.names import HostKey
+from provisioner.model.prober import probe_address, probe_login
+from provisioner.model.site import Host, Role, Site
+from provisioner.plan.generation import Generation
+from provisioner.plan.links import links_of
+from provisioner.plan.manifest import Also
+from provisioner.plan.store import people_tried
+from provisioner.probes.catalogue import ProbeTargets, questions_for
+from provisioner.probes.finding import Finding, Status
+from provisioner.probes.hosts import judge_unit
+from provisioner.probes.links import judge_link
+from provisioner.probes.question import Question, judge
+from provisioner.probes.store import StoreState, judge_store
+from provisioner.verbs.asking import OpenAsker, ProbeAccount
+from provisioner.verbs.ports import Transport
+from provisioner.verbs.run import Run
+
+Choose = Callable[[Question[Any]], Question[Any] | None]
+"""What becomes of a question: asked as it is, asked otherwise, or not at all (None)."""
+
+
+@dataclass(frozen=True)
+class Observed:
+    """A host as it should be and as it is, and the way to it."""
+
+    generation: Generation
+    facts: Facts
+    transport: Transport
+
+
+def observe_service(run: Run, host: Host, transport: Transport, also: Also) -> Observed:
+    """Observe a host with what questions to its services need; MailprovError."""
+    generation, facts = run.observe(host, transport, also)
+    return Observed(generation, facts, transport)
+
+
+def own_findings(site: Site, host: Host, view: Observed) -> Iterator[Finding]:
+    """Yield what a host says of itself: services, the sockets between them, where mail lies."""
+    yield from _unit_findings(host, view)
+    for link in links_of(view.generation):
+        yield judge_link(host.key, link, view.facts.links.get(link.path))
+    if view.facts.store is not None:
+        yield _store_finding(site, host, view.generation, view.facts.store)
+
+
+def _store_finding(site: Site, host: Host, generation: Generation, store: StoreState) -> Finding:
+    people = people_tried(generation)
+    if people:
+        more = len(site.users) - len(people)
+        place = "people's homes" + (f" ({len(people)} of {len(site.users)} tried)" if more else "")
+        return judge_store(host.key, place, {home for _, home in people}, store)
+    root = generation.mail_root or ""
+    folders = {root, *(f"{root}/{domain.name}" for domain in site.domains)}
+    return judge_store(host.key, root, folders, store)
+
+
+def _unit_findings(host: Host, view: Observed) -> Iterator[Finding]:
+    for unit in view.generation.units:
+        enable = view.facts.units.get(unit.name, _unknown(unit.name))
+        running = view.facts.units.get(unit.running, _unknown(unit.running))
+        yield judge_unit(host.key, enable, running)
+
+
+def ask_hosts(
+    run: Run,
+    observed: Mapping[HostKey, Observed],
+    open_asker: OpenAsker,
+    choose: Choose = lambda question: question,
+) -> Iterator[Finding]:
+    """Yield what the live services answer to the questions that are chosen, all by default."""
+    if not observed:
+        return
+    fingerprints = {
+        str(key): view.facts.certificate.fingerprint
+        for key, view in observed.items()
+        if view.facts.certificate
+    }
+    account = _probe_account(run.site, observed)
+    asker = open_asker(
+        hosts=run.site.hosts,
+        transports={str(key): view.transport for key, view in observed.items()},
+        account=account,
+        fingerprints=fingerprints,
+    )
+    targets = ProbeTargets(probe_address(run.site), fingerprints, run.own_roots)
+    questions = questions_for(run.site, targets, hosts=frozenset(observed))
+    chosen = [one for question in questions if (one := choose(question)) is not None]
+    for answered in asker.ask(chosen):
+        yield from judge(answered)
+    for host in run.site.hosts_with(Role.STORE):
+        if host.key in observed:
+            yield _account_finding(host, account)
+
+
+def _probe_account(site: Site, observed: Mapping[HostKey, Observed]) -> ProbeAccount | None:
+    for host in site.hosts_with(Role.STORE):
+        view = observed.get(host.key)
+        if view and view.facts.probe_secret:
+            secret, token = view.facts.probe_secret, view.facts.probe_token
+            return ProbeAccount(probe_login(site), probe_address(site), secret, token)
+    return None
+
+
+def _account_finding(host: Host, account: ProbeAccount | None) -> Finding:
+    """Without its account the prober proves nothing about logins and mailboxes."""
+    return Finding(
+        id=f"account.probe@{host.key}",
+        host=host.key,
+        question="Does the host hold the account that verify uses?",
+        status=Status.PASSED if account else Status.FAILED,
+        got="its secret is there" if account else "no secret",
+        want="/var/lib/mailprov/probe-secret, made by apply",
+        remedy="" if account else "apply the site; it makes the account anew",
+    )
+
+
+def _unknown(name: str) -> UnitState:
+    return UnitState(name, "not-found", "inactive", "dead", "", 0, "")

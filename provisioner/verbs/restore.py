@@ -1,0 +1,123 @@
+"""`rollback --directory`: bring earlier users, aliases and passwords back.
+
+Nothing does this as a side effect: it revives removed users and old passwords, so it is
+asked for by the number of a transaction. It happens on the host as a whole; no hash
+travels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
+from provisioner.model.site import Host, Role
+from provisioner.plan.change import Action, Change
+from provisioner.plan.history import History
+from provisioner.remote.protocol import Section, split_sections
+from provisioner.render.artifact import Plane
+from provisioner.verbs.apply import HostOutcome, HostStatus
+from provisioner.verbs.plan import DriftDecision
+from provisioner.verbs.ports import Transport
+from provisioner.verbs.recalling import read_history
+from provisioner.verbs.run import Run
+from provisioner.verbs.session import TRANSACT_SECONDS, HostSession
+from provisioner.verbs.transaction_answer import read_answer
+
+
+def restore_directory(run: Run, drift: DriftDecision, serial: str) -> tuple[HostOutcome, ...]:
+    """Put the directory of transaction `serial` back on the hosts that have users."""
+
+    def work(host: Host, transport: Transport) -> HostOutcome:
+        run.progress.tell(host.key, "bringing users back")
+        session = run.session(transport)
+        history = read_history(session)
+        changes, notes = _restore(run, host, session, history, (serial, drift))
+        status = HostStatus.CHANGED if changes else HostStatus.UNCHANGED
+        run.progress.tell(host.key, "users brought back")
+        return HostOutcome(host.key, status, history.current, changes, notices=notes)
+
+    hosts = [host for host in run.hosts if Role.STORE in host.roles]
+    answers = run.fleet.each(hosts, work)
+    outcomes = {
+        one.host.key: one.value or HostOutcome(one.host.key, HostStatus.FAILED, error=one.error)
+        for one in answers
+    }
+    return tuple(outcomes[host.key] for host in hosts)
+
+
+def _restore(
+    run: Run, host: Host, session: HostSession, history: History, what: tuple[str, DriftDecision]
+) -> tuple[tuple[Change, ...], tuple[str, ...]]:
+    """Return what the host changed, and what is told of users who lost their access."""
+    serial, drift = what
+    doing = "bringing users back"
+    arguments = (run.owner, serial, history.serial, drift.value)
+    with session.start("restore", TRANSACT_SECONDS, doing, *arguments) as conversation:
+        conversation.finish()
+        lines = list(conversation.lines())
+        completed = conversation.result()
+    sections = list(split_sections(lines))
+    if completed.status != 0 or lines[-1:] != ["@finished"]:
+        said = {name: "\n".join([argument, *body]).strip() for name, argument, body in sections}
+        failure = _failure(completed.status, serial, history, said)
+        if failure is None:
+            raise session.broken(doing, completed)
+        raise MailprovError(replace(failure, where=str(host.key)), ExitCode.REFUSED)
+    return tuple(_changes(sections, serial)), read_answer(lines, lambda _: None).notes()
+
+
+def _changes(sections: Iterable[Section], serial: str) -> Iterator[Change]:
+    reason = f"as transaction {serial} left it"
+    for name, argument, _ in sections:
+        match name:
+            case "restored":
+                yield Change("file", argument, Action.UPDATE, reason, plane=Plane.DIRECTORY)
+            case "password":
+                yield Change("password", argument, Action.UPDATE, reason, plane=Plane.DIRECTORY)
+            case "locked-account":
+                yield Change("account", argument, Action.LOCK, reason, plane=Plane.DIRECTORY)
+
+
+def _failure(
+    status: int, serial: str, history: History, said: Mapping[str, str]
+) -> Diagnostic | None:
+    """Return what a program means that refused, by its exit status; None if it just broke."""
+    kept = ", ".join(sorted(history.snapshots, key=int))
+    return {
+        65: Diagnostic(
+            summary="what the host keeps of that transaction is damaged; nothing was changed",
+            got=f"another content of {said.get('damaged', '')}",
+            fix="choose another transaction, or apply a site file",
+        ),
+        66: Diagnostic(
+            summary="the host has no users of that transaction",
+            got=serial,
+            want=kept or "none is kept there",
+            fix="`mailprov history` lists them",
+        ),
+        67: Diagnostic(
+            summary="those users are of another kind than the configuration in force reads; "
+            "nothing was changed",
+            fix="apply the site file as it was then: it brings both",
+        ),
+        68: Diagnostic(
+            summary="files of users were changed on the host since the last apply; nothing was "
+            "changed there",
+            got=said.get("edited", ""),
+            fix="--overwrite-drift puts the earlier ones in their place, --keep-drift leaves "
+            "these files as they are",
+        ),
+        69: Diagnostic(
+            summary="those users bring another password or a lock for an account that this "
+            "connection, or its sudo, hangs on; nothing was changed",
+            got=said.get("carrier", ""),
+            want="a login for mailprov that is nobody's mail account",
+            fix="name another login (hosts.K.ssh.user), then do it again",
+        ),
+        75: Diagnostic(
+            summary="another apply is at work on this host, or has just been",
+            got=said.get("locked", ""),
+            fix="wait until it has ended, then try again",
+        ),
+    }.get(status)

@@ -1,0 +1,91 @@
+"""What every verb that talks to hosts needs, handed in by the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from provisioner.diagnostics import MailprovError
+from provisioner.facts.host import Facts
+from provisioner.model.names import HostKey
+from provisioner.model.site import Host, Site
+from provisioner.plan.generation import Generation
+from provisioner.plan.manifest import Also
+from provisioner.verbs.compiling import Compiler
+from provisioner.verbs.ports import Transport
+from provisioner.verbs.session import HostSession
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class HostAnswer(Protocol[T_co]):
+    """What came of the work on one host: exactly one of value and error is set."""
+
+    @property
+    def host(self) -> Host: ...  # noqa: D102 the class says it
+
+    @property
+    def value(self) -> T_co | None: ...  # noqa: D102 the class says it
+
+    @property
+    def error(self) -> MailprovError | None: ...  # noqa: D102 the class says it
+
+
+class Fleet(Protocol):
+    """The site's hosts, each connected at first need and kept open."""
+
+    def each(
+        self, hosts: Sequence[Host], work: Callable[[Host, Transport], T]
+    ) -> Iterator[HostAnswer[T]]:
+        """Do the work on all hosts side by side; yield each one's answer as it ends."""
+        ...
+
+    def transport(self, host: Host) -> Transport:
+        """Return the open way to a host, or open it; MailprovError if that fails."""
+        ...
+
+    def reopen(self, host: Host) -> Transport:
+        """Return a fresh connection in place of the host's; MailprovError if that fails."""
+        ...
+
+
+class Progress(Protocol):
+    """Who tells a person what is going on."""
+
+    def tell(self, host: HostKey, text: str) -> None:
+        """Say what a host is doing now."""
+        ...
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a verb over the site.
+
+    hosts: those that `--limit` leaves. programs: the remote program by verb. owner: who
+    holds a host's lock while the run changes it. own_roots: the roots among the operator's own
+    certificates, in PEM; None where the hosts make theirs, or where nothing of it was read.
+    """
+
+    site: Site
+    hosts: tuple[Host, ...]
+    fleet: Fleet
+    programs: Mapping[str, str]
+    compiler: Compiler
+    progress: Progress
+    owner: str
+    own_roots: str | None = None
+
+    def session(self, transport: Transport) -> HostSession:
+        """Return the session over an open transport."""
+        return HostSession(transport, self.programs)
+
+    def observe(
+        self, host: Host, transport: Transport, also: Also = Also.NOTHING
+    ) -> tuple[Generation, Facts]:
+        """Return what a host should be and what it is; see `HostSession.observe`."""
+        self.progress.tell(host.key, "observing")
+        return self.session(transport).observe(
+            lambda introduction: self.compiler.generation_for(host, introduction), also
+        )

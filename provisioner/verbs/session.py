@@ -1,0 +1,282 @@
+"""One host, as the workflow deals with it: observe, install, transact.
+
+Each of the three is one remote program over one connection; what they say is parsed
+by provisioner.plan. Progress is told while it happens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from provisioner import __version__
+from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
+from provisioner.facts.host import Facts, Introduction
+from provisioner.facts.observation import parse_facts, parse_introduction
+from provisioner.plan.change import Plan
+from provisioner.plan.generation import Generation
+from provisioner.plan.manifest import Also, observation_rows
+from provisioner.plan.secrets_diff import without_secrets
+from provisioner.plan.transaction import pack_transaction
+from provisioner.verbs.ports import Completed, Conversation, Transport
+from provisioner.verbs.remote_failure import (
+    UNFIT_STATE,
+    broken_off,
+    cause_in,
+    shortened,
+    stderr_of,
+    understanding,
+)
+from provisioner.verbs.transaction_answer import (
+    ReturnedError,
+    TransactionAnswer,
+    read_answer,
+)
+
+OBSERVE_SECONDS = 120.0
+INSTALL_SECONDS = 1800.0
+TRANSACT_SECONDS = 300.0
+SETTLE_SECONDS = 60.0
+
+_REFUSED_BY_CHECK = 65
+_NOT_PENDING = 66
+_RETURNED = 71
+_LOCKED = 75
+
+Compile = Callable[[Introduction], Generation]
+Tell = Callable[[str], None]
+
+
+class HostSession:
+    """A host that is connected.
+
+    transport: the way to it. programs: the remote program's text by verb.
+    """
+
+    def __init__(self, transport: Transport, programs: Mapping[str, str]) -> None:
+        self.transport = transport
+        self._programs = programs
+
+    @property
+    def where(self) -> str:
+        """The host in a diagnostic's words."""
+        return str(self.transport.host)
+
+    def observe(self, compile_for: Compile, also: Also = Also.NOTHING) -> tuple[Generation, Facts]:
+        """Return what the host should be and what it is; one program, nothing written.
+
+        compile_for: makes the generation once the host has said what it is. Raises
+        MailprovError.
+        """
+        with self.start("observe", OBSERVE_SECONDS, "observing the host") as conversation:
+            introduced = list(_until_ready(conversation))
+            if introduced[-1:] != ["@ready"]:
+                raise self.broken("introducing the host", conversation.result())
+            with understanding(self.where, "introducing itself"):
+                introduction = parse_introduction(introduced)
+            generation = compile_for(introduction)
+            rows = observation_rows(generation, introduction, also)
+            conversation.send(rows)
+            conversation.finish()
+            lines = list(conversation.lines())
+            completed = conversation.result()
+        if not lines or lines[-1] != "@end":
+            raise self.broken("observing the host", completed)
+        with understanding(self.where, "observing it"):
+            return generation, parse_facts(introduction, lines)
+
+    def install(self, plan: Plan, tell: Tell) -> None:
+        """Install the packages that the plan misses; MailprovError with the manager's words."""
+        manager = plan.generation.platform.package_manager
+        tail: list[str] = []
+        held: list[str] = []
+        doing = "installing packages"
+        units = ",".join(f"{unit.name}:{unit.running}" for unit in plan.generation.units)
+        arguments = (manager, units, *plan.missing_packages)
+        with self.start("packages", INSTALL_SECONDS, doing, *arguments) as conversation:
+            for line in conversation.lines():
+                if line.startswith("@progress "):
+                    tell(line.removeprefix("@progress "))
+                elif line.startswith("@held "):
+                    held.append(line.removeprefix("@held "))
+                else:
+                    tail = [*tail[-11:], line.removeprefix("|")]
+            completed = conversation.result()
+        if completed.status == UNFIT_STATE:
+            raise self.broken(doing, completed)
+        if completed.status == _LOCKED and held:
+            raise MailprovError(self._held_diagnostic(manager, held[-1]), ExitCode.REFUSED)
+        if completed.status != 0:
+            said = "\n".join(tail) or stderr_of(completed)
+            raise MailprovError(
+                Diagnostic(
+                    summary="the packages could not be installed; nothing else was changed",
+                    where=self.where,
+                    got=said,
+                    want=" ".join(plan.missing_packages),
+                    fix=cause_in(said).fix or f"make {manager} work on the host, then apply again",
+                )
+            )
+
+    def transact(self, plan: Plan, owner: str, within: int, tell: Tell) -> TransactionAnswer:
+        """Carry out the plan's transaction; MailprovError if it was refused or failed.
+
+        ReturnedError where a step of the configuration failed and the one before is back.
+        owner: who holds the host's lock meanwhile, for whoever finds it taken. within:
+        seconds after which a configuration that nobody confirmed returns. Where the answer
+        names something pending, it is to be confirmed; else all is in force.
+        """
+        archive = pack_transaction(plan)
+        doing = "carrying out the transaction"
+        arguments = (owner, str(within))
+        with self.start("transact", TRANSACT_SECONDS, doing, *arguments) as conversation:
+            conversation.send(archive)
+            conversation.finish()
+            with understanding(self.where, doing):
+                # A checker may quote what it does not like.
+                lines = without_secrets(plan.generation, conversation.lines())
+                answer = read_answer(lines, tell)
+            completed = conversation.result()
+        if completed.status == UNFIT_STATE:
+            raise self.broken(doing, completed)
+        if completed.status == 0 and answer.finished:
+            return answer
+        diagnostic = self._transaction_diagnostic(answer, completed)
+        if completed.status == _RETURNED:
+            raise ReturnedError(self.where, diagnostic, answer)
+        refused = completed.status == _LOCKED
+        raise MailprovError(diagnostic, ExitCode.REFUSED if refused else ExitCode.FAILED)
+
+    def confirm(self, serial: str) -> TransactionAnswer:
+        """Keep the pending configuration; MailprovError if it has returned meanwhile.
+
+        ReturnedError where the host could not keep it.
+        """
+        return self._settle("confirm", serial)
+
+    def take_back(self, serial: str, reason: str) -> TransactionAnswer:
+        """Have the host put back the configuration before; MailprovError if it did so already."""
+        return self._settle("return", serial, reason)
+
+    def settle_abandoned(self) -> TransactionAnswer:
+        """Settle what a broken-off transaction left pending; MailprovError if that fails."""
+        return self._settle("abandoned")
+
+    def _settle(self, *arguments: str) -> TransactionAnswer:
+        with self.start("settle", SETTLE_SECONDS, "settling the transaction", *arguments) as talk:
+            talk.finish()
+            with understanding(self.where, "settling the transaction"):
+                answer = read_answer(talk.lines(), lambda _: None)
+            completed = talk.result()
+        if completed.status == 0 and answer.finished:
+            return answer
+        if completed.status == _LOCKED:
+            raise MailprovError(self._unsettled(answer), ExitCode.REFUSED)
+        if completed.status == _NOT_PENDING:
+            raise MailprovError(
+                Diagnostic(
+                    summary="the host is no longer waiting: it has put the old configuration back",
+                    where=self.where,
+                    got=answer.history.replace("\t", " ") or "no transaction is pending",
+                    want="a confirmation in time (--confirm-within)",
+                    fix="remove what kept the confirmation from coming, then apply again",
+                )
+            )
+        if completed.status == _RETURNED:
+            failure = Diagnostic(
+                summary="the host could not confirm its new configuration; the configuration "
+                "before is back in force",
+                where=self.where,
+                got=stderr_of(completed),
+                fix=cause_in(stderr_of(completed)).fix
+                or "make room on the host's disk, then apply again",
+            )
+            raise ReturnedError(self.where, failure, answer)
+        raise self.broken("settling the transaction", completed)
+
+    def _unsettled(self, answer: TransactionAnswer) -> Diagnostic:
+        return Diagnostic(
+            summary="another program of mailprov's is at work on this host, so nothing was settled",
+            where=self.where,
+            got="\n".join(answer.locked),
+            want="the host's lock within 20 s",
+            fix="wait a minute, see `mailprov history` for what has become of the configuration, "
+            "then apply again",
+        )
+
+    def start(self, verb: str, seconds: float, doing: str, *arguments: str) -> Conversation:
+        """Run a verb of the remote program; see Transport.start."""
+        return self.transport.start(self._programs[verb], *arguments, timeout=seconds, doing=doing)
+
+    def _transaction_diagnostic(
+        self, answer: TransactionAnswer, completed: Completed
+    ) -> Diagnostic:
+        if completed.status == _LOCKED and answer.edited:
+            return Diagnostic(
+                summary="a file was changed since the host was observed; nothing was changed there",
+                where=self.where,
+                got="\n".join(answer.edited),
+                want="files as they were when the changes were decided",
+                fix="look at `mailprov plan`, then run it again",
+            )
+        if completed.status == _LOCKED:
+            return Diagnostic(
+                summary="another apply is at work on this host, or has just been",
+                where=self.where,
+                got="\n".join(answer.locked),
+                fix="wait until it has ended, look at `mailprov plan`, then run it again",
+            )
+        if completed.status == _REFUSED_BY_CHECK:
+            return Diagnostic(
+                summary="the new configuration does not pass the daemons' own checks; "
+                "nothing on the host was changed",
+                where=self.where,
+                got="\n".join(answer.checks) or stderr_of(completed),
+                want="no word on standard error from any of them",
+                fix="correct the site file; the escape hatches (postfix, dovecot, unbound) "
+                "are the usual cause",
+            )
+        said = "\n".join(answer.output) or stderr_of(completed)
+        cause = cause_in(said)
+        if answer.failed == "check":
+            what = "the new configuration could not be checked"
+        elif answer.failed:
+            what = f"the step `{answer.failed.strip()}` failed"
+        else:
+            what = f"the transaction broke off with exit status {completed.status}"
+        return Diagnostic(
+            summary=f"{what}; {_left_behind(answer, completed)}",
+            where=self.where,
+            got=shortened(said),
+            fix=cause.fix or "remove the cause that is shown, then apply again",
+        )
+
+    def _held_diagnostic(self, manager: str, holder: str) -> Diagnostic:
+        return Diagnostic(
+            summary=f"another program holds the host's package manager ({manager}); "
+            "nothing was changed",
+            where=self.where,
+            got=f"{holder}, for longer than a minute",
+            want="nobody else who installs packages",
+            fix="let it end, or end it if it hangs, then apply again; a lock file is never the "
+            "cause and is not to be removed",
+        )
+
+    def broken(self, doing: str, completed: Completed) -> MailprovError:
+        """Return the error for a program that ended without saying what is wrong."""
+        return broken_off(self.where, doing, completed, f"mailprov {__version__}")
+
+
+def _until_ready(conversation: Conversation) -> Iterator[str]:
+    for line in conversation.lines():
+        yield line
+        if line == "@ready":
+            return
+
+
+def _left_behind(answer: TransactionAnswer, completed: Completed) -> str:
+    """Return in words what a transaction that broke off has changed."""
+    if completed.status == _RETURNED:
+        return "the configuration before is back in force"
+    if not answer.begun:
+        return "nothing live was changed"
+    return "the steps before it are in force"

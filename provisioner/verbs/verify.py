@@ -1,0 +1,111 @@
+"""`verify`: what the hosts say of themselves, and what they prove from outside.
+
+Each host is observed once, with its daemons' own checkers; then the questions of the
+whole site are put to the live services, with an account that exists for this alone
+and whose secret only the hosts' root can read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from provisioner.diagnostics import MailprovError
+from provisioner.facts.host import CheckRun
+from provisioner.model.names import HostKey
+from provisioner.model.site import Host, Site
+from provisioner.plan.comparison import compare_paths
+from provisioner.plan.generation import Generation
+from provisioner.plan.manifest import Also
+from provisioner.platforms.record import Daemon
+from provisioner.probes.finding import Finding, Status, Verdict
+from provisioner.probes.hosts import judge_check, judge_file
+from provisioner.probes.sockets import judge_sockets, parse_sockets
+from provisioner.probes.unasked import allowance_findings, unproven_findings
+from provisioner.probes.zones import sampling_findings
+from provisioner.verbs.asking import OpenAsker
+from provisioner.verbs.ports import Transport
+from provisioner.verbs.probing import Observed, ask_hosts, observe_service, own_findings
+from provisioner.verbs.run import Run
+from provisioner.verbs.way_out import ask_way_out
+
+# The checkers that provisioner/remote/core/checks.sh runs of each daemon.
+CHECKS: Mapping[Daemon, tuple[str, ...]] = {
+    "unbound": ("unbound-checkconf",),
+    "dovecot": ("doveconf -n",),
+    "postfix": ("postfix check", "postconf -n", "postconf -M", "postmap -q", "postconf -x"),
+}
+
+
+@dataclass(frozen=True)
+class VerifyReport:
+    """The verdict, and the hosts that could not be asked."""
+
+    verdict: Verdict
+    errors: Mapping[HostKey, MailprovError]
+
+
+def verify_site(
+    run: Run,
+    open_asker: OpenAsker,
+    kept: Mapping[HostKey, Collection[str]] | None = None,
+    checked: Collection[HostKey] = (),
+) -> VerifyReport:
+    """Verify the run's hosts. Raises nothing for a host: its error is in the report.
+
+    open_asker: makes the asker that has sockets, once the hosts have been observed. kept:
+    files that somebody decided to leave as they are on the host; they get a warning. checked:
+    hosts whose daemons' checkers have just passed these very files, before they went live.
+    """
+    ways_out: dict[HostKey, tuple[Finding, ...]] = {}
+
+    def work(host: Host, transport: Transport) -> Observed:
+        also = Also.SERVICE if host.key in checked else Also.SERVICE | Also.CHECKERS
+        observed = observe_service(run, host, transport, also)
+        run.progress.tell(host.key, "probing")
+        ways_out[host.key] = ask_way_out(run, host, transport)
+        return observed
+
+    answers = {answer.host.key: answer for answer in run.fleet.each(run.hosts, work)}
+    observed = {key: answer.value for key, answer in answers.items() if answer.value is not None}
+    findings: list[Finding] = [*allowance_findings(run.site), *sampling_findings(run.site)]
+    for host in run.hosts:
+        if host.key in observed:
+            found = _host_findings(run.site, host, observed[host.key], checked=host.key in checked)
+            spared = {f"file.{path}@{host.key}" for path in (kept or {}).get(host.key, ())}
+            findings += [_only_warned(each) if each.id in spared else each for each in found]
+    findings += ask_hosts(run, observed, open_asker)
+    findings += [each for host in run.hosts for each in ways_out.get(host.key, ())]
+    asked = {host.key for host in run.hosts}
+    findings += (gap for gap in unproven_findings(run.site) if gap.host in asked)
+    errors = {key: answer.error for key, answer in answers.items() if answer.error is not None}
+    for host in run.hosts:
+        run.progress.tell(host.key, "not reached" if host.key in errors else "verified")
+    return VerifyReport(Verdict(tuple(findings)), errors)
+
+
+def _host_findings(site: Site, host: Host, view: Observed, *, checked: bool) -> Iterator[Finding]:
+    generation, facts = view.generation, view.facts
+    ran = {check.tool: check for check in facts.checks}
+    missing = (0, "") if checked else (70, "it did not run")
+    for tool in _expected_checks(generation):
+        check = ran.get(tool, CheckRun(tool, *missing))
+        yield judge_check(host.key, check.tool, check.exit_status, check.output)
+    for path, problems in compare_paths(generation, facts):
+        yield judge_file(host.key, path, problems)
+    yield from own_findings(site, host, view)
+    yield from judge_sockets(site, host, parse_sockets(facts.sockets))
+
+
+def _only_warned(finding: Finding) -> Finding:
+    if finding.status is not Status.FAILED:
+        return finding
+    remedy = "it was left alone as you said (--keep-drift); take the edit over into the site file"
+    return replace(finding, status=Status.WARNING, remedy=remedy)
+
+
+def _expected_checks(generation: Generation) -> Iterator[str]:
+    for unit in generation.units:
+        yield from CHECKS[unit.daemon]
+    if generation.certificate_path:
+        yield "openssl pkey"

@@ -1,0 +1,45 @@
+"""Having a host ask whether mail can leave it: one program, nothing sent, nothing written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from provisioner.diagnostics import MailprovError
+from provisioner.model.site import Host, Role
+from provisioner.probes.finding import Finding
+from provisioner.probes.leaving import judge_way_out, unknown_way_out
+from provisioner.probes.way_out import parse_way_out, way_out_rows
+from provisioner.remote.protocol import split_sections
+from provisioner.verbs.ports import Transport
+from provisioner.verbs.remote_failure import understanding
+from provisioner.verbs.run import Run
+
+ASK_SECONDS = 90.0
+_SENDERS = frozenset({Role.MX, Role.SUBMISSION})
+
+
+def ask_way_out(run: Run, host: Host, transport: Transport) -> tuple[Finding, ...]:
+    """Return what a host finds on its way to other sites; nothing for one that sends no mail.
+
+    A host that cannot say it is no reason to doubt the rest: that is a finding, too.
+    """
+    if not host.roles & _SENDERS:
+        return ()
+    try:
+        return tuple(_findings(run, host, transport))
+    except MailprovError as error:
+        return (unknown_way_out(host, error.diagnostics[0].summary),)
+
+
+def _findings(run: Run, host: Host, transport: Transport) -> Iterator[Finding]:
+    session = run.session(transport)
+    with session.start("way_out", ASK_SECONDS, "asking for the way out") as conversation:
+        conversation.send(way_out_rows(run.site, host))
+        conversation.finish()
+        lines = list(conversation.lines())
+        completed = conversation.result()
+    if lines[-1:] != ["@end"]:
+        raise session.broken("asking for the way out", completed)
+    with understanding(session.where, "asking for the way out"):
+        told = parse_way_out(split_sections(lines))
+    yield from judge_way_out(run.site, host, told)
