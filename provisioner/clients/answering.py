@@ -31,6 +31,7 @@ from provisioner.clients.routes import Line, Routes
 from provisioner.clients.sessions import check_pin, client_for, secure
 from provisioner.clients.smtp import SmtpClient
 from provisioner.clients.stream import BrokenOff
+from provisioner.model.services import Service
 from provisioner.probes.dialogue import (
     AuthOfferAnswer,
     DialogueAnswer,
@@ -50,7 +51,6 @@ from provisioner.probes.login import (
 )
 from provisioner.probes.question import Endpoint, Question, Unasked
 from provisioner.probes.roundtrip import RoundTripAnswer, RoundTripQuestion
-from provisioner.probes.services import Service
 from provisioner.probes.submission import (
     ForeignFromAnswer,
     ForeignFromQuestion,

@@ -8,6 +8,7 @@ from provisioner.clients.message import compose_message
 from provisioner.clients.sessions import client_for
 from provisioner.clients.smtp import SmtpClient
 from provisioner.clients.stream import BrokenOff, Stream
+from provisioner.model.services import Service
 from provisioner.probes.dialogue import (
     FORMS_A_SESSION,
     AuthOfferAnswer,
@@ -18,7 +19,6 @@ from provisioner.probes.dialogue import (
 )
 from provisioner.probes.envelopes import EnvelopeForm
 from provisioner.probes.login import CleartextAnswer
-from provisioner.probes.services import Service
 from provisioner.probes.submission import (
     ForeignFromAnswer,
     ForeignFromQuestion,

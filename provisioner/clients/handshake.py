@@ -15,7 +15,7 @@ from cryptography import x509
 from provisioner.clients.sessions import client_for, secure
 from provisioner.clients.stream import BrokenOff, Stream, shown
 from provisioner.facts.certificate import damages, dns_names
-from provisioner.probes.services import Service
+from provisioner.model.services import Service
 from provisioner.probes.tls import ChainAnswer, InjectionAnswer, OldTlsAnswer, TlsAnswer
 
 _HANDSHAKE, _ALERT = 22, 21
@@ -120,7 +120,7 @@ def inject_command(stream: Stream, service: Service, name: str, helo: str) -> In
     client.await_tls()
     try:
         stream.start_tls(name)
-        if service.speaks == "sieve":
+        if service.protocol == "sieve":
             client.resume()  # the capabilities, which come unasked
     except BrokenOff as end:
         # Ending the connection is a sound answer to injection, as Dovecot 2.4 does, which takes

@@ -17,6 +17,7 @@ from provisioner.clients.pop3 import Pop3Client
 from provisioner.clients.sessions import Client
 from provisioner.clients.smtp import SmtpClient
 from provisioner.clients.stream import BrokenOff
+from provisioner.model.services import Service
 from provisioner.probes.question import Endpoint
 from provisioner.probes.roundtrip import (
     PATIENCE,
@@ -27,7 +28,6 @@ from provisioner.probes.roundtrip import (
     RoundTripQuestion,
     Sent,
 )
-from provisioner.probes.services import Service
 from provisioner.verbs.asking import ProbeAccount
 
 _STEP = 0.1  # seconds between two looks into the mailbox
@@ -61,7 +61,7 @@ def run_round_trip(
     """
     tokens = [secrets.token_hex(8) for _ in question.paths]
     # IMAP first: it sees mail come in without a new login, and so sets the pace.
-    order = sorted(question.readers, key=lambda reader: reader.service.speaks != "imap")
+    order = sorted(question.readers, key=lambda reader: reader.service.protocol != "imap")
     # The mailbox has a bound, and what somebody filled it with is nobody's.
     _clean(order[:1], tokens, enter)
     with ThreadPoolExecutor(max_workers=max(len(question.paths), len(question.readers))) as pool:

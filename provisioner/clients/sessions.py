@@ -12,8 +12,8 @@ from provisioner.clients.pop3 import Pop3Client
 from provisioner.clients.sieve import SieveClient
 from provisioner.clients.smtp import SmtpClient
 from provisioner.clients.stream import BrokenOff, Stream
+from provisioner.model.services import Service
 from provisioner.probes.login import LoginAnswer
-from provisioner.probes.services import Service
 
 
 class Client(Protocol):
@@ -47,7 +47,7 @@ class Client(Protocol):
 
 def client_for(service: Service, stream: Stream, helo: str) -> Client:
     """Return a client that speaks the service's protocol; nothing is sent yet."""
-    match service.speaks:
+    match service.protocol:
         case "smtp":
             return SmtpClient(stream, helo)
         case "imap":
@@ -56,6 +56,8 @@ def client_for(service: Service, stream: Stream, helo: str) -> Client:
             return Pop3Client(stream)
         case "sieve":
             return SieveClient(stream)
+        case "dns":
+            raise ValueError("a resolver has no sessions")
         case other:
             assert_never(other)
 

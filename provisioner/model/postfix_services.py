@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from provisioner.model.services import SMTP_PORT, SUBMISSION_PORT, SUBMISSIONS_PORT
+
 # Names of /etc/services for the ports that master.cf gives as numbers.
-_PORTS = {"smtp/inet": "25", "submission": "587", "submissions": "465", "smtps": "465"}
+_PORTS = {
+    "smtp/inet": str(SMTP_PORT),
+    "submission": str(SUBMISSION_PORT),
+    "submissions": str(SUBMISSIONS_PORT),
+    "smtps": str(SUBMISSIONS_PORT),
+}
 WORKINGS = frozenset(
     {"pickup", "cleanup", "qmgr", "tlsmgr", "rewrite", "bounce", "defer", "trace", "verify"}
     | {"flush", "proxymap", "proxywrite", "smtp", "relay", "showq", "error", "retry", "discard"}
@@ -19,7 +26,7 @@ WORKINGS = frozenset(
     }
 )
 """mailprov's services that are no ports, as `canonical_service` has them."""
-MX_SERVICE = "25"
+MX_SERVICE = str(SMTP_PORT)
 COLUMNS = ("private", "unprivileged", "chroot", "wakeup", "process_limit", "command")
 """The columns of master(5) behind name and type, by the keys that the site file has for them."""
 

@@ -13,12 +13,12 @@ from provisioner.model.file.relay import WrittenRelay
 from provisioner.model.file.services import WrittenTls
 from provisioner.model.file.written import Written
 from provisioner.model.names import DomainName, HostKey
-from provisioner.model.ports import IMPLICIT_TLS_PORTS
 from provisioner.model.problems import InvalidSiteError
 from provisioner.model.reading import Reading
 from provisioner.model.records import parse_record_data
 from provisioner.model.rules import judge_site
 from provisioner.model.rules.relay import RELAY_PORTS
+from provisioner.model.services import IMPLICIT_TLS_PORTS
 from provisioner.model.site import (
     AccountKind,
     Accounts,

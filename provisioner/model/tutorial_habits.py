@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from provisioner.model.insecurities import is_used
-from provisioner.model.ports import DNS_PORT, SMTP_PORT, opened_ports, ports_of
 from provisioner.model.problems import SiteProblem
 from provisioner.model.reading import Reading
+from provisioner.model.services import DNS_PORT, SMTP_PORT, ports_of, submission_services
 from provisioner.model.site import Allowance, Host, Site
 
 _TELLING = (
@@ -52,7 +52,7 @@ def _habits(site: Site) -> Iterator[tuple[str, str, str]]:
         f"the firewall on, and open for SSH and for {opened}",
         "open these in firewalld or nftables; `mailprov verify` tells whether they are reached",
     )
-    ports = sorted(opened_ports(site, site.submission.ports), reverse=True)
+    ports = sorted((one.port for one in submission_services(site)), reverse=True)
     shown = " and ".join(map(str, ports))
     trouble = "providers block that for them, and every guesser of passwords tries it"
     yield (

@@ -12,6 +12,7 @@ from provisioner.model.prober import PROBE_HOME, probe_address, probe_login
 from provisioner.model.problems import KeyPath
 from provisioner.model.reading import BOUNCER
 from provisioner.model.secrets import KnownCredential, SiteSecrets
+from provisioner.model.services import mail_services_of
 from provisioner.model.site import AccountKind, Host, Role, Site, User
 from provisioner.plan.generation import (
     Account,
@@ -24,7 +25,6 @@ from provisioner.plan.generation import (
 )
 from provisioner.plan.listeners import listeners_of
 from provisioner.platforms.record import Daemon, Platform
-from provisioner.probes.services import services_of
 from provisioner.render.artifact import Artifact, Plane, sealed
 from provisioner.render.daemon_secrets import SecretFile
 from provisioner.render.directory_table import has_tables
@@ -79,7 +79,7 @@ def compile_generation(
             *_smuggling_notices(host, platform),
             *_resolver_notices(site, host),
         ),
-        ports=tuple(sorted({service.port for service in services_of(site, host)})),
+        ports=tuple(sorted({service.port for service in mail_services_of(site, host)})),
         listeners=tuple(listeners_of(site, host, platform)),
         user_files=user_files(one.path for one in artifacts if one.plane is Plane.DIRECTORY),
         people=frozenset(_people(site)) if stores else frozenset(),

@@ -13,10 +13,10 @@ from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import assert_never
 
+from provisioner.model.services import DNS_PORT, mail_services_of
 from provisioner.model.site import Host, IPAddress, Role, Site
 from provisioner.plan.generation import Listener
 from provisioner.platforms.record import Platform
-from provisioner.probes.services import DNS_PORT, services_of
 from provisioner.render.unbound_view import unbound_interfaces
 
 ANY_IPV4 = IPv4Address(0)
@@ -38,13 +38,15 @@ def listeners_of(site: Site, host: Host, platform: Platform) -> Iterator[Listene
     postfix = _addresses(site.postfix.main.get("inet_interfaces", "all"))
     dovecot = _addresses(listen)
     versions = _postfix_versions(site, host)
-    for service in services_of(site, host):
-        match service.speaks:
+    for service in mail_services_of(site, host):
+        match service.protocol:
             case "smtp":
                 addresses = tuple(one for one in postfix if one.version in versions)
                 yield Listener("postfix", "tcp", service.port, addresses)
             case "imap" | "pop3" | "sieve":
                 yield Listener("dovecot", "tcp", service.port, dovecot)
+            case "dns":
+                continue
             case other:
                 assert_never(other)
     if Role.DNS in host.roles:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from provisioner.diagnostics import Diagnostic, as_root, printable
 from provisioner.facts.host import Facts
 from provisioner.facts.listening import HeldSocket, Holder
-from provisioner.model.ports import DNS_PORT
+from provisioner.model.services import DNS_PORT
 from provisioner.model.site import IPAddress
 from provisioner.plan.change import Action, Plan
 from provisioner.plan.generation import Generation, Listener, Unit

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from provisioner.model.services import DNS_PORT, SMTP_PORT, Service, mail_services_of
 from provisioner.model.site import Allowance, Host, IPAddress, Role, Site
 from provisioner.probes.dialogue import (
     DialogueQuestion,
@@ -20,7 +21,6 @@ from provisioner.probes.login import CleartextQuestion, LoginQuestion
 from provisioner.probes.question import ANYWHERE, Endpoint, Question, Vantage
 from provisioner.probes.reach import ReachQuestion
 from provisioner.probes.roundtrip import MailPath, Reader, RoundTripQuestion
-from provisioner.probes.services import DNS_PORT, SMTP_PORT, Service, services_of
 from provisioner.probes.submission import (
     ForeignFromQuestion,
     LoginRequiredQuestion,
@@ -77,7 +77,7 @@ def reach_questions(site: Site, targets: ProbeTargets, host: Host) -> Iterator[Q
     """Ask for every TCP port of the model at every address."""
     del targets
     for address in host.addresses:
-        for service in services_of(site, host):
+        for service in mail_services_of(site, host):
             yield ReachQuestion(
                 id=f"port.{service.port}@{at(host, address)}",
                 text=f"Can port {service.port} ({service.name}) be reached from here?",
@@ -138,7 +138,7 @@ def dialogue_questions(site: Site, targets: ProbeTargets, host: Host) -> Iterato
         place, endpoint = at(host, address), Endpoint(host.key, address, service.port)
         if service.port == SMTP_PORT:
             yield from _questions_to_mx(site, targets, endpoint, service, place)
-        elif service.speaks == "smtp":
+        elif service.protocol == "smtp":
             yield from _questions_to_submission(site, targets, endpoint, service, place)
 
 
@@ -250,7 +250,7 @@ def login_questions(site: Site, targets: ProbeTargets, host: Host) -> Iterator[Q
             service=service,
             correct=True,
         )
-        if service.speaks not in tried:
+        if service.protocol not in tried:
             yield LoginQuestion(
                 id=f"login.wrong-password.{service.name}@{place}",
                 text=f"Does {service.name} refuse a wrong password?",
@@ -258,14 +258,14 @@ def login_questions(site: Site, targets: ProbeTargets, host: Host) -> Iterator[Q
                 service=service,
                 correct=False,
             )
-        tried.add(service.speaks)
+        tried.add(service.protocol)
         if service.tls != "implicit":
             reason = allowed or site.allow_insecure.get(Allowance.NO_TLS)
             yield CleartextQuestion(
                 id=f"login.before-tls.{service.name}@{place}",
                 text=f"Does {service.name} refuse a login that is not protected by TLS?",
                 endpoint=endpoint,
-                vantage=Vantage(stranger=service.speaks != "smtp"),
+                vantage=Vantage(stranger=service.protocol != "smtp"),
                 service=service,
                 allowed=reason if service.cleartext_login else None,
             )
@@ -277,8 +277,8 @@ def round_trip_questions(site: Site, targets: ProbeTargets, host: Host) -> Itera
         return
     readers = tuple(
         Reader(Endpoint(host.key, host.addresses[0], service.port), service)
-        for service in services_of(site, host)
-        if service.speaks in {"imap", "pop3"}
+        for service in mail_services_of(site, host)
+        if service.protocol in {"imap", "pop3"}
     )
     paths = tuple(
         MailPath(
@@ -286,7 +286,7 @@ def round_trip_questions(site: Site, targets: ProbeTargets, host: Host) -> Itera
         )
         for other in site.hosts
         for address, service in _services(site, other)
-        if service.speaks == "smtp"
+        if service.protocol == "smtp"
     )
     if readers and paths:
         yield RoundTripQuestion(
@@ -306,7 +306,7 @@ def address_literal(address: IPAddress) -> str:
 
 def _services(site: Site, host: Host) -> Iterator[tuple[IPAddress, Service]]:
     for address in host.addresses:
-        for service in services_of(site, host):
+        for service in mail_services_of(site, host):
             yield address, service
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from provisioner.model.services import Service
 from provisioner.probes.envelopes import EnvelopeForm
 from provisioner.probes.finding import Finding, Status
 from provisioner.probes.question import Question
-from provisioner.probes.services import Service
 
 FORMS_A_SESSION = 8
 """Servers slow down, then hang up, after so many errors in one session (Postfix:

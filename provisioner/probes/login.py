@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from provisioner.model.services import Service
 from provisioner.probes.finding import Finding, Status
 from provisioner.probes.question import Question
-from provisioner.probes.services import Service
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from provisioner.model.services import Service
 from provisioner.probes.finding import DIRECT, Finding, Status
 from provisioner.probes.question import Endpoint, Question
-from provisioner.probes.services import Service
 
 PATIENCE = 15.0  # seconds that a local delivery may take
 

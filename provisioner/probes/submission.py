@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from provisioner.model.services import Service
 from provisioner.probes.dialogue import FORMS_A_SESSION, Reply
 from provisioner.probes.envelopes import EnvelopeForm
 from provisioner.probes.finding import Finding
 from provisioner.probes.question import Question
-from provisioner.probes.services import Service
 
 
 @dataclass(frozen=True)

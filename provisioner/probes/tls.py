@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from provisioner.model.services import Service
 from provisioner.probes.finding import Finding, Status
 from provisioner.probes.question import Question
-from provisioner.probes.services import Service
 
 ACCEPTED_VERSIONS = ("TLSv1.2", "TLSv1.3")
 RENEW_BEFORE = timedelta(days=14)

@@ -16,11 +16,11 @@ from typing import Any, Literal
 
 from provisioner.model.once import once_per_site
 from provisioner.model.service_records import service_records
+from provisioner.model.services import DNS_PORT
 from provisioner.model.site import Allowance, Host, IPAddress, IPNetwork, Role, Site
 from provisioner.probes.dns import ForwardQuestion, RecordQuestion, StrangerQuestion
 from provisioner.probes.finding import Finding, Status
 from provisioner.probes.question import ANYWHERE, Endpoint, Question, Vantage
-from provisioner.probes.services import DNS_PORT
 
 Transport = Literal["udp", "tcp"]
 RecordSets = Mapping[tuple[str, str], frozenset[str]]

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from provisioner.model.prober import probe_login, probe_other_names
 from provisioner.model.secrets import HeldSecret, SiteSecrets
+from provisioner.model.services import SERVICE_BY_NAME, SIEVE_PORT
 from provisioner.model.site import AccountKind, Allowance, Host, Role, Site
 from provisioner.platforms.record import Platform
 from provisioner.render.artifact import Artifact, Plane
@@ -24,10 +25,7 @@ from provisioner.render.site_options import render_dovecot_site
 from provisioner.render.spelling import domain_pattern
 from provisioner.render.tls_chain import CHAIN_PATH, cleartext_reason
 
-SIEVE_PORT = 4190
 PAM_SERVICE = "mailprov"
-
-_STANDARD_LISTENERS = {"imap": 143, "imaps": 993, "pop3": 110, "pop3s": 995}
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,11 +317,10 @@ def _has_submission_auth(site: Site, platform: Platform) -> bool:
 def _listeners(ports: frozenset[int], protocol: str, *, tls: bool) -> tuple[Listener, ...]:
     """Return a listener for every port, and the built-in ones that are to be off with port 0."""
     found: list[Listener] = []
-    for name in (protocol, f"{protocol}s"):
-        standard = _STANDARD_LISTENERS[name]
-        wrapped = name.endswith("s")
-        on = standard in ports and (tls or not wrapped)
-        found.append(Listener(name, standard if on else 0, wrapped))
+    for service in (SERVICE_BY_NAME[protocol], SERVICE_BY_NAME[f"{protocol}s"]):
+        wrapped = service.tls == "implicit"
+        on = service.port in ports and (tls or not wrapped)
+        found.append(Listener(service.name, service.port if on else 0, wrapped))
     return tuple(found)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from provisioner.model.ports import DNS_PORT, ports_of
+from provisioner.model.services import services_of
 from provisioner.model.site import Host, Site
 from provisioner.render.artifact import Artifact
 from provisioner.render.environment import render_template
@@ -45,8 +45,9 @@ def render_firewall(site: Site, host: Host, firewall: Firewall) -> tuple[Artifac
 
     They come after the daemons: until they listen there is nothing to open.
     """
-    ports = ports_of(site, host)
-    udp = tuple(port for port in ports if port == DNS_PORT)
+    services = services_of(site, host)
+    ports = tuple(service.port for service in services)
+    udp = tuple(service.port for service in services if service.datagrams)
     view = FirewallView(firewall.zone, ports, udp)
     return tuple(
         Artifact(path, render_template(template, view), rank=98)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from provisioner.model.names import DomainName
 from provisioner.model.networks import bracketed
 from provisioner.model.secrets import DaemonSecrets
+from provisioner.model.services import submission_services
 from provisioner.model.site import AccountKind, Allowance, Host, Role, Site
 from provisioner.model.targets import MOST_ADDRESSES
 from provisioner.platforms.record import Platform
@@ -34,8 +35,6 @@ from provisioner.render.tls_chain import CHAIN_PATH, cleartext_reason
 
 # What a running master(8) does not take over at a reload (postconf(5), inet_interfaces).
 RESTART_PARAMETERS = frozenset({"inet_interfaces", "inet_protocols"})
-
-_IMPLICIT_TLS_PORT = 465
 
 # So many addresses that take all the connections which one may have do not take all of a port.
 _MANY_ADDRESSES = 20
@@ -210,7 +209,7 @@ def _view(
         submission_processes=_smtpd_processes(site.submission.connections),
         chroot=Quoted("y" if platform.postfix.chroot else "n"),
         mx=Role.MX in host.roles,
-        submission=tuple(_submission_ports(site, host, tls=tls)),
+        submission=tuple(_submission_ports(site, host)),
         header_checks=f"regexp:{header_checks}",
         relay=None,
     )
@@ -227,14 +226,11 @@ def _destinations(site: Site, host: Host, *, virtual: bool) -> Iterator[Quoted]:
         yield Quoted("$mydomain")
 
 
-def _submission_ports(site: Site, host: Host, *, tls: bool) -> Iterator[SubmissionPort]:
+def _submission_ports(site: Site, host: Host) -> Iterator[SubmissionPort]:
     if Role.SUBMISSION not in host.roles:
         return
-    for port in sorted(site.submission.ports):
-        wrapped = port == _IMPLICIT_TLS_PORT
-        if wrapped and not tls:
-            continue
-        yield SubmissionPort(port, "submissions" if wrapped else "submission", wrapped)
+    for service in submission_services(site):
+        yield SubmissionPort(service.port, service.name, service.tls == "implicit")
 
 
 def _submission_tls_level(site: Site) -> str:

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, quoted
 from provisioner.model.names import MailAddress
-from provisioner.model.ports import SMTP_PORT, SUBMISSION_PORT
 from provisioner.model.prober import login_name
+from provisioner.model.services import SMTP_PORT, SUBMISSION_PORT, Service, mail_services_of
 from provisioner.model.site import Host, Role, Site, User
 from provisioner.model.values import InvalidValueError
-from provisioner.probes.services import Service, services_of
 from provisioner.render.postfix_maps import sender_rows
 
 _NAMES_SHOWN = 8
@@ -128,7 +127,7 @@ def plain_address(address: str) -> MailAddress:
 
 
 def _submission(site: Site, host: Host) -> list[Service]:
-    return [each for each in services_of(site, host) if each.speaks == "smtp" and each.login]
+    return [each for each in mail_services_of(site, host) if each.protocol == "smtp" and each.login]
 
 
 def _usual(ports: dict[int, Service]) -> int:
@@ -145,7 +144,7 @@ def _exchanger(site: Site, recipients: Sequence[str]) -> Door:
     domain = next(domain for domain in site.domains if domain.name == name)
     first = min(domain.mx, key=lambda mx: mx.preference)
     host = site.host(first.host)
-    service = next(each for each in services_of(site, host) if each.port == SMTP_PORT)
+    service = next(each for each in mail_services_of(site, host) if each.port == SMTP_PORT)
     return Door(host, service)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from provisioner.model.scalars import render_size
+from provisioner.model.services import SMTP_PORT
 from provisioner.model.site import Site
-from provisioner.probes.services import SMTP_PORT
 from provisioner.verbs.envelope import is_own, owners_of, plain_address
 from provisioner.verbs.handover import Posting, Refusal, Stage
 

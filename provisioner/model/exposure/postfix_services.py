@@ -16,6 +16,7 @@ from provisioner.model.networks import bracketed
 from provisioner.model.postfix_services import MX_SERVICE, canonical_service
 from provisioner.model.problems import KeyPath
 from provisioner.model.reading import Reading
+from provisioner.model.services import SUBMISSIONS_PORT
 from provisioner.model.site import Allowance, IPNetwork, Role
 from provisioner.model.values import InvalidValueError
 
@@ -25,7 +26,7 @@ Master = Mapping[str, Options]
 _LOCAL = re.compile(r"(localhost|127(\.\d+){3}|\[?::1\]?|loopback-only)", re.IGNORECASE)
 # -o name=value, or -o { name = value } (master(5)).
 _OPTION = re.compile(r"(?<!\S)-o\s*(?:\{\s*(\w+)\s*=\s*((?:[^{}]|\{[^{}]*\})*?)\s*\}|(\w+)=(\S*))")
-_WRAPPED_PORT = "465"
+_WRAPPED_PORT = str(SUBMISSIONS_PORT)
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from pydantic import Field
 from provisioner.model.file.written import OneOrMany, Short, Written
 from provisioner.model.names import DomainName, ZoneName
 from provisioner.model.networks import HostAddress, Network, parse_host_address
-from provisioner.model.ports import DNS_OVER_TLS_PORT, DNS_PORT
 from provisioner.model.records import OwnerName, RecordData, RecordType
 from provisioner.model.scalars import Port, parse_integer
+from provisioner.model.services import DNS_OVER_TLS_PORT, DNS_PORT
 from provisioner.model.values import InvalidValueError
 
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address
 
 from provisioner.diagnostics import quoted
-from provisioner.model.ports import DNS_PORT
 from provisioner.model.problems import KeyPath, SiteProblem
 from provisioner.model.reading import Reading
 from provisioner.model.records import parse_record_data
+from provisioner.model.services import DNS_PORT
 from provisioner.model.site import IPAddress, Role
 from provisioner.model.values import InvalidValueError
 

@@ -8,10 +8,16 @@ from provisioner.model.file.relay import WrittenRelay
 from provisioner.model.postfix_services import canonical_service
 from provisioner.model.problems import KeyPath, SiteProblem
 from provisioner.model.reading import Reading
+from provisioner.model.services import SMTP_PORT, SUBMISSION_PORT, SUBMISSIONS_PORT
 from provisioner.model.site import Allowance
 
-RELAY_PORTS: Mapping[str, int] = {"required": 587, "wrapped": 465, "none": 25}
+RELAY_PORTS: Mapping[str, int] = {
+    "required": SUBMISSION_PORT,
+    "wrapped": SUBMISSIONS_PORT,
+    "none": SMTP_PORT,
+}
 """The usual port of each kind of TLS (RFC 8314 section 3.3, RFC 5321 section 4.5.4.2)."""
+_MEANT = {SUBMISSIONS_PORT: "wrapped", SUBMISSION_PORT: "required", SMTP_PORT: "required"}
 
 OWN_PARAMETERS = frozenset(
     {
@@ -97,7 +103,7 @@ def judge_own_parameters(reading: Reading) -> Iterator[SiteProblem]:
 
 
 def _judge_port(relay: WrittenRelay) -> Iterator[SiteProblem]:
-    meant = {465: "wrapped", 587: "required", 25: "required"}.get(relay.port or 0)
+    meant = _MEANT.get(relay.port or 0)
     # A relay that offers STARTTLS may also be spoken to without.
     if meant is None or relay.tls in {meant, "none"}:
         return

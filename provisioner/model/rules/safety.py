@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from provisioner.model.address_space import covers_public
 from provisioner.model.exposure import judge_exposures
 from provisioner.model.file.services import WrittenImap, WrittenPop3, WrittenSubmission
-from provisioner.model.ports import IMPLICIT_TLS_PORTS
 from provisioner.model.problems import KeyPath, SiteProblem
 from provisioner.model.reading import Reading
 from provisioner.model.secrets import PasswordHash
+from provisioner.model.services import IMPLICIT_TLS_PORTS
 from provisioner.model.site import Allowance
 
 Service = WrittenSubmission | WrittenImap | WrittenPop3

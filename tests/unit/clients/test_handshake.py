@@ -17,9 +17,9 @@ from cryptography.x509.oid import NameOID
 
 from provisioner.clients.handshake import trust_chain
 from provisioner.clients.stream import Stream
-from provisioner.probes.services import Service
+from provisioner.model.services import SERVICE_BY_NAME
 
-IMAPS = Service("imaps", "imap", 993, "implicit", login=True)
+IMAPS = SERVICE_BY_NAME["imaps"]
 KEYS = {name: ec.generate_private_key(ec.SECP256R1()) for name in ("leaf", "middle", "root")}
 
 

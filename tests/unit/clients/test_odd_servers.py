@@ -16,7 +16,8 @@ from provisioner.clients.sessions import client_for
 from provisioner.clients.sieve import SieveClient
 from provisioner.clients.smtp import SmtpClient
 from provisioner.clients.stream import BrokenOff, Stream
-from provisioner.probes.services import Service
+from provisioner.model.services import SERVICE_BY_NAME, Service
+from provisioner.model.site import Role
 
 SMTP = (
     b"220 mail\r\n250-mail\r\n250-STARTTLS\r\n250 AUTH PLAIN\r\n235 ok\r\n250 ok\r\n250 ok\r\n"
@@ -109,7 +110,7 @@ def test_a_conversation_with_a_babbler_ends(protocol: str, data: st.DataObject) 
 
 @given(st.binary(max_size=12) | st.binary(max_size=8).map(b"\x16\x03\x02\x00".__add__))
 def test_what_no_tls_server_says_is_no_tls(said: bytes) -> None:
-    service = Service("imaps", "imap", 993, "implicit", login=True)
+    service = SERVICE_BY_NAME["imaps"]
     conversation(said, lambda stream: offer_old_tls(stream, service, "mail.example.org", ""))
 
 
@@ -125,6 +126,6 @@ def test_the_transcripts_are_whole_conversations(protocol: str) -> None:
 def test_a_protocol_that_nobody_speaks_is_not_taken_for_another() -> None:
     ours, theirs = socket.socketpair()
     with theirs, Stream(ours, 1) as stream:
-        service = Service("nntps", "nntp", 563, "implicit", login=True)  # type: ignore[arg-type] # that is the point
+        service = Service("nntps", "nntp", 563, "implicit", Role.STORE)  # type: ignore[arg-type] # that is the point
         with pytest.raises(AssertionError):
             client_for(service, stream, "")

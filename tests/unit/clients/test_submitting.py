@@ -7,6 +7,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -18,8 +19,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from provisioner.clients.submitting import submit_message
 from provisioner.model.names import DomainName, HostKey
+from provisioner.model.services import SERVICE_BY_NAME
 from provisioner.model.site import Host, Role
-from provisioner.probes.services import Service
 from provisioner.verbs.envelope import Door
 from provisioner.verbs.handover import Handover, Posting, Stage
 
@@ -132,7 +133,8 @@ def hand_in(server: Scripted, pin: str | None, login: str = "alice", text: str =
         addresses=(ip_address("127.0.0.1"),),
         roles=frozenset(Role),
     )
-    service = Service("submission", "smtp", server.port, "starttls", login=bool(login))
+    submission = SERVICE_BY_NAME["submission"]
+    service = replace(submission, port=server.port, login=bool(login))
     recipients = ("bob@example.org", "carol@example.org")
     content = f"{text}\r\n".encode()
     posting = Posting(

@@ -8,6 +8,7 @@ from support.probe_site import DOMAIN, two_host_site
 
 from provisioner.model.names import DomainName
 from provisioner.model.service_records import service_records
+from provisioner.model.services import mail_services_of
 from provisioner.model.site import (
     Allowance,
     Dns,
@@ -18,7 +19,6 @@ from provisioner.model.site import (
     Site,
     Submission,
 )
-from provisioner.probes.services import services_of
 
 OFF = "0 0 0 ."
 
@@ -60,7 +60,9 @@ def test_what_is_announced_is_what_listens(
         allow_insecure={Allowance.NO_TLS: "an island"} if tls == "none" else {},
     )
     announced = {int(data.split()[2]) for data in records(site).values() if data != OFF}
-    listening = {service.port for service in services_of(site, site.host("mail")) if service.login}
+    listening = {
+        service.port for service in mail_services_of(site, site.host("mail")) if service.login
+    }
     assert announced == listening
     assert len(records(site)) == 7
 

@@ -157,7 +157,7 @@ def test_cleartext_login_is_excused_only_where_the_service_has_it() -> None:
 
 def test_one_wrong_password_a_protocol_is_enough() -> None:
     wrong = [
-        question.service.speaks
+        question.service.protocol
         for question in questions_for(two_host_site(), TARGETS)
         if isinstance(question, LoginQuestion) and not question.correct
     ]

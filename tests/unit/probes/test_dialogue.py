@@ -7,6 +7,7 @@ from ipaddress import ip_address
 
 import pytest
 
+from provisioner.model.services import SERVICE_BY_NAME
 from provisioner.probes.dialogue import (
     FORMS_A_SESSION,
     AuthOfferAnswer,
@@ -20,7 +21,6 @@ from provisioner.probes.dialogue import (
 from provisioner.probes.envelopes import Doors, relay_forms, submission_forms
 from provisioner.probes.finding import Status
 from provisioner.probes.question import Endpoint
-from provisioner.probes.services import Service
 from provisioner.probes.submission import (
     ForeignFromAnswer,
     ForeignFromQuestion,
@@ -30,7 +30,7 @@ from provisioner.probes.submission import (
 )
 
 HERE = Endpoint("mail", ip_address("192.0.2.10"), 25)
-SMTP = Service("smtp", "smtp", 25, "starttls", login=False)
+SMTP = SERVICE_BY_NAME["smtp"]
 REFUSAL = DialogueQuestion(
     id="smtp.unknown-recipient@mail",
     text="?",

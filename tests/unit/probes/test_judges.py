@@ -8,6 +8,7 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
+from provisioner.model.services import SERVICE_BY_NAME
 from provisioner.probes.dns import (
     DnsAnswer,
     ForwardQuestion,
@@ -24,7 +25,6 @@ from provisioner.probes.login import (
 from provisioner.probes.question import Endpoint, Vantage
 from provisioner.probes.reach import ReachAnswer, ReachQuestion
 from provisioner.probes.record_spelling import canonical
-from provisioner.probes.services import Service
 from provisioner.probes.tls import (
     InjectionAnswer,
     InjectionQuestion,
@@ -35,7 +35,7 @@ from provisioner.probes.tls import (
 )
 
 HERE = Endpoint("mail", ip_address("192.0.2.10"), 993)
-IMAPS = Service("imaps", "imap", 993, "implicit", login=True)
+IMAPS = SERVICE_BY_NAME["imaps"]
 LAN = (ip_network("192.0.2.0/24"),)
 
 REACH = ReachQuestion(id="port.993@mail", text="?", endpoint=HERE, service="imaps")

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provisioner.clients.message import compose_message
+from provisioner.model.services import SERVICE_BY_NAME
 from provisioner.probes.finding import Finding, Status
 from provisioner.probes.question import Endpoint
 from provisioner.probes.roundtrip import (
@@ -21,11 +22,10 @@ from provisioner.probes.roundtrip import (
     Sent,
     describe_difference,
 )
-from provisioner.probes.services import Service
 
 ADDRESS = ip_address("192.0.2.10")
-SMTP = Service("smtp", "smtp", 25, "starttls", login=False)
-IMAPS = Service("imaps", "imap", 993, "implicit", login=True)
+SMTP = SERVICE_BY_NAME["smtp"]
+IMAPS = SERVICE_BY_NAME["imaps"]
 PATH = MailPath(Endpoint("mail", ADDRESS, 25), SMTP, "mail", login=False)
 READER = Reader(Endpoint("mail", ADDRESS, 993), IMAPS)
 QUESTION = RoundTripQuestion(

@@ -9,7 +9,7 @@ import pytest
 from unit.render.sites import ONE_HOST, TWO_HOSTS, site_of
 
 from provisioner.diagnostics import MailprovError
-from provisioner.model.ports import ports_of
+from provisioner.model.services import ports_of
 from provisioner.render.artifact import Plane
 from provisioner.render.firewall_view import (
     FIREWALLD_POLICY,

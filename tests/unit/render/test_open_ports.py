@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from unit.render.sites import ONE_HOST, site_of
 
-from provisioner.model.ports import ports_of
+from provisioner.model.services import ports_of
 from provisioner.render.firewall_view import NFTABLES_PROGRAM, Firewall, render_firewall
 
 # As `nft -a list ruleset` of nftables 1.0.6 has it.
