@@ -17,9 +17,10 @@ from typing import Any
 from provisioner.model.secrets import PasswordHash, SiteSecrets
 from provisioner.model.site import Site
 from provisioner.plan.compile import compile_generation
-from provisioner.plan.generation import Generation, Recipe
+from provisioner.plan.generation import Generation
 from provisioner.platforms.records import platform_named
 from provisioner.render.artifact import Artifact
+from provisioner.resources.declared import Recipe
 
 Resources = dict[str, Any]
 """One host's resources, as they stand in its JSON file."""

@@ -17,7 +17,7 @@ from provisioner.model.site import Host, Site
 from provisioner.platforms.records import known_platforms, platform_named
 from provisioner.render.artifact import Artifact
 from provisioner.render.directory_table import ShardedTable
-from provisioner.render.host_tree import render_host
+from provisioner.rooms.host_tree import render_host
 
 _RECORD = ".mailprov-render"
 

@@ -36,7 +36,7 @@ def check_expressible(site: Site) -> None:
         return
     # Few sites need the templates to be validated, and they take a while to load.
     from provisioner.platforms.records import platform_named  # noqa: PLC0415 see above
-    from provisioner.render.host_tree import render_host  # noqa: PLC0415 see above
+    from provisioner.rooms.host_tree import render_host  # noqa: PLC0415 see above
 
     # No user is in what the hatches change: a large site need not be written out here.
     site = site.model_copy(update={"users": site.users[:1], "aliases": ()})

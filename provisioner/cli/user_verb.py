@@ -22,11 +22,11 @@ from provisioner.cli.user_password import (
 )
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, quoted
 from provisioner.model.file.credentials import parse_reference
+from provisioner.model.mailboxes import mailbox_home
 from provisioner.model.names import MailAddress
 from provisioner.model.scalars import UNSAFE
 from provisioner.model.secrets import SecretReference
 from provisioner.model.site import Role, Site
-from provisioner.render.dovecot_users import mailbox_home
 from provisioner.site.new_password import DEFAULT_SCHEME, NEW_SCHEMES
 from provisioner.site.user_edits import AddUser, RemoveUser, Secret, SetEnabled, SetPassword
 

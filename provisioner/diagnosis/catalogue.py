@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import Any
 
 from pydantic import ValidationError
@@ -48,16 +49,27 @@ class Catalogue:
         return Catalogue(tuple(sorted([*first.values(), *rest], key=lambda one: not one.ignore)))
 
 
+# Read as data: a room may judge what a log says, and no log knows a room.
+_ROOMS = "provisioner.daemons"
+
+
 @cache
 def builtin_catalogue() -> Catalogue:
     """Return the entries that come with the program."""
-    folder = resources.files("provisioner.diagnosis").joinpath("failures")
-    files = sorted(
-        (file for file in folder.iterdir() if file.name.endswith(".toml")),
-        key=lambda file: file.name,
-    )
-    entries = parse_catalogue({file.name: file.read_text("utf-8") for file in files})
+    texts = {name: file.read_text("utf-8") for name, file in sorted(_files())}
+    entries = parse_catalogue(texts)
     return Catalogue(()).extended(entries)
+
+
+def _files() -> Iterator[tuple[str, Traversable]]:
+    """Yield the files of each daemon's room, and those of nobody's."""
+    for room in resources.files(_ROOMS).iterdir():
+        file = room.joinpath("failures.toml")
+        if file.is_file():
+            yield f"{room.name}.toml", file
+    for file in resources.files("provisioner.diagnosis").joinpath("failures").iterdir():
+        if file.name.endswith(".toml"):
+            yield file.name, file
 
 
 def parse_catalogue(texts: Mapping[str, str]) -> tuple[Entry, ...]:

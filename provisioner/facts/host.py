@@ -10,7 +10,6 @@ from typing import Literal, get_args
 from provisioner.facts.addresses import HostAddresses
 from provisioner.facts.certificate import HostCertificate
 from provisioner.facts.listening import HeldSocket
-from provisioner.facts.mail_server import FoundServer
 from provisioner.facts.status_facts import StatusFacts
 from provisioner.model.names import MailAddress
 from provisioner.model.secrets import KnownCredential
@@ -19,6 +18,7 @@ from provisioner.probes.store import StoreState
 from provisioner.render.artifact import Plane
 from provisioner.render.firewall_view import Firewall
 from provisioner.render.resolver_view import ResolverManager
+from provisioner.rooms.found_server import FoundServer
 
 EXPIRED = "1"
 """The expiry that a lock gives an account (accounts.sh): the second day of 1970, which no clock is

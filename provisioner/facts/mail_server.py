@@ -6,63 +6,15 @@ write by themselves is known here. Values stay here; only names and numbers are 
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 
 from provisioner.diagnostics import Diagnostic
-from provisioner.facts.vendor_defaults import (
-    INSTALLED_OVERRIDES,
-    INSTALLED_SERVICES,
-    SHIPPED_SETTINGS,
-    is_installed,
-)
 from provisioner.model.site import AccountKind, Host, Role, Site
+from provisioner.rooms.found_server import FoundServer, Mailboxes, counted
+from provisioner.rooms.registry import rooms
 
 _PEOPLE = 1000
 """The first uid of a person's account (login.defs(5))."""
-
-_NAMED = 8
-"""So many names are listed, and the rest counted."""
-
-
-@dataclass(frozen=True)
-class Mailboxes:
-    """Some mailboxes in one place.
-
-    kind: `spool` (mbox files), `home` (folder is below the owners' homes) or `virtual`. size:
-    in KiB, None where that would have taken too long to find out.
-    """
-
-    kind: str
-    folder: str
-    uid: int
-    count: int
-    size: int | None
-
-
-@dataclass(frozen=True)
-class FoundServer:
-    """What the host had to tell. works: daemons that run, or will when the host boots.
-
-    names: of the host. parameters, overrides: those of main.cf and master.cf that are set.
-    settings, shipped: what doveconf(1) says of Dovecot's files, and of those of its package.
-    aliases: entries of /etc/aliases that no package brings. queue: waiting messages. users: how
-    many each list of Dovecot's has.
-    """
-
-    works: frozenset[str] = frozenset()
-    names: frozenset[str] = frozenset()
-    parameters: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    services: tuple[str, ...] = ()
-    overrides: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    settings: tuple[str, ...] = field(default=(), repr=False)
-    shipped: tuple[str, ...] = field(default=(), repr=False)
-    aliases: int = 0
-    queue: int = 0
-    users: tuple[tuple[str, int], ...] = ()
-    mailboxes: tuple[Mailboxes, ...] = ()
 
 
 def parse_mail_server(rows: Iterable[str]) -> FoundServer | None:
@@ -112,9 +64,6 @@ def _mailboxes(rows: Iterable[list[str]]) -> Iterator[Mailboxes]:
             yield Mailboxes(one[0], one[1], int(one[2]), int(one[3]), size)
 
 
-_TABLE = re.compile(r"\b[a-z]+:(?:[a-z]+:)?(/[^\s,]+)")
-
-
 def kept_homes(site: Site) -> str:
     """Return the folder in people's homes that has the site's mailboxes, empty if none has."""
     return site.accounts.mailbox if site.accounts.kind is AccountKind.SYSTEM else ""
@@ -132,67 +81,16 @@ def what_would_end(found: FoundServer | None, host: Host, kept_homes: str) -> tu
         for one in found.mailboxes
         if one.count and not (one.kind == "home" and one.folder == kept_homes)
     ]
-    postfix = list(_postfix_lines(found)) if "postfix" in found.works else []
-    dovecot = list(_dovecot_lines(found)) if "dovecot" in found.works else []
+    # Where mail comes in is told first.
+    working = (one for one in reversed(rooms()) if one.name in found.works)
+    servers = [line for one in working for line in one.behaviour.found_lines(found)]
     people = found.works and any(one.uid >= _PEOPLE for one in boxes)
-    if not (postfix or dovecot or people):
+    if not (servers or people):
         return ()
-    lines = [*postfix, *dovecot, *_mailbox_lines(boxes)]
+    lines = [*servers, *_mailbox_lines(boxes)]
     if found.queue:
-        lines.append(f"queue: {_counted(found.queue, 'message')}")
+        lines.append(f"queue: {counted(found.queue, 'message')}")
     return tuple(lines)
-
-
-def _postfix_lines(found: FoundServer) -> Iterator[str]:
-    changed = [
-        (name, text) for name, text in found.parameters if not is_installed(name, text, found.names)
-    ]
-    if changed:
-        names = [name for name, _ in changed]
-        yield f"Postfix: {_counted(len(names), 'parameter')} of main.cf: {_listed(names)}"
-    tables = list(dict.fromkeys(path for _, text in changed for path in _TABLE.findall(text)))
-    if tables:
-        yield f"Postfix: {_counted(len(tables), 'lookup table')}: {_listed(tables)}"
-    touched = [one for one, name in found.overrides if (one, name) not in INSTALLED_OVERRIDES]
-    services = dict.fromkeys(
-        [*(one for one in found.services if one not in INSTALLED_SERVICES), *touched]
-    )
-    if services:
-        yield f"Postfix: {_counted(len(services), 'service')} of master.cf: {_listed(services)}"
-    if found.aliases:
-        many = "alias" if found.aliases == 1 else "aliases"
-        yield f"aliases: {found.aliases} {many} in /etc/aliases"
-
-
-def _dovecot_lines(found: FoundServer) -> Iterator[str]:
-    shipped = Counter(_paths(found.shipped or SHIPPED_SETTINGS))
-    changed = Counter(_paths(found.settings)) - shipped
-    # What Sieve can do doveconf(1) tells as if it were set.
-    names = dict.fromkeys(
-        name
-        for name in (path.partition("\t")[0] for path in changed)
-        if not name.endswith("_capability")
-    )
-    if names:
-        yield f"Dovecot: {_counted(len(names), 'setting')}: {_listed(names)}"
-    for file, count in found.users:
-        yield f"Dovecot: {_counted(count, 'user')} in {file}"
-
-
-def _paths(lines: Iterable[str]) -> Iterator[str]:
-    """Yield each setting of a `doveconf -n` with the blocks that it is in, outermost first."""
-    blocks: list[str] = []
-    for line in lines:
-        text = line.strip()
-        if not text or text.startswith("#"):
-            continue
-        if text == "}":
-            blocks = blocks[:-1]
-        elif text.endswith("{"):
-            blocks.append(text.removesuffix("{").strip())
-        else:
-            name, _, value = text.partition(" =")
-            yield "\t".join([*blocks, name, value.strip()])
 
 
 def _mailbox_lines(boxes: Iterable[Mailboxes]) -> Iterator[str]:
@@ -215,16 +113,6 @@ def _size(kib: int) -> str:
         amount /= 1024
         units.pop(0)
     return f"{amount:.3g} {units[0]}"
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
-
-
-def _listed(names: Iterable[str]) -> str:
-    every = list(names)
-    more = f" and {len(every) - _NAMED} more" if len(every) > _NAMED else ""
-    return ", ".join(every[:_NAMED]) + more
 
 
 def server_diagnostic(host: Host, lines: Iterable[str]) -> Diagnostic:

@@ -44,8 +44,8 @@ from provisioner.remote.protocol import Section, each, fields, read_line, split_
 from provisioner.render.artifact import Plane
 from provisioner.render.daemon_secrets import is_secret_path
 from provisioner.render.firewall_view import Firewall, FirewallKind
-from provisioner.render.postfix_features import PORTED_BACK
 from provisioner.render.resolver_view import RESOLVER_MANAGERS
+from provisioner.rooms.registry import rooms
 
 _CREDENTIAL_FIELDS = 3
 _DIGEST = re.compile(r"([0-9a-f]{64})  (/.*)", re.DOTALL)
@@ -59,6 +59,7 @@ def parse_introduction(lines: Iterable[str]) -> Introduction:
     sections = {name: body for name, _, body in split_sections(lines)}
     managed, directory = sections.get("managed", []), sections.get("directory", [])
     serial, _, generation = next(iter(sections.get("head", [])), "").partition("\t")
+    ported = {option for one in rooms() for option in one.ported_back}
     return Introduction(
         os_release=parse_os_release(sections.get("platform", [])),
         versions=dict(each("daemons", sections.get("daemons", []), _version)),
@@ -76,7 +77,7 @@ def parse_introduction(lines: Iterable[str]) -> Introduction:
         softened=dict(_pairs(sections.get("pending", []))).get("main", ""),
         credentials=parse_credentials(sections.get("credentials", [])),
         firewall=_firewall(sections.get("firewall", [])),
-        parameters=frozenset(sections.get("parameters", [])).intersection(PORTED_BACK),
+        parameters=frozenset(sections.get("parameters", [])).intersection(ported),
         carriers=frozenset(sections.get("carriers", [])),
         resolver_managers=RESOLVER_MANAGERS.intersection(sections.get("resolver", [])),
     )

@@ -82,3 +82,18 @@ def _span(network: IPv4Network | IPv6Network) -> Span:
 def _shared(spans: Iterable[Span], other: Span) -> int:
     first, last = other
     return sum(max(0, min(end, last) - max(start, first) + 1) for start, end in spans)
+
+
+def network_of(pattern: str) -> IPv4Network | IPv6Network | None:
+    """Return the network that a pattern of an address stands for, None where it is a name.
+
+    Forms: 192.0.2.0/24, [2001:db8::]/32, one address, and the leading octets of one.
+    """
+    text = pattern.replace("[", "").replace("]", "")
+    octets = text.split(".")
+    if ":" not in text and 0 < len(octets) < 4 and all(one.isdecimal() for one in octets):  # noqa: PLR2004
+        text = ".".join((*octets, *["0"] * (4 - len(octets)))) + f"/{8 * len(octets)}"
+    try:
+        return ip_network(text, strict=False)
+    except ValueError:
+        return None

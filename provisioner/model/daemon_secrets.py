@@ -25,11 +25,6 @@ def named_secrets(site: Site) -> Iterator[tuple[KeyPath, SecretReference]]:
             yield path, value.reference
 
 
-def has_rows(place: KeyPath) -> bool:
-    """Tell whether the secret of a place is a lookup table: rows, and not one line."""
-    return place[0] == "postfix"
-
-
 def _hatch_values(site: Site) -> Iterator[tuple[KeyPath, str]]:
     for name, value in site.postfix.main.items():
         yield ("postfix", "main", name), value

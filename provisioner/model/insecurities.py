@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from provisioner.model.address_space import covers_public
-from provisioner.model.exposure import judge_exposures
 from provisioner.model.problems import KeyPath, SiteProblem
 from provisioner.model.reading import Reading
 from provisioner.model.secrets import PasswordHash
@@ -123,7 +122,7 @@ def _uses(reading: Reading, allowance: Allowance) -> Iterator[tuple[KeyPath, str
         yield ("relay", "tls"), "none", False
     if allowance is Allowance.WEAK_HASH:
         yield from _weak_hashes(reading)
-    for one in judge_exposures(reading):
+    for one in reading.exposures:
         if one.allowance is allowance:
             yield one.path, one.got, False
 

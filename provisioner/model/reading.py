@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import ip_network
 
+from provisioner.model.exposure import Exposure
 from provisioner.model.file.people import WrittenAliases, WrittenMx
 from provisioner.model.names import DomainName, HostKey, MailAddress, Mailbox
 from provisioner.model.problems import KeyPath
+from provisioner.model.rule import HatchRules
 from provisioner.model.site import AccountKind, IPNetwork, Role, Submission
 from provisioner.model.site_file import SiteFile
 from provisioner.model.targets import Target
@@ -45,10 +47,28 @@ def next_sources(
 
 
 class Reading:
-    """A site file, read: defaults filled in and names completed."""
+    """A site file, read: defaults filled in and names completed.
 
-    def __init__(self, file: SiteFile) -> None:
+    hatches: what each daemon's room says of the file's `postfix`, `dovecot`, `unbound` and so on.
+    """
+
+    def __init__(self, file: SiteFile, hatches: tuple[HatchRules, ...] = ()) -> None:
         self.file = file
+        self.hatches = hatches
+
+    @cached_property
+    def exposures(self) -> tuple[Exposure, ...]:
+        """All that the escape hatches of the site open, allowed or not.
+
+        `postfix`, `dovecot` and `unbound` can say in a daemon's words what `allow_insecure`
+        guards in the site's. So what a daemon would make of them is worked out, with the values
+        that mailprov sets beside them, and what is unsafe needs the same allowance.
+
+        Only what is written in the file can be judged. A table on the host, a policy service, or a
+        program counts as if it decided nothing; what comes of it, the probes find before a new
+        configuration stays.
+        """
+        return tuple(one for hatch in self.hatches for one in hatch.exposures(self))
 
     @cached_property
     def domains(self) -> tuple[DomainName, ...]:

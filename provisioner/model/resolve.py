@@ -47,9 +47,9 @@ from provisioner.model.site_file import SiteFile
 Service = TypeVar("Service", bound=Frozen)
 
 
-def resolve_site(file: SiteFile) -> Site:
+def resolve_site(reading: Reading) -> Site:
     """Return the site; InvalidSiteError with every rule that the file breaks."""
-    reading = Reading(file)
+    file = reading.file
     problems = judge_site(reading)
     if problems:
         raise InvalidSiteError(problems)

@@ -9,7 +9,6 @@ import idna
 
 from provisioner.model.insecurities import is_used, warn_insecurities
 from provisioner.model.names import DomainName
-from provisioner.model.postfix_slips import warn_postfix_slips
 from provisioner.model.problems import KeyPath, SiteProblem
 from provisioner.model.reading import BOUNCER, Reading
 from provisioner.model.site import AccountKind
@@ -34,7 +33,7 @@ def warn_site(reading: Reading) -> tuple[SiteProblem, ...]:
             _warn_dns,
             _warn_accounts,
             _warn_readers,
-            warn_postfix_slips,
+            *(hatch.warnings for hatch in reading.hatches),
         )
         for warning in warn(reading)
     )

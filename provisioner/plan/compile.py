@@ -2,42 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from provisioner.facts.host import LeftFile
 from provisioner.model.logins import PROBE_NAME
+from provisioner.model.mailboxes import MAIL_ROOT, mailbox_home
 from provisioner.model.names import MailAddress
-from provisioner.model.prober import PROBE_HOME, probe_address, probe_login
+from provisioner.model.prober import PROBE_HOME
 from provisioner.model.problems import KeyPath
 from provisioner.model.reading import BOUNCER
 from provisioner.model.secrets import KnownCredential, SiteSecrets
 from provisioner.model.services import mail_services_of
 from provisioner.model.site import AccountKind, Host, Role, Site, User
-from provisioner.plan.generation import (
-    Account,
-    Directory,
-    Generation,
-    Group,
-    Recipe,
-    Unit,
-    user_files,
-)
-from provisioner.plan.listeners import listeners_of
+from provisioner.plan.generation import Account, Directory, Generation, Group, Unit, user_files
 from provisioner.platforms.record import Daemon, Platform
 from provisioner.render.artifact import Artifact, Plane, sealed
 from provisioner.render.daemon_secrets import SecretFile
 from provisioner.render.directory_table import has_tables
-from provisioner.render.dovecot_users import MAIL_ROOT, mailbox_home
 from provisioner.render.firewall_view import Firewall, render_firewall
-from provisioner.render.host_tree import render_host
-from provisioner.render.postfix_features import postfix_features
 from provisioner.render.resolver_view import (
     RESOLV_CONF,
     ResolverManager,
     render_resolver_guards,
 )
 from provisioner.render.tls_chain import CHAIN_PATH
+from provisioner.resources.declared import Recipe
+from provisioner.rooms.host_tree import render_host
+from provisioner.rooms.registry import carrier_of, listeners_of, room, rooms_of
+from provisioner.rooms.room import Carrier, Room
 
 _HOMES = "/home"
 _CREDENTIALS = "/var/lib/mailprov/directory/credentials"
@@ -56,7 +49,8 @@ def compile_generation(
     credentials: what the host is to remember of referenced passwords, so that the
     next run recognises them unchanged.
     """
-    daemons = daemons_of(host)
+    carrier = carrier_of(site, host, platform, secrets)
+    rooms = rooms_of(host)
     stores = Role.STORE in host.roles
     artifacts = render_host(site, host, platform, secrets)
     if stores and credentials:
@@ -64,23 +58,22 @@ def compile_generation(
     return Generation(
         host=host.key,
         platform=platform,
-        packages=_packages(site, platform, daemons, tables=stores and has_tables(site)),
+        packages=_packages(carrier, rooms, tables=stores and has_tables(site)),
         groups=tuple(_groups(site)) if stores else (),
         accounts=tuple(_accounts(site, platform, secrets)) if stores else (),
         directories=tuple(_directories(site, platform)) if stores else (),
-        recipes=tuple(_recipes(site, host, platform)),
+        recipes=tuple(_recipes(carrier, rooms)),
         artifacts=artifacts,
-        units=tuple(_unit(platform, daemon) for daemon in daemons),
+        units=tuple(_unit(platform, one.name) for one in rooms),
         certificate_path=CHAIN_PATH if stores and site.tls != "none" else None,
         mail_root=_mail_root(site) if stores else None,
         notices=(
             *_notices(site),
-            *_dialect_notices(site, host, platform),
-            *_smuggling_notices(host, platform),
-            *_resolver_notices(site, host),
+            *(notice for one in rooms for notice in one.behaviour.notices(carrier)),
+            *_resolver_notices(carrier, rooms),
         ),
         ports=tuple(sorted({service.port for service in mail_services_of(site, host)})),
-        listeners=tuple(listeners_of(site, host, platform)),
+        listeners=tuple(listeners_of(carrier)),
         user_files=user_files(one.path for one in artifacts if one.plane is Plane.DIRECTORY),
         people=frozenset(_people(site)) if stores else frozenset(),
     )
@@ -99,8 +92,9 @@ def with_resolver_guards(
     paths = {artifact.path for artifact in generation.artifacts}
     if RESOLV_CONF not in paths:
         return generation
-    unbound = any(unit.daemon == "unbound" for unit in generation.units)
-    guards = render_resolver_guards(generation.platform, managers, unbound=unbound)
+    guards = [*render_resolver_guards(managers)]
+    for unit in generation.units:
+        guards += room(unit.daemon).behaviour.guards(generation.platform, managers)
     more = tuple(artifact for artifact in guards if artifact.path not in paths)
     return replace(generation, artifacts=(*generation.artifacts, *more))
 
@@ -126,35 +120,16 @@ def unread_secrets(generation: Generation) -> tuple[KeyPath, ...]:
     return tuple(file.place for file in files if file.unread)
 
 
-def daemons_of(host: Host) -> tuple[Daemon, ...]:
-    """Return the daemons that a host's roles need, in start order."""
-    daemons: list[Daemon] = []
-    if Role.DNS in host.roles:
-        daemons.append("unbound")
-    if host.roles & {Role.MX, Role.SUBMISSION, Role.STORE}:
-        daemons += ["dovecot", "postfix"]
-    return tuple(daemons)
-
-
-def _packages(
-    site: Site, platform: Platform, daemons: tuple[Daemon, ...], *, tables: bool
-) -> tuple[str, ...]:
+def _packages(carrier: Carrier, rooms: Iterable[Room], *, tables: bool) -> tuple[str, ...]:
+    platform = carrier.platform
     names = list(platform.base_packages)
-    for daemon in daemons:
-        names += platform.daemons[daemon].packages
+    for one in rooms:
+        names += platform.daemons[one.name].packages
     if tables:
         names += platform.table_packages
-    if "postfix" in daemons and _logs_in_elsewhere(site):
-        names += platform.client_login_packages
+    for one in rooms:
+        names += one.behaviour.packages(carrier)
     return tuple(dict.fromkeys(names))
-
-
-def _logs_in_elsewhere(site: Site) -> bool:
-    """Tell whether Postfix logs in to another server: by `relay`, or by the site's own words."""
-    if site.relay is not None and site.relay.user is not None:
-        return True
-    written = (site.postfix.main, *site.postfix.master.values())
-    return any(name.endswith("_sasl_password_maps") for options in written for name in options)
 
 
 def _groups(site: Site) -> Iterator[Group]:
@@ -209,27 +184,17 @@ def _directories(site: Site, platform: Platform) -> Iterator[Directory]:
         yield Directory(MAIL_ROOT, owner, owner, 0o700, label)
 
 
-def _recipes(site: Site, host: Host, platform: Platform) -> Iterator[Recipe]:
-    if Role.DNS in host.roles:
-        command = " ".join(platform.unbound.anchor_command)
-        user = platform.unbound.user
-        yield Recipe("trust-anchor", platform.unbound.anchor, command, user, user, 0o644)
-    if Role.STORE not in host.roles:
-        return
-    if site.tls == "self-signed":
-        yield Recipe("self-signed", CHAIN_PATH, host.fqdn)
-    _, login, access = host_made_paths(platform)
-    yield Recipe("probe", login, probe_login(site), group="dovecot", mode=0o640)
-    yield Recipe("probe-address", access, probe_address(site), group="postfix", mode=0o640)
+def _recipes(carrier: Carrier, rooms: Iterable[Room]) -> Iterator[Recipe]:
+    if Role.STORE in carrier.host.roles and carrier.site.tls == "self-signed":
+        yield Recipe("self-signed", CHAIN_PATH, carrier.host.fqdn)
+    for one in rooms:
+        yield from one.behaviour.recipes(carrier)
 
 
-def host_made_paths(platform: Platform) -> tuple[str, str, str]:
-    """Return where secrets lie that hosts make for themselves.
-
-    The certificate, the prober's login, and the address that its own mail goes to.
-    """
-    dovecot, postfix = (platform.daemons[name].config_dir for name in ("dovecot", "postfix"))
-    return CHAIN_PATH, f"{dovecot}/mailprov/probe", f"{postfix}/mailprov/probe"
+def host_made_paths(host: Host, platform: Platform) -> tuple[str, ...]:
+    """Return where secrets lie that a host makes for itself, its certificate first."""
+    own = (path for one in rooms_of(host) for path in one.behaviour.made_paths(platform))
+    return (CHAIN_PATH, *own)
 
 
 def _unit(platform: Platform, daemon: Daemon) -> Unit:
@@ -262,40 +227,14 @@ def _notices(site: Site) -> Iterator[str]:
         yield f"allowed although unsafe: {allowance} ({reason})"
 
 
-def _smuggling_notices(host: Host, platform: Platform) -> Iterator[str]:
-    """Tell where nothing in the host's Postfix stops SMTP smuggling."""
-    postfix = platform.daemons["postfix"]
-    if "postfix" in daemons_of(host) and not postfix_features(postfix).forbid_bare_newline:
-        yield (
-            f"{host.key}: Postfix {postfix.version} cannot refuse SMTP smuggling: another server's "
-            "mail may carry a second, forged message in here. smtpd_forbid_bare_newline came with "
-            "3.5.23, 3.6.13, 3.7.9 and 3.8.4: update Postfix as far as the release goes"
-        )
-
-
-def _resolver_notices(site: Site, host: Host) -> Iterator[str]:
+def _resolver_notices(carrier: Carrier, rooms: Iterable[Room]) -> Iterator[str]:
     """Tell what it means that a host's resolv.conf is not the site's."""
-    if host.keeps_resolver and site.hosts_with(Role.DNS):
-        dane = ""
-        if Role.DNS in host.roles and host.roles - {Role.DNS}:
-            dane = (
-                ", and Postfix does not check DANE (RFC 7672): that stands on answers which the "
-                "resolver on this host has validated"
-            )
+    host = carrier.host
+    if host.keeps_resolver and carrier.site.hosts_with(Role.DNS):
+        lost = (
+            f", and {loss}" for one in rooms for loss in one.behaviour.foreign_resolver(carrier)
+        )
         yield (
             f"{host.key}: {RESOLV_CONF} stays as it is (`resolv_conf: keep`): the host asks the "
-            f"resolvers that it names{dane}"
-        )
-
-
-def _dialect_notices(site: Site, host: Host, platform: Platform) -> Iterator[str]:
-    """Tell of settings in Dovecot's own words that this host's Dovecot does not speak."""
-    spoken = platform.daemons["dovecot"].dialect
-    unread = [name for name, options in site.dovecot.items() if options and name != spoken]
-    # Who wrote for both has seen to both.
-    if "dovecot" in daemons_of(host) and unread and spoken not in site.dovecot:
-        yield (
-            f"{host.key}: the settings under `dovecot` are for Dovecot {' and '.join(unread)}, and "
-            f"this host's is {spoken}: none of them is in force there; say under "
-            f'`"{spoken}": {{}}` what is to hold instead'
+            f"resolvers that it names{''.join(lost)}"
         )

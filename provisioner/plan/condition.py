@@ -25,6 +25,7 @@ from provisioner.plan.links import links_of
 from provisioner.probes.finding import Status
 from provisioner.probes.hosts import judge_unit
 from provisioner.probes.links import judge_link
+from provisioner.rooms.registry import room
 
 FEWEST_DAYS = 14
 """With fewer days left a certificate is a problem, as `tls.files` warns of."""
@@ -148,7 +149,7 @@ def judge_condition(generation: Generation, facts: Facts, queue_warning: timedel
         unconfirmed=pending.owner if pending else "",
         has_certificate=generation.certificate_path is not None,
         certificate=facts.certificate,
-        has_queue=any(unit.daemon == "postfix" for unit in generation.units),
+        has_queue=any(room(unit.daemon).has_queue for unit in generation.units),
         queue=status.queue,
         queue_warning=queue_warning,
         disk=status.disk,

@@ -23,24 +23,17 @@ from provisioner.plan.file_diff import (
     diff_file,
     in_words,
 )
-from provisioner.plan.generation import Account, Generation, Recipe, Unit, user_files
+from provisioner.plan.generation import Account, Generation, Unit, user_files
 from provisioner.plan.secrets_diff import leaving_secrets
 from provisioner.plan.table_diff import changed_tables
 from provisioner.plan.unit_diff import diff_unit, replaced_units
-from provisioner.platforms.record import Daemon
 from provisioner.render.artifact import Artifact, Plane
 from provisioner.render.daemon_secrets import is_secret_path
+from provisioner.resources.declared import Recipe
+from provisioner.rooms.registry import room
 
 DIRECTORY = "directory"
 """The name under which a plan has the host remember its users."""
-
-# Who reads what a recipe makes: its keys and certificates are read at start and reload.
-_RECIPE_READERS: dict[str, tuple[Daemon, ...]] = {
-    "self-signed": ("dovecot", "postfix"),
-    "probe": (),
-    "probe-address": ("postfix",),
-    "trust-anchor": (),
-}
 
 
 def diff_generation(generation: Generation, facts: Facts, *, keep_drift: bool = False) -> Plan:
@@ -303,7 +296,7 @@ def _service_changes(generation: Generation, facts: Facts) -> Iterator[Change]:
         remaining = [artifact for artifact in remaining if artifact not in mine]
         yield from _file_changes(mine, facts)
         touched = [artifact for artifact in generation.artifacts if unit.daemon in artifact.daemons]
-        recipes = [recipe for recipe in made if unit.daemon in _RECIPE_READERS[recipe.kind]]
+        recipes = [recipe for recipe in made if recipe.kind in room(unit.daemon).reads_recipes]
         replaced = replaced_units(unit, generation, facts)
         for name in replaced:
             yield Change("unit", name, Action.RETIRE, f"{unit.name} takes its place")

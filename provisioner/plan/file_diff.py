@@ -10,11 +10,12 @@ from io import StringIO
 from provisioner.facts.host import FileState, LeftFile, TableFlaw
 from provisioner.model.rules.secrets import shows_secret
 from provisioner.plan.change import Action, Change
-from provisioner.plan.generation import Directory, Recipe
+from provisioner.plan.generation import Directory
 from provisioner.plan.table_diff import changed_shards
 from provisioner.probes.hosts import FileProblem
 from provisioner.render.artifact import Artifact, Plane
 from provisioner.render.directory_table import ShardedTable
+from provisioner.resources.declared import Recipe
 
 _LINK = "symbolic link"
 _HIDDEN = "(a line with a secret, not shown)"

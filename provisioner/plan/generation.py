@@ -12,13 +12,12 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
 
 from provisioner.model.names import HostKey
 from provisioner.model.secrets import PasswordHash
-from provisioner.model.site import IPAddress
 from provisioner.platforms.record import Daemon, Platform
 from provisioner.render.artifact import Artifact, Plane
+from provisioner.resources.declared import Listener, Recipe
 
 
 @dataclass(frozen=True)
@@ -64,27 +63,6 @@ class Directory:
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """Something that the host makes itself: a secret that never leaves it, or a living key.
-
-    kind `self-signed`: path is a PEM file with key and certificate, subject the name
-    it has to certify; its key stays when it needs another certificate. kind `probe`: path
-    is the passwd-file of the account that `verify` uses, subject its login. kind
-    `probe-address`: path is the access(5) table that lets only `verify` write to that
-    account, subject its mail address. kind `trust-anchor`: path is where Unbound keeps the
-    root's key, subject the command that first puts it there. owner, group, mode: as the file
-    has to stay.
-    """
-
-    kind: Literal["self-signed", "probe", "probe-address", "trust-anchor"]
-    path: str
-    subject: str
-    owner: str = "root"
-    group: str = "root"
-    mode: int = 0o600
-
-
-@dataclass(frozen=True)
 class Unit:
     """A service that has to be enabled and up.
 
@@ -95,19 +73,6 @@ class Unit:
     daemon: Daemon
     name: str
     running: str
-
-
-@dataclass(frozen=True)
-class Listener:
-    """A port that a daemon opens, on these addresses; an unspecified one stands for all.
-
-    transport: `tcp` or `udp`.
-    """
-
-    daemon: Daemon
-    transport: str
-    port: int
-    addresses: tuple[IPAddress, ...]
 
 
 STATE_FOLDER = "/var/lib/mailprov/"

@@ -10,6 +10,7 @@ from provisioner.plan.generation import Generation
 from provisioner.plan.links import links_of
 from provisioner.plan.store import store_rows
 from provisioner.render.directory_table import TABLE_PATH, ShardedTable
+from provisioner.rooms.registry import room
 
 Row = tuple[str, ...]
 
@@ -118,5 +119,5 @@ def _status_rows(generation: Generation) -> Iterator[Row]:
     yield ("status", "units")
     if generation.mail_root:
         yield ("status", "disk", generation.mail_root)
-    if any(unit.daemon == "postfix" for unit in generation.units):
+    if any(room(unit.daemon).has_queue for unit in generation.units):
         yield ("status", "queue", str(QUEUE_SHOWN))

@@ -17,8 +17,10 @@ from provisioner.facts.listening import HeldSocket, Holder
 from provisioner.model.services import DNS_PORT
 from provisioner.model.site import IPAddress
 from provisioner.plan.change import Action, Plan
-from provisioner.plan.generation import Generation, Listener, Unit
+from provisioner.plan.generation import Generation, Unit
 from provisioner.platforms.record import Daemon
+from provisioner.resources.declared import Listener
+from provisioner.rooms.registry import room
 
 _OPENS_PORTS = frozenset({Action.START, Action.RESTART, Action.RELOAD})
 _OURS = (
@@ -28,8 +30,6 @@ _OURS = (
 _RESOLVER = "If it is the resolver that /etc/resolv.conf names, name another one there first"
 _SSH_UNIT = re.compile(r"sshd?(?:[@.-].*)?\.(?:service|socket)")
 _RESOLVED = "systemd-resolved.service"
-# What the process is called that listens, proc_pid_comm(5).
-_PROCESSES: dict[Daemon, str] = {"postfix": "master", "dovecot": "dovecot", "unbound": "unbound"}
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def _is_own(held: HeldSocket, unit: Unit, own: frozenset[str], facts: Facts) -> 
     running = facts.units.get(unit.running)
     by_hand = not holder.unit.endswith((".service", ".socket"))
     up = running is not None and running.active == "active"
-    return by_hand and up and holder.name == _PROCESSES[unit.daemon]
+    return by_hand and up and holder.name == (room(unit.daemon).process or unit.daemon)
 
 
 def _collide(listener: Listener, held: HeldSocket, listening: Iterable[HeldSocket]) -> bool:

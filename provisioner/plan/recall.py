@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from provisioner.diagnostics import Diagnostic, MailprovError, quoted
 from provisioner.facts.host import LeftFile
 from provisioner.model.site import Host
-from provisioner.plan.generation import Generation, Recipe
+from provisioner.plan.generation import Generation
 from provisioner.plan.record import (
     FORMAT,
     RecordedFile,
@@ -26,6 +26,7 @@ from provisioner.plan.record import (
 from provisioner.platforms.record import Platform
 from provisioner.platforms.records import platform_named
 from provisioner.render.artifact import Artifact, Plane, SealedArtifact, sealed
+from provisioner.resources.declared import Recipe
 
 
 @dataclass(frozen=True)

@@ -13,17 +13,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from provisioner.plan.generation import (
-    Account,
-    Directory,
-    Generation,
-    Group,
-    Listener,
-    Recipe,
-    Unit,
-)
+from provisioner.plan.generation import Account, Directory, Generation, Group, Unit
 from provisioner.platforms.record import Daemon
 from provisioner.render.artifact import Artifact, Plane
+from provisioner.resources.declared import Listener, Recipe
 
 FORMAT = "mailprov generation 1"
 """How a record's first line begins; the number grows when old readers could not read it."""

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from provisioner.plan.generation import Generation
+from provisioner.rooms.registry import room
 
 HOMES_TRIED = 5
 """System accounts whose homes are tried: each takes processes of its own, and homes share disks."""
 
-_STORE_UNIT = "dovecot"
-
 
 def store_rows(generation: Generation) -> Iterator[tuple[str, ...]]:
-    """Yield folder, account, Dovecot's unit, and whether the folders in it count too."""
-    unit = next((one.running for one in generation.units if one.daemon == _STORE_UNIT), None)
+    """Yield folder, account, unit, and whether the folders in it count too.
+
+    unit: the one that opens mailboxes.
+    """
+    unit = next((one.running for one in generation.units if room(one.daemon).stores_mail), None)
     if unit is None or generation.mail_root is None:
         return
     for folder in generation.directories:

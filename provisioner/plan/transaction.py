@@ -40,13 +40,15 @@ from typing import TypeVar
 
 from provisioner.plan.change import Action, Change, Plan
 from provisioner.plan.diff import DIRECTORY, left_by, password_text
-from provisioner.plan.generation import Generation, Recipe
+from provisioner.plan.generation import Generation
 from provisioner.plan.record import render_record
 from provisioner.plan.secrets_diff import is_known
 from provisioner.render.artifact import Plane
 from provisioner.render.directory_table import TABLE_PATH, ShardedTable
 from provisioner.render.shards import Shards
 from provisioner.render.tls_chain import CHAIN_PATH
+from provisioner.resources.declared import Recipe
+from provisioner.rooms.registry import room, rooms
 
 Row = tuple[str, ...]
 Item = TypeVar("Item")
@@ -160,14 +162,13 @@ def _owed_rows(plan: Plan) -> Iterator[Row]:
 
 def _main_rows(plan: Plan) -> Iterator[tuple[str, str]]:
     changes = [change for change in plan.transaction if change.plane is Plane.CONFIGURATION]
-    main = f"{plan.generation.platform.daemons['postfix'].config_dir}/main.cf"
-    named = any(change.name == main for change in changes)
-    if named or (_runs_postfix(plan) and any(change.kind != "record" for change in changes)):
-        yield ("main", main)
-
-
-def _runs_postfix(plan: Plan) -> bool:
-    return any(unit.daemon == "postfix" for unit in plan.generation.units)
+    own = {unit.daemon for unit in plan.generation.units}
+    for one in rooms():
+        main = one.behaviour.pending_file(plan.generation.platform)
+        named = any(change.name == main for change in changes)
+        changed = one.name in own and any(change.kind != "record" for change in changes)
+        if main and (named or changed):
+            yield ("main", main)
 
 
 def _record_rows(plan: Plan, contents: Contents) -> Iterator[Row]:
@@ -218,7 +219,7 @@ def _begun(plan: Plan, plane: Plane, acts: list[Row]) -> list[Row]:
     if plane is Plane.DIRECTORY or not any(c.plane is plane for c in plan.transaction):
         return acts
     begin: list[Row] = [("begin", plan.generation.id)]
-    if _runs_postfix(plan):
+    if any(room(unit.daemon).has_queue for unit in plan.generation.units):
         begin += [("soften", path) for _, path in _main_rows(plan)]
     first = acts[:1] if acts[:1] == [("prepare",)] else []
     return [*first, *begin, *acts[len(first) :]]
@@ -311,7 +312,7 @@ def _unit_rows(generation: Generation, change: Change) -> Iterator[Row]:
         return
     unit = _named(generation.units, "name", change.name)
     yield (change.action.value, unit.name, unit.running)
-    if unit.daemon == "unbound" and change.action is not Action.ENABLE:
+    if room(unit.daemon).is_resolver and change.action is not Action.ENABLE:
         yield ("await_resolver",)
 
 

@@ -7,15 +7,11 @@ from collections.abc import Iterable, Iterator
 from provisioner.facts.host import Facts
 from provisioner.plan.change import Action, Change
 from provisioner.plan.file_diff import file_problems
-from provisioner.plan.generation import Generation, Recipe, Unit
-from provisioner.platforms.record import Daemon
+from provisioner.plan.generation import Generation, Unit
 from provisioner.render.artifact import Artifact, Plane
-from provisioner.render.postfix_restart import needs_restart
-
-# Dovecot 2.4 learns at its start which settings there are, from the modules installed then.
-# Told to read a file with a setting of a module that came later, it keeps what it had, and
-# says so in its log only. What came since an operator's own Dovecot started, nobody knows.
-_READ_MODULES_AT_START = frozenset[Daemon]({"dovecot"})
+from provisioner.resources.declared import Recipe
+from provisioner.rooms.registry import room
+from provisioner.rooms.room import Room
 
 _UP = frozenset({"active", "reloading"})
 
@@ -47,11 +43,12 @@ def diff_unit(
         if file_problems(artifact, facts.files.get(artifact.path))
     ]
     names = [artifact.path for artifact in changed] + [recipe.path for recipe in recipes]
+    own = room(unit.daemon)
     is_new = unit.name not in facts.introduction.managed_units
-    if is_new and unit.daemon in _READ_MODULES_AT_START:
+    if is_new and own.modules_at_start:
         causes = names
     else:
-        causes = [artifact.path for artifact in changed if _needs_restart(artifact, facts)]
+        causes = [artifact.path for artifact in changed if _needs_restart(own, artifact, facts)]
     if replaced:
         yield Change("unit", unit.name, Action.RESTART, f"takes the place of {replaced[0]}")
     elif running is None or running.active not in _UP:
@@ -69,11 +66,11 @@ def diff_unit(
         yield Change("unit", unit.name, Action.RELOAD, _because(names), plane=plane)
 
 
-def _needs_restart(artifact: Artifact, facts: Facts) -> bool:
+def _needs_restart(own: Room, artifact: Artifact, facts: Facts) -> bool:
     state = facts.files.get(artifact.path)
     if state and state.sha256 == artifact.sha256:
         return False  # owner or mode only
-    return needs_restart(artifact, state.content if state else None)
+    return own.behaviour.needs_restart(artifact, state.content if state else None)
 
 
 def _because(paths: list[str]) -> str:

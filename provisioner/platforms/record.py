@@ -7,11 +7,12 @@ a new data file beside this module.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
-Daemon = Literal["unbound", "postfix", "dovecot"]
+Daemon = str
+"""A daemon's name, which is that of its room."""
 TableType = Literal["lmdb", "cdb"]
 
 
@@ -19,6 +20,9 @@ class Frozen(BaseModel):
     """A record that cannot change after it was read."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+Habits = TypeVar("Habits", bound=Frozen)
 
 
 class PlatformMatch(Frozen):
@@ -41,75 +45,34 @@ class DaemonRecord(Frozen):
     folder under templates/ that speaks it, named by the version's major and minor part;
     empty where one folder speaks to all.
     unit: the one to enable, reload and restart. running_unit: the one whose state says
-    whether the daemon is up (Debian 12's postfix.service only runs /bin/true).
+    whether the daemon is up, the same where it is not said (Debian 12's postfix.service only runs
+    /bin/true).
     replaces: units of the release before that run the same daemon and end when this one
     starts; one may be left after an upgrade.
     ported_back: options of later versions that this build has all the same. Vendors port
     protections back, and the version does not tell.
+    habits: what else differs between releases, in a form that the daemon's room knows.
     """
 
-    version: str
+    version: str = ""
     dialect: str = ""
     packages: tuple[str, ...]
     unit: str
-    running_unit: str
+    running_unit: str = ""
     replaces: tuple[str, ...] = ()
     ported_back: tuple[str, ...] = ()
     config_dir: str
+    habits: Mapping[str, Any] = {}
 
+    @model_validator(mode="after")
+    def _run_by_its_unit(self) -> Self:
+        if self.running_unit:
+            return self
+        return self.model_copy(update={"running_unit": self.unit})
 
-class UnboundHabits(Frozen):
-    """Where the release keeps Unbound's things.
-
-    parts_dir: below config_dir, where the vendor's own parts lie. control: the Unix
-    socket of unbound-control(8). anchor: the root's trust anchor, which Unbound itself
-    keeps up to date (RFC 5011). anchor_command: makes that file where it is missing, as the
-    unit would before its first start; unbound-checkconf(8) wants it there. pid_file:
-    where the unit looks for it. resolvconf_switch: where the vendor's scripts look
-    up whether Unbound and resolvconf(8), where it is installed, tell each other of resolvers;
-    empty where the release has no such scripts. anchor_switch: where the vendor's unit looks
-    up whether unbound-anchor(8) runs before each start; empty where it never does.
-    """
-
-    user: str
-    directory: str
-    parts_dir: str
-    control: str
-    anchor: str
-    anchor_command: tuple[str, ...]
-    pid_file: str
-    resolvconf_switch: str = ""
-    anchor_switch: str = ""
-
-
-class PostfixHabits(Frozen):
-    """How the release builds Postfix.
-
-    chroot: whether master.cf confines the services that can be. map_type: of maps that
-    need no postmap(1). table_type: of a large directory's: one in which single keys are changed
-    while the daemons read it, or where the release has none such, one that is replaced whole.
-    queue_directory: what a relative socket path is relative to.
-    parameters: what the vendor sets in its main.cf because the compiled-in value is
-    another one: the upgrade scripts of the package depend on it.
-    """
-
-    chroot: bool
-    map_type: str
-    table_type: TableType
-    queue_directory: str
-    parameters: Mapping[str, str] = {}
-
-
-class DovecotHabits(Frozen):
-    """How the release runs Dovecot.
-
-    first_valid_uid: the lowest uid that `useradd --system` hands out (login.defs(5)).
-    open_files: how many files and connections the vendor's unit lets one of its processes have
-    open (systemd.exec(5), LimitNOFILE).
-    """
-
-    first_valid_uid: int
-    open_files: int = 65535
+    def habits_as(self, kind: type[Habits]) -> Habits:
+        """Return the habits in the form that the daemon's room knows."""
+        return kind.model_validate(self.habits)
 
 
 class Platform(Frozen):
@@ -120,21 +83,20 @@ class Platform(Frozen):
     Dovecot may keep mail; a host on which SELinux is off has no labels. network_manager:
     whether the release leaves /etc/resolv.conf to NetworkManager.
     table_packages: what a directory in tables needs besides: lookups in them for Postfix
-    and Dovecot, and sqlite3(1). client_login_packages: the mechanisms (PLAIN, LOGIN) with which
-    smtp(8) logs in to other servers; Postfix's own package does not bring them.
+    and Dovecot, and sqlite3(1). table_type: of its tables: one in which single keys are changed
+    while the daemons read it, or where the release has none such, one that is replaced whole.
+    family: systems that package daemons alike; each room says what is true of its daemon there.
     """
 
     name: str
     title: str
+    family: str
     match: PlatformMatch
     package_manager: Literal["apt", "dnf"]
     base_packages: tuple[str, ...]
     table_packages: tuple[str, ...]
-    client_login_packages: tuple[str, ...]
+    table_type: TableType
     daemons: Mapping[Daemon, DaemonRecord]
-    unbound: UnboundHabits
-    postfix: PostfixHabits
-    dovecot: DovecotHabits
     ca_bundle: str
     nologin: str
     mail_log: str

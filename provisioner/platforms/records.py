@@ -1,4 +1,7 @@
-"""The records, read from the data files beside this module.
+"""The records, read from the data files beside this module and from the daemons' rooms.
+
+A room says in `families.toml` what is true of its daemon in a family of systems; a release's file
+says what it has otherwise.
 
 The package's own files are part of the program, so reading them is no effect that a
 caller could notice: the functions here always answer the same.
@@ -12,9 +15,13 @@ import tomllib
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
+from typing import Any
 
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, quoted
 from provisioner.platforms.record import Daemon, Platform
+
+# Read as data: rooms know platforms, and platforms no room.
+_ROOMS = "provisioner.daemons"
 
 
 @cache
@@ -25,8 +32,36 @@ def known_platforms() -> tuple[Platform, ...]:
         for entry in resources.files("provisioner.platforms").iterdir()
         if entry.name.endswith(".toml")
     )
-    records = (Platform.model_validate(tomllib.loads(file.read_text("utf-8"))) for file in files)
+    records = (_record(tomllib.loads(file.read_text("utf-8"))) for file in files)
     return tuple(sorted(records, key=_by_name))
+
+
+def _record(written: dict[str, Any]) -> Platform:
+    """Return the record of a release, filled up with what is true in its family."""
+    own: dict[str, dict[str, Any]] = written.get("daemons", {})
+    daemons = {
+        name: _with_family(families[written["family"]], own.get(name, {}))
+        for name, families in _families().items()
+        if written["family"] in families
+    }
+    return Platform.model_validate({**written, "daemons": daemons})
+
+
+def _with_family(family: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    habits = family.get("habits", {}) | own.get("habits", {})
+    return {**family, **own, "habits": habits}
+
+
+@cache
+def _families() -> Mapping[Daemon, dict[str, dict[str, Any]]]:
+    """Return by daemon what its room says of each family."""
+    rooms = (entry for entry in resources.files(_ROOMS).iterdir() if entry.is_dir())
+    found = {room.name: room.joinpath("families.toml") for room in rooms}
+    return {
+        name: tomllib.loads(file.read_text("utf-8"))
+        for name, file in sorted(found.items())
+        if file.is_file()
+    }
 
 
 def _by_name(platform: Platform) -> tuple[str, float]:

@@ -8,17 +8,13 @@ up in, and changes there what a change of the shards changes (remote/core/tables
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from provisioner.model.secrets import SiteSecrets
 from provisioner.model.site import AccountKind, Site
 from provisioner.platforms.record import Platform, TableType
 from provisioner.render.artifact import Artifact, Plane
-from provisioner.render.dovecot_users import mailbox_rows, password_rows
-from provisioner.render.postfix_maps import alias_rows, recipient_rows, sender_rows
-from provisioner.render.quoting import passwd_field, texthash_key, texthash_value
 from provisioner.render.shards import Shards, TableRow, root_digest, shard_digests, shard_rows
 
 TABLE_PATH = "/var/lib/mailprov-directory"
@@ -51,10 +47,10 @@ def has_tables(site: Site) -> bool:
     return site.accounts.kind is AccountKind.VIRTUAL and len(site.users) > USERS_IN_TEXT
 
 
-def render_directory_table(site: Site, platform: Platform, secrets: SiteSecrets) -> ShardedTable:
+def render_directory_table(platform: Platform, rows: Iterable[TableRow]) -> ShardedTable:
     """Return the site's directory as one table.
 
-    What text files cannot express is refused here too: a site may shrink.
+    rows: of every daemon's tables.
     """
     return ShardedTable(
         TABLE_PATH,
@@ -63,20 +59,6 @@ def render_directory_table(site: Site, platform: Platform, secrets: SiteSecrets)
         secret=True,
         plane=Plane.DIRECTORY,
         rank=10,
-        shards=shard_rows(_rows(site, secrets)),
-        maps=platform.postfix.table_type,
+        shards=shard_rows(rows),
+        maps=platform.table_type,
     )
-
-
-def _rows(site: Site, secrets: SiteSecrets) -> Iterator[TableRow]:
-    for user in password_rows(site, secrets):
-        yield TableRow("users", passwd_field(user.name), passwd_field(user.hash))
-    for box in mailbox_rows(site):
-        yield TableRow("mailboxes", passwd_field(box.name), passwd_field(box.home))
-    for table, rows in (
-        ("recipients", recipient_rows(site)),
-        ("aliases", alias_rows(site)),
-        ("senders", sender_rows(site)),
-    ):
-        for row in rows:
-            yield TableRow(table, texthash_key(row.key), texthash_value(row.value))

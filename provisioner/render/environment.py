@@ -7,37 +7,56 @@ error too, never a silent blank.
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cached_property
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined, Undefined
 
 from provisioner.render.quoting import FILTERS, Quoted
 
-
-@cache
-def environment() -> Environment:
-    """Return the environment; it holds no state but compiled templates."""
-    folder = template_folder()
-    made = Environment(
-        loader=FunctionLoader(lambda name: _template_text(folder, name)),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 the output is daemon configuration; `finalize` sees to quoting
-        finalize=_refuse_unquoted,
-    )
-    made.filters.update(FILTERS)
-    return made
+MANAGED = "# Managed by mailprov. Edits here show as drift; change site.yaml instead.\n"
+"""The first line of a file that no template writes."""
 
 
-def render_template(name: str, view: object) -> bytes:
-    """Return the text of `templates/NAME.j2` for a view, which the template calls `view`."""
-    return environment().get_template(name).render(view=view).encode()
+class Templates:
+    """Templates, and the quoting filters of the languages that they are written in.
+
+    filters: by the names that templates have for them, beside those that all share.
+    """
+
+    def __init__(
+        self, filters: Mapping[str, Callable[[str], Quoted]] = MappingProxyType({})
+    ) -> None:
+        self._filters = {**FILTERS, **filters}
+
+    @cached_property
+    def environment(self) -> Environment:
+        """The environment; it holds no state but compiled templates."""
+        folder = template_folder()
+        made = Environment(
+            loader=FunctionLoader(lambda name: _template_text(folder, name)),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+            autoescape=False,  # noqa: S701 the output is daemon configuration; `finalize` sees to quoting
+            finalize=_refuse_unquoted,
+        )
+        made.filters.update(self._filters)
+        return made
+
+    def render(self, name: str, view: object) -> bytes:
+        """Return the text of `templates/NAME.j2` for a view, which the template calls `view`."""
+        return self.environment.get_template(name).render(view=view).encode()
+
+
+TEMPLATES = Templates()
+"""Those of the system itself, which are no daemon's."""
 
 
 def template_folder() -> Traversable:

@@ -13,7 +13,7 @@ from typing import Literal
 from provisioner.model.services import services_of
 from provisioner.model.site import Host, Site
 from provisioner.render.artifact import Artifact
-from provisioner.render.environment import render_template
+from provisioner.render.environment import TEMPLATES
 
 FIREWALLD_POLICY = "/etc/firewalld/policies/mailprov.xml"
 UFW_APPLICATION = "/etc/ufw/applications.d/mailprov"
@@ -50,7 +50,7 @@ def render_firewall(site: Site, host: Host, firewall: Firewall) -> tuple[Artifac
     udp = tuple(service.port for service in services if service.datagrams)
     view = FirewallView(firewall.zone, ports, udp)
     return tuple(
-        Artifact(path, render_template(template, view), rank=98)
+        Artifact(path, TEMPLATES.render(template, view), rank=98)
         for path, template in _files(firewall.kind)
     )
 

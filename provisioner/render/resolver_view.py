@@ -14,7 +14,7 @@ from typing import Literal, get_args
 from provisioner.model.site import Host, Role, Site
 from provisioner.platforms.record import Daemon, Platform
 from provisioner.render.artifact import Artifact
-from provisioner.render.environment import render_template
+from provisioner.render.environment import TEMPLATES
 
 ResolverManager = Literal["NetworkManager", "openresolv", "resolvconf"]
 RESOLVER_MANAGERS: frozenset[ResolverManager] = frozenset(get_args(ResolverManager))
@@ -30,11 +30,13 @@ class ResolverView:
     nameservers: tuple[str, ...]
 
 
-def render_resolver(site: Site, host: Host, platform: Platform) -> Iterator[Artifact]:
+def render_resolver(
+    site: Site, host: Host, platform: Platform, copiers: tuple[Daemon, ...]
+) -> Iterator[Artifact]:
     """Yield resolv.conf, last of all: the resolver has to be up before it is asked.
 
     Before it comes what keeps the release's own manager of the network from writing over
-    it. Postfix restarts: in its chroot it keeps a copy that is renewed when it starts.
+    it. copiers: daemons of the host that keep a copy, and restart to renew it.
     """
     if host.keeps_resolver:
         return
@@ -44,10 +46,8 @@ def render_resolver(site: Site, host: Host, platform: Platform) -> Iterator[Arti
     view = ResolverView(servers)
     if platform.network_manager:
         yield _network_manager_part()
-    content = render_template("resolv.conf", view)
-    mail = bool(host.roles - {Role.DNS})
-    daemons: tuple[Daemon, ...] = ("postfix",) if mail else ()
-    yield Artifact(RESOLV_CONF, content, daemons=daemons, restart=mail, rank=99)
+    content = TEMPLATES.render("resolv.conf", view)
+    yield Artifact(RESOLV_CONF, content, daemons=copiers, restart=bool(copiers), rank=99)
 
 
 def _nameservers(site: Site, host: Host) -> Iterator[str]:
@@ -60,27 +60,20 @@ def _nameservers(site: Site, host: Host) -> Iterator[str]:
             yield from (str(address) for address in other.addresses if address not in own)
 
 
-def render_resolver_guards(
-    platform: Platform, managers: Collection[ResolverManager], *, unbound: bool
-) -> Iterator[Artifact]:
+def render_resolver_guards(managers: Collection[ResolverManager]) -> Iterator[Artifact]:
     """Yield what keeps programs that a host happens to have from writing over resolv.conf.
 
-    managers: those programs; `resolvconf` is any of that name, openresolv's too. unbound: the
-    host runs it. systemd-resolved is no such program: it reads a resolv.conf that is not its
+    managers: those programs; `resolvconf` is any of that name, openresolv's too.
+    systemd-resolved is no such program: it reads a resolv.conf that is not its
     own, and serves others on 127.0.0.53 by what that says (systemd-resolved.service(8)).
     """
     if "NetworkManager" in managers:
         yield _network_manager_part()
     if "openresolv" in managers:
-        content = render_template("resolvconf.conf", None)
+        content = TEMPLATES.render("resolvconf.conf", None)
         yield Artifact("/etc/resolvconf.conf", content, rank=97)
-    if "resolvconf" in managers and unbound and platform.unbound.resolvconf_switch:
-        # Before Unbound starts. A reload forgets what resolvconf has told it since.
-        content = render_template("default/unbound", None)
-        path = platform.unbound.resolvconf_switch
-        yield Artifact(path, content, daemons=("unbound",), rank=20)
 
 
 def _network_manager_part() -> Artifact:
-    content = render_template("NetworkManager/conf.d/mailprov.conf", None)
+    content = TEMPLATES.render("NetworkManager/conf.d/mailprov.conf", None)
     return Artifact("/etc/NetworkManager/conf.d/mailprov.conf", content, rank=97)

@@ -1,4 +1,4 @@
-"""The certificate that Postfix and Dovecot show, and what is said where there is none.
+"""The certificate that a host's daemons show, and what is said where there is none.
 
 One PEM file holds key and chain, so that both change in one rename and never disagree.
 Where each host makes its own, nothing is rendered: the key never leaves the host.
@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from provisioner.model.secrets import SiteSecrets
 from provisioner.model.site import Allowance, Site, TlsFiles
+from provisioner.platforms.record import Daemon
 from provisioner.render.artifact import Artifact
 
 CHAIN_PATH = "/etc/mailprov/tls/site.pem"
@@ -30,8 +31,13 @@ def cleartext_reason(site: Site) -> str:
     return ""
 
 
-def render_tls_chain(site: Site, secrets: SiteSecrets) -> Iterator[Artifact]:
-    """Yield the operator's own key and certificates; a note in their place when offline."""
+def render_tls_chain(
+    site: Site, secrets: SiteSecrets, readers: tuple[Daemon, ...]
+) -> Iterator[Artifact]:
+    """Yield the operator's own key and certificates; a note in their place when offline.
+
+    readers: the daemons of the host that show the certificate.
+    """
     if not isinstance(site.tls, TlsFiles):
         return
     yield Artifact(
@@ -39,6 +45,6 @@ def render_tls_chain(site: Site, secrets: SiteSecrets) -> Iterator[Artifact]:
         _HEAD + (secrets.tls_chain or _PLACEHOLDER),
         mode=0o600,
         secret=True,
-        daemons=("dovecot", "postfix"),
+        daemons=readers,
         rank=10,
     )

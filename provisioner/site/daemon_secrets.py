@@ -12,11 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
-from provisioner.model.daemon_secrets import has_rows, judge_rows, judge_secret, named_secrets
+from provisioner.model.daemon_secrets import judge_rows, judge_secret, named_secrets
 from provisioner.model.problems import KeyPath, SiteProblem
 from provisioner.model.secrets import DaemonSecret, DaemonSecrets
 from provisioner.model.site import Site
 from provisioner.model.values import InvalidValueError
+from provisioner.rooms.registry import has_rows
 from provisioner.site.password_memory import key_path, obtain_key, tag
 from provisioner.site.places import place_problems
 from provisioner.site.references import place

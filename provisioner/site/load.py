@@ -23,6 +23,7 @@ from provisioner.model.site import Site
 from provisioner.model.site_file import SiteFile
 from provisioner.model.tutorial_habits import note_habits
 from provisioner.model.warnings import warn_site
+from provisioner.rooms.registry import hatch_rules
 from provisioner.site.field_problems import explain_errors
 from provisioner.site.nodes import YamlMap
 from provisioner.site.places import in_order, told_by_model, told_by_yaml
@@ -90,7 +91,7 @@ def parse_site(octets: bytes, name: str) -> LoadedSite:
     if file is not None and not document.problems:
         platforms = list(judge_platforms(file))
         try:
-            site = resolve_site(file)
+            site = resolve_site(_reading(file))
         except InvalidSiteError as error:
             problems += error.problems
         if platforms and not problems:
@@ -101,11 +102,15 @@ def parse_site(octets: bytes, name: str) -> LoadedSite:
         placed = [told_by_model(problem, top) for problem in problems]
         found += [(mark, told) for mark, told in placed if mark not in taken]
         raise MailprovError(in_order(found, name), code)
-    reading = Reading(file)
+    reading = _reading(file)
     warnings = [told_by_model(warning, top) for warning in warn_site(reading)]
     notes = [told_by_model(note, top) for note in note_habits(reading, site)]
     told = (*in_order(warnings, name, "warning: "), *in_order(notes, name, "note: "))
     return LoadedSite(site, told, Path(name))
+
+
+def _reading(file: SiteFile) -> Reading:
+    return Reading(file, hatch_rules())
 
 
 def _validated(top: YamlMap, spoilt: set[str]) -> tuple[SiteFile | None, list[SiteProblem]]:
@@ -135,7 +140,7 @@ def _judged_in_part(top: YamlMap, spoilt: set[str]) -> Iterable[SiteProblem]:
     except ValidationError:
         return ()
     platforms = () if "hosts" in spoilt | missing else judge_platforms(file)
-    return (*judge_site(Reading(file), spoilt | missing), *platforms)
+    return (*judge_site(_reading(file), spoilt | missing), *platforms)
 
 
 def _unreadable(path: Path, error: OSError | ValueError) -> Diagnostic:

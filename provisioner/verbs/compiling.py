@@ -27,6 +27,7 @@ from provisioner.plan.compile import (
 from provisioner.plan.generation import Generation
 from provisioner.platforms.record import Daemon, Platform
 from provisioner.platforms.records import detect_platform, known_dialects, platform_named
+from provisioner.rooms.registry import room
 
 Known = Mapping[MailAddress, KnownCredential]
 
@@ -149,7 +150,7 @@ def with_versions(host: Host, platform: Platform, introduction: Introduction) ->
     for name, record in platform.daemons.items():
         if version := introduction.versions.get(name):
             dialect = _dialect(host, platform, name, version) if record.dialect else ""
-            back = tuple(sorted(introduction.parameters)) if name == "postfix" else ()
+            back = tuple(sorted(introduction.parameters.intersection(room(name).ported_back)))
             known = {"version": version, "dialect": dialect, "ported_back": back}
             daemons[name] = record.model_copy(update=known)
     return platform.model_copy(update={"daemons": daemons})

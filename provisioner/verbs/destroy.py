@@ -98,17 +98,17 @@ def _take_away(run: Run, outcomes: Iterable[HostOutcome]) -> Iterable[HostOutcom
 
 def _remove(run: Run, host: Host, transport: Transport, before: HostOutcome) -> HostOutcome:
     session = run.session(transport)
-    platforms: list[str] = []
+    paths: list[str] = []
 
     def as_found(introduction: Introduction) -> Generation:
         platform = run.compiler.platform_for(host, introduction)
-        platforms.extend(host_made_paths(platform))
+        paths.extend(host_made_paths(host, platform))
         return generation_as_found(host, platform)
 
     session.observe(as_found)
     doing = "taking away what is left"
     with session.start("destroy", TRANSACT_SECONDS, doing, run.owner) as conversation:
-        conversation.send("".join(f"made\t{path}\n" for path in platforms).encode())
+        conversation.send("".join(f"made\t{path}\n" for path in paths).encode())
         conversation.finish()
         lines = list(conversation.lines())
         completed = conversation.result()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,17 +10,11 @@ from provisioner.diagnosis.catalogue import Catalogue
 from provisioner.diagnosis.matching import HostDiagnosis, diagnose_log
 from provisioner.diagnostics import MailprovError
 from provisioner.model.names import HostKey
-from provisioner.model.site import Host, Role
-from provisioner.platforms.record import Daemon
+from provisioner.model.site import Host
+from provisioner.rooms.registry import rooms_of
 from provisioner.verbs.mail_log import read_mail_log
 from provisioner.verbs.ports import Transport
 from provisioner.verbs.run import Run
-
-_DAEMON_ROLES: Mapping[Daemon, frozenset[Role]] = {
-    "unbound": frozenset({Role.DNS}),
-    "dovecot": frozenset({Role.STORE}),
-    "postfix": frozenset({Role.MX, Role.SUBMISSION}),
-}
 
 
 @dataclass(frozen=True)
@@ -45,7 +39,7 @@ def diagnose_site(run: Run, catalogue: Catalogue, since: datetime | float) -> Si
             since,
             pattern=catalogue.selection,
             context=catalogue.context_selection,
-            checks=tuple(_daemons_of(host)),
+            checks=tuple(one.name for one in rooms_of(host)),
         )
         run.progress.tell(host.key, "read")
         return diagnose_log(catalogue, run.site, host, log)
@@ -56,7 +50,3 @@ def diagnose_site(run: Run, catalogue: Catalogue, since: datetime | float) -> Si
         hosts={answer.host.key: answer.value for answer in ordered if answer.value is not None},
         errors={answer.host.key: answer.error for answer in ordered if answer.error is not None},
     )
-
-
-def _daemons_of(host: Host) -> Iterator[Daemon]:
-    return (daemon for daemon, roles in _DAEMON_ROLES.items() if roles & host.roles)

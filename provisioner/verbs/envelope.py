@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from provisioner.daemons.postfix.maps import sender_rows
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, quoted
 from provisioner.model.names import MailAddress
 from provisioner.model.prober import login_name
 from provisioner.model.services import SMTP_PORT, SUBMISSION_PORT, Service, mail_services_of
 from provisioner.model.site import Host, Role, Site, User
 from provisioner.model.values import InvalidValueError
-from provisioner.render.postfix_maps import sender_rows
 
 _NAMES_SHOWN = 8
 

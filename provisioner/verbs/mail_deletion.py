@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
+from provisioner.model.mailboxes import mailbox_home
 from provisioner.model.names import MailAddress
 from provisioner.model.site import AccountKind, Host, Role
 from provisioner.platforms.record import Platform
 from provisioner.render.artifact import Plane
-from provisioner.render.dovecot_users import mailbox_home
 from provisioner.verbs.plan import SitePlan
 from provisioner.verbs.remote_failure import UNFIT_STATE
 from provisioner.verbs.run import Run

@@ -17,24 +17,17 @@ from provisioner.model.site import Host, Site
 from provisioner.plan.comparison import compare_paths
 from provisioner.plan.generation import Generation
 from provisioner.plan.manifest import Also
-from provisioner.platforms.record import Daemon
 from provisioner.probes.finding import Finding, Status, Verdict
 from provisioner.probes.hosts import judge_check, judge_file
 from provisioner.probes.sockets import judge_sockets, parse_sockets
 from provisioner.probes.unasked import allowance_findings, unproven_findings
 from provisioner.probes.zones import sampling_findings
+from provisioner.rooms.registry import room
 from provisioner.verbs.asking import OpenAsker
 from provisioner.verbs.ports import Transport
 from provisioner.verbs.probing import Observed, ask_hosts, observe_service, own_findings
 from provisioner.verbs.run import Run
 from provisioner.verbs.way_out import ask_way_out
-
-# The checkers that provisioner/remote/core/checks.sh runs of each daemon.
-CHECKS: Mapping[Daemon, tuple[str, ...]] = {
-    "unbound": ("unbound-checkconf",),
-    "dovecot": ("doveconf -n",),
-    "postfix": ("postfix check", "postconf -n", "postconf -M", "postmap -q", "postconf -x"),
-}
 
 
 @dataclass(frozen=True)
@@ -106,6 +99,6 @@ def _only_warned(finding: Finding) -> Finding:
 
 def _expected_checks(generation: Generation) -> Iterator[str]:
     for unit in generation.units:
-        yield from CHECKS[unit.daemon]
+        yield from room(unit.daemon).checks
     if generation.certificate_path:
         yield "openssl pkey"

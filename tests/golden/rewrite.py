@@ -15,7 +15,7 @@ from provisioner.model.secrets import PasswordHash, SiteSecrets
 from provisioner.model.site import Site
 from provisioner.platforms.records import known_platforms, platform_named
 from provisioner.render.artifact import Artifact
-from provisioner.render.host_tree import render_host
+from provisioner.rooms.host_tree import render_host
 from provisioner.site.load import load_site
 
 GOLDEN = Path(__file__).parent

@@ -17,6 +17,7 @@ import pytest
 from support.deployed import DeployedSite, failed_ids
 from support.release import RELEASE, old_or_new
 
+from provisioner.daemons.unbound.habits import habits as unbound_habits
 from provisioner.lab import Host
 
 pytestmark = pytest.mark.lab
@@ -75,7 +76,7 @@ def unbound(name: str, edit: str, *fails: str) -> Fault:
         name,
         "ns",
         "cp -rp /etc/unbound /root/unbound && "
-        f"sed -i '{edit}' {RELEASE.unbound.parts_dir}/mailprov-*.conf && "
+        f"sed -i '{edit}' {unbound_habits(RELEASE).parts_dir}/mailprov-*.conf && "
         "systemctl restart unbound",
         "cp -rp /root/unbound /etc/ && rm -rf /root/unbound && systemctl restart unbound",
         fails,

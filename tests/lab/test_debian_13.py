@@ -23,10 +23,10 @@ from support.readers import (
 )
 from support.under_way import wait_for
 
+from provisioner.daemons.dovecot.quoting import dovecot_value
 from provisioner.diagnostics import MailprovError
 from provisioner.lab import Host, HostSpec, Lab
 from provisioner.lab.package_sources import read_machine_sources, render_sources
-from provisioner.render.quoting import dovecot_value
 
 pytestmark = pytest.mark.lab
 

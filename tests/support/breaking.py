@@ -10,6 +10,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
+from provisioner.daemons.unbound.habits import habits as unbound_habits
 from support.release import RELEASE
 
 ZONE = "faults.example"
@@ -29,8 +30,8 @@ RECORDS = (
     "nomail IN MX 0 .",
     'empty IN TXT "nothing else"',
 )
-SITE_PART = f"{RELEASE.unbound.parts_dir}/mailprov-site.conf"
-SERVER = f"{RELEASE.unbound.parts_dir}/mailprov-server.conf"
+SITE_PART = f"{unbound_habits(RELEASE).parts_dir}/mailprov-site.conf"
+SERVER = f"{unbound_habits(RELEASE).parts_dir}/mailprov-server.conf"
 # A list of addresses answers within 127.0.0.0/8, which resolvers keep out of other names.
 BLOCKLIST = "blocklist.example"
 BLOCKLIST_RECORDS = (

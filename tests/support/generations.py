@@ -9,9 +9,10 @@ from provisioner.facts.certificate import HostCertificate
 from provisioner.facts.host import AccountState, Facts, FileState, Introduction, UnitState
 from provisioner.model.names import HostKey
 from provisioner.plan.diff import diff_generation, left_by
-from provisioner.plan.generation import Account, Directory, Generation, Group, Recipe, Unit
+from provisioner.plan.generation import Account, Directory, Generation, Group, Unit
 from provisioner.platforms.records import platform_named
 from provisioner.render.artifact import Artifact, Plane
+from provisioner.resources.declared import Recipe
 
 MAIN_CF = Artifact("/etc/postfix/main.cf", b"a = 1\nb = 2\n", daemons=("postfix",), rank=90)
 MAP = Artifact("/etc/postfix/mailprov/aliases", b"root a@b.c\n", daemons=("postfix",), rank=20)

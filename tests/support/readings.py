@@ -6,6 +6,7 @@ from typing import Any
 
 from provisioner.model.reading import Reading
 from provisioner.model.site_file import SiteFile
+from provisioner.rooms.registry import hatch_rules
 
 
 def reading_of(**sections: Any) -> Reading:  # noqa: ANN401 sections are as YAML gives them
@@ -15,4 +16,4 @@ def reading_of(**sections: Any) -> Reading:  # noqa: ANN401 sections are as YAML
         "hosts": {"mail": {"address": "192.0.2.10"}},
         "users": {"alice": {"password": {"env": "ALICE"}}},
     }
-    return Reading(SiteFile.model_validate(base | sections))
+    return Reading(SiteFile.model_validate(base | sections), hatch_rules())

@@ -42,7 +42,7 @@ from provisioner.plan.condition import Condition, UnitCondition
 from provisioner.plan.history import parse_history
 from provisioner.platforms.records import known_platforms, platform_named
 from provisioner.probes.finding import Finding, Status, Verdict
-from provisioner.render.host_tree import render_host
+from provisioner.rooms.host_tree import render_host
 from provisioner.site.load import parse_site
 from provisioner.verbs.apply import HostOutcome, HostStatus
 from provisioner.verbs.envelope import find_door, find_sender
@@ -467,8 +467,8 @@ def test_the_table_of_managed_files_is_what_is_rendered() -> None:
 
 @pytest.mark.parametrize("platform", known_platforms(), ids=lambda platform: platform.name)
 def test_packages_and_units_of_every_platform_are_named(platform: Any) -> None:  # noqa: ANN401 pytest hands it over
-    want = {platform.name, *platform.base_packages, platform.unbound.parts_dir}
-    want |= {*platform.table_packages, *platform.client_login_packages}
+    want = {platform.name, *platform.base_packages, platform.daemons["unbound"].habits["parts_dir"]}
+    want |= {*platform.table_packages, *platform.daemons["postfix"].habits["login_packages"]}
     for daemon in platform.daemons.values():
         want |= {*daemon.packages, daemon.unit, daemon.running_unit}
     want -= {"/etc/unbound/unbound.conf.d"}  # stands in the table of files

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from provisioner.model.file.relay import WrittenRelay
-from provisioner.model.postfix_services import canonical_service
-from provisioner.model.problems import KeyPath, SiteProblem
+from provisioner.model.problems import SiteProblem
 from provisioner.model.reading import Reading
 from provisioner.model.services import SMTP_PORT, SUBMISSION_PORT, SUBMISSIONS_PORT
 from provisioner.model.site import Allowance
@@ -18,31 +17,6 @@ RELAY_PORTS: Mapping[str, int] = {
 }
 """The usual port of each kind of TLS (RFC 8314 section 3.3, RFC 5321 section 4.5.4.2)."""
 _MEANT = {SUBMISSIONS_PORT: "wrapped", SUBMISSION_PORT: "required", SMTP_PORT: "required"}
-
-OWN_PARAMETERS = frozenset(
-    {
-        "relayhost",
-        "smtp_sasl_auth_enable",
-        "smtp_sasl_mechanism_filter",
-        "smtp_sasl_password_maps",
-        "smtp_sasl_security_options",
-        "smtp_sasl_tls_security_options",
-        "smtp_sasl_tls_verified_security_options",
-        "smtp_tls_CAfile",
-        "smtp_tls_CApath",
-        "smtp_tls_policy_maps",
-        "smtp_tls_secure_cert_match",
-        "smtp_tls_security_level",
-        "smtp_tls_wrappermode",
-        "smtp_use_tls",
-        "smtp_enforce_tls",
-    }
-)
-"""What `relay` says in main.cf; a second word on it could have mail leave unprotected."""
-
-
-# Postfix's own services that send mail on; one of the site's own may be for another way.
-_CLIENTS = frozenset({"smtp", "relay"})
 
 
 def judge_relay(reading: Reading) -> Iterator[SiteProblem]:
@@ -77,29 +51,6 @@ def judge_relay(reading: Reading) -> Iterator[SiteProblem]:
             want="tls: required, or wrapped",
             fix="remove `ca_file`, or `tls: none`",
         )
-
-
-def judge_own_parameters(reading: Reading) -> Iterator[SiteProblem]:
-    """Require what `relay` says in main.cf to be said there alone."""
-    file = reading.file
-    if file.relay is None or file.postfix is None:
-        return
-    main: tuple[KeyPath, Mapping[str, str]] = (("postfix", "main"), file.postfix.main)
-    clients: dict[KeyPath, Mapping[str, str]] = {
-        ("postfix", "master", service): options
-        for service, options in file.postfix.master.items()
-        if canonical_service(service) in _CLIENTS
-    }
-    for path, options in (main, *clients.items()):
-        for name in sorted(OWN_PARAMETERS.intersection(options)):
-            yield SiteProblem(
-                (*path, name),
-                "a parameter that `relay` sets: a second value would undo what it promises",
-                got=name,
-                want="one of the two",
-                fix="remove it, or `relay`",
-                at_key=True,
-            )
 
 
 def _judge_port(relay: WrittenRelay) -> Iterator[SiteProblem]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from provisioner.model.address_space import covers_public
-from provisioner.model.exposure import judge_exposures
 from provisioner.model.file.services import WrittenImap, WrittenPop3, WrittenSubmission
 from provisioner.model.problems import KeyPath, SiteProblem
 from provisioner.model.reading import Reading
@@ -91,7 +90,7 @@ def judge_cleartext_login(reading: Reading) -> Iterator[SiteProblem]:
 
 def judge_hatches(reading: Reading) -> Iterator[SiteProblem]:
     """Require a site whose escape hatches amount to something unsafe to insist on it."""
-    for one in judge_exposures(reading):
+    for one in reading.exposures:
         if one.allowance is None:
             fix = f"use {one.want}"
             yield SiteProblem(one.path, one.summary, one.got, one.want, fix)

@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from provisioner.model.problems import KeyPath, SiteProblem
+from provisioner.model.problems import SiteProblem
 from provisioner.model.reading import Reading
+from provisioner.model.rule import HatchRules, HeldRules
 from provisioner.model.secrets import HeldSecret
 
 # Settings whose value is a secret by itself (Dovecot's and Unbound's lists of settings; of
@@ -39,60 +40,62 @@ _OPEN_TABLES = re.compile(r"\b(?:static|inline):")
 _SETTING = re.compile(r"\s*(?P<name>[\w-]+)\s*[=:]\s*(?P<value>\S.*)")
 # A login that stands in a line of its own, below the parameter that it is for.
 _STATIC_LOGIN = re.compile(r"\bstatic:[^\s:]+:\S+")
-# Rows of a zone, which Unbound tells everybody who asks.
-_PUBLIC = frozenset({"local-data", "local-data-ptr", "local-zone"})
 
 
-def judge_open_secrets(reading: Reading) -> Iterator[SiteProblem]:
-    """Require secrets in `postfix`, `dovecot` and `unbound` to be references."""
-    for path, name, value in _values(reading):
-        if isinstance(value, HeldSecret):
+def judge_open_secrets(reading: Reading, hatch: HatchRules) -> Iterator[SiteProblem]:
+    """Require secrets in a daemon's own words to be references."""
+    for text in hatch.values(reading):
+        if isinstance(text.value, HeldSecret):
             continue
-        if found := _secret_in(path, name, value):
+        if found := _secret_in(hatch.held, text.name, text.value):
             yield SiteProblem(
-                path,
+                text.path,
                 f"{found}: everybody on the host could read it, and plans would show it",
-                got=f"a text of {len(value)} characters",
+                got=f"a text of {len(text.value)} characters",
                 want="a reference to the secret",
-                fix=_way_out(path, name),
+                fix=hatch.held.way_out(text.name),
             )
 
 
-def judge_held_secrets(reading: Reading) -> Iterator[SiteProblem]:
+def judge_held_secrets(reading: Reading, hatch: HatchRules) -> Iterator[SiteProblem]:
     """Require `{secret: …}` to be where the daemon can read it from a file of its own."""
-    for path, name, value in _values(reading):
-        if not isinstance(value, HeldSecret):
+    for text in hatch.values(reading):
+        if not isinstance(text.value, HeldSecret):
             continue
-        if not may_be_held(path, name):
+        if not hatch.held.allowed(text.name):
             yield SiteProblem(
-                path,
+                text.path,
                 "a secret where the daemon reads none from a file of its own",
                 got="{secret: …}",
-                want=_WHERE[str(path[0])],
-                fix=_way_out(path, name),
+                want=hatch.held.want,
+                fix=hatch.held.way_out(text.name),
             )
-        elif isinstance(path[-1], int):  # the file of its own is named after the option
+        elif isinstance(text.path[-1], int):  # the file of its own is named after the option
             yield SiteProblem(
-                path,
+                text.path,
                 "a secret among several values of one option: its file of its own holds one value",
                 got="a list",
                 want="one secret and nothing else",
-                fix=f"write `{name}: {{secret: …}}`, or name a file of your own that holds them",
+                fix=f"write `{text.name}: {{secret: …}}`, or name a file of your own that holds "
+                "them",
             )
 
 
-_WHERE = {
-    "postfix": "a parameter that takes a lookup table (`…_maps`)",
-    "dovecot": "a setting whose value is a secret, like imapc_password",
-    "unbound": "an option whose value is a secret, like cookie-secret",
-}
-
-
-def may_be_held(path: KeyPath, name: str) -> bool:
-    """Tell whether a daemon can be given the secret of this value in a file."""
-    if path[0] == "postfix":
-        return name.endswith("_maps")
+def is_secret_name(name: str) -> bool:
+    """Tell whether the value of a setting is a secret by itself."""
     return _NAMED.fullmatch(name) is not None
+
+
+def is_login_table(name: str) -> bool:
+    """Tell whether a parameter names a table of logins."""
+    return _LOGINS.fullmatch(name) is not None
+
+
+def named_secret_way_out(name: str) -> str:
+    """Return what to do with a secret where settings with certain names are read from a file."""
+    if is_secret_name(name):
+        return f"write `{name}: {{secret: {{env: VARIABLE}}}}`"
+    return "name a file of your own that holds it, readable by root alone"
 
 
 def shows_secret(line: str) -> bool:
@@ -101,31 +104,13 @@ def shows_secret(line: str) -> bool:
     Nothing keeps people from writing passwords into files that a plan then shows.
     """
     setting = _SETTING.match(line)
-    found = setting and _secret_in(("found",), setting["name"], setting["value"])
+    found = setting and _secret_in(HeldRules(), setting["name"], setting["value"])
     return bool(found or _STATIC_LOGIN.search(line) or _IN_URL.search(line))
 
 
-def _values(reading: Reading) -> Iterator[tuple[KeyPath, str, str]]:
-    """Yield each value of the hatches, with its place and the name that it is for."""
-    file = reading.file
-    if file.postfix is not None:
-        for name, value in file.postfix.main.items():
-            yield ("postfix", "main", name), name, value
-        for service, options in file.postfix.master.items():
-            for name, value in options.items():
-                yield ("postfix", "master", service, name), name, value
-    for version, settings in file.dovecot.items():
-        for name, value in settings.items():
-            yield ("dovecot", version, name), name, value
-    for name, values in (file.unbound.server if file.unbound else {}).items():
-        for index, value in enumerate(values):
-            place: KeyPath = ("unbound", "server", name)
-            yield (*place, index) if len(values) > 1 else place, name, value
-
-
-def _secret_in(path: KeyPath, name: str, value: str) -> str:
+def _secret_in(held: HeldRules, name: str, value: str) -> str:
     """Return in words which secret stands open in a value; empty where none does."""
-    bare = None if path[0] == "unbound" else _BEFORE_HOST.search(value)
+    bare = _BEFORE_HOST.search(value) if held.in_address else None
     found = {
         "a password in a table in main.cf": _LOGINS.fullmatch(name) and _OPEN_TABLES.search(value),
         "a secret in a setting": _NAMED.fullmatch(name) and value.lstrip()[:1] not in "<$%",
@@ -134,20 +119,4 @@ def _secret_in(path: KeyPath, name: str, value: str) -> str:
         or (bare and bare["user"].lower() not in _NO_USERS),
     }
     told = (words for words, match in found.items() if match)
-    return "" if name in _PUBLIC else next(told, "")
-
-
-def _way_out(path: KeyPath, name: str) -> str:
-    if path[0] != "postfix":
-        if may_be_held(path, name):
-            return f"write `{name}: {{secret: {{env: VARIABLE}}}}`"
-        return "name a file of your own that holds it, readable by root alone"
-    if "relay" in name:
-        return "use `relay` with `password: {env: VARIABLE}`"
-    rows = f"`{name}: {{secret: {{file: PATH}}}}`, which is to hold the table's rows"
-    if _LOGINS.fullmatch(name):
-        return f"use `relay` with `password: {{env: VARIABLE}}`; or {rows}"
-    own = "name a file of your own that holds it, like mysql:/etc/postfix/users.cf, for root alone"
-    return (
-        f"{own}; or {rows}" if may_be_held(path, name) else f"for a smarthost `relay`; else {own}"
-    )
+    return "" if name in held.public else next(told, "")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provisioner.model.address_space import AddressSet, covers_public
+from provisioner.model.address_space import AddressSet, covers_public, network_of
 from provisioner.model.networks import parse_network
 
 
@@ -74,3 +74,22 @@ def test_a_set_holds_what_was_put_in_last(steps: list[tuple[bool, object]]) -> N
         assert addresses.public
     if len(public) < 4:
         assert not addresses.public
+
+
+@pytest.mark.parametrize(
+    ("pattern", "want"),
+    [
+        ("192.0.2.0/24", "192.0.2.0/24"),
+        ("192.0.2", "192.0.2.0/24"),
+        ("10", "10.0.0.0/8"),
+        ("[2001:db8::]/32", "2001:db8::/32"),
+        ("[::]/0", "::/0"),
+        ("192.0.2.7", "192.0.2.7/32"),
+    ],
+)
+def test_patterns_of_addresses_are_networks(pattern: str, want: str) -> None:
+    assert network_of(pattern) == ip_network(want)
+
+
+def test_names_are_no_networks() -> None:
+    assert network_of("example.org") is None

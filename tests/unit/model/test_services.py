@@ -21,7 +21,7 @@ SITES: list[dict[str, Any]] = [{}, {"pop3": {"ports": []}, "imap": {"ports": "99
 
 @pytest.mark.parametrize("sections", SITES)
 def test_the_ports_are_those_of_the_services_and_dns(sections: dict[str, Any]) -> None:
-    site = resolve_site(reading_of(**sections).file)
+    site = resolve_site(reading_of(**sections))
     (host,) = site.hosts
     got = ports_of(site, host)
     assert got == tuple(sorted({53, *(service.port for service in mail_services_of(site, host))}))

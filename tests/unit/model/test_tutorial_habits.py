@@ -23,7 +23,7 @@ PLAIN: dict[str, Any] = {
 
 def notes(**sections: Any) -> tuple[SiteProblem, ...]:  # noqa: ANN401 sections are as YAML gives them
     reading = reading_of(**sections)
-    return note_habits(reading, resolve_site(reading.file))
+    return note_habits(reading, resolve_site(reading))
 
 
 def test_three_allowances_in_use_bring_the_notes() -> None:

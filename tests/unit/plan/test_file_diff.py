@@ -11,7 +11,7 @@ from support.generations import GENERATION, USERS, state_of
 from provisioner.facts.host import FileState
 from provisioner.model.rules.secrets import shows_secret
 from provisioner.plan.file_diff import access_problems, file_problems, unified_diff
-from provisioner.plan.generation import Recipe
+from provisioner.resources.declared import Recipe
 
 
 def aspects(**changed: object) -> list[str]:

@@ -15,15 +15,7 @@ from provisioner.facts.host import LeftFile
 from provisioner.model.names import DomainName, HostKey
 from provisioner.model.site import Host, Role
 from provisioner.plan.diff import left_by
-from provisioner.plan.generation import (
-    Account,
-    Directory,
-    Generation,
-    Group,
-    Listener,
-    Recipe,
-    Unit,
-)
+from provisioner.plan.generation import Account, Directory, Generation, Group, Unit
 from provisioner.plan.recall import (
     Remembered,
     generation_as_found,
@@ -33,6 +25,7 @@ from provisioner.plan.recall import (
 from provisioner.plan.record import render_record
 from provisioner.platforms.records import platform_named
 from provisioner.render.artifact import Artifact, Plane, SealedArtifact
+from provisioner.resources.declared import Listener, Recipe
 
 HOST = Host(
     key=HostKey("mail"),

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from support.observing import answer_of_this_host
 
+from provisioner.daemons.postfix.habits import habits as postfix_habits
+from provisioner.daemons.unbound.habits import habits as unbound_habits
 from provisioner.diagnostics import MailprovError
 from provisioner.facts.observation import parse_introduction, parse_os_release
 from provisioner.platforms.records import detect_platform, platform_named
@@ -52,7 +54,7 @@ def _vendor(file: str) -> list[Any]:
 
 @pytest.mark.parametrize(("name", "text"), _vendor("main.cf"))
 def test_postfix_keeps_its_things_where_the_vendors_main_cf_has_them(name: str, text: str) -> None:
-    habits = platform_named(name).postfix
+    habits = postfix_habits(platform_named(name))
     settings = dict(line.split(" = ") for line in text.splitlines() if line)
     assert habits.queue_directory == settings["queue_directory"]
     assert habits.parameters.items() <= settings.items()
@@ -61,12 +63,12 @@ def test_postfix_keeps_its_things_where_the_vendors_main_cf_has_them(name: str, 
 @pytest.mark.parametrize(("name", "text"), _vendor("master.cf"))
 def test_services_are_confined_as_the_vendors_master_cf_has_it(name: str, text: str) -> None:
     chroot = {line.split()[4] for line in text.splitlines() if line}
-    assert chroot == {"y" if platform_named(name).postfix.chroot else "n"}
+    assert chroot == {"y" if postfix_habits(platform_named(name)).chroot else "n"}
 
 
 @pytest.mark.parametrize(("name", "text"), _vendor("unbound.conf"))
 def test_unbound_keeps_its_things_where_the_vendors_file_has_them(name: str, text: str) -> None:
-    habits = platform_named(name).unbound
+    habits = unbound_habits(platform_named(name))
     options = {
         key: value.strip().strip('"')
         for key, _, value in (line.partition(":") for line in text.splitlines() if line)
@@ -86,5 +88,5 @@ def test_the_lookup_tables_of_many_users_are_of_a_type_that_has_a_package(
     for name in listed["platforms"]:
         platform = platform_named(name)
         wanted = {one for one in platform.table_packages if one.startswith("postfix")}
-        assert wanted == {f"postfix-{platform.postfix.table_type}"}
+        assert wanted == {f"postfix-{platform.table_type}"}
         assert wanted <= there

@@ -95,7 +95,8 @@ def test_every_record_is_complete(platform: Platform) -> None:
         assert record.unit.endswith(".service")
         assert record.config_dir.startswith("/etc/")
         assert not record.dialect or record.version.startswith(f"{record.dialect}.")
-    assert platform.unbound.parts_dir.startswith(f"{platform.daemons['unbound'].config_dir}/")
+    unbound = platform.daemons["unbound"]
+    assert unbound.habits["parts_dir"].startswith(f"{unbound.config_dir}/")
     folder = template_folder() / "dovecot" / platform.daemons["dovecot"].dialect
     assert (folder / "dovecot.conf.j2").is_file()
-    assert 0 < platform.dovecot.first_valid_uid < 1000
+    assert 0 < platform.daemons["dovecot"].habits["first_valid_uid"] < 1000

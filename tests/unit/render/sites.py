@@ -6,7 +6,7 @@ from provisioner.model.secrets import PasswordHash, SiteSecrets
 from provisioner.model.site import Site
 from provisioner.platforms.records import platform_named
 from provisioner.render.artifact import Artifact
-from provisioner.render.host_tree import render_host
+from provisioner.rooms.host_tree import render_host
 from provisioner.site.load import parse_site
 
 ONE_HOST = """

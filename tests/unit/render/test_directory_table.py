@@ -13,6 +13,7 @@ from provisioner.plan.generation import Generation
 from provisioner.platforms.records import platform_named
 from provisioner.render import directory_table
 from provisioner.render.directory_table import TABLE_PATH, ShardedTable
+from provisioner.rooms.host_tree import render_host
 
 _HASH = "{SHA512-CRYPT}$6$abcdefgh$" + "x" * 86
 _TEXT = f"""
@@ -152,7 +153,7 @@ def test_what_a_text_file_cannot_express_is_refused_here_too() -> None:
     passwords = {user.address: PasswordHash("{CRYPT}x:y") for user in site.users}
     platform = platform_named("debian-12")
     with pytest.raises(MailprovError, match="colon"):
-        directory_table.render_directory_table(site, platform, SiteSecrets(passwords))
+        render_host(site, site.host("mail"), platform, SiteSecrets(passwords))
 
 
 @pytest.mark.parametrize(("platform", "syntax"), [("debian-12", "$"), ("debian-13", "$SET:")])

@@ -9,11 +9,12 @@ from types import SimpleNamespace
 import pytest
 from jinja2 import UndefinedError
 
-from provisioner.render.environment import environment, template_folder
+from provisioner.daemons.postfix.quoting import TEMPLATES
+from provisioner.render.environment import template_folder
 
 
 def _render(text: str, **names: object) -> str:
-    return environment().from_string(text).render(view=SimpleNamespace(**names))
+    return TEMPLATES.environment.from_string(text).render(view=SimpleNamespace(**names))
 
 
 def test_text_without_a_filter_is_refused() -> None:

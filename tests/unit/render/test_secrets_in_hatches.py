@@ -12,7 +12,7 @@ from provisioner.plan.compile import compile_generation
 from provisioner.plan.secrets_diff import without_secrets
 from provisioner.platforms.records import platform_named
 from provisioner.render.artifact import Artifact, Plane
-from provisioner.render.host_tree import render_host
+from provisioner.rooms.host_tree import render_host
 
 
 def rendered(more: str, text: str, platform: str = "debian-12") -> dict[str, Artifact]:

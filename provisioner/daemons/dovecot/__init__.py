@@ -1,0 +1,1 @@
+"""The room of Dovecot: all that the project knows of it."""

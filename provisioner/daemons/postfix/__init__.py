@@ -1,0 +1,1 @@
+"""The room of Postfix: all that the project knows of it."""

@@ -1,0 +1,1 @@
+"""The room of Unbound: all that the project knows of it."""

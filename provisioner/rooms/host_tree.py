@@ -1,0 +1,42 @@
+"""All files of one host: what the site means, in the languages of its daemons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from provisioner.model.secrets import SiteSecrets
+from provisioner.model.site import Host, Role, Site
+from provisioner.platforms.record import Platform
+from provisioner.render.artifact import Artifact
+from provisioner.render.directory_table import has_tables, render_directory_table
+from provisioner.render.resolver_view import render_resolver
+from provisioner.render.tls_chain import render_tls_chain
+from provisioner.rooms.registry import carrier_of, rooms_of
+from provisioner.rooms.room import Carrier
+
+
+def render_host(
+    site: Site, host: Host, platform: Platform, secrets: SiteSecrets
+) -> tuple[Artifact, ...]:
+    """Return the host's files in the order in which they have to become live.
+
+    Pure: no clock, no environment, no network. Users whose password is not among the
+    secrets get a placeholder that admits nobody. Raises MailprovError (invalid site)
+    for a value that a daemon's language cannot express.
+    """
+    artifacts = _artifacts(carrier_of(site, host, platform, secrets))
+    return tuple(sorted(artifacts, key=lambda artifact: artifact.rank))
+
+
+def _artifacts(carrier: Carrier) -> Iterator[Artifact]:
+    site, host, rooms = carrier.site, carrier.host, rooms_of(carrier.host)
+    readers = tuple(room.name for room in rooms if room.reads_certificate)
+    if readers and site.tls != "none":
+        yield from render_tls_chain(site, carrier.secrets, readers)
+    if host.roles - {Role.DNS} and has_tables(site):
+        rows = (row for room in rooms for row in room.behaviour.table_rows(carrier))
+        yield render_directory_table(carrier.platform, rows)
+    for room in rooms:
+        yield from room.behaviour.render(carrier)
+    copiers = tuple(room.name for room in rooms if room.copies_resolver)
+    yield from render_resolver(site, host, carrier.platform, copiers)

@@ -1,0 +1,86 @@
+"""The rooms, found by looking for them: a new daemon is a new folder, and no list names it."""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Collection, Iterator
+from functools import cache
+from graphlib import TopologicalSorter
+from importlib import import_module
+
+from provisioner.model.problems import KeyPath
+from provisioner.model.rule import HatchRules
+from provisioner.model.secrets import SiteSecrets
+from provisioner.model.site import Host, Site
+from provisioner.platforms.record import Daemon, Platform
+from provisioner.resources.declared import Listener
+from provisioner.rooms.room import Carrier, Reach, Room
+
+# By name, so that nothing but looking finds a room.
+_DAEMONS = "provisioner.daemons"
+
+
+@cache
+def rooms() -> tuple[Room, ...]:
+    """Return every room in the order in which the daemons start."""
+    found = {room.name: room for room in map(_room, _folders())}
+    order = TopologicalSorter(
+        {name: sorted(room.starts_after & found.keys()) for name, room in sorted(found.items())}
+    )
+    return tuple(found[name] for name in order.static_order())
+
+
+def room(daemon: Daemon) -> Room:
+    """Return the room of a daemon; KeyError if there is none."""
+    return _by_name()[daemon]
+
+
+def rooms_of(host: Host) -> tuple[Room, ...]:
+    """Return the rooms of the daemons that a host carries, in start order."""
+    return tuple(one for one in rooms() if one.is_on(host))
+
+
+def has_rows(place: KeyPath) -> bool:
+    """Tell whether the secret of a place in the site file is a lookup table, and not one line."""
+    return any(one.name == place[0] and one.secret_rows for one in rooms())
+
+
+def reaches_among(daemons: Collection[Daemon], platform: Platform) -> tuple[Reach, ...]:
+    """Return the ways by which some daemons on one host reach each other."""
+    some = (one for one in rooms() if one.name in daemons)
+    return tuple(reach for one in some for reach in one.behaviour.reaches(platform))
+
+
+def carrier_of(site: Site, host: Host, platform: Platform, secrets: SiteSecrets) -> Carrier:
+    """Return the host as the daemons on it see it."""
+    names = [one.name for one in rooms_of(host)]
+    return Carrier(site, host, platform, secrets, reaches_among(names, platform))
+
+
+def listeners_of(carrier: Carrier) -> Iterator[Listener]:
+    """Yield the ports of a host's daemons with the addresses that each is opened on."""
+    for one in rooms_of(carrier.host):
+        yield from one.behaviour.listeners(carrier)
+
+
+@cache
+def hatch_rules() -> tuple[HatchRules, ...]:
+    """Return what each room says of the daemon's own words in a site file."""
+    return tuple(one.rules for one in rooms())
+
+
+@cache
+def _by_name() -> dict[Daemon, Room]:
+    return {one.name: one for one in rooms()}
+
+
+def _folders() -> list[str]:
+    found = pkgutil.iter_modules(import_module(_DAEMONS).__path__)
+    return sorted(one.name for one in found if one.ispkg)
+
+
+def _room(name: str) -> Room:
+    made = import_module(f"{_DAEMONS}.{name}.spec").ROOM
+    if not isinstance(made, Room) or made.name != name:
+        raise TypeError(f"{_DAEMONS}.{name}.spec.ROOM is not the room {name}")
+    return made
