@@ -20,6 +20,7 @@ from provisioner.plan.compile import compile_generation
 from provisioner.plan.generation import Generation
 from provisioner.platforms.records import platform_named
 from provisioner.render.artifact import Artifact
+from provisioner.render.nature import Nature
 from provisioner.resources.declared import Recipe
 
 Resources = dict[str, Any]
@@ -45,9 +46,9 @@ _PROBE = (
 def generations_of(site: Site) -> tuple[Generation, ...]:
     """Return the generation of each host of a site whose passwords are all hashes."""
     passwords = {u.address: u.password for u in site.users if isinstance(u.password, PasswordHash)}
-    platform = platform_named(PLATFORM)
+    nature = Nature(platform_named(PLATFORM))
     return tuple(
-        compile_generation(site, host, platform, SiteSecrets(passwords), {}) for host in site.hosts
+        compile_generation(site, host, nature, SiteSecrets(passwords), {}) for host in site.hosts
     )
 
 

@@ -17,6 +17,7 @@ from provisioner.model.site import Host, Site
 from provisioner.platforms.records import known_platforms, platform_named
 from provisioner.render.artifact import Artifact
 from provisioner.render.directory_table import ShardedTable
+from provisioner.render.nature import Nature
 from provisioner.rooms.host_tree import render_host
 
 _RECORD = ".mailprov-render"
@@ -69,7 +70,8 @@ def _rendered(
                 Diagnostic("unknown platform", str(host.key), name, f"one of {known}"),
                 ExitCode.REFUSED,
             )
-        for artifact in render_host(site, host, platform_named(name), SiteSecrets(passwords)):
+        nature = Nature(platform_named(name))
+        for artifact in render_host(site, host, nature, SiteSecrets(passwords)):
             for path, content in _contents(artifact):
                 yield f"{host.key}{path}", replace(artifact, content=content)
 

@@ -32,16 +32,18 @@ def check_expressible(site: Site) -> None:
     The model's own values can all be written. Only the escape hatches hold text that is
     a daemon's business, and it is judged here before any host is asked.
     """
-    if not (site.postfix.main or site.postfix.master or site.dovecot or site.unbound):
+    if not site.has_hatches:
         return
     # Few sites need the templates to be validated, and they take a while to load.
     from provisioner.platforms.records import platform_named  # noqa: PLC0415 see above
+    from provisioner.render.nature import Nature  # noqa: PLC0415 see above
     from provisioner.rooms.host_tree import render_host  # noqa: PLC0415 see above
 
     # No user is in what the hatches change: a large site need not be written out here.
     site = site.model_copy(update={"users": site.users[:1], "aliases": ()})
     for host in site.hosts:
-        render_host(site, host, platform_named(host.platform or DEFAULT_PLATFORM), SiteSecrets())
+        nature = Nature(platform_named(host.platform or DEFAULT_PLATFORM))
+        render_host(site, host, nature, SiteSecrets())
 
 
 def limited_hosts(site: Site, limit: Sequence[str]) -> tuple[Host, ...]:

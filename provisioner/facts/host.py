@@ -16,8 +16,7 @@ from provisioner.model.secrets import KnownCredential
 from provisioner.probes.links import LinkState
 from provisioner.probes.store import StoreState
 from provisioner.render.artifact import Plane
-from provisioner.render.firewall_view import Firewall
-from provisioner.render.resolver_view import ResolverManager
+from provisioner.render.nature import Firewall, ResolverManager
 from provisioner.rooms.found_server import FoundServer
 
 EXPIRED = "1"

@@ -43,8 +43,7 @@ from provisioner.model.secrets import KnownCredential, PasswordHash
 from provisioner.remote.protocol import Section, each, fields, read_line, split_sections, whole
 from provisioner.render.artifact import Plane
 from provisioner.render.daemon_secrets import is_secret_path
-from provisioner.render.firewall_view import Firewall, FirewallKind
-from provisioner.render.resolver_view import RESOLVER_MANAGERS
+from provisioner.render.nature import RESOLVER_MANAGERS, Firewall, FirewallKind
 from provisioner.rooms.registry import rooms
 
 _CREDENTIAL_FIELDS = 3

@@ -265,6 +265,11 @@ class Site(Frozen):
     dovecot: Mapping[str, Mapping[str, HatchText]] = {}
     unbound: Mapping[str, Mapping[str, tuple[HatchText, ...]]] = {}
 
+    @property
+    def has_hatches(self) -> bool:
+        """Whether the site says anything in a daemon's own words."""
+        return bool(self.postfix.main or self.postfix.master or self.dovecot or self.unbound)
+
     def hosts_with(self, role: Role) -> tuple[Host, ...]:
         """Return the hosts that carry a role, in the order of the file."""
         return tuple(host for host in self.hosts if role in host.roles)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from provisioner.facts.host import LeftFile
@@ -20,16 +20,12 @@ from provisioner.platforms.record import Daemon, Platform
 from provisioner.render.artifact import Artifact, Plane, sealed
 from provisioner.render.daemon_secrets import SecretFile
 from provisioner.render.directory_table import has_tables
-from provisioner.render.firewall_view import Firewall, render_firewall
-from provisioner.render.resolver_view import (
-    RESOLV_CONF,
-    ResolverManager,
-    render_resolver_guards,
-)
+from provisioner.render.nature import Nature
+from provisioner.render.resolver_view import RESOLV_CONF
 from provisioner.render.tls_chain import CHAIN_PATH
 from provisioner.resources.declared import Recipe
 from provisioner.rooms.host_tree import render_host
-from provisioner.rooms.registry import carrier_of, listeners_of, room, rooms_of
+from provisioner.rooms.registry import carrier_of, listeners_of, rooms_of
 from provisioner.rooms.room import Carrier, Room
 
 _HOMES = "/home"
@@ -39,20 +35,22 @@ _CREDENTIALS = "/var/lib/mailprov/directory/credentials"
 def compile_generation(
     site: Site,
     host: Host,
-    platform: Platform,
+    nature: Nature,
     secrets: SiteSecrets,
     credentials: Mapping[MailAddress, KnownCredential],
 ) -> Generation:
     """Return what the host should be.
 
+    nature: all that is known of the host's system.
     secrets: the settled passwords and the operator's own certificate, if any.
     credentials: what the host is to remember of referenced passwords, so that the
     next run recognises them unchanged.
     """
-    carrier = carrier_of(site, host, platform, secrets)
+    platform = nature.platform
+    carrier = carrier_of(site, host, nature, secrets)
     rooms = rooms_of(host)
     stores = Role.STORE in host.roles
-    artifacts = render_host(site, host, platform, secrets)
+    artifacts = render_host(site, host, nature, secrets)
     if stores and credentials:
         artifacts = (*artifacts, _remembered(credentials))
     return Generation(
@@ -77,26 +75,6 @@ def compile_generation(
         user_files=user_files(one.path for one in artifacts if one.plane is Plane.DIRECTORY),
         people=frozenset(_people(site)) if stores else frozenset(),
     )
-
-
-def with_firewall(generation: Generation, site: Site, host: Host, firewall: Firewall) -> Generation:
-    """Return the generation with the host's ports opened in the firewall that runs there."""
-    opened = render_firewall(site, host, firewall)
-    return replace(generation, artifacts=(*generation.artifacts, *opened))
-
-
-def with_resolver_guards(
-    generation: Generation, managers: Collection[ResolverManager]
-) -> Generation:
-    """Return the generation with its resolv.conf kept from a host's other writers of it."""
-    paths = {artifact.path for artifact in generation.artifacts}
-    if RESOLV_CONF not in paths:
-        return generation
-    guards = [*render_resolver_guards(managers)]
-    for unit in generation.units:
-        guards += room(unit.daemon).behaviour.guards(generation.platform, managers)
-    more = tuple(artifact for artifact in guards if artifact.path not in paths)
-    return replace(generation, artifacts=(*generation.artifacts, *more))
 
 
 def with_kept_secrets(generation: Generation, left: Mapping[str, LeftFile]) -> Generation:

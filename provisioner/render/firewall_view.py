@@ -8,27 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 from provisioner.model.services import services_of
 from provisioner.model.site import Host, Site
 from provisioner.render.artifact import Artifact
 from provisioner.render.environment import TEMPLATES
+from provisioner.render.nature import Firewall, FirewallKind
 
 FIREWALLD_POLICY = "/etc/firewalld/policies/mailprov.xml"
 UFW_APPLICATION = "/etc/ufw/applications.d/mailprov"
 NFTABLES_PROGRAM = "/etc/mailprov/open-ports"
 NFTABLES_UNIT_PART = "/etc/systemd/system/nftables.service.d/mailprov.conf"
-
-FirewallKind = Literal["firewalld", "ufw", "nftables"]
-
-
-@dataclass(frozen=True, slots=True)
-class Firewall:
-    """What keeps strangers from a host. zone: of firewalld(1), where connections fall into one."""
-
-    kind: FirewallKind
-    zone: str = ""
 
 
 @dataclass(frozen=True, slots=True)

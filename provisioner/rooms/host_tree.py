@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from provisioner.model.secrets import SiteSecrets
 from provisioner.model.site import Host, Role, Site
-from provisioner.platforms.record import Platform
 from provisioner.render.artifact import Artifact
 from provisioner.render.directory_table import has_tables, render_directory_table
+from provisioner.render.firewall_view import render_firewall
+from provisioner.render.nature import Nature
 from provisioner.render.resolver_view import render_resolver
 from provisioner.render.tls_chain import render_tls_chain
 from provisioner.rooms.registry import carrier_of, rooms_of
@@ -16,7 +17,7 @@ from provisioner.rooms.room import Carrier
 
 
 def render_host(
-    site: Site, host: Host, platform: Platform, secrets: SiteSecrets
+    site: Site, host: Host, nature: Nature, secrets: SiteSecrets
 ) -> tuple[Artifact, ...]:
     """Return the host's files in the order in which they have to become live.
 
@@ -24,8 +25,9 @@ def render_host(
     secrets get a placeholder that admits nobody. Raises MailprovError (invalid site)
     for a value that a daemon's language cannot express.
     """
-    artifacts = _artifacts(carrier_of(site, host, platform, secrets))
-    return tuple(sorted(artifacts, key=lambda artifact: artifact.rank))
+    artifacts = _artifacts(carrier_of(site, host, nature, secrets))
+    opened = render_firewall(site, host, nature.firewall) if nature.firewall else ()
+    return (*sorted(artifacts, key=lambda artifact: artifact.rank), *opened)
 
 
 def _artifacts(carrier: Carrier) -> Iterator[Artifact]:
@@ -39,4 +41,4 @@ def _artifacts(carrier: Carrier) -> Iterator[Artifact]:
     for room in rooms:
         yield from room.behaviour.render(carrier)
     copiers = tuple(room.name for room in rooms if room.copies_resolver)
-    yield from render_resolver(site, host, carrier.platform, copiers)
+    yield from render_resolver(site, host, carrier.nature, copiers)

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from functools import cache
 from graphlib import TopologicalSorter
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from provisioner.model.problems import KeyPath
 from provisioner.model.rule import HatchRules
@@ -15,6 +16,9 @@ from provisioner.model.site import Host, Site
 from provisioner.platforms.record import Daemon, Platform
 from provisioner.resources.declared import Listener
 from provisioner.rooms.room import Carrier, Reach, Room
+
+if TYPE_CHECKING:  # a site file is validated without templates
+    from provisioner.render.nature import Nature
 
 # By name, so that nothing but looking finds a room.
 _DAEMONS = "provisioner.daemons"
@@ -51,10 +55,10 @@ def reaches_among(daemons: Collection[Daemon], platform: Platform) -> tuple[Reac
     return tuple(reach for one in some for reach in one.behaviour.reaches(platform))
 
 
-def carrier_of(site: Site, host: Host, platform: Platform, secrets: SiteSecrets) -> Carrier:
+def carrier_of(site: Site, host: Host, nature: Nature, secrets: SiteSecrets) -> Carrier:
     """Return the host as the daemons on it see it."""
     names = [one.name for one in rooms_of(host)]
-    return Carrier(site, host, platform, secrets, reaches_among(names, platform))
+    return Carrier(site, host, nature, secrets, reaches_among(names, nature.platform))
 
 
 def listeners_of(carrier: Carrier) -> Iterator[Listener]:

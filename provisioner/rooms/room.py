@@ -25,7 +25,7 @@ from provisioner.rooms.found_server import FoundServer
 
 if TYPE_CHECKING:  # a site file is validated without templates
     from provisioner.render.artifact import Artifact
-    from provisioner.render.resolver_view import ResolverManager
+    from provisioner.render.nature import Nature
     from provisioner.render.shards import TableRow
 
 T = TypeVar("T")
@@ -61,9 +61,14 @@ class Carrier:
 
     site: Site
     host: Host
-    platform: Platform
+    nature: Nature
     secrets: SiteSecrets
     reaches: tuple[Reach, ...] = ()
+
+    @property
+    def platform(self) -> Platform:
+        """The release that the host runs."""
+        return self.nature.platform
 
     def record(self, daemon: Daemon) -> DaemonRecord:
         """Return how the host's release packages a daemon."""
@@ -118,13 +123,6 @@ class Behaviour:
     def sockets(self, platform: Platform, reaches: Collection[Reach]) -> Iterator[Link]:
         """Yield the Unix sockets that the daemon opens: for its tools, and for who reaches it."""
         del platform, reaches
-        yield from ()
-
-    def guards(
-        self, platform: Platform, managers: Collection[ResolverManager]
-    ) -> Iterator[Artifact]:
-        """Yield what keeps a host's other resolver programs from changing what the daemon does."""
-        del platform, managers
         yield from ()
 
     def notices(self, carrier: Carrier) -> Iterator[str]:

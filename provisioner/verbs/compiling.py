@@ -20,13 +20,12 @@ from provisioner.model.site import Host, Role, Site
 from provisioner.plan.compile import (
     compile_generation,
     unread_secrets,
-    with_firewall,
     with_kept_secrets,
-    with_resolver_guards,
 )
 from provisioner.plan.generation import Generation
 from provisioner.platforms.record import Daemon, Platform
 from provisioner.platforms.records import detect_platform, known_dialects, platform_named
+from provisioner.render.nature import Nature
 from provisioner.rooms.registry import room
 
 Known = Mapping[MailAddress, KnownCredential]
@@ -66,10 +65,8 @@ class Compiler:
             credentials = self._credentials(introduction)
             notes = [f"{host.key}: {note}" for note in self.notes(credentials)]
         secrets = SiteSecrets(self._passwords(credentials), self.tls_chain, self.daemons)
-        generation = compile_generation(self.site, host, platform, secrets, credentials)
-        generation = with_resolver_guards(generation, introduction.resolver_managers)
-        if introduction.firewall:
-            generation = with_firewall(generation, self.site, host, introduction.firewall)
+        nature = Nature(platform, introduction.firewall, introduction.resolver_managers)
+        generation = compile_generation(self.site, host, nature, secrets, credentials)
         unread = unread_secrets(generation)
         generation = with_kept_secrets(generation, introduction.left)
         notices = (

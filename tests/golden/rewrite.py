@@ -15,6 +15,7 @@ from provisioner.model.secrets import PasswordHash, SiteSecrets
 from provisioner.model.site import Site
 from provisioner.platforms.records import known_platforms, platform_named
 from provisioner.render.artifact import Artifact
+from provisioner.render.nature import Nature
 from provisioner.rooms.host_tree import render_host
 from provisioner.site.load import load_site
 
@@ -38,7 +39,7 @@ def rendered_tree(name: str, platform: str) -> dict[str, bytes]:
     site = load_site(SITES[name]).site
     files: dict[str, bytes] = {}
     for host in site.hosts:
-        artifacts = render_host(site, host, platform_named(platform), _secrets(site))
+        artifacts = render_host(site, host, Nature(platform_named(platform)), _secrets(site))
         files |= {f"{host.key}{artifact.path}": artifact.content for artifact in artifacts}
         files[f"{host.key}/FILES"] = "".join(_rows(artifacts)).encode()
     return files

@@ -42,6 +42,7 @@ from provisioner.plan.condition import Condition, UnitCondition
 from provisioner.plan.history import parse_history
 from provisioner.platforms.records import known_platforms, platform_named
 from provisioner.probes.finding import Finding, Status, Verdict
+from provisioner.render.nature import Nature
 from provisioner.rooms.host_tree import render_host
 from provisioner.site.load import parse_site
 from provisioner.verbs.apply import HostOutcome, HostStatus
@@ -453,7 +454,8 @@ def _rendered_rows() -> set[tuple[str, str, str]]:
     for name in SITES:
         site = parse_site((ROOT / name).read_bytes(), name).site
         for host in site.hosts:
-            for artifact in render_host(site, host, platform_named("debian-12"), SiteSecrets({})):
+            nature = Nature(platform_named("debian-12"))
+            for artifact in render_host(site, host, nature, SiteSecrets({})):
                 path = re.sub(r"-[0-9a-f]{12}(?=\.|$)", "-HASH", artifact.path)
                 rows.add((path, f"{artifact.mode:04o}", f"{artifact.owner}:{artifact.group}"))
     return rows

@@ -12,7 +12,6 @@ from provisioner.model.site import IPAddress
 from provisioner.platforms.record import Platform
 from provisioner.probes.links import Link
 from provisioner.render.artifact import Artifact
-from provisioner.render.resolver_view import ResolverManager
 from provisioner.resources.declared import Listener, Recipe
 from provisioner.rooms.addresses import listed_addresses
 from provisioner.rooms.room import Behaviour, Carrier, Reach
@@ -26,6 +25,13 @@ class UnboundBehaviour(Behaviour):
         yield from render_unbound(
             carrier.site, carrier.host, carrier.platform, carrier.secrets.daemons
         )
+        # What keeps resolvconf(8) from telling Unbound whom to ask.
+        path = habits(carrier.platform).resolvconf_switch
+        managed = "resolvconf" in carrier.nature.resolver_managers
+        if managed and path and not carrier.host.keeps_resolver:
+            # Before Unbound starts. A reload forgets what resolvconf has told it since.
+            content = TEMPLATES.render("unbound/default/unbound", None)
+            yield Artifact(path, content, daemons=("unbound",), rank=20)
 
     def recipes(self, carrier: Carrier) -> Iterator[Recipe]:
         """Yield the trust anchor, a file that Unbound itself keeps up to date (RFC 5011)."""
@@ -49,16 +55,6 @@ class UnboundBehaviour(Behaviour):
         """Yield the socket of unbound-control(8)."""
         del reaches
         yield Link(habits(platform).control, "unbound", "unbound-control", "root")
-
-    def guards(
-        self, platform: Platform, managers: Collection[ResolverManager]
-    ) -> Iterator[Artifact]:
-        """Yield what keeps resolvconf(8) from telling Unbound whom to ask."""
-        path = habits(platform).resolvconf_switch
-        if "resolvconf" in managers and path:
-            # Before Unbound starts. A reload forgets what resolvconf has told it since.
-            content = TEMPLATES.render("unbound/default/unbound", None)
-            yield Artifact(path, content, daemons=("unbound",), rank=20)
 
 
 def _number(texts: Iterable[str], otherwise: int) -> int:

@@ -14,6 +14,7 @@ from provisioner.plan.compile import compile_generation
 from provisioner.plan.diff import diff_generation
 from provisioner.plan.generation import Generation
 from provisioner.platforms.records import platform_named
+from provisioner.render.nature import Nature
 from provisioner.site.load import parse_site
 from provisioner.verbs.plan import SitePlan
 
@@ -35,7 +36,7 @@ def concise(generation: Generation, facts: Facts) -> list[str]:
 
 def test_a_first_plan_of_one_host_is_read_on_one_screen() -> None:
     platform = platform_named("debian-12")
-    generation = compile_generation(SITE, SITE.host("mail"), platform, SiteSecrets(), {})
+    generation = compile_generation(SITE, SITE.host("mail"), Nature(platform), SiteSecrets(), {})
     lines = concise(generation, Facts(Introduction(os_release={})))
     assert len(lines) <= 50
     assert not [line for line in lines if line.lstrip().startswith(("+", "-", "@@"))]

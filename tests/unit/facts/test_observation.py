@@ -15,7 +15,7 @@ from provisioner.facts.observation import (
 )
 from provisioner.model.names import MailAddress
 from provisioner.render.artifact import Plane
-from provisioner.render.firewall_view import Firewall
+from provisioner.render.nature import Firewall
 
 INTRODUCTION = """\
 @platform

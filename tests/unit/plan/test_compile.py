@@ -9,11 +9,13 @@ from provisioner.model.secrets import SiteSecrets
 from provisioner.plan.compile import compile_generation
 from provisioner.plan.generation import Generation
 from provisioner.platforms.records import platform_named
+from provisioner.render.nature import Nature
 
 
 def generation_of(text: str, host: str = "mail", platform: str = "debian-12") -> Generation:
     site = site_of(text)
-    return compile_generation(site, site.host(host), platform_named(platform), SiteSecrets(), {})
+    nature = Nature(platform_named(platform))
+    return compile_generation(site, site.host(host), nature, SiteSecrets(), {})
 
 
 @pytest.mark.parametrize(

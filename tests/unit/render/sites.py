@@ -6,6 +6,7 @@ from provisioner.model.secrets import PasswordHash, SiteSecrets
 from provisioner.model.site import Site
 from provisioner.platforms.records import platform_named
 from provisioner.render.artifact import Artifact
+from provisioner.render.nature import Nature
 from provisioner.rooms.host_tree import render_host
 from provisioner.site.load import parse_site
 
@@ -35,7 +36,8 @@ def artifacts_of(site: Site, host: str, platform: str = "debian-12") -> dict[str
         for user in site.users
         if isinstance(user.password, PasswordHash)
     }
-    rendered = render_host(site, site.host(host), platform_named(platform), SiteSecrets(passwords))
+    nature = Nature(platform_named(platform))
+    rendered = render_host(site, site.host(host), nature, SiteSecrets(passwords))
     return {artifact.path: artifact for artifact in rendered}
 
 

@@ -13,6 +13,7 @@ from provisioner.plan.generation import Generation
 from provisioner.platforms.records import platform_named
 from provisioner.render import directory_table
 from provisioner.render.directory_table import TABLE_PATH, ShardedTable
+from provisioner.render.nature import Nature
 from provisioner.rooms.host_tree import render_host
 
 _HASH = "{SHA512-CRYPT}$6$abcdefgh$" + "x" * 86
@@ -37,7 +38,7 @@ def threshold(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def compiled(site: Site, platform: str = "debian-12") -> Generation:
     return compile_generation(
-        site, site.host("mail"), platform_named(platform), SiteSecrets({}), {}
+        site, site.host("mail"), Nature(platform_named(platform)), SiteSecrets({}), {}
     )
 
 
@@ -153,7 +154,7 @@ def test_what_a_text_file_cannot_express_is_refused_here_too() -> None:
     passwords = {user.address: PasswordHash("{CRYPT}x:y") for user in site.users}
     platform = platform_named("debian-12")
     with pytest.raises(MailprovError, match="colon"):
-        render_host(site, site.host("mail"), platform, SiteSecrets(passwords))
+        render_host(site, site.host("mail"), Nature(platform), SiteSecrets(passwords))
 
 
 @pytest.mark.parametrize(("platform", "syntax"), [("debian-12", "$"), ("debian-13", "$SET:")])

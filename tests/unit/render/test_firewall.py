@@ -16,10 +16,9 @@ from provisioner.render.firewall_view import (
     NFTABLES_PROGRAM,
     NFTABLES_UNIT_PART,
     UFW_APPLICATION,
-    Firewall,
-    FirewallKind,
     render_firewall,
 )
+from provisioner.render.nature import Firewall, FirewallKind
 
 UFW_PORTS_OF_A_RULE = 15
 """ufw(8): more than that many ports are refused."""

@@ -9,7 +9,8 @@ import pytest
 from unit.render.sites import ONE_HOST, site_of
 
 from provisioner.model.services import ports_of
-from provisioner.render.firewall_view import NFTABLES_PROGRAM, Firewall, render_firewall
+from provisioner.render.firewall_view import NFTABLES_PROGRAM, render_firewall
+from provisioner.render.nature import Firewall
 
 # As `nft -a list ruleset` of nftables 1.0.6 has it.
 CLOSED = """table inet filter { # handle 3

@@ -12,6 +12,7 @@ from provisioner.plan.compile import compile_generation
 from provisioner.plan.secrets_diff import without_secrets
 from provisioner.platforms.records import platform_named
 from provisioner.render.artifact import Artifact, Plane
+from provisioner.render.nature import Nature
 from provisioner.rooms.host_tree import render_host
 
 
@@ -19,7 +20,7 @@ def rendered(more: str, text: str, platform: str = "debian-12") -> dict[str, Art
     site = site_of(ONE_HOST, more)
     known = {place: DaemonSecret(text, "f00d") for place, _ in named_secrets(site)}
     secrets = SiteSecrets(daemons=DaemonSecrets(known))
-    artifacts = render_host(site, site.host("mail"), platform_named(platform), secrets)
+    artifacts = render_host(site, site.host("mail"), Nature(platform_named(platform)), secrets)
     return {artifact.path: artifact for artifact in artifacts}
 
 
@@ -89,7 +90,7 @@ def test_the_packages_for_a_login_elsewhere_come_with_the_table() -> None:
         site = site_of(ONE_HOST, text)
         for platform, package in (("debian-12", "libsasl2-modules"), ("el-9", "cyrus-sasl-plain")):
             generation = compile_generation(
-                site, site.host("mail"), platform_named(platform), SiteSecrets(), {}
+                site, site.host("mail"), Nature(platform_named(platform)), SiteSecrets(), {}
             )
             assert (package in generation.packages) is want
 
@@ -99,7 +100,7 @@ def test_a_checker_that_quotes_a_secret_is_not_repeated() -> None:
     known = {place: DaemonSecret("hunter2", "f00d") for place, _ in named_secrets(site)}
     secrets = SiteSecrets(daemons=DaemonSecrets(known))
     generation = compile_generation(
-        site, site.host("mail"), platform_named("debian-12"), secrets, {}
+        site, site.host("mail"), Nature(platform_named("debian-12")), secrets, {}
     )
     assert list(without_secrets(generation, ["|bad row: a me:hunter2", "|other"])) == [
         "|bad row: a me:(secret)",

@@ -9,6 +9,7 @@ from provisioner.model.secrets import SiteSecrets
 from provisioner.model.site import Role
 from provisioner.platforms.records import known_platforms, platform_named
 from provisioner.render.artifact import Plane
+from provisioner.render.nature import Nature
 from provisioner.rooms.host_tree import render_host
 
 _FILES = "tls: {files: {certificate: c.pem, key: k.pem}}\n"
@@ -67,7 +68,7 @@ def test_rendering_twice_gives_the_same() -> None:
 def test_the_operators_key_is_in_a_file_that_root_alone_reads() -> None:
     site = site_of(ONE_HOST, _FILES)
     secrets = SiteSecrets(tls_chain=b"-----BEGIN PRIVATE KEY-----\n")
-    files = render_host(site, site.host("mail"), platform_named("debian-12"), secrets)
+    files = render_host(site, site.host("mail"), Nature(platform_named("debian-12")), secrets)
     (got,) = [file for file in files if file.path == "/etc/mailprov/tls/site.pem"]
     assert got.content.endswith(b"-----BEGIN PRIVATE KEY-----\n")
     assert (got.mode, got.secret, got.daemons) == (0o600, True, ("dovecot", "postfix"))

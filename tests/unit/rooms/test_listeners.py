@@ -10,6 +10,7 @@ from support.probe_site import two_host_site
 from provisioner.model.secrets import SiteSecrets
 from provisioner.model.site import PostfixExtra
 from provisioner.platforms.records import platform_named
+from provisioner.render.nature import Nature
 from provisioner.rooms.registry import carrier_of, listeners_of
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 what the daemons open
@@ -17,8 +18,8 @@ EVERYWHERE = "0.0.0.0"  # noqa: S104 what the daemons open
 
 def opened(key: str, **changes: Any) -> dict[tuple[str, str, int], set[str]]:  # noqa: ANN401 fields of a Site
     site = two_host_site(**changes)
-    platform = platform_named("debian-12")
-    listeners = listeners_of(carrier_of(site, site.host(key), platform, SiteSecrets()))
+    nature = Nature(platform_named("debian-12"))
+    listeners = listeners_of(carrier_of(site, site.host(key), nature, SiteSecrets()))
     return {
         (one.daemon, one.transport, one.port): {str(address) for address in one.addresses}
         for one in listeners

@@ -11,8 +11,8 @@ from unit.render.sites import ONE_HOST, TWO_HOSTS, site_of
 from provisioner.diagnostics import ExitCode, MailprovError
 from provisioner.facts.host import Introduction
 from provisioner.plan.generation import Generation
-from provisioner.render.firewall_view import FIREWALLD_POLICY, UFW_APPLICATION, Firewall
-from provisioner.render.resolver_view import ResolverManager
+from provisioner.render.firewall_view import FIREWALLD_POLICY, UFW_APPLICATION
+from provisioner.render.nature import Firewall, ResolverManager
 from provisioner.verbs.compiling import Compiler
 
 DEBIAN_12 = {"ID": "debian", "VERSION_ID": "12", "PRETTY_NAME": "Debian GNU/Linux 12 (bookworm)"}
