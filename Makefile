@@ -50,7 +50,7 @@ bench: venv
 	.venv/bin/python -m benchmarks
 
 golden: venv
-	.venv/bin/python tests/golden/rewrite.py
+	PYTHONPATH=tests .venv/bin/python -m golden.rewrite
 
 lock: venv
 	.venv/bin/pip install --quiet uv

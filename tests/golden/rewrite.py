@@ -2,7 +2,9 @@
 
 `make golden` rewrites them from today's templates; the diff of a change to a template is
 then a diff of real configuration, and the reviewer judges that. The trees hold what
-`mailprov render` writes offline: placeholders stand for secrets.
+`mailprov render` writes offline: placeholders stand for secrets. An inventory's tree on
+debian-12 is there whole; `others.diff` beside it has what the other platforms have
+otherwise (differences.py says how it is read).
 """
 
 from __future__ import annotations
@@ -10,6 +12,8 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+
+from golden.differences import differences, tree_of
 
 from provisioner.model.secrets import PasswordHash, SiteSecrets
 from provisioner.model.site import Site
@@ -29,6 +33,7 @@ SITES = {
     "everything": GOLDEN / "everything/site.yaml",
 }
 PLATFORMS = tuple(platform.name for platform in known_platforms())
+WHOLE = "debian-12"
 
 
 def rendered_tree(name: str, platform: str) -> dict[str, bytes]:
@@ -47,9 +52,22 @@ def rendered_tree(name: str, platform: str) -> dict[str, bytes]:
 
 def golden_tree(name: str, platform: str) -> dict[str, bytes]:
     """Return the stored files of an inventory on a platform."""
-    folder = GOLDEN / name / platform
+    folder = GOLDEN / name / WHOLE
     paths = (path for path in sorted(folder.rglob("*")) if path.is_file())
-    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+    whole = {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+    return whole if platform == WHOLE else tree_of(whole, golden_differences(name), platform)
+
+
+def golden_differences(name: str) -> str:
+    """Return what is stored of the other platforms' differences from the whole tree."""
+    return (GOLDEN / name / "others.diff").read_bytes().decode()
+
+
+def rendered_differences(name: str) -> str:
+    """Return an inventory's differences between the platforms as they are rendered."""
+    others = [platform for platform in PLATFORMS if platform != WHOLE]
+    trees = {platform: rendered_tree(name, platform) for platform in others}
+    return differences(rendered_tree(name, WHOLE), trees)
 
 
 def _secrets(site: Site) -> SiteSecrets:
@@ -76,12 +94,12 @@ def _rows(artifacts: tuple[Artifact, ...]) -> Iterator[str]:
 def main() -> None:
     """Write all golden trees anew."""
     for name in SITES:
-        for platform in PLATFORMS:
-            folder = GOLDEN / name / platform
-            shutil.rmtree(folder, ignore_errors=True)
-            for path, content in rendered_tree(name, platform).items():
-                (folder / path).parent.mkdir(parents=True, exist_ok=True)
-                (folder / path).write_bytes(content)
+        folder = GOLDEN / name / WHOLE
+        shutil.rmtree(folder, ignore_errors=True)
+        for path, content in rendered_tree(name, WHOLE).items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(content)
+        (folder.parent / "others.diff").write_bytes(rendered_differences(name).encode())
 
 
 if __name__ == "__main__":

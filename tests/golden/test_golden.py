@@ -6,7 +6,14 @@ import difflib
 from collections.abc import Iterator
 
 import pytest
-from golden.rewrite import PLATFORMS, SITES, golden_tree, rendered_tree
+from golden.rewrite import (
+    PLATFORMS,
+    SITES,
+    golden_differences,
+    golden_tree,
+    rendered_differences,
+    rendered_tree,
+)
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
@@ -15,6 +22,12 @@ def test_every_file_is_as_the_golden_tree_has_it(name: str, platform: str) -> No
     got, want = rendered_tree(name, platform), golden_tree(name, platform)
     difference = "".join(_differences(got, want))
     assert not difference, f"{difference}\n(if this is meant: make golden)"
+
+
+@pytest.mark.parametrize("name", SITES)
+def test_the_stored_differences_are_those_that_make_golden_writes(name: str) -> None:
+    """No entry is left of a file or a platform that is gone."""
+    assert golden_differences(name) == rendered_differences(name)
 
 
 def _differences(got: dict[str, bytes], want: dict[str, bytes]) -> Iterator[str]:
