@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from provisioner.diagnosis.mail_log import LogLine
-from provisioner.diagnosis.message_events import (
+from provisioner.rooms.message_log import (
     Activated,
     Attempted,
     Encrypted,
@@ -16,8 +16,8 @@ from provisioner.diagnosis.message_events import (
     Identified,
     Notified,
     Removed,
-    parse_event,
 )
+from provisioner.rooms.registry import log_of
 
 Key = tuple[str, str]
 """A host's key and a queue id there."""
@@ -105,7 +105,7 @@ def gather_history(logs: Mapping[str, Sequence[LogLine]]) -> History:
     history = History()
     for host, lines in logs.items():
         for line in lines:
-            event = parse_event(line)
+            event = _event_of(line)
             if isinstance(event, Filed):
                 history.filed.setdefault(event.session, []).append(event)
             elif isinstance(event, Encrypted):
@@ -117,3 +117,8 @@ def gather_history(logs: Mapping[str, Sequence[LogLine]]) -> History:
                 if isinstance(event, Identified):
                     passage.message_id = event.message_id
     return history
+
+
+def _event_of(line: LogLine) -> Event | None:
+    log = log_of(line.program)
+    return None if log is None else log.event(line.program, line.text)

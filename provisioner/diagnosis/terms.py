@@ -16,11 +16,13 @@ from provisioner.diagnostics import quoted
 from provisioner.model.logins import PROBE_NAME
 from provisioner.model.prober import PROBE_HOME, PROBE_NAMES, login_name
 from provisioner.model.site import AccountKind, Host, IPAddress, Role, Site, TlsFiles, User
+from provisioner.rooms.registry import rooms
 
 _LIMIT = 100
 _PLAIN = re.compile(r"[\w.@+/:%=\[\]*-]{1,100}", re.ASCII)
 _PORT_KEYS = {25: "SMTP, every host with the role mx", 53: "DNS", 4190: "ManageSieve"}
 VMAIL = "/srv/vmail"
+_WRITTEN = "written by mailprov from the site file"
 
 
 class Terms:
@@ -184,9 +186,8 @@ class Terms:
             return f"{shown(value)} (the mailbox of {owner})"
         known = (
             ("/etc/mailprov/tls/", "key and certificate, `tls` in the site file"),
-            ("/etc/postfix/mailprov/", "written by mailprov from the site file"),
-            ("/etc/dovecot/mailprov/", "written by mailprov from the site file"),
-            ("/var/spool/postfix/", "Postfix's queue and sockets"),
+            *((f"/etc/{one.name}/mailprov/", _WRITTEN) for one in rooms()),
+            *(folder for one in rooms() for folder in one.folders.items()),
         )
         word = next((word for start, word in known if value.startswith(start)), "")
         return f"{shown(value)} ({word})" if word else shown(value)

@@ -15,7 +15,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from provisioner.diagnosis.mail_log import LogLine
-from provisioner.diagnosis.message_events import (
+from provisioner.diagnosis.passage import History, Key, Passage, gather_history
+from provisioner.rooms.message_log import (
     Attempted,
     Event,
     Expired,
@@ -25,7 +26,6 @@ from provisioner.diagnosis.message_events import (
     TurnedAway,
     queued_as,
 )
-from provisioner.diagnosis.passage import History, Key, Passage, gather_history
 
 _WORDS_SHOWN = 500
 _RELAY_ADDRESS = re.compile(r"\[([^\]]*)\](?::\d+)?$")

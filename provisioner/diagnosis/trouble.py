@@ -1,7 +1,6 @@
 """Which lines look like trouble, whatever they are about, and which of them are alike.
 
-Every daemon marks its complaints: Postfix (postlog(1)) and Unbound before the text,
-Dovecot behind the process's name, systemd by its set phrases.
+Every daemon marks its complaints in a way of its own, which its room knows.
 """
 
 from __future__ import annotations
@@ -9,11 +8,12 @@ from __future__ import annotations
 import re
 
 from provisioner.diagnosis.mail_log import LogLine
+from provisioner.rooms.registry import log_of, rooms
 
-# The daemons' own checkers, which the log reading program runs beside the log; see
-# provisioner/remote/core/checks.sh for their names. Any word of theirs is a complaint.
+# The daemons' own checkers, which the log reading program runs beside the log, and that of the
+# certificate. Any word of theirs is a complaint.
 CHECK = re.compile(
-    r"postfix check|postconf -[nMx]|postmap -q|doveconf -n|unbound-checkconf|openssl pkey"
+    "|".join(re.escape(check) for room in rooms() for check in room.checks) + "|openssl pkey"
 )
 
 # For grep -E on a host, on whole lines: more than the marks below, never less.
@@ -24,34 +24,11 @@ TROUBLE_SELECTION = (
     "|Failed with |exited, code=|OOM killer|repeated too quickly"
 )
 
-_POSTFIX = (
-    r"^(?:[0-9A-Za-z]+: )?(?:warning|error|fatal|panic): "
-    r"|^[0-9A-Za-z]+: (?:milter-)?reject(?:_warning)?: "
-    r"|^[0-9A-Za-z]+: to=<.* status=(?:deferred|bounced|expired) "
-)
-_DOVECOT = (
-    r"^(?:[a-z][a-z0-9-]*(?:\([^)]*\))?(?:<[^>]*>)*: )?(?:Warning|Error|Fatal|Panic): "
-    r"|^[a-z0-9]+-login: [^<]*(?:[Ff]ailed|failure|exceeded)"
-    r"|^auth(?:-worker|-submission)?\b.*(?:mismatch|unknown user|\) failed)"
-    r"|: save failed to |: sieve: Failed to "
-)
-_UNBOUND = r"^(?:\[\d+\] unbound)?\[\d+:\d+\] (?:fatal error|error|warning): "
-_SYSTEMD = (
+# systemd's set phrases about units.
+_SYSTEMD = re.compile(
     r": Failed with result |^Failed to start |: (?:Main|Control) process exited, code="
-    r"|OOM killer|repeated too quickly"
-)
-_MARKS = tuple(
-    (re.compile(program), re.compile(text, re.ASCII))
-    for program, text in (
-        (r"postfix(/.*)?", _POSTFIX),
-        ("dovecot", _DOVECOT),
-        ("unbound", _UNBOUND),
-        ("systemd", _SYSTEMD),
-    )
-)
-_KNOCK = re.compile(
-    r": SSL_accept\(\) (?:syscall )?failed"
-    r"|: read\(size=\d+\) failed: Connection reset by peer \(no auth attempts"
+    r"|OOM killer|repeated too quickly",
+    re.ASCII,
 )
 
 
@@ -59,12 +36,10 @@ def looks_like_trouble(line: LogLine) -> bool:
     """Tell whether a daemon complains in this line."""
     if CHECK.fullmatch(line.program):
         return True
-    if line.program == "dovecot" and _KNOCK.search(line.text):
-        # Strangers who knock and go, or do not speak TLS, are no complaint of Dovecot's.
-        return False
-    return any(
-        program.fullmatch(line.program) and text.search(line.text) for program, text in _MARKS
-    )
+    if line.program == "systemd":
+        return _SYSTEMD.search(line.text) is not None
+    log = log_of(line.program)
+    return log is not None and log.complains(line.text)
 
 
 # In this order: what is replaced first is not looked at again.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Collection, Iterator
-from functools import cache
+from functools import cache, lru_cache
 from graphlib import TopologicalSorter
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from provisioner.model.secrets import SiteSecrets
 from provisioner.model.site import Host, Site
 from provisioner.platforms.record import Daemon, Platform
 from provisioner.resources.declared import Listener
+from provisioner.rooms.message_log import LogRules
 from provisioner.rooms.room import Carrier, Reach, Room
 
 if TYPE_CHECKING:  # a site file is validated without templates
@@ -47,6 +48,13 @@ def rooms_of(host: Host) -> tuple[Room, ...]:
 def has_rows(place: KeyPath) -> bool:
     """Tell whether the secret of a place in the site file is a lookup table, and not one line."""
     return any(one.name == place[0] and one.secret_rows for one in rooms())
+
+
+@lru_cache(maxsize=256)
+def log_of(program: str) -> LogRules | None:
+    """Return how the daemon writes that has this name in the log, None if it is none of ours."""
+    logs = (one.log for one in rooms())
+    return next((one for one in logs if one and one.program.fullmatch(program)), None)
 
 
 def reaches_among(daemons: Collection[Daemon], platform: Platform) -> tuple[Reach, ...]:

@@ -8,8 +8,8 @@ daemon in each family of systems, `failures.toml` its known failures.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from importlib import import_module
@@ -22,6 +22,7 @@ from provisioner.platforms.record import Daemon, DaemonRecord, Platform
 from provisioner.probes.links import Link
 from provisioner.resources.declared import Listener, Recipe
 from provisioner.rooms.found_server import FoundServer
+from provisioner.rooms.message_log import LogRules
 
 if TYPE_CHECKING:  # a site file is validated without templates
     from provisioner.render.artifact import Artifact
@@ -172,6 +173,7 @@ class Room:
     process: what the process is called that listens (proc_pid_comm(5)), the name where it is
     not said. modules_at_start: it learns which settings there are when it starts. has_queue: mail
     waits in it. stores_mail: mailboxes are opened by it. is_resolver: the host asks it for names.
+    folders: what people are told of a place that a log names.
     """
 
     name: Daemon
@@ -189,6 +191,7 @@ class Room:
     has_queue: bool = False
     stores_mail: bool = False
     is_resolver: bool = False
+    folders: Mapping[str, str] = field(default_factory=dict)
 
     def is_on(self, host: Host) -> bool:
         """Tell whether a host carries the daemon."""
@@ -203,6 +206,11 @@ class Room:
     def rules(self) -> HatchRules:
         """What the site file may say in the daemon's own words."""
         return self._part("rules", "HATCH", HatchRules) or HatchRules()
+
+    @cached_property
+    def log(self) -> LogRules | None:
+        """How the daemon writes to the mail log, None where nothing is known of that."""
+        return self._part("log", "LOG", LogRules)
 
     def _part(self, module: str, name: str, kind: type[T]) -> T | None:
         place = f"provisioner.daemons.{self.name}.{module}"

@@ -14,6 +14,7 @@ from provisioner.model.names import MailAddress
 from provisioner.model.site import AccountKind, Host, Role
 from provisioner.platforms.record import Platform
 from provisioner.render.artifact import Plane
+from provisioner.rooms.registry import rooms
 from provisioner.verbs.plan import SitePlan
 from provisioner.verbs.remote_failure import UNFIT_STATE
 from provisioner.verbs.run import Run
@@ -89,7 +90,8 @@ def _request(run: Run, address: MailAddress, platform: Platform) -> tuple[str, .
     accounts, home = run.site.accounts, mailbox_home(run.site, address)
     if accounts.kind is AccountKind.SYSTEM:
         return ("system", address.local, home, accounts.group, accounts.mailbox)
-    folder = f"{platform.daemons['dovecot'].config_dir}/mailprov"
+    (store,) = (one.name for one in rooms() if one.stores_mail)
+    folder = f"{platform.daemons[store].config_dir}/mailprov"
     return ("virtual", address, home, accounts.group, folder)
 
 

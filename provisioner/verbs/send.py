@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from provisioner.diagnosis.mail_log import MailLog
-from provisioner.diagnosis.message_events import queued_as
 from provisioner.diagnosis.trace import End, Recipient, Trace, trace_message
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
 from provisioner.model.names import HostKey
 from provisioner.model.site import Host, Role, Site
+from provisioner.rooms.message_log import queued_as
 from provisioner.verbs.handover import Handover, Posting, Refusal, Submit
 from provisioner.verbs.mail_log import read_mail_log
 from provisioner.verbs.ports import Transport

@@ -17,6 +17,7 @@ ROOM = Room(
     reads_recipes=frozenset({"self-signed", "probe-address"}),
     process="master",
     has_queue=True,
+    folders={"/var/spool/postfix/": "Postfix's queue and sockets"},
     copies_resolver=True,  # in its chroot
     ported_back=(
         "smtpd_forbid_bare_newline",

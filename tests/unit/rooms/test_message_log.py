@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provisioner.diagnosis.mail_log import LogLine
-from provisioner.diagnosis.message_events import (
+from provisioner.rooms.message_log import (
     Activated,
     Attempted,
     Encrypted,
@@ -20,11 +17,10 @@ from provisioner.diagnosis.message_events import (
     Received,
     Removed,
     TurnedAway,
-    parse_event,
     queued_as,
 )
+from provisioner.rooms.registry import log_of
 
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ID = "4jYfN30S9MzNXpd"
 SENT = (
     f"{ID}: to=<c@b.example>, orig_to=<d@e.example>, relay=mx.b.example[192.0.2.9]:25, "
@@ -33,7 +29,8 @@ SENT = (
 
 
 def event(program: str, text: str) -> Event | None:
-    return parse_event(LogLine(NOW, program, 7, text))
+    log = log_of(program)
+    return None if log is None else log.event(program, text)
 
 
 @pytest.mark.parametrize(
