@@ -62,7 +62,7 @@ def facts_of(generation: Generation) -> Facts:
     files = {artifact.path: state_of(artifact) for artifact in generation.artifacts}
     entries = {
         entry.path: FileState("directory", entry.owner, entry.group, entry.mode)
-        for entry in generation.directories
+        for entry in generation.folders
     }
     made = {
         recipe.path: FileState("regular file", recipe.owner, recipe.group, recipe.mode, "-")

@@ -91,7 +91,7 @@ def source_of(artifact: Artifact) -> str:
 def _directories(generation: Generation) -> list[dict[str, str]]:
     return [
         {"path": d.path, "owner": d.owner, "group": d.group, "mode": f"{d.mode:04o}"}
-        for d in generation.directories
+        for d in generation.folders
     ]
 
 

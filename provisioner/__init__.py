@@ -1,3 +1,3 @@
 """mailprov: one readable file becomes a working mail site on real machines."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

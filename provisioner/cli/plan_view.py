@@ -17,7 +17,7 @@ def plan_json(survey: SitePlan) -> dict[str, object]:
     """Return what apply would change as a JSON document."""
     hosts = {
         host: {
-            "generation": plan.generation.id,
+            "generation": plan.name,
             "changes": [change.as_json() for change in plan.changes],
             "notices": list(plan.generation.notices),
             "ends": list(plan.ends),

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from provisioner.diagnostics import Diagnostic, as_root
 from provisioner.facts.host import AccountState, Facts
 from provisioner.plan.change import Change
-from provisioner.plan.generation import Account, Generation
+from provisioner.plan.generation import Generation
+from provisioner.resources.declared import Account
 
 
 def stranger(

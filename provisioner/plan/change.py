@@ -84,6 +84,7 @@ class Change:
 class Plan:
     """The changes from the facts to the generation, in the order of the transaction.
 
+    name: the generation's on this host, which may have it under one of an older format.
     serial: the host's last transaction when it was observed; the plan holds after no other.
     pending: a configuration that is in force there and not confirmed.
     kept: files that drifted and stay as somebody made them, with how the last transaction
@@ -97,6 +98,7 @@ class Plan:
 
     generation: Generation
     changes: tuple[Change, ...]
+    name: str
     serial: str = ""
     kept: Mapping[str, LeftFile] = field(default_factory=dict)
     pending: Pending | None = None

@@ -21,5 +21,5 @@ def compare_paths(generation: Generation, facts: Facts) -> Iterator[Compared]:
         yield recipe.path, access_problems(recipe, facts.files.get(recipe.path))
     for artifact in generation.artifacts:
         yield artifact.path, file_problems(artifact, facts.files.get(artifact.path))
-    for directory in generation.directories:
-        yield directory.path, access_problems(directory, facts.files.get(directory.path))
+    for folder in generation.folders:
+        yield folder.path, access_problems(folder, facts.files.get(folder.path))

@@ -15,7 +15,7 @@ from provisioner.model.reading import BOUNCER
 from provisioner.model.secrets import KnownCredential, SiteSecrets
 from provisioner.model.services import mail_services_of
 from provisioner.model.site import AccountKind, Host, Role, Site, User
-from provisioner.plan.generation import Account, Directory, Generation, Group, Unit, user_files
+from provisioner.plan.generation import Generation, user_files
 from provisioner.platforms.record import Daemon, Platform
 from provisioner.render.artifact import Artifact, Plane, sealed
 from provisioner.render.daemon_secrets import SecretFile
@@ -23,7 +23,7 @@ from provisioner.render.directory_table import has_tables
 from provisioner.render.nature import Nature
 from provisioner.render.resolver_view import RESOLV_CONF
 from provisioner.render.tls_chain import CHAIN_PATH
-from provisioner.resources.declared import Recipe
+from provisioner.resources.declared import Account, Folder, Group, Recipe, Unit
 from provisioner.rooms.host_tree import render_host
 from provisioner.rooms.registry import carrier_of, listeners_of, rooms_of
 from provisioner.rooms.room import Carrier, Room
@@ -59,7 +59,7 @@ def compile_generation(
         packages=_packages(carrier, rooms, tables=stores and has_tables(site)),
         groups=tuple(_groups(site)) if stores else (),
         accounts=tuple(_accounts(site, platform, secrets)) if stores else (),
-        directories=tuple(_directories(site, platform)) if stores else (),
+        folders=tuple(_folders(site, platform)) if stores else (),
         recipes=tuple(_recipes(carrier, rooms)),
         artifacts=artifacts,
         units=tuple(_unit(platform, one.name) for one in rooms),
@@ -154,12 +154,12 @@ def _mail_root(site: Site) -> str:
     return _HOMES if site.accounts.kind is AccountKind.SYSTEM else MAIL_ROOT
 
 
-def _directories(site: Site, platform: Platform) -> Iterator[Directory]:
+def _folders(site: Site, platform: Platform) -> Iterator[Folder]:
     label = platform.mail_label
-    yield Directory(PROBE_HOME, PROBE_NAME, PROBE_NAME, 0o700, label)
+    yield Folder(PROBE_HOME, PROBE_NAME, PROBE_NAME, 0o700, label)
     if site.accounts.kind is AccountKind.VIRTUAL:
         owner = site.accounts.group
-        yield Directory(MAIL_ROOT, owner, owner, 0o700, label)
+        yield Folder(MAIL_ROOT, owner, owner, 0o700, label)
 
 
 def _recipes(carrier: Carrier, rooms: Iterable[Room]) -> Iterator[Recipe]:

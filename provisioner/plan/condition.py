@@ -20,11 +20,12 @@ from provisioner.model.names import HostKey
 from provisioner.plan.change import Drift
 from provisioner.plan.diff import diff_generation
 from provisioner.plan.drift import find_drift
-from provisioner.plan.generation import Generation, Unit
+from provisioner.plan.generation import Generation
 from provisioner.plan.links import links_of
 from provisioner.probes.finding import Status
 from provisioner.probes.hosts import judge_unit
 from provisioner.probes.links import judge_link
+from provisioner.resources.declared import Unit
 from provisioner.rooms.registry import room
 
 FEWEST_DAYS = 14
@@ -139,13 +140,13 @@ def judge_condition(generation: Generation, facts: Facts, queue_warning: timedel
     return Condition(
         host=generation.host,
         recorded=facts.introduction.generation,
-        wanted=generation.id,
+        wanted=plan.name,
         now=status.now,
         applied=status.applied,
         units=tuple(_unit_condition(unit, facts) for unit in generation.units),
         drift=tuple(find_drift(generation, facts).values()),
         due=len(due) + len(plan.missing_packages)
-        or int(facts.introduction.generation != generation.id),
+        or int(facts.introduction.generation != plan.name),
         unconfirmed=pending.owner if pending else "",
         has_certificate=generation.certificate_path is not None,
         certificate=facts.certificate,

@@ -19,17 +19,17 @@ from provisioner.plan.change import Action, Change, Kind, Plan
 from provisioner.plan.drift import find_drift, without_drift
 from provisioner.plan.file_diff import (
     access_problems,
-    diff_directory,
     diff_file,
+    diff_folder,
     in_words,
 )
-from provisioner.plan.generation import Account, Generation, Unit, user_files
+from provisioner.plan.generation import Generation, user_files
 from provisioner.plan.secrets_diff import leaving_secrets
 from provisioner.plan.table_diff import changed_tables
 from provisioner.plan.unit_diff import diff_unit, replaced_units
 from provisioner.render.artifact import Artifact, Plane
 from provisioner.render.daemon_secrets import is_secret_path
-from provisioner.resources.declared import Recipe
+from provisioner.resources.declared import Account, Recipe, Unit
 from provisioner.rooms.registry import room
 
 DIRECTORY = "directory"
@@ -58,6 +58,7 @@ def diff_generation(generation: Generation, facts: Facts, *, keep_drift: bool = 
     return Plan(
         generation,
         tuple(changes),
+        generation.name_on(facts.introduction.generation),
         facts.introduction.serial,
         kept,
         facts.introduction.pending,
@@ -115,8 +116,9 @@ def _record_changes(
     if Plane.CONFIGURATION in planes or not _remembers(
         Plane.CONFIGURATION, generation, facts, kept
     ):
-        reason = _record_reason(generation, facts)
-        records.append(Change("record", generation.id, Action.UPDATE, reason))
+        name = generation.name_on(facts.introduction.generation)
+        reason = _record_reason(name, facts.introduction.generation)
+        records.append(Change("record", name, Action.UPDATE, reason))
     return records
 
 
@@ -135,7 +137,7 @@ def _remembers(plane: Plane, generation: Generation, facts: Facts, kept: frozens
     if left != wanted:
         return False
     if plane is Plane.CONFIGURATION:
-        return introduction.generation == generation.id
+        return introduction.generation == generation.name_on(introduction.generation)
     people = {account.name for account in generation.accounts if not account.system}
     return introduction.managed_accounts == people
 
@@ -152,9 +154,8 @@ def left_by(artifact: Artifact) -> LeftFile:
     )
 
 
-def _record_reason(generation: Generation, facts: Facts) -> str:
-    before = facts.introduction.generation
-    if before == generation.id:
+def _record_reason(name: str, before: str | None) -> str:
+    if before == name:
         return "the generation stays"
     return f"was generation {before}" if before else "first generation of this host"
 
@@ -244,8 +245,8 @@ def _password_change(account: Account, state: AccountState | None) -> Iterator[C
 
 
 def _directory_changes(generation: Generation, facts: Facts) -> Iterator[Change]:
-    for directory in generation.directories:
-        yield from diff_directory(directory, facts.files.get(directory.path))
+    for folder in generation.folders:
+        yield from diff_folder(folder, facts.files.get(folder.path))
 
 
 def _recipe_changes(recipes: Iterable[Recipe], facts: Facts) -> Iterator[Change]:

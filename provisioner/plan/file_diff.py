@@ -10,12 +10,11 @@ from io import StringIO
 from provisioner.facts.host import FileState, LeftFile, TableFlaw
 from provisioner.model.rules.secrets import shows_secret
 from provisioner.plan.change import Action, Change
-from provisioner.plan.generation import Directory
 from provisioner.plan.table_diff import changed_shards
 from provisioner.probes.hosts import FileProblem
 from provisioner.render.artifact import Artifact, Plane
 from provisioner.render.directory_table import ShardedTable
-from provisioner.resources.declared import Recipe
+from provisioner.resources.declared import Folder, Recipe
 
 _LINK = "symbolic link"
 _HIDDEN = "(a line with a secret, not shown)"
@@ -59,7 +58,7 @@ def file_problems(artifact: Artifact, state: FileState | None) -> tuple[FileProb
 
 
 def access_problems(
-    wanted: Artifact | Directory | Recipe, state: FileState | None
+    wanted: Artifact | Folder | Recipe, state: FileState | None
 ) -> tuple[FileProblem, ...]:
     """Return every way in which owner and mode differ; content is not looked at."""
     if state is None:
@@ -71,7 +70,7 @@ def access_problems(
 
 
 def ownership_problems(
-    wanted: Artifact | Directory | Recipe | LeftFile, state: FileState
+    wanted: Artifact | Folder | Recipe | LeftFile, state: FileState
 ) -> tuple[FileProblem, ...]:
     """Return every way in which owner and mode of a file that is there differ."""
     pairs = (
@@ -97,14 +96,14 @@ def in_words(problems: Iterable[FileProblem]) -> str:
     )
 
 
-def diff_directory(directory: Directory, state: FileState | None) -> Iterator[Change]:
+def diff_folder(folder: Folder, state: FileState | None) -> Iterator[Change]:
     """Yield the change that the directory needs, if any."""
-    if problems := access_problems(directory, state):
+    if problems := access_problems(folder, state):
         action = Action.CREATE if state is None else Action.UPDATE
         reason = in_words(problems)
-        if directory.label:
-            reason += f"; {directory.label} to SELinux, where that is on"
-        yield Change("directory", directory.path, action, reason, plane=Plane.DIRECTORY)
+        if folder.label:
+            reason += f"; {folder.label} to SELinux, where that is on"
+        yield Change("directory", folder.path, action, reason, plane=Plane.DIRECTORY)
 
 
 def _unified(artifact: Artifact, before: bytes | None) -> str:

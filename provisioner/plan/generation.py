@@ -1,79 +1,28 @@
 """All that a host should be.
 
 A generation is compiled from the site for one host and one platform, compared with
-the facts observed there, and carried out as a transaction. It is named by its
-content: the same site gives the same generation on every controller.
+the facts observed there, and carried out as a transaction. It is named by its stored
+record: the same site gives the same generation on every controller.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from provisioner.model.names import HostKey
-from provisioner.model.secrets import PasswordHash
-from provisioner.platforms.record import Daemon, Platform
+from provisioner.plan.record import (
+    RecordedGeneration,
+    name_of,
+    recorded_account,
+    recorded_file,
+    write_record,
+)
+from provisioner.plan.record_1 import name_1
+from provisioner.platforms.record import Platform
 from provisioner.render.artifact import Artifact, Plane
-from provisioner.resources.declared import Listener, Recipe
-
-
-@dataclass(frozen=True)
-class Group:
-    """A Unix group that has to exist. system: below the platform's first user id."""
-
-    name: str
-    system: bool = True
-
-
-@dataclass(frozen=True)
-class Account:
-    """A Unix account that has to exist.
-
-    password: the hash for shadow(5) in crypt(3) form, None where no password is
-    managed. locked: it receives mail and cannot log in. system: a daemon's account,
-    not a person's. comment: the person's name for passwd(5); empty where the host's
-    own is left alone.
-    """
-
-    name: str
-    group: str
-    home: str
-    shell: str
-    system: bool
-    password: PasswordHash | None = field(default=None, repr=False)
-    locked: bool = False
-    comment: str = ""
-
-
-@dataclass(frozen=True)
-class Directory:
-    """A directory that has to exist, with its owner and mode. Its content is not managed.
-
-    label: the SELinux type that it gets when it is made, empty for the one of its place.
-    """
-
-    path: str
-    owner: str
-    group: str
-    mode: int
-    label: str = ""
-
-
-@dataclass(frozen=True)
-class Unit:
-    """A service that has to be enabled and up.
-
-    running: the unit whose state says whether the daemon runs, which is not always
-    the one to enable (Debian 12's postfix.service only runs /bin/true).
-    """
-
-    daemon: Daemon
-    name: str
-    running: str
-
+from provisioner.resources.declared import Account, Folder, Group, Listener, Recipe, Unit
 
 STATE_FOLDER = "/var/lib/mailprov/"
 """Where a host keeps what mailprov remembers of it."""
@@ -83,6 +32,14 @@ PASSWORDS_COPY = "/mailprov/passwords"
 
 AS_FOUND = "0"
 """The id of the generation that is the host as mailprov found it."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A record as a host has it: the name that it is stored under, and its bytes."""
+
+    name: str
+    record: bytes
 
 
 @dataclass(frozen=True)
@@ -96,6 +53,8 @@ class Generation:
     people: names of virtual users who may log in, and who may have had an account of the
     host before.
     as_found: nothing of mailprov's; what was there before is put back.
+    recalled: the record that it was read from, None for one that was compiled. Whoever makes
+    another generation of it takes that away.
     """
 
     host: HostKey
@@ -103,7 +62,7 @@ class Generation:
     packages: tuple[str, ...]
     groups: tuple[Group, ...]
     accounts: tuple[Account, ...]
-    directories: tuple[Directory, ...]
+    folders: tuple[Folder, ...]
     recipes: tuple[Recipe, ...]
     artifacts: tuple[Artifact, ...]
     units: tuple[Unit, ...]
@@ -115,26 +74,59 @@ class Generation:
     user_files: tuple[str, ...] = ()
     people: frozenset[str] = frozenset()
     as_found: bool = False
+    recalled: Stored | None = field(default=None, compare=False, repr=False)
 
-    @cached_property
+    @property
     def id(self) -> str:
-        """The configuration's name: sixteen hexadecimal digits of its content's SHA-256.
+        """Its name: sixteen hexadecimal digits of its record's SHA-256, or as it was recalled.
 
         The directory plane is left out, because it does not go back with a rollback.
         """
         if self.as_found:
             return AS_FOUND
-        content = [
-            self.platform.name,
-            self.packages,
-            [(group.name, group.system) for group in self.groups],
-            [(account.name, account.home) for account in self.accounts if account.system],
-            [(entry.path, entry.owner, entry.group, entry.mode) for entry in self.directories],
-            [(recipe.kind, recipe.path, recipe.subject) for recipe in self.recipes],
-            [_identity(artifact) for artifact in self.in_plane(Plane.CONFIGURATION)],
-            [(unit.name, unit.running) for unit in self.units],
-        ]
-        return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+        return self.recalled.name if self.recalled else self._own_name
+
+    @property
+    def record(self) -> bytes:
+        """The record that the host keeps: as it was recalled, else as this version writes it."""
+        return self.recalled.record if self.recalled else self.stored
+
+    @cached_property
+    def stored(self) -> bytes:
+        """The record as this version writes it."""
+        return write_record(self.recorded)
+
+    def name_on(self, in_force: str | None) -> str:
+        """Return the name by which a host has the generation, or is to get it.
+
+        in_force: the name of the host's own, None where it has none. A host that has this
+        very configuration under a name of format 1 keeps that name.
+        """
+        if self.as_found or in_force in {None, AS_FOUND, self.id}:
+            return self.id
+        return in_force if in_force == name_1(self.recorded) else self.id
+
+    @cached_property
+    def _own_name(self) -> str:
+        return name_of(self.stored)
+
+    @cached_property
+    def recorded(self) -> RecordedGeneration:
+        """What a record has of the generation: its configuration plane."""
+        return RecordedGeneration(
+            platform=self.platform.name,
+            packages=self.packages,
+            groups=self.groups,
+            accounts=tuple(recorded_account(one) for one in self.accounts if one.system),
+            folders=self.folders,
+            recipes=self.recipes,
+            files=tuple(map(recorded_file, self.in_plane(Plane.CONFIGURATION))),
+            units=self.units,
+            certificate_path=self.certificate_path,
+            ports=self.ports,
+            listeners=self.listeners,
+            user_files=self.user_files,
+        )
 
     @cached_property
     def accounts_by_name(self) -> Mapping[str, Account]:
@@ -159,7 +151,3 @@ def user_files(paths: Iterable[str]) -> tuple[str, ...]:
             if not path.startswith(STATE_FOLDER) and not path.endswith(PASSWORDS_COPY)
         )
     )
-
-
-def _identity(artifact: Artifact) -> tuple[str, str, str, int, str]:
-    return (artifact.path, artifact.owner, artifact.group, artifact.mode, artifact.sha256)

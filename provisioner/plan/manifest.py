@@ -103,8 +103,8 @@ def _file_rows(generation: Generation, introduction: Introduction) -> Iterator[R
             yield ("table", path, "-", "-")
         elif path not in wanted and path not in recipes:
             yield ("file", path, "-", "1" if file.secret else "0", file.sha256)
-    for directory in generation.directories:
-        yield ("file", directory.path, "-", "1", "-")
+    for folder in generation.folders:
+        yield ("file", folder.path, "-", "1", "-")
 
 
 def _checker_rows(generation: Generation) -> Iterator[Row]:

@@ -17,9 +17,9 @@ from provisioner.facts.listening import HeldSocket, Holder
 from provisioner.model.services import DNS_PORT
 from provisioner.model.site import IPAddress
 from provisioner.plan.change import Action, Plan
-from provisioner.plan.generation import Generation, Unit
+from provisioner.plan.generation import Generation
 from provisioner.platforms.record import Daemon
-from provisioner.resources.declared import Listener
+from provisioner.resources.declared import Listener, Unit
 from provisioner.rooms.registry import room
 
 _OPENS_PORTS = frozenset({Action.START, Action.RESTART, Action.RELOAD})

@@ -1,28 +1,28 @@
 """An earlier generation, read back from what the host remembers of it.
 
-Nothing is believed: the record has to be whole by its own digest, each file to be what the
-record says, and all of it together to have the id under which it was stored.
+Nothing is believed: the record has to be, byte for byte, the one that was stored under the
+generation's name, and each file to be what the record says. What is recalled keeps its name and
+its record, whatever this version would call it.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-
-from pydantic import ValidationError
 
 from provisioner.diagnostics import Diagnostic, MailprovError, quoted
 from provisioner.facts.host import LeftFile
 from provisioner.model.site import Host
-from provisioner.plan.generation import Generation
+from provisioner.plan.generation import Generation, Stored
 from provisioner.plan.record import (
-    FORMAT,
     RecordedFile,
     RecordedGeneration,
+    RecordError,
+    read_record,
     recorded_accounts,
     recorded_artifact,
 )
+from provisioner.plan.record_1 import is_record_1, read_record_1
 from provisioner.platforms.record import Platform
 from provisioner.platforms.records import platform_named
 from provisioner.render.artifact import Artifact, Plane, SealedArtifact, sealed
@@ -43,17 +43,17 @@ def recall_generation(host: Host, wanted: str, remembered: Remembered) -> Genera
     Its secret files are sealed: the host keeps no second copy of a secret. Raises
     MailprovError where what the host remembers is damaged, or is of another mailprov.
     """
-    record = _parse_record(host, wanted, remembered.record)
+    record = _read(host, wanted, remembered.record)
     unknown = remembered.contents.keys() - {file.path for file in record.files}
     if unknown:
         raise _damaged(host, wanted, f"a file that is not in the record: {quoted(min(unknown))}")
-    generation = Generation(
+    return Generation(
         host=host.key,
         platform=_platform(host, wanted, record.platform),
         packages=record.packages,
         groups=record.groups,
         accounts=recorded_accounts(record),
-        directories=record.directories,
+        folders=record.folders,
         recipes=record.recipes,
         artifacts=tuple(_artifact(host, wanted, file, remembered) for file in record.files),
         units=record.units,
@@ -61,23 +61,18 @@ def recall_generation(host: Host, wanted: str, remembered: Remembered) -> Genera
         ports=record.ports,
         listeners=record.listeners,
         user_files=record.user_files,
+        recalled=Stored(wanted, remembered.record),
     )
-    if generation.id != wanted or record.id != wanted:
-        raise _damaged(host, wanted, f"the content of generation {generation.id}")
-    return generation
 
 
-def _parse_record(host: Host, wanted: str, text: bytes) -> RecordedGeneration:
-    head, _, body = text.partition(b"\n")
-    if not text:
+def _read(host: Host, wanted: str, stored: bytes) -> RecordedGeneration:
+    if not stored:
         raise _damaged(host, wanted, "no record")
-    if head != f"{FORMAT} {hashlib.sha256(body).hexdigest()}".encode():
-        raise _damaged(host, wanted, "a record that is not as it was written")
+    read = read_record_1 if is_record_1(stored) else read_record
     try:
-        return RecordedGeneration.model_validate_json(body)
-    except ValidationError as error:
-        found = f"a record that this version cannot read ({error.error_count()} fields)"
-        raise _damaged(host, wanted, found) from error
+        return read(stored, wanted)
+    except RecordError as error:
+        raise _damaged(host, wanted, str(error)) from error
 
 
 def _platform(host: Host, wanted: str, name: str) -> Platform:
@@ -120,7 +115,7 @@ def generation_as_found(host: Host, platform: Platform) -> Generation:
         packages=(),
         groups=(),
         accounts=(),
-        directories=(),
+        folders=(),
         recipes=(),
         artifacts=(),
         units=(),
@@ -134,7 +129,7 @@ def with_present_secrets(
     """Return the generation with the secrets that the host has now in place of its own.
 
     left: what the last transaction left. A key that was replaced since stays replaced, and
-    with another digest the generation has another id. A key that is gone is made anew.
+    the generation is another one then, with another name. A key that is gone is made anew.
     """
     present = {
         path: _present(path, file, generation)
@@ -151,11 +146,16 @@ def with_present_secrets(
     recipes += [Recipe("self-signed", path, host.fqdn) for path in lost]
     named = {artifact.path for artifact in artifacts}
     artifacts += [artifact for path, artifact in present.items() if path not in named]
-    return replace(generation, artifacts=tuple(artifacts), recipes=tuple(recipes))
+    if (*artifacts,) == generation.artifacts and (*recipes,) == generation.recipes:
+        return generation
+    return replace(generation, artifacts=tuple(artifacts), recipes=tuple(recipes), recalled=None)
 
 
-def _present(path: str, file: LeftFile, generation: Generation) -> SealedArtifact:
-    readers = next((a.daemons for a in generation.artifacts if a.path == path), ())
+def _present(path: str, file: LeftFile, generation: Generation) -> Artifact:
+    """Return a secret as the host has it: the generation's own where it is that very one."""
+    before = next((one for one in generation.artifacts if one.path == path), None)
+    if before is not None and before.secret and _access(before) == _access(file):
+        return before
     return SealedArtifact(
         path=path,
         content=b"",
@@ -163,7 +163,11 @@ def _present(path: str, file: LeftFile, generation: Generation) -> SealedArtifac
         group=file.group,
         mode=file.mode,
         secret=True,
-        daemons=readers,
+        daemons=before.daemons if before else (),
         rank=10,
         digest=file.sha256,
     )
+
+
+def _access(one: Artifact | LeftFile) -> tuple[str, str, str, int]:
+    return (one.sha256, one.owner, one.group, one.mode)

@@ -2,31 +2,52 @@
 
 The record has all of the configuration plane but the files' contents, which lie beside it:
 resources, and of each file the digest. Users, their passwords and their files are no part
-of it, so that no rollback can revive them. The record's first line has the digest of the
-rest: whoever reads it back can tell whether it is still what was written.
+of it, so that no rollback can revive them.
+
+A record is bytes, and its name is their digest. It is never made anew to be compared: what a
+host has is checked as it stands, and is read by the reader of its format. This module
+writes and reads format 2; plan/record_1.py reads format 1.
+
+Format 2 is JSON (RFC 8259) with sorted keys. Lists are sorted too, but for services, whose
+order is that of their start. What has its default is left out. So neither another order in the
+code nor a field that comes later, with a default, changes the name of a generation. A field
+that is renamed, or another default, makes another format.
 """
 
 from __future__ import annotations
 
 import hashlib
-from typing import Literal
+import json
+from typing import Final, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
-from provisioner.plan.generation import Account, Directory, Generation, Group, Unit
 from provisioner.platforms.record import Daemon
-from provisioner.render.artifact import Artifact, Plane
-from provisioner.resources.declared import Listener, Recipe
+from provisioner.render.artifact import Artifact
+from provisioner.resources.declared import Account, Folder, Group, Listener, Recipe, Unit
 
-FORMAT = "mailprov generation 1"
-"""How a record's first line begins; the number grows when old readers could not read it."""
+FORMAT: Final = 2
+"""The format of the records that this version writes."""
+
+NAME_DIGITS = 16
+"""How many hexadecimal digits of its record's SHA-256 name a generation."""
+
+_IN_ORDER = frozenset({"units"})
+
+Parsed = TypeVar("Parsed", bound=BaseModel)
 
 
-class _Strict(BaseModel):
+class RecordError(ValueError):
+    """What is remembered is no record, or is not what was written; the text says which."""
+
+
+class Strict(BaseModel):
+    """A part of a record: nothing is converted, nothing unknown is passed over."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class RecordedAccount(_Strict):
+class RecordedAccount(Strict):
     """A daemon's account."""
 
     name: str
@@ -35,67 +56,95 @@ class RecordedAccount(_Strict):
     shell: str
 
 
-class RecordedFile(_Strict):
+class RecordedFile(Strict):
     """A configuration file without its content."""
 
     path: str
     sha256: str
-    owner: str
-    group: str
-    mode: int
-    secret: bool
-    daemons: tuple[Daemon, ...]
-    restart: bool
-    rank: int
+    owner: str = "root"
+    group: str = "root"
+    mode: int = 0o644
+    secret: bool = False
+    daemons: tuple[Daemon, ...] = ()
+    restart: bool = False
+    rank: int = 50
 
 
-class RecordedGeneration(_Strict):
+class RecordedGeneration(Strict):
     """The configuration plane of a generation."""
 
-    id: str
+    format: Literal[2] = FORMAT
     platform: str
-    packages: tuple[str, ...]
-    groups: tuple[Group, ...]
-    accounts: tuple[RecordedAccount, ...]
-    directories: tuple[Directory, ...]
-    recipes: tuple[Recipe, ...]
-    files: tuple[RecordedFile, ...]
-    units: tuple[Unit, ...]
-    certificate_path: str | None
-    ports: tuple[int, ...]
-    listeners: tuple[Listener, ...]
-    user_files: tuple[str, ...]
-    kind: Literal["configuration"] = "configuration"
+    packages: tuple[str, ...] = ()
+    groups: tuple[Group, ...] = ()
+    accounts: tuple[RecordedAccount, ...] = ()
+    folders: tuple[Folder, ...] = ()
+    recipes: tuple[Recipe, ...] = ()
+    files: tuple[RecordedFile, ...] = ()
+    units: tuple[Unit, ...] = ()
+    certificate_path: str | None = None
+    ports: tuple[int, ...] = ()
+    listeners: tuple[Listener, ...] = ()
+    user_files: tuple[str, ...] = ()
 
 
-def render_record(generation: Generation) -> bytes:
-    """Return the record of a generation's configuration plane."""
-    record = RecordedGeneration(
-        id=generation.id,
-        platform=generation.platform.name,
-        packages=generation.packages,
-        groups=generation.groups,
-        accounts=tuple(_account(one) for one in generation.accounts if one.system),
-        directories=generation.directories,
-        recipes=generation.recipes,
-        files=tuple(_file(artifact) for artifact in generation.in_plane(Plane.CONFIGURATION)),
-        units=generation.units,
-        certificate_path=generation.certificate_path,
-        ports=generation.ports,
-        listeners=generation.listeners,
-        user_files=generation.user_files,
-    )
-    body = record.model_dump_json(indent=1).encode() + b"\n"
-    return f"{FORMAT} {hashlib.sha256(body).hexdigest()}\n".encode() + body
+def name_of(stored: bytes) -> str:
+    """Return the name of the generation with this record, as its format 2 has it."""
+    return hashlib.sha256(stored).hexdigest()[:NAME_DIGITS]
 
 
-def _account(account: Account) -> RecordedAccount:
+def write_record(record: RecordedGeneration) -> bytes:
+    """Return the bytes of a record, the same for the same record on every controller."""
+    fields = record.model_dump(mode="json", exclude_defaults=True) | {"format": FORMAT}
+    for name, value in fields.items():
+        if isinstance(value, list) and name not in _IN_ORDER:
+            value.sort(key=_sorting)
+    return json.dumps(fields, sort_keys=True, indent=1).encode() + b"\n"
+
+
+def _sorting(item: object) -> tuple[str, str]:
+    """Return by what an item of a list is sorted: its path or name, then all of it."""
+    fields = item if isinstance(item, dict) else {}
+    return str(fields.get("path") or fields.get("name")), json.dumps(item, sort_keys=True)
+
+
+def read_record(stored: bytes, name: str) -> RecordedGeneration:
+    """Return the record of format 2 that was stored under this name.
+
+    Raises RecordError where the bytes are not those that have the name, or where this
+    version cannot read them.
+    """
+    if name_of(stored) != name:
+        raise RecordError("a record that is not as it was written")
+    try:
+        fields = json.loads(stored)
+        written = fields["format"]
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        raise RecordError("a record without a format") from error
+    if written != FORMAT:
+        raise RecordError(f"a record of format {written!r}, which this version cannot read")
+    return parsed(RecordedGeneration, stored)
+
+
+def parsed(kind: type[Parsed], text: bytes) -> Parsed:
+    """Return what a record's JSON says; RecordError where this version cannot read it."""
+    try:
+        return kind.model_validate_json(text)
+    except ValidationError as error:
+        raise RecordError(
+            f"a record that this version cannot read ({error.error_count()} fields)"
+        ) from error
+
+
+def recorded_account(account: Account) -> RecordedAccount:
+    """Return what a record has of a daemon's account."""
     return RecordedAccount(
         name=account.name, group=account.group, home=account.home, shell=account.shell
     )
 
 
-def _file(artifact: Artifact) -> RecordedFile:
+def recorded_file(artifact: Artifact) -> RecordedFile:
+    """Return what a record has of a file."""
     return RecordedFile(
         path=artifact.path,
         sha256=artifact.sha256,

@@ -19,7 +19,7 @@ def store_rows(generation: Generation) -> Iterator[tuple[str, ...]]:
     unit = next((one.running for one in generation.units if room(one.daemon).stores_mail), None)
     if unit is None or generation.mail_root is None:
         return
-    for folder in generation.directories:
+    for folder in generation.folders:
         if folder.path == generation.mail_root:
             yield (folder.path, folder.owner, unit, "within")
     for account in people_tried(generation):

@@ -41,7 +41,6 @@ from typing import TypeVar
 from provisioner.plan.change import Action, Change, Plan
 from provisioner.plan.diff import DIRECTORY, left_by, password_text
 from provisioner.plan.generation import Generation
-from provisioner.plan.record import render_record
 from provisioner.plan.secrets_diff import is_known
 from provisioner.render.artifact import Plane
 from provisioner.render.directory_table import TABLE_PATH, ShardedTable
@@ -172,8 +171,11 @@ def _main_rows(plan: Plan) -> Iterator[tuple[str, str]]:
 
 
 def _record_rows(plan: Plan, contents: Contents) -> Iterator[Row]:
+    """Yield the record. What a host has under a name of an older format stays as it is."""
+    if plan.name != plan.generation.id:
+        return
     if any(change.plane is Plane.CONFIGURATION for change in plan.transaction):
-        contents.append(render_record(plan.generation))
+        contents.append(plan.generation.record)
         yield ("record", str(len(contents) - 1))
 
 
@@ -218,7 +220,7 @@ def _begun(plan: Plan, plane: Plane, acts: list[Row]) -> list[Row]:
     """
     if plane is Plane.DIRECTORY or not any(c.plane is plane for c in plan.transaction):
         return acts
-    begin: list[Row] = [("begin", plan.generation.id)]
+    begin: list[Row] = [("begin", plan.name)]
     if any(room(unit.daemon).has_queue for unit in plan.generation.units):
         begin += [("soften", path) for _, path in _main_rows(plan)]
     first = acts[:1] if acts[:1] == [("prepare",)] else []
@@ -262,7 +264,7 @@ def _step_rows(plan: Plan, change: Change, contents: Contents) -> Iterator[Row]:
             lock = "locked" if account.locked else "open"
             yield ("password", account.name, str(len(contents) - 1), lock)
         case "directory":
-            entry = _named(generation.directories, "path", change.name)
+            entry = _named(generation.folders, "path", change.name)
             access = (entry.owner, entry.group, f"{entry.mode:04o}")
             yield ("directory", entry.path, *access, *([entry.label] if entry.label else []))
         case "secret":

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from provisioner.facts.host import Facts
 from provisioner.plan.change import Action, Change
 from provisioner.plan.file_diff import file_problems
-from provisioner.plan.generation import Generation, Unit
+from provisioner.plan.generation import Generation
 from provisioner.render.artifact import Artifact, Plane
-from provisioner.resources.declared import Recipe
+from provisioner.resources.declared import Recipe, Unit
 from provisioner.rooms.registry import room
 from provisioner.rooms.room import Room
 

@@ -10,10 +10,10 @@ import shlex
 from collections.abc import Mapping
 from importlib.resources import files
 
-STATE_FORMAT = 1
-"""How the state on a host is laid out, as /var/lib/mailprov/format has it."""
+STATE_FORMAT = 2
+"""How the state on a host is laid out, as /var/lib/mailprov/format has it; older ones are read."""
 
-STATE_READER = "0.1.0"
+STATE_READER = "0.2.0"
 """The oldest mailprov that reads that."""
 
 TABLES = ("table_rows", "table_build", "table_change")

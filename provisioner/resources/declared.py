@@ -1,12 +1,59 @@
-"""What a room declares beside files: what the host makes itself, and what it opens."""
+"""What a host has beside files: groups, accounts, folders, what it makes itself, services, ports.
+
+A record on a host holds these field by field, and leaves a field out that has its default
+(plan/record.py). So a new field comes with a default, and a default that stands here stays.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
+from provisioner.model.secrets import PasswordHash
 from provisioner.model.site import IPAddress
 from provisioner.platforms.record import Daemon
+
+
+@dataclass(frozen=True)
+class Group:
+    """A Unix group that has to exist. system: below the platform's first user id."""
+
+    name: str
+    system: bool = True
+
+
+@dataclass(frozen=True)
+class Account:
+    """A Unix account that has to exist.
+
+    password: the hash for shadow(5) in crypt(3) form, None where no password is
+    managed. locked: it receives mail and cannot log in. system: a daemon's account,
+    not a person's. comment: the person's name for passwd(5); empty where the host's
+    own is left alone.
+    """
+
+    name: str
+    group: str
+    home: str
+    shell: str
+    system: bool
+    password: PasswordHash | None = field(default=None, repr=False)
+    locked: bool = False
+    comment: str = ""
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder that has to exist, with its owner and mode. Its content is not managed.
+
+    label: the SELinux type that it gets when it is made, empty for the one of its place.
+    """
+
+    path: str
+    owner: str
+    group: str
+    mode: int
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -28,6 +75,19 @@ class Recipe:
     owner: str = "root"
     group: str = "root"
     mode: int = 0o600
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A service that has to be enabled and up.
+
+    running: the unit whose state says whether the daemon runs, which is not always
+    the one to enable (Debian 12's postfix.service only runs /bin/true).
+    """
+
+    daemon: Daemon
+    name: str
+    running: str
 
 
 @dataclass(frozen=True)

@@ -196,7 +196,7 @@ class _Transaction:
         return HostOutcome(
             host=host.key,
             status=status,
-            generation=plan.generation.id,
+            generation=plan.name,
             changes=changes,
             kept=tuple(plan.kept),
             notices=(*plan.generation.notices, *notes, *held_notices(host.key, held)),

@@ -28,8 +28,9 @@ from support.forgetful_host import NEVER, ForgetfulHost, missing_for_forgetful_h
 from provisioner.model.secrets import PasswordHash
 from provisioner.plan.diff import diff_generation
 from provisioner.plan.drift import find_drift
-from provisioner.plan.generation import Account, Generation, Group
+from provisioner.plan.generation import Generation
 from provisioner.plan.transaction import pack_transaction
+from provisioner.resources.declared import Account, Group
 
 pytestmark = pytest.mark.skipif(
     bool(missing_for_forgetful_hosts()), reason="; ".join(missing_for_forgetful_hosts())

@@ -479,7 +479,7 @@ def test_damaged_state_is_refused_with_its_name_and_the_way_out(kept: Mail) -> N
 
 
 def test_every_verb_refuses_the_state_of_a_newer_mailprov(kept: Mail) -> None:
-    kept.host.write_file(f"{STATE}/format", "2\n7.1.0\n", 0o600)
+    kept.host.write_file(f"{STATE}/format", "3\n7.1.0\n", 0o600)
     listing = ["sh", "-c", f"find {STATE} -type f -exec sha256sum {{}} +"]
     before = kept.host.check_run(listing)
     for verb in ("plan", "apply", "verify", "status", "history", "rollback", "destroy"):
@@ -487,7 +487,7 @@ def test_every_verb_refuses_the_state_of_a_newer_mailprov(kept: Mail) -> None:
         done = kept.site.mailprov(verb, *options, site=kept.in_force)
         assert done.returncode == 5, (verb, done.stdout + done.stderr)
         assert "a newer mailprov has been at work on this host" in done.stderr
-        assert "state of format 2" in done.stderr
+        assert "state of format 3" in done.stderr
         assert "use mailprov 7.1.0 or newer" in done.stderr
     assert kept.host.check_run(listing) == before
 
@@ -502,7 +502,7 @@ def test_what_is_safe_to_go_on_with_goes_on_and_is_put_right(kept: Mail) -> None
     assert history.returncode == 0, history.stderr
     assert "confirmed" in history.stdout
     assert kept.host.check_run(["stat", "-c", "%a", STATE]) == "700\n"
-    assert kept.host.read_file(f"{STATE}/format").splitlines()[0] == "1"
+    assert kept.host.read_file(f"{STATE}/format").splitlines()[0] == "2"
     kept.host.check_run(["sh", "-c", f"rm -rf /root/state && cp -a {STATE} /root/state"])
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from provisioner.facts.host import Facts
 from provisioner.facts.observation import parse_facts, parse_introduction
 from provisioner.model.names import HostKey
-from provisioner.plan.generation import Generation, Unit
+from provisioner.plan.generation import Generation
 from provisioner.plan.manifest import observation_rows
 from provisioner.platforms.records import platform_named
 from provisioner.remote.program import remote_programs
 from provisioner.render.artifact import Artifact, Plane
+from provisioner.resources.declared import Unit
 from support.forgetful_host import ForgetfulHost
 
 PROGRAMS = remote_programs()
@@ -57,7 +58,7 @@ def generation(letter: str, users: int) -> Generation:
         packages=(),
         groups=(),
         accounts=(),
-        directories=(),
+        folders=(),
         recipes=(),
         artifacts=tuple(artifacts),
         units=tuple(units),

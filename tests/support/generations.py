@@ -9,10 +9,10 @@ from provisioner.facts.certificate import HostCertificate
 from provisioner.facts.host import AccountState, Facts, FileState, Introduction, UnitState
 from provisioner.model.names import HostKey
 from provisioner.plan.diff import diff_generation, left_by
-from provisioner.plan.generation import Account, Directory, Generation, Group, Unit
+from provisioner.plan.generation import Generation
 from provisioner.platforms.records import platform_named
 from provisioner.render.artifact import Artifact, Plane
-from provisioner.resources.declared import Recipe
+from provisioner.resources.declared import Account, Folder, Group, Recipe, Unit
 
 MAIN_CF = Artifact("/etc/postfix/main.cf", b"a = 1\nb = 2\n", daemons=("postfix",), rank=90)
 MAP = Artifact("/etc/postfix/mailprov/aliases", b"root a@b.c\n", daemons=("postfix",), rank=20)
@@ -40,7 +40,7 @@ GENERATION = Generation(
     packages=("postfix", "dovecot-core"),
     groups=(Group("vmail"),),
     accounts=(Account("vmail", "vmail", "/srv/vmail", "/usr/sbin/nologin", system=True),),
-    directories=(Directory("/srv/vmail", "vmail", "vmail", 0o700),),
+    folders=(Folder("/srv/vmail", "vmail", "vmail", 0o700),),
     recipes=(Recipe("self-signed", "/etc/mailprov/tls/site.pem", "mail.example.org"),),
     artifacts=(MAIN_CF, MAP, USERS),
     units=(Unit("postfix", "postfix.service", "postfix@-.service"),),
@@ -56,7 +56,7 @@ def state_of(artifact: Artifact) -> FileState:
 def fulfilled(generation: Generation = GENERATION) -> Facts:
     """Return the facts of a host that is just what the generation says."""
     files = {artifact.path: state_of(artifact) for artifact in generation.artifacts}
-    for entry in generation.directories:
+    for entry in generation.folders:
         files[entry.path] = FileState("directory", entry.owner, entry.group, entry.mode)
     for recipe in generation.recipes:
         files[recipe.path] = FileState("regular file", recipe.owner, recipe.group, recipe.mode)

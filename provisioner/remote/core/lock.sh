@@ -13,7 +13,6 @@ lock_host() {
     fi
     # The kernel frees the lock with its holder, however that ends; this only tells who.
     printf '%s since %s\n' "$1" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" 2>/dev/null >"$state/holder"
-    write_format || exit 70
 }
 
 refuse_if_pending() {

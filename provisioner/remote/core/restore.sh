@@ -191,6 +191,7 @@ find_passwords || exit 70
 refuse_carriers
 make_copy || exit 70
 left_then >"$work/rows" && seal <"$work/rows" >"$work/left" || exit 70
+write_format || exit 70
 # Should this break off: these files are ours, and Postfix is owed a reload.
 note_activating <"$work/rows" && note_owed postfix.service || exit 70
 restore_files && restore_passwords || exit 70

@@ -44,8 +44,8 @@ check_folder() {
 # shellcheck disable=SC2154
 # program_format is set by program.py.
 check_format() {
-    [ -e "$state/format" ] || return 0
     number='' version=''
+    [ -e "$state/format" ] || return 0
     { IFS= read -r number; IFS= read -r version; } <"$state/format"
     case $number in '' | 0* | *[!0-9]*) unfit damaged "$state/format" "it names no number" ;; esac
     [ "$number" -le "$program_format" ] 2>/dev/null || unfit newer "$number" "$version"
@@ -104,11 +104,15 @@ check_state() {
     fi
 }
 
-# Called by who holds the lock, before anything else is written.
+# Called by who holds the lock, once nothing is refused any more and before anything of the
+# state is changed: from then on an older mailprov keeps away. What the state has of an older
+# format stays as it is, and is read as such.
 # shellcheck disable=SC2154
 # program_reader is set by program.py.
 write_format() {
-    [ ! -e "$state/format" ] || return 0
+    # Somebody newer may have been here since it was looked at without the lock.
+    check_format
+    [ "$number" != "$program_format" ] || return 0
     printf '%s\n%s\n' "$program_format" "$program_reader" >"$state/format.new" && put_in_place "$state/format"
 }
 

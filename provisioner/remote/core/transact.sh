@@ -129,7 +129,7 @@ esac
 # A copy of /etc is full of secrets: it goes as soon as it has served.
 rm -rf "$stage/tree"
 refuse_if_edited
-note_litter || exit 70
+write_format && note_litter || exit 70
 if [ -n "$(staged_rows act-directory)" ]; then
     note_unfinished || exit 70
     carry_out directory || { give_accounts_back "$stage/accounts"; exit 70; }

@@ -12,6 +12,7 @@ from provisioner.facts.host import Facts, Pending
 from provisioner.facts.queue import Queue, QueuedMessage, Waiting
 from provisioner.facts.status_facts import StatusFacts, parse_status
 from provisioner.plan.condition import judge_condition
+from provisioner.plan.record_1 import name_1
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 LIMIT = timedelta(hours=3)
@@ -80,6 +81,14 @@ def test_what_the_site_file_asks_for_and_nobody_applied_is_one() -> None:
     condition = judge_condition(wanted, observed(), LIMIT)
     assert (condition.drift, condition.due) == ((), 1)
     assert condition.problems == ("1 change of the site file to apply",)
+
+
+def test_the_name_that_an_earlier_version_gave_to_this_configuration_is_none() -> None:
+    before = name_1(GENERATION.recorded)
+    facts = fulfilled()
+    facts = replace(facts, introduction=replace(facts.introduction, generation=before))
+    condition = judge_condition(GENERATION, observed(facts), LIMIT)
+    assert (condition.problems, condition.recorded, condition.wanted) == ((), before, before)
 
 
 def test_what_waits_to_be_confirmed_is_one() -> None:

@@ -24,7 +24,8 @@ from provisioner.facts.host import EXPIRED, AccountState, Facts, FileState, Intr
 from provisioner.model.secrets import PasswordHash
 from provisioner.plan.change import Action
 from provisioner.plan.diff import diff_generation, left_by, password_text
-from provisioner.plan.generation import Account, Generation, Group
+from provisioner.plan.generation import Generation
+from provisioner.resources.declared import Account, Group
 
 ALICE = Account(
     "alice",

@@ -41,7 +41,7 @@ def test_no_content_is_quoted() -> None:
 
 
 def test_a_missing_directory_is_one_problem() -> None:
-    (directory,) = GENERATION.directories
+    (directory,) = GENERATION.folders
     assert [problem.aspect for problem in access_problems(directory, None)] == ["missing"]
 
 

@@ -15,12 +15,11 @@ from provisioner.facts.host import Facts
 from provisioner.facts.listening import HeldSocket, Holder
 from provisioner.plan.change import Plan
 from provisioner.plan.diff import diff_generation
-from provisioner.plan.generation import Unit
 from provisioner.plan.manifest import observation_rows
 from provisioner.plan.port_conflicts import conflict_diagnostic, find_conflicts
 from provisioner.platforms.records import platform_named
 from provisioner.probes.sockets import ListeningSocket
-from provisioner.resources.declared import Listener
+from provisioner.resources.declared import Listener, Unit
 
 CTL = "/usr/bin/systemctl"
 ANY = ip_address("0.0.0.0")  # noqa: S104 what Postfix opens

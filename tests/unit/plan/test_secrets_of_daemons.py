@@ -25,7 +25,6 @@ from provisioner.plan.compile import unread_secrets, with_kept_secrets
 from provisioner.plan.diff import diff_generation, left_by
 from provisioner.plan.generation import Generation
 from provisioner.plan.recall import Remembered, recall_generation
-from provisioner.plan.record import render_record
 from provisioner.plan.rollback import diff_recalled, refuse_other_users
 from provisioner.plan.secrets_diff import refuse_lost_secrets, refuse_unread_secrets
 from provisioner.plan.transaction import pack_transaction
@@ -62,8 +61,8 @@ def rows_of(generation: Generation, facts: Facts) -> tuple[list[list[str]], byte
 def test_no_generation_and_no_record_knows_the_secret() -> None:
     changed = replace(WITH, artifacts=(OTHER, RELAYHOST, USERS))
     assert changed.id == WITH.id
-    assert render_record(changed) == render_record(WITH)
-    assert PATH.encode() not in render_record(WITH)
+    assert changed.record == WITH.record
+    assert PATH.encode() not in WITH.record
 
 
 def test_another_secret_alone_is_in_force_at_once_and_nothing_shows_it() -> None:
@@ -151,7 +150,7 @@ def test_a_placeholder_is_never_written() -> None:
 def recalled() -> Generation:
     contents = {RELAYHOST.path: RELAYHOST.content}
     host = site_of(ONE_HOST).host("mail")
-    return recall_generation(host, WITH.id, Remembered(render_record(WITH), contents))
+    return recall_generation(host, WITH.id, Remembered(WITH.record, contents))
 
 
 def test_a_rollback_leaves_the_secret_that_there_is() -> None:

@@ -11,13 +11,13 @@ from provisioner.facts.host import Introduction
 from provisioner.facts.links import parse_links
 from provisioner.facts.observation import parse_facts
 from provisioner.facts.store import parse_store
-from provisioner.plan.generation import Account, Unit
 from provisioner.plan.links import links_of
 from provisioner.plan.manifest import Also, observation_rows
 from provisioner.plan.store import HOMES_TRIED, people_tried, store_rows
 from provisioner.probes.links import LinkState
 from provisioner.probes.store import StoreState
 from provisioner.remote.protocol import MalformedError
+from provisioner.resources.declared import Account, Unit
 
 MAIL = replace(
     GENERATION,
@@ -35,7 +35,7 @@ def test_the_place_of_virtual_users_is_tried_as_the_account_that_owns_it() -> No
 
 
 def test_of_system_users_a_few_homes_are_tried_however_many_there_are() -> None:
-    system = replace(MAIL, mail_root="/home", directories=(), accounts=PEOPLE)
+    system = replace(MAIL, mail_root="/home", folders=(), accounts=PEOPLE)
     rows = list(store_rows(system))
     assert len(rows) == HOMES_TRIED
     assert rows[0] == ("/home/user0", "user0", "dovecot.service", "alone")

@@ -23,10 +23,9 @@ from support.generations import (
 from provisioner.facts.host import AccountState, Facts, FileState, Introduction
 from provisioner.model.secrets import PasswordHash
 from provisioner.plan.diff import diff_generation, left_by
-from provisioner.plan.generation import Account, Group
-from provisioner.plan.record import render_record
 from provisioner.plan.transaction import pack_transaction
 from provisioner.render.artifact import Plane, SealedArtifact
+from provisioner.resources.declared import Account, Group
 
 
 def unpack(archive: bytes) -> tuple[list[list[str]], dict[str, bytes]]:
@@ -215,7 +214,7 @@ def test_a_secret_that_stays_on_the_host_is_never_written() -> None:
 def test_the_host_gets_a_record_of_the_configuration_with_it() -> None:
     rows, contents = unpack(pack_transaction(diff_generation(GENERATION, BARE)))
     ((_, number),) = (row for row in rows if row[0] == "record")
-    assert contents[f"files/{number}"] == render_record(GENERATION)
+    assert contents[f"files/{number}"] == GENERATION.record
     assert ["main", MAIN_CF.path] in rows
 
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 from support.generations import GENERATION, MAIN_CF, MAP, fulfilled, state_of, steps, with_file
 
 from provisioner.facts.host import UnitState
-from provisioner.plan.generation import Unit
 from provisioner.plan.manifest import observation_rows
 from provisioner.platforms.records import platform_named
+from provisioner.resources.declared import Unit
 
 
 def test_a_file_that_a_reload_does_not_reach_restarts_its_daemon() -> None:

@@ -49,12 +49,15 @@ def state(tmp_path: Path) -> Path:
     return state
 
 
-def check(state: Path, *, number: int = 1) -> tuple[int, list[str]]:
-    """Return the exit status, and the fields that the check tells of what is wrong."""
+def check(state: Path, *, number: int = 1, then: str = "") -> tuple[int, list[str]]:
+    """Return the exit status, and the fields that the check tells of what is wrong.
+
+    number: the newest format that the program reads. then: what it does after the check.
+    """
     folder = Path(program.__file__).parent / "core"
     prelude, *parts = ((folder / f"{part}.sh").read_text() for part in ("prelude", *program.STATE))
-    settings = f"state={state}\nprogram_format={number}\nprogram_reader=0.1.0\n"
-    text = "\n".join([prelude, settings, *parts])
+    settings = f"state={state}\nprogram_format={number}\nprogram_reader=0.{number}.0\n"
+    text = "\n".join([prelude, settings, *parts, then])
     done = subprocess.run(["sh", "-c", text], capture_output=True, text=True, check=False)
     rows = [
         line.split("\t")[1:] for line in done.stderr.splitlines() if line.startswith("@state\t")
@@ -112,6 +115,33 @@ def test_a_newer_format_is_told_with_the_version_that_reads_it(
 
 def test_an_older_format_is_read_by_a_newer_program(state: Path) -> None:
     assert check(state, number=2) == (0, [])
+    assert (state / "format").read_text() == "1\n0.1.0\n"
+
+
+@pytest.mark.parametrize("found", ["1\n0.1.0\n", "2\n0.2.0\n", None])
+def test_a_transaction_that_begins_says_its_format_and_an_older_program_refuses_from_then_on(
+    state: Path, found: str | None
+) -> None:
+    if found is None:
+        (state / "format").unlink()
+    else:
+        (state / "format").write_text(found)
+    assert check(state, number=2, then="write_format") == (0, [])
+    assert (state / "format").read_text() == "2\n0.2.0\n"
+    assert check(state, number=1) == (76, ["newer", "2", "0.2.0"])
+
+
+def test_a_first_transaction_says_its_format(tmp_path: Path) -> None:
+    state = tmp_path / "none"
+    assert check(state, number=2, then='mkdir "$state"; write_format') == (0, [])
+    assert (state / "format").read_text() == "2\n0.2.0\n"
+
+
+def test_who_meanwhile_wrote_a_newer_format_is_not_overruled(state: Path) -> None:
+    then = 'printf \'3\\n0.9.0\\n\' >"$state/format"; write_format; echo on >"$state/on"'
+    assert check(state, number=2, then=then) == (76, ["newer", "3", "0.9.0"])
+    assert (state / "format").read_text() == "3\n0.9.0\n"
+    assert not (state / "on").exists()
 
 
 WRITTEN: Sequence[tuple[str, str | bytes, str]] = (

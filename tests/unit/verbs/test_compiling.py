@@ -200,7 +200,7 @@ def test_unbound_is_kept_from_it_before_it_starts_and_only_where_it_runs() -> No
 
 
 def test_mail_folders_have_the_label_that_the_release_knows() -> None:
-    got = {entry.path: entry.label for entry in generation_on(CENTOS).directories}
+    got = {entry.path: entry.label for entry in generation_on(CENTOS).folders}
     assert set(got) == {"/srv/vmail", "/var/lib/mailprov-probe"}
     assert set(got.values()) == {"mail_spool_t"}
-    assert {entry.label for entry in generation_on(DEBIAN_12).directories} == {""}
+    assert {entry.label for entry in generation_on(DEBIAN_12).folders} == {""}

@@ -30,7 +30,9 @@ def session(verb: str, *lines: str, status: int) -> HostSession:
 
 
 def transact(*lines: str, status: int) -> None:
-    session("transact", *lines, status=status).transact(Plan(GENERATION, ()), "me", 60, str)
+    session("transact", *lines, status=status).transact(
+        Plan(GENERATION, (), GENERATION.id), "me", 60, str
+    )
 
 
 def test_a_file_that_was_edited_meanwhile_is_named_and_refuses() -> None:
