@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from provisioner.lab.internet import Internet
 from provisioner.lab.zones import parent_of
-from provisioner.model.service_records import service_records
-from provisioner.model.site import Host, Site
+from provisioner.model.site import Site
+from provisioner.model.zone import public_zones_of
 
 
 def publish_sites(internet: Internet, sites: Sequence[Site]) -> None:
@@ -36,25 +36,18 @@ def public_zones(site: Site) -> Mapping[str, tuple[str, ...]]:
 
     Host names outside of the site's domains are somebody else's to publish.
     """
-    zones: dict[str, list[str]] = {f"{domain.name}.": [] for domain in site.domains}
-    for domain in site.domains:
-        lines = zones[f"{domain.name}."]
-        lines += [f"@ IN MX {mx.preference} {mx.fqdn}." for mx in domain.mx]
-    for host in _public_hosts(site):
-        for address in host.addresses:
-            kind = "A" if address.version == 4 else "AAAA"  # noqa: PLR2004 IP version
-            _place(zones, host.fqdn, f"IN {kind} {address}")
-    for record in (*service_records(site), *site.dns.records):
-        _place(zones, record.owner, f"IN {record.type.upper()} {record.data}")
-    return {zone: tuple(dict.fromkeys(lines)) for zone, lines in zones.items()}
+    return {
+        f"{zone.name}.": tuple(
+            f"{record.owner}. IN {record.type} {record.data}" for record in zone.records
+        )
+        for zone in public_zones_of(site).domains
+    }
 
 
 def public_pointers(site: Site) -> Iterator[tuple[str, str]]:
     """Yield the reverse name (absolute) of each public host's address, and its record."""
-    for host in _public_hosts(site):
-        for address in host.addresses:
-            owner = f"{address.reverse_pointer}."
-            yield owner, f"{owner} IN PTR {host.fqdn}."
+    for pointer in public_zones_of(site).pointers:
+        yield f"{pointer.owner}.", f"{pointer.owner}. IN PTR {pointer.name}."
 
 
 def with_pointers(
@@ -78,17 +71,3 @@ def with_pointers(
         for zone, rows in added.items()
         if any(record not in zones[zone] for record in rows.values())
     }
-
-
-def _public_hosts(site: Site) -> tuple[Host, ...]:
-    """Return the hosts that outsiders are told of: those that MX and SRV records name."""
-    named: set[str] = {mx.fqdn for domain in site.domains for mx in domain.mx}
-    named |= {record.data.split()[-1].rstrip(".") for record in service_records(site)}
-    return tuple(host for host in site.hosts if host.fqdn in named)
-
-
-def _place(zones: Mapping[str, list[str]], owner: str, rest: str) -> None:
-    name = f"{owner}."
-    zone = name if name in zones else parent_of(name, list(zones))
-    if zone is not None:
-        zones[zone].append(f"{name} {rest}")

@@ -161,11 +161,16 @@ class ForwardZone(Frozen):
 
 
 class DnsRecord(Frozen):
-    """A further record of a zone: owner and data in presentation format (RFC 1035 section 5)."""
+    """A record of a zone: owner and data in presentation format (RFC 1035 section 5)."""
 
     owner: DomainName
     type: str
     data: str
+
+    @property
+    def fixed(self) -> bool:
+        """Whether a server has just this data: the numbers in a SOA record are its own."""
+        return self.type != "SOA"
 
 
 class Dns(Frozen):

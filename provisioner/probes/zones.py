@@ -15,9 +15,9 @@ from math import ceil
 from typing import Any, Literal
 
 from provisioner.model.once import once_per_site
-from provisioner.model.service_records import service_records
 from provisioner.model.services import DNS_PORT
 from provisioner.model.site import Allowance, Host, IPAddress, IPNetwork, Role, Site
+from provisioner.model.zone import zones_of
 from provisioner.probes.dns import ForwardQuestion, RecordQuestion, StrangerQuestion
 from provisioner.probes.finding import Finding, Status
 from provisioner.probes.question import ANYWHERE, Endpoint, Question, Vantage
@@ -39,19 +39,13 @@ def record_sets(site: Site) -> RecordSets:
     An empty set stands for a record whose data the model does not fix (SOA).
     """
     sets: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
-    servers = site.hosts_with(Role.DNS)
-    for domain in site.domains:
-        sets[domain.name, "SOA"] = set()
-        sets[domain.name, "NS"].update(f"{host.fqdn}." for host in servers)
-        sets[domain.name, "MX"].update(f"{mx.preference} {mx.fqdn}." for mx in domain.mx)
-    for host in site.hosts:
-        for address in host.addresses:
-            kind = "A" if address.version == 4 else "AAAA"  # noqa: PLR2004 IP version
-            sets[host.fqdn, kind].add(str(address))
-            if address.is_private:  # for public ones the provider answers
-                sets[address.reverse_pointer, "PTR"].add(f"{host.fqdn}.")
-    for record in (*service_records(site), *site.dns.records):
-        sets[record.owner, record.type.upper()].add(record.data)
+    zones = zones_of(site)
+    pointers = {(one.name, str(one.address)): one for one in zones.pointers}
+    for record in zones.records:
+        sets[record.owner, record.type].update({record.data} if record.fixed else ())
+        # A report has an address and its name beside each other.
+        if pointer := pointers.get((record.owner, record.data)):
+            sets[pointer.owner, "PTR"].add(f"{pointer.name}.")
     return {key: frozenset(data) for key, data in sets.items()}
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Address, ip_network
+from ipaddress import ip_network
 
 from provisioner.daemons.unbound.habits import habits
 from provisioner.daemons.unbound.options import render_unbound_site, without_replaced
@@ -16,18 +16,14 @@ from provisioner.daemons.unbound.quoting import TEMPLATES, unbound_string
 from provisioner.model.names import DomainName
 from provisioner.model.once import once_per_site
 from provisioner.model.secrets import DaemonSecrets, HeldSecret
-from provisioner.model.service_records import service_records
-from provisioner.model.site import Allowance, ForwardZone, Host, IPAddress, IPNetwork, Role, Site
+from provisioner.model.site import Allowance, DnsRecord, ForwardZone, Host, IPNetwork, Site
+from provisioner.model.zone import Pointer, zones_of
 from provisioner.platforms.record import Platform
 from provisioner.render.artifact import Artifact
 from provisioner.render.daemon_secrets import SecretForm, held_path, hidden, secret_file
 from provisioner.render.quoting import Quoted
 
 _TTL = 3600
-# No secondary transfers these zones, so nothing compares serials (RFC 1035 section 3.3.13);
-# a clock here would make every rendering differ. The last field is how long a resolver
-# may remember that a name does not exist (RFC 2308).
-_SOA_NUMBERS = "1 3600 900 1209600 300"
 # Zones that Unbound answers by itself unless told not to (RFC 6303, RFC 6761, RFC 8375).
 _BUILT_IN = (
     "test",
@@ -41,7 +37,7 @@ _BUILT_IN = (
     *(f"{digit}.e.f.ip6.arpa" for digit in "89ab"),
 )
 
-_ADDRESS_TYPES = frozenset({"A", "AAAA", "CNAME"})
+_ADDRESS_TYPES = frozenset({"A", "AAAA"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +179,8 @@ def _view(site: Site, platform: Platform, includes: tuple[str, ...]) -> UnboundV
         private_domains=_private_domains(site),
         zones=tuple(_zones(site)),
         static_zones=site.dns.zone_type == "static",
-        records=tuple(dict.fromkeys(_records(site))),
-        pointers=tuple(_pointers(site)),
+        records=tuple(map(_record, zones_of(site).records)),
+        pointers=tuple(map(_pointer, zones_of(site).pointers)),
         forwards=tuple(row for zone in site.dns.forward for row in _forward_rows(zone)),
         asks_loopback=any(
             server.address.is_loopback for zone in site.dns.forward for server in zone.servers
@@ -221,25 +217,23 @@ def _private_domains(site: Site) -> tuple[str, ...]:
 
 
 def _zones(site: Site) -> Iterator[LocalZone]:
-    names = [domain.name for domain in site.domains]
-    zones = frozenset[str](names)
+    zones = zones_of(site)
+    names = frozenset[str](zone.name for zone in zones.domains)
     static = site.dns.zone_type == "static"
-    for name in names:
+    for zone in zones.domains:
         # `transparent` would hide what a name has beside the site's records: the web page and the
         # SPF record at the domain itself (unbound.conf(5), local-zone).
-        yield LocalZone(_absolute(name), "static" if static else "typetransparent")
-    addressed = {host.fqdn for host in site.hosts}
-    addressed |= {one.owner for one in site.dns.records if one.type.upper() in _ADDRESS_TYPES}
-    others = [host.fqdn for host in site.hosts] + [record.owner for record in site.dns.records]
-    for name in dict.fromkeys(others):
-        within = _is_within(name, zones)
+        yield LocalZone(_absolute(zone.name), "static" if static else "typetransparent")
+    addressed = {record.owner for record in zones.records if record.type in _ADDRESS_TYPES}
+    outside = {record.owner for record in zones.outside}
+    for name in dict.fromkeys(record.owner for record in zones.records):
         # Whose addresses the site has, it has all of: an A elsewhere must not meet its AAAA.
-        if name not in zones and (not within or (name in addressed and not static)):
+        if name in outside or (name in addressed and name not in names and not static):
             kind = "transparent" if name in addressed else "typetransparent"
             yield LocalZone(_absolute(name), kind)
-    for zone in _hidden_forwards(site):
+    for forwarded in _hidden_forwards(site):
         # Opens just this part of the zone around it, not all of it.
-        yield LocalZone(_absolute(zone), "transparent")
+        yield LocalZone(_absolute(forwarded), "transparent")
 
 
 def _hidden_forwards(site: Site) -> Iterator[str]:
@@ -251,36 +245,12 @@ def _hidden_forwards(site: Site) -> Iterator[str]:
             yield forward.zone
 
 
-def _records(site: Site) -> Iterator[str]:
-    servers = [host.fqdn for host in site.hosts_with(Role.DNS)]
-    for domain in site.domains:
-        for server in servers[:1]:
-            contact = f"hostmaster.{domain.name}"
-            yield _record(domain.name, "SOA", f"{server}. {contact}. {_SOA_NUMBERS}")
-        for server in servers:
-            yield _record(domain.name, "NS", f"{server}.")
-        for mx in domain.mx:
-            yield _record(domain.name, "MX", f"{mx.preference} {mx.fqdn}.")
-    for host in site.hosts:
-        for address in host.addresses:
-            kind = "A" if isinstance(address, IPv4Address) else "AAAA"
-            yield _record(host.fqdn, kind, str(address))
-    for record in (*service_records(site), *site.dns.records):
-        yield _record(record.owner, record.type.upper(), record.data)
+def _record(record: DnsRecord) -> str:
+    return f"{_absolute(record.owner)} {_TTL} IN {record.type} {record.data}"
 
 
-def _record(owner: str, kind: str, data: str) -> str:
-    return f"{_absolute(owner)} {_TTL} IN {kind} {data}"
-
-
-def _pointers(site: Site) -> Iterator[str]:
-    """Yield the reverse data of private addresses: for public ones the provider answers."""
-    seen: set[IPAddress] = set()
-    for host in site.hosts:
-        for address in host.addresses:
-            if address.is_private and address not in seen:
-                seen.add(address)
-                yield f"{address} {_TTL} {_absolute(host.fqdn)}"
+def _pointer(pointer: Pointer) -> str:
+    return f"{pointer.address} {_TTL} {_absolute(pointer.name)}"
 
 
 def _forward_rows(zone: ForwardZone) -> Iterator[ForwardRow]:

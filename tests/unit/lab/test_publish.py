@@ -43,12 +43,12 @@ def test_mail_servers_and_their_addresses_are_public() -> None:
     got = public_zones(site_of(NORTH))
     assert set(got) == {"north.example.", "sub.north.example.", "north.test."}
     north = got["north.example."]
-    assert "@ IN MX 10 mail.north.example." in north
+    assert "north.example. IN MX 10 mail.north.example." in north
     assert "mail.north.example. IN A 198.18.0.11" in north
     assert "mail.north.example. IN AAAA 2001:db8:89::11" in north
     assert "_imaps._tcp.north.example. IN SRV 0 1 993 mail.north.example." in north
     assert 'north.example. IN TXT "v=spf1 mx -all"' in north
-    assert "@ IN MX 10 mail.north.example." in got["north.test."]
+    assert "north.test. IN MX 10 mail.north.example." in got["north.test."]
 
 
 def test_a_resolver_of_the_site_is_nobody_elses_business() -> None:
