@@ -12,7 +12,8 @@ from provisioner.cli.options import debug_option, limit_option, site_argument
 from provisioner.cli.site_opening import DEFAULT_PLATFORM, limited_hosts, load_and_warn
 from provisioner.cli.terminal import write_line
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, quoted
-from provisioner.model.secrets import PasswordHash, SiteSecrets
+from provisioner.directory.inline import directory_of
+from provisioner.model.secrets import SiteSecrets
 from provisioner.model.site import Host, Site
 from provisioner.platforms.records import known_platforms, platform_named
 from provisioner.render.artifact import Artifact
@@ -57,11 +58,7 @@ def command(site_file: Path, limit: Sequence[str], output: Path, platform: str) 
 def _rendered(
     site: Site, hosts: Sequence[Host], default_platform: str
 ) -> Iterator[tuple[str, Artifact]]:
-    passwords = {
-        user.address: user.password
-        for user in site.users
-        if isinstance(user.password, PasswordHash)
-    }
+    passwords = directory_of(site).hashes()
     for host in hosts:
         name = host.platform or default_platform
         if name not in {platform.name for platform in known_platforms()}:

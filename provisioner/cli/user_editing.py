@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, quoted
+from provisioner.directory.inline import directory_of
 from provisioner.model.names import MailAddress, Mailbox
 from provisioner.model.site import Site, User
 from provisioner.model.values import InvalidValueError
@@ -44,9 +45,8 @@ class OpenSite:
     def user(self, name: str) -> User:
         """Return the user that a NAME means; MailprovError (usage) if there is none."""
         address = self.address(name)
-        for user in self.site.users:
-            if user.address == address:
-                return user
+        if user := directory_of(self.site).user(address):
+            return user
         raise MailprovError(
             Diagnostic(
                 summary=f"{address} is no user of the site",
@@ -89,10 +89,11 @@ def said(path: Path, what: str, edited: EditedSite, *, applied: bool = False) ->
 
 def _role_receiver(site: Site) -> tuple[str, MailAddress, bool] | None:
     """Return the role addresses that nobody wrote, who gets their mail, and whether to read it."""
-    implied = [alias for alias in site.aliases if alias.implied]
+    directory = directory_of(site)
+    implied = [alias for alias in directory.aliases if alias.implied]
     if not implied:
         return None
     names = ", ".join(sorted({alias.source.local for alias in implied}))
     receiver = implied[0].targets[0]
-    reads = any(user.address == receiver and user.enabled for user in site.users)
-    return names, receiver, reads
+    reader = directory.user(receiver)
+    return names, receiver, reader is not None and reader.enabled

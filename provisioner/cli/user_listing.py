@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TypedDict
 
 from provisioner.cli.terminal import table
+from provisioner.directory.inline import directory_of
 from provisioner.model.secrets import PasswordHash
 from provisioner.model.site import Site, User
 
@@ -22,8 +23,9 @@ class UserRow(TypedDict):
 
 def user_rows(site: Site) -> list[UserRow]:
     """Return the users in the order of the file."""
+    directory = directory_of(site)
     leading: dict[str, list[str]] = {}
-    for alias in site.aliases:
+    for alias in directory.aliases:
         for target in () if alias.implied else alias.targets:
             leading.setdefault(target.base, []).append(alias.source)
     return [
@@ -34,7 +36,7 @@ def user_rows(site: Site) -> list[UserRow]:
             password=kept_in_words(user),
             aliases=leading.get(user.address, []),
         )
-        for user in site.users
+        for user in directory.users
     ]
 
 

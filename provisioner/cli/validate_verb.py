@@ -10,6 +10,7 @@ from provisioner.cli.options import debug_option, json_option, site_argument
 from provisioner.cli.site_opening import check_expressible
 from provisioner.cli.terminal import show_diagnostics, write_json, write_line
 from provisioner.diagnostics import ExitCode, MailprovError
+from provisioner.directory.inline import directory_of
 from provisioner.model.site import Site
 from provisioner.site.load import load_site
 
@@ -43,11 +44,12 @@ def command(site_file: Path, *, as_json: bool) -> int:
 
 
 def _in_words(site: Site) -> str:
+    directory = directory_of(site)
     counts = (
         (len(site.hosts), "host"),
         (len(site.domains), "domain"),
-        (len(site.users), "user"),
-        (len(site.aliases), "alias"),
+        (len(directory.users), "user"),
+        (len(directory.aliases), "alias"),
     )
     return f"{site.domain}, " + ", ".join(
         f"{number} {_plural(word) if number != 1 else word}" for number, word in counts

@@ -13,8 +13,9 @@ from functools import cached_property
 from ipaddress import ip_address
 
 from provisioner.diagnostics import quoted
+from provisioner.directory.inline import directory_of
 from provisioner.model.logins import PROBE_NAME
-from provisioner.model.prober import PROBE_HOME, PROBE_NAMES, login_name
+from provisioner.model.prober import PROBE_HOME, PROBE_NAMES
 from provisioner.model.site import AccountKind, Host, IPAddress, Role, Site, TlsFiles, User
 from provisioner.rooms.registry import rooms
 
@@ -31,6 +32,7 @@ class Terms:
     def __init__(self, site: Site, host: Host) -> None:
         self._site = site
         self._host = host
+        self._directory = directory_of(site)
         self._explain: Mapping[str, Callable[[str], str]] = {
             "address": self._of_address,
             "user": self._of_user,
@@ -93,17 +95,6 @@ class Terms:
             return f"~/{self._site.accounts.mailbox} of each user"
         return f"{VMAIL}/DOMAIN/LOCAL-PART"
 
-    @cached_property
-    def _users(self) -> Mapping[str, User]:
-        """Users by all that they may call themselves at login."""
-        users: dict[str, User] = {}
-        for user in self._site.users:
-            users[login_name(self._site, user.address)] = user
-            users[user.address] = user
-            if user.address.domain == self._site.domain:
-                users[user.address.local] = user
-        return users
-
     def _of_address(self, value: str) -> str:
         try:
             address = ip_address(value)
@@ -130,10 +121,11 @@ class Terms:
         # Or its other name (docs/decisions/0035), which is nobody's business.
         if PROBE_NAMES.fullmatch(name.partition("@")[0]):
             return f"{PROBE_NAME} (the account that verify uses)"
-        user = self._users.get(name)
+        # A bare name is of the primary domain, and a system account has no other.
+        address = name if "@" in name else f"{name}@{self._site.domain}"
+        user = self._directory.user(address)
         if user is None:
-            aliases = {name, f"{name}@{self._site.domain}"}
-            if any(alias.source in aliases for alias in self._site.aliases):
+            if self._directory.alias(address):
                 return f"{shown(value)} (an alias: nobody logs in with it)"
             return f"{shown(value)} (no user of the site)"
         return f"{shown(value)} ({_standing(user)})"
@@ -143,16 +135,14 @@ class Terms:
             return "<> (a bounce, or the like)"
         local, _, domain = value.lower().rpartition("@")
         name = f"{local.partition('+')[0]}@{domain}"
-        if domain not in {one.name for one in self._site.domains}:
+        if not self._directory.is_own(name):
             return f"{shown(value)} (of another domain)"
         if local.partition("+")[0] == PROBE_NAME:
             return f"{shown(value)} (the account that verify uses)"
-        user = next((one for one in self._site.users if one.address == name), None)
-        if user:
+        if user := self._directory.user(name):
             return f"{shown(value)} ({_standing(user)})"
-        for alias in self._site.aliases:
-            if alias.source == name:
-                return f"{shown(value)} (an alias to {_in_words(alias.targets)})"
+        if alias := self._directory.alias(name):
+            return f"{shown(value)} (an alias to {_in_words(alias.targets)})"
         return f"{shown(value)} (nobody of the site)"
 
     def _of_domain(self, value: str) -> str:
@@ -195,13 +185,15 @@ class Terms:
     def _owner_of(self, path: str) -> str:
         if path.startswith(f"{PROBE_HOME}/"):
             return f"{PROBE_NAME}, the account that verify uses"
-        for user in self._site.users:
-            virtual = f"{VMAIL}/{user.address.domain}/{user.address.local}"
-            home = f"/home/{user.address.local}"
-            own = home if self._site.accounts.kind is AccountKind.SYSTEM else virtual
-            if path == own or path.startswith(f"{own}/"):
-                return user.address
-        return ""
+        system = self._site.accounts.kind is AccountKind.SYSTEM
+        root = "/home/" if system else f"{VMAIL}/"
+        if not path.startswith(root):
+            return ""
+        steps = path.removeprefix(root).split("/")
+        # A mail folder is DOMAIN/LOCAL-PART, a home has the name alone.
+        domain, local = ((self._site.domain, *steps) if system else (*steps, ""))[:2]
+        user = self._directory.user(f"{local}@{domain}")
+        return user.address if user else ""
 
     def _of_parameter(self, value: str) -> str:
         if value in self._site.postfix.main:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from provisioner.directory.inline import directory_of
 from provisioner.lab.failures import lab_error
 from provisioner.lab.lab import Lab
 from provisioner.lab.recipes import DEFAULT_TREE
@@ -69,11 +70,12 @@ def run_demo(inventory: Path, say: Say) -> None:
     site_file = lab.home / "site.yaml"
     site_file.write_text(lab.site(text), encoding="utf-8")
     site = parse_site(site_file.read_bytes(), str(site_file)).site
-    demo = Demo(lab, site, site_file, _passwords(lab.home, site.users))
+    users = directory_of(site).users
+    demo = Demo(lab, site, site_file, _passwords(lab.home, users))
     for verb in ("apply", "verify"):
         say([f"mailprov {verb} {site_file}"])
         demo.mailprov(verb)
-    sender, reader = site.users[0], site.users[-1]
+    sender, reader = users[0], users[-1]
     subject = f"It works ({secrets.token_hex(4)})"
     say([f"mailprov send {site_file} --from {sender.address} --to {reader.address}"])
     options = ("--from", sender.address, "--to", reader.address, "--subject", subject)
@@ -129,7 +131,7 @@ def _password(demo: Demo, user: User) -> str:
 
 def _summary(demo: Demo) -> list[str]:
     hosts = [f"  {host.key:<6} {host.fqdn:<24} {host.addresses[0]}" for host in demo.site.hosts]
-    users = ", ".join(user.address for user in demo.site.users)
+    users = ", ".join(user.address for user in directory_of(demo.site).users)
     home = demo.lab.home
     return [
         f"The site {demo.site.domain} is up on {len(hosts)} hosts:",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
+from provisioner.directory.inline import directory_of
 from provisioner.facts.host import LeftFile
 from provisioner.model.logins import PROBE_NAME
 from provisioner.model.mailboxes import MAIL_ROOT, mailbox_home
@@ -124,7 +125,7 @@ def _accounts(site: Site, platform: Platform, secrets: SiteSecrets) -> Iterator[
         group = site.accounts.group
         yield Account(group, group, MAIL_ROOT, platform.nologin, system=True)
         return
-    for user in site.users:
+    for user in directory_of(site).users:
         yield _person(site, user, secrets)
 
 
@@ -144,7 +145,7 @@ def _person(site: Site, user: User, secrets: SiteSecrets) -> Account:
 
 def _people(site: Site) -> Iterator[str]:
     if site.accounts.kind is AccountKind.VIRTUAL:
-        for user in site.users:
+        for user in directory_of(site).users:
             # Only users of the primary domain can be accounts of the host.
             if user.enabled and user.address.domain == site.domain:
                 yield user.address.local
@@ -191,7 +192,8 @@ def _remembered(credentials: Mapping[MailAddress, KnownCredential]) -> Artifact:
 
 
 def _notices(site: Site) -> Iterator[str]:
-    implied = {alias.source: alias.targets[0] for alias in site.aliases if alias.implied}
+    aliases = directory_of(site).aliases
+    implied = {alias.source: alias.targets[0] for alias in aliases if alias.implied}
     defaults = {target for source, target in implied.items() if source.local != BOUNCER}
     # MAILER-DAEMON follows postmaster, who may have been written down.
     led = {

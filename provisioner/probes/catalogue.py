@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from provisioner.directory.inline import directory_of
 from provisioner.model.services import DNS_PORT, SMTP_PORT, Service, mail_services_of
 from provisioner.model.site import Allowance, Host, IPAddress, Role, Site
 from provisioner.probes.dialogue import (
@@ -198,8 +199,8 @@ def _questions_to_submission(
         service=service,
         forms=submission_forms(targets.account, _victim(site), _doors(site, endpoint)),
     )
-    others = [user.address for user in site.users if user.address != targets.account]
-    other = next(iter(others), f"postmaster@{site.domain}")
+    others = (one.address for one in directory_of(site).users if one.address != targets.account)
+    other = next(others, f"postmaster@{site.domain}")
     yield DialogueQuestion(
         id=f"smtp.spoof-refused.{service.name}@{place}",
         text="Is a user refused who sends under somebody else's address?",

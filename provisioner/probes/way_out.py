@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from provisioner.directory.inline import directory_of
 from provisioner.model.site import Host, IPAddress, Site
 
 RECEIVERS = ("gmail.com", "outlook.com")
@@ -77,12 +78,12 @@ class WayOut:
 
 def receivers_of(site: Site) -> tuple[str, ...]:
     """Return the domains whose servers are asked: those that the site's aliases lead to."""
-    own = {domain.name for domain in site.domains}
+    directory = directory_of(site)
     outside = dict.fromkeys(
         target.domain
-        for alias in site.aliases
+        for alias in directory.aliases
         for target in alias.targets
-        if target.domain not in own
+        if not directory.is_own(target)
     )
     return tuple(outside)[:_RECEIVERS_ASKED] or RECEIVERS
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from provisioner.directory.inline import directory_of
 from provisioner.model.site import AccountKind, Site
 from provisioner.platforms.record import Platform, TableType
 from provisioner.render.artifact import Artifact, Plane
@@ -44,7 +45,8 @@ class ShardedTable(Artifact):
 
 def has_tables(site: Site) -> bool:
     """Tell whether the site's directory is a table; users of the system are in its own files."""
-    return site.accounts.kind is AccountKind.VIRTUAL and len(site.users) > USERS_IN_TEXT
+    many = len(directory_of(site).users) > USERS_IN_TEXT
+    return many and site.accounts.kind is AccountKind.VIRTUAL
 
 
 def render_directory_table(platform: Platform, rows: Iterable[TableRow]) -> ShardedTable:

@@ -17,6 +17,7 @@ from enum import Enum, auto
 from pathlib import Path
 
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
+from provisioner.directory.inline import directory_of
 from provisioner.model.hashes import looks_hashed, refuse_bare_hash
 from provisioner.model.insecurities import INSECURITIES
 from provisioner.model.names import MailAddress
@@ -177,7 +178,7 @@ def _of_users(
 
 
 def _referring(site: Site) -> Iterator[tuple[User, SecretReference]]:
-    for user in site.users:
+    for user in directory_of(site).users:
         if user.enabled and isinstance(user.password, SecretReference):
             yield user, user.password
 

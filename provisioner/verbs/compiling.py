@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from threading import Lock
 
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
+from provisioner.directory.inline import directory_of
 from provisioner.facts.host import Introduction
 from provisioner.model.names import MailAddress
 from provisioner.model.problems import KeyPath
@@ -119,12 +120,8 @@ class Compiler:
             return settled
 
     def _passwords(self, credentials: Known) -> Mapping[MailAddress, PasswordHash]:
-        given = {
-            user.address: user.password
-            for user in self.site.users
-            if isinstance(user.password, PasswordHash)
-        }
-        return given | {address: known.hash for address, known in credentials.items()}
+        given = directory_of(self.site).hashes()
+        return {**given, **{address: known.hash for address, known in credentials.items()}}
 
 
 def _detected(host: Host, introduction: Introduction) -> Platform:

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from provisioner.daemons.postfix.maps import sender_rows
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, quoted
+from provisioner.directory.inline import directory_of
 from provisioner.model.names import MailAddress
-from provisioner.model.prober import login_name
 from provisioner.model.services import SMTP_PORT, SUBMISSION_PORT, Service, mail_services_of
 from provisioner.model.site import Host, Role, Site, User
 from provisioner.model.values import InvalidValueError
@@ -58,12 +57,12 @@ def find_sender(site: Site, text: str, login: str | None) -> Sender:
     address = find_address(site, text, "--from")
     if login is not None:
         return Sender(address, _enabled(_user(site, login), "--login"))
-    if not is_own(site, address):
+    directory = directory_of(site)
+    if not directory.is_own(address):
         return Sender(address, None)
     plain = plain_address(address)
-    for user in site.users:
-        if user.address == plain:
-            return Sender(address, _enabled(user, "--from"))
+    if user := directory.user(plain):
+        return Sender(address, _enabled(user, "--from"))
     owners = [user for user in owners_of(site, plain) if user.enabled]
     if len(owners) == 1:
         return Sender(address, owners[0])
@@ -108,17 +107,11 @@ def find_door(site: Site, sender: Sender, recipients: Sequence[str], port: int |
     return Door(host, open_ports[wanted])
 
 
-def owners_of(site: Site, address: str) -> tuple[User, ...]:
+def owners_of(site: Site, address: MailAddress) -> tuple[User, ...]:
     """Return the users who may send as an address."""
-    logins = {
-        login for row in sender_rows(site) if row.key == address for login in row.value.split(", ")
-    }
-    return tuple(user for user in site.users if login_name(site, user.address) in logins)
-
-
-def is_own(site: Site, address: str) -> bool:
-    """Tell whether an address belongs to a domain of the site."""
-    return address.rpartition("@")[2] in {domain.name for domain in site.domains}
+    directory = directory_of(site)
+    owners = map(directory.user, directory.owners_of(address))
+    return tuple(user for user in owners if user)
 
 
 def plain_address(address: str) -> MailAddress:
@@ -139,7 +132,8 @@ def _exchanger(site: Site, recipients: Sequence[str]) -> Door:
 
     For a recipient elsewhere it is the site's own: whether that relays is the question then.
     """
-    own = [address.rpartition("@")[2] for address in recipients if is_own(site, address)]
+    is_own = directory_of(site).is_own
+    own = [address.rpartition("@")[2] for address in recipients if is_own(address)]
     name = own[0] if own else site.domain
     domain = next(domain for domain in site.domains if domain.name == name)
     first = min(domain.mx, key=lambda mx: mx.preference)
@@ -150,9 +144,8 @@ def _exchanger(site: Site, recipients: Sequence[str]) -> Door:
 
 def _user(site: Site, text: str) -> User:
     address = plain_address(find_address(site, text, "--login"))
-    for user in site.users:
-        if user.address == address:
-            return user
+    if user := directory_of(site).user(address):
+        return user
     raise _usage(
         "--login names no user of the site",
         got=quoted(text),
@@ -172,7 +165,7 @@ def _enabled(user: User, option: str) -> User:
 
 
 def _names(site: Site) -> str:
-    names = [user.address for user in site.users if user.enabled]
+    names = [user.address for user in directory_of(site).users if user.enabled]
     return ", ".join(names[:_NAMES_SHOWN]) + (" …" if len(names) > _NAMES_SHOWN else "")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from provisioner.directory.inline import directory_of
 from provisioner.facts.host import Facts, UnitState
 from provisioner.model.names import HostKey
 from provisioner.model.prober import probe_address, probe_login
@@ -55,8 +56,9 @@ def own_findings(site: Site, host: Host, view: Observed) -> Iterator[Finding]:
 def _store_finding(site: Site, host: Host, generation: Generation, store: StoreState) -> Finding:
     people = people_tried(generation)
     if people:
-        more = len(site.users) - len(people)
-        place = "people's homes" + (f" ({len(people)} of {len(site.users)} tried)" if more else "")
+        users = len(directory_of(site).users)
+        more = f" ({len(people)} of {users} tried)" if users > len(people) else ""
+        place = f"people's homes{more}"
         return judge_store(host.key, place, {home for _, home in people}, store)
     root = generation.mail_root or ""
     folders = {root, *(f"{root}/{domain.name}" for domain in site.domains)}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
+from provisioner.directory.inline import directory_of
 from provisioner.model.scalars import render_size
 from provisioner.model.services import SMTP_PORT
 from provisioner.model.site import Site
-from provisioner.verbs.envelope import is_own, owners_of, plain_address
+from provisioner.verbs.envelope import owners_of, plain_address
 from provisioner.verbs.handover import Posting, Refusal, Stage
 
 _UNSURE = "the server may have taken the message all the same; its mail log says so"
@@ -36,10 +37,11 @@ def _login_reason(posting: Posting, refusal: Refusal) -> str:
 
 
 def _unknown_recipient(site: Site, _: Posting, refusal: Refusal) -> str:
-    if not is_own(site, refusal.recipient):
+    directory = directory_of(site)
+    if not directory.is_own(refusal.recipient):
         return ""
     plain = plain_address(refusal.recipient)
-    if plain in _receiving(site):
+    if directory.user(plain) or directory.alias(plain):
         return f"{plain} stands in the site file and not on the host: apply the site"
     return f"{plain} is no user and no alias of the site"
 
@@ -89,9 +91,3 @@ _REASONS = (
     (r"^552 5\.3\.4|^552 .*size", _too_big),
     (r"Client host rejected: Access denied", _no_login),
 )
-
-
-def _receiving(site: Site) -> frozenset[str]:
-    return frozenset(
-        [user.address for user in site.users] + [alias.source for alias in site.aliases]
-    )

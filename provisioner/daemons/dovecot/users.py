@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from provisioner.directory.inline import directory_of
 from provisioner.model.mailboxes import mailbox_home
 from provisioner.model.secrets import PasswordHash, SecretReference, SiteSecrets
 from provisioner.model.site import Site, User
@@ -34,7 +35,7 @@ class MailboxRow:
 
 def password_rows(site: Site, secrets: SiteSecrets) -> Iterator[PasswordRow]:
     """Yield the enabled users with their hashes, by name."""
-    for user in sorted(site.users, key=lambda user: user.address):
+    for user in sorted(directory_of(site).users, key=lambda user: user.address):
         if user.enabled:
             found = secrets.passwords.get(user.address)
             yield PasswordRow(user.address, found or unusable_hash(user))
@@ -42,7 +43,7 @@ def password_rows(site: Site, secrets: SiteSecrets) -> Iterator[PasswordRow]:
 
 def mailbox_rows(site: Site) -> Iterator[MailboxRow]:
     """Yield all users with their homes, by name."""
-    for user in sorted(site.users, key=lambda user: user.address):
+    for user in sorted(directory_of(site).users, key=lambda user: user.address):
         yield MailboxRow(user.address, mailbox_home(site, user.address))
 
 

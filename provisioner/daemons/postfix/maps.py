@@ -6,12 +6,12 @@ All are `texthash`: plain text, no postmap(1), read by each process when it star
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from provisioner.directory.inline import directory_of
 from provisioner.model.names import MailAddress
-from provisioner.model.prober import login_name, probe_address
+from provisioner.model.prober import login_name
 from provisioner.model.reading import BOUNCER
 from provisioner.model.site import AccountKind, Site
 
@@ -41,7 +41,7 @@ def recipient_rows(site: Site) -> Iterator[MapRow]:
     users by name (local_recipient_maps), whatever name of the host stands behind the @.
     """
     system = site.accounts.kind is AccountKind.SYSTEM
-    for address in (*(user.address for user in site.users), probe_address(site)):
+    for address in directory_of(site).mailboxes():
         yield MapRow(address.local if system else address, "mailbox")
 
 
@@ -50,46 +50,18 @@ def alias_rows(site: Site) -> Iterator[MapRow]:
 
     A bare name matches at every name of the host itself, so no mail stays on the machine.
     """
-    table = {alias.source: alias.targets for alias in site.aliases}
-    for source, targets in table.items():
-        yield MapRow(source, ", ".join(targets))
-    if site.accounts.kind is AccountKind.SYSTEM:
-        for user in site.users:
-            # A further domain has no mailboxes of its own: it leads to the system's users.
-            if user.address.domain != site.domain and user.address not in table:
-                yield MapRow(user.address, f"{user.address.local}@{site.domain}")
+    directory = directory_of(site)
+    for alias in directory.aliases:
+        yield MapRow(alias.source, ", ".join(alias.targets))
     for name in _MACHINE_NAMES:
         address = MailAddress(f"{name}@{site.domain}")
-        if address in table:
-            yield MapRow(name, ", ".join(table[address]))
-        elif any(user.address == address for user in site.users):
+        if role := directory.alias(address):
+            yield MapRow(name, ", ".join(role.targets))
+        elif directory.user(address):
             yield MapRow(name, address)
 
 
 def sender_rows(site: Site) -> Iterator[MapRow]:
     """Yield which login may send under an address: one's own, and aliases that lead to oneself."""
-    owners: defaultdict[MailAddress, list[MailAddress]] = defaultdict(list)
-    for user in (*(user.address for user in site.users), probe_address(site)):
-        owners[user].append(user)
-    targets = {alias.source: alias.targets for alias in site.aliases}
-    users = set(owners)
-    for source in targets:
-        for owner in sorted(_leads_to(source, targets) & users):
-            if owner not in owners[source]:
-                owners[source].append(owner)
-    for address, logins in owners.items():
-        if logins:
-            yield MapRow(address, ", ".join(login_name(site, login) for login in logins))
-
-
-def _leads_to(
-    source: MailAddress, targets: Mapping[MailAddress, tuple[MailAddress, ...]]
-) -> set[MailAddress]:
-    reached: set[MailAddress] = set()
-    waiting = [source]
-    while waiting:
-        address = waiting.pop().base
-        if address not in reached:
-            reached.add(address)
-            waiting += targets.get(address, ())
-    return reached
+    for address, owners in directory_of(site).owners():
+        yield MapRow(address, ", ".join(login_name(site, owner) for owner in owners))

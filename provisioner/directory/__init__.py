@@ -1,0 +1,1 @@
+"""Where users, aliases and domains are looked up."""
