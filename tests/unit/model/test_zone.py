@@ -6,9 +6,11 @@ from collections import Counter
 from ipaddress import ip_address
 from unittest import mock
 
+import pytest
 from support.probe_site import DOMAIN, two_host_site
 from unit.render.sites import artifacts_of, site_of
 
+from provisioner.diagnostics import MailprovError
 from provisioner.lab.publish import public_pointers, public_zones
 from provisioner.model import zone
 from provisioner.model.names import DomainName, HostKey
@@ -83,6 +85,15 @@ def test_a_record_is_in_the_closest_domain_and_each_record_in_one_place() -> Non
     placed = Counter(record for one in zones.domains for record in one.records)
     assert Counter(zones.records) == placed + Counter(zones.outside)
     assert set(Counter(zones.records).values()) == {1}
+
+
+def test_a_site_file_cannot_give_again_what_the_model_has_already() -> None:
+    before, _, _ = SITE.partition("dns:")
+    for record in zones_of(site_of(before)).records:
+        if record.type in {"MX", "NS", "A", "AAAA"}:
+            more = f'dns: {{records: {{{record.owner}.: {{{record.type}: "{record.data}"}}}}}}\n'
+            with pytest.raises(MailprovError, match="a record that the site makes itself"):
+                site_of(before, more)
 
 
 def test_names_of_no_domain_of_the_site_are_outside() -> None:
