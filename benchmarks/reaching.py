@@ -24,7 +24,7 @@ def main() -> int:
 
         def reach(host: Host, transport: Transport) -> None:
             transport.run("true", timeout=60)
-            run.progress.tell(host.key, "reached")
+            run.progress.tell(host.ref, "reached")
 
         answers = list(run.fleet.each(run.hosts, reach))
     errors = [answer.error for answer in answers if answer.error]

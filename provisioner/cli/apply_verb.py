@@ -83,7 +83,7 @@ def _as_json(
     outcomes: Sequence[HostOutcome], verdict: Verdict | None, errors: Sequence[MailprovError]
 ) -> dict[str, object]:
     return {
-        "hosts": {outcome.host: outcome_json(outcome) for outcome in outcomes},
+        "hosts": {outcome.host.host: outcome_json(outcome) for outcome in outcomes},
         "changes": sum(len(outcome.changes) for outcome in outcomes),
         "verify": verdict.as_json() if verdict else None,
         "errors": error_rows(errors),

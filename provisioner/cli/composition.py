@@ -96,7 +96,7 @@ def open_run_over(  # noqa: PLR0913 as open_run, and the site
             compiler=Compiler(
                 site, secrets.settle, secrets.tls_chain, secrets.notes, daemons=daemons
             ),
-            progress=LiveProgress([host.key for host in hosts], quiet=quiet),
+            progress=LiveProgress([host.ref for host in hosts], quiet=quiet),
             owner=f"{_user_name()}@{socket.gethostname()} (process {os.getpid()})",
             own_roots=secrets.own_roots,
         )

@@ -50,7 +50,7 @@ def command(  # noqa: PLR0913 click hands over every option
         outcomes = destroy_site(run, options)
     errors = tuple(outcome.error for outcome in outcomes if outcome.error)
     if as_json:
-        hosts = {outcome.host: outcome_json(outcome) for outcome in outcomes}
+        hosts = {outcome.host.host: outcome_json(outcome) for outcome in outcomes}
         document = {"hosts": hosts, "errors": error_rows(errors)}
         write_json(document)
     else:
@@ -63,8 +63,8 @@ def _tell(run: Run, options: ApplyOptions, *, as_json: bool) -> int:
     errors = tuple(survey.errors.values())
     if as_json:
         hosts = {
-            host: {"changes": [change.as_json() for change in plan.changes]}
-            for host, plan in survey.plans.items()
+            ref.host: {"changes": [change.as_json() for change in plan.changes]}
+            for ref, plan in survey.plans.items()
         }
         document = {"hosts": hosts, "errors": error_rows(errors)}
         write_json(document)
@@ -76,8 +76,8 @@ def _tell(run: Run, options: ApplyOptions, *, as_json: bool) -> int:
 
 def destruction_lines(survey: SitePlan) -> Iterator[str]:
     """Yield what a destroy would do, host by host."""
-    for host, plan in survey.plans.items():
-        yield f"{host}: would be as it was found"
+    for ref, plan in survey.plans.items():
+        yield f"{ref.host}: would be as it was found"
         for change in plan.changes:
             if change.kind != "record":
                 yield f"  {change.action.value} {change.kind} {change.name}: {change.reason}"

@@ -74,8 +74,8 @@ def _as_json(report: SiteDiagnosis, *, everything: bool) -> dict[str, object]:
     return {
         "counts": counts_of(report.hosts.values()),
         "hosts": {
-            str(key): host_as_json(host, everything=everything)
-            for key, host in report.hosts.items()
+            str(ref.host): host_as_json(host, everything=everything)
+            for ref, host in report.hosts.items()
         },
         "errors": error_rows(report.errors.values()),
     }

@@ -14,7 +14,7 @@ from provisioner.cli.options import host_options
 from provisioner.cli.outcome import error_rows, exit_code_of
 from provisioner.cli.terminal import output_columns, show_errors, table, write_json, write_lines
 from provisioner.diagnostics import ExitCode, printable
-from provisioner.model.names import HostKey
+from provisioner.model.names import HostRef
 from provisioner.plan.history import Event, History
 from provisioner.render.artifact import Plane
 from provisioner.verbs.history import SiteHistory, read_site_history
@@ -42,7 +42,7 @@ def command(site_file: Path, limit: Sequence[str], *, as_json: bool, accept_new:
     return exit_code_of(site.errors.values()) if site.errors else ExitCode.OK
 
 
-def history_lines(histories: Mapping[HostKey, History], columns: int | None) -> list[str]:
+def history_lines(histories: Mapping[HostRef, History], columns: int | None) -> list[str]:
     """Return the lines of every host's history.
 
     columns: of the terminal, None where it is none. A row that does not fit is told in lines.
@@ -67,12 +67,12 @@ def _rest(row: Sequence[str], columns: int) -> list[str]:
     ]
 
 
-def _rows(histories: Mapping[HostKey, History]) -> Iterator[tuple[str, ...]]:
-    for host, history in histories.items():
+def _rows(histories: Mapping[HostRef, History]) -> Iterator[tuple[str, ...]]:
+    for ref, history in histories.items():
         for event in history.events:
             current = history.is_current(event)
             yield (
-                host,
+                ref.host,
                 f"{event.serial}{' *' if current else ''}",
                 event.when,
                 event.generation or "-",
@@ -82,7 +82,7 @@ def _rows(histories: Mapping[HostKey, History]) -> Iterator[tuple[str, ...]]:
                 event.who,
             )
         if not history.events:
-            yield (host, "-", "-", "-", "-", "-", "mailprov never changed this host", "-")
+            yield (ref.host, "-", "-", "-", "-", "-", "mailprov never changed this host", "-")
 
 
 def _way_back(history: History, event: Event, *, current: bool) -> str:
@@ -94,7 +94,7 @@ def _way_back(history: History, event: Event, *, current: bool) -> str:
 
 
 def _as_json(site: SiteHistory) -> dict[str, object]:
-    hosts = {host: history_json(history) for host, history in site.histories.items()}
+    hosts = {ref.host: history_json(history) for ref, history in site.histories.items()}
     return {"hosts": hosts, "errors": error_rows(site.errors.values())}
 
 

@@ -11,6 +11,7 @@ from provisioner.plan.change import Action
 from provisioner.probes.finding import Finding, Status, Verdict
 from provisioner.probes.leaving import mail_cannot_leave
 from provisioner.verbs.apply import HostOutcome, HostStatus
+from provisioner.verbs.run import Naming, by_key
 
 # Which error decides when hosts failed differently: a person must act on the first.
 _PRECEDENCE = (ExitCode.UNREACHABLE, ExitCode.REFUSED, ExitCode.INVALID_SITE, ExitCode.FAILED)
@@ -27,12 +28,12 @@ def error_rows(errors: Iterable[MailprovError]) -> list[dict[str, str]]:
     return [diagnostic.as_json() for error in errors for diagnostic in error.diagnostics]
 
 
-def outcome_table(outcomes: Sequence[HostOutcome]) -> list[str]:
+def outcome_table(outcomes: Sequence[HostOutcome], name: Naming = by_key) -> list[str]:
     """Return the lines of the table that ends an apply; of a crowd, the eventful hosts."""
     told = outcomes if len(outcomes) <= CROWD else _eventful(outcomes)
     rows = [
         (
-            outcome.host,
+            name(outcome.host),
             outcome.status.value,
             str(len(outcome.changes)),
             outcome.generation or "-",

@@ -8,6 +8,7 @@ from provisioner.cli.outcome import error_rows
 from provisioner.cli.terminal import CROWD, Line, Shown, coloured
 from provisioner.plan.change import Change, Plan
 from provisioner.verbs.plan import SitePlan
+from provisioner.verbs.run import Naming, by_key
 
 _ALIKE = 3
 """From so many on, changes that are alike are one line of a concise plan."""
@@ -16,18 +17,20 @@ _ALIKE = 3
 def plan_json(survey: SitePlan) -> dict[str, object]:
     """Return what apply would change as a JSON document."""
     hosts = {
-        host: {
+        ref.host: {
             "generation": plan.name,
             "changes": [change.as_json() for change in plan.changes],
             "notices": list(plan.generation.notices),
             "ends": list(plan.ends),
         }
-        for host, plan in survey.plans.items()
+        for ref, plan in survey.plans.items()
     }
     return {"hosts": hosts, "errors": error_rows(survey.errors.values())}
 
 
-def plan_lines(survey: SitePlan, *, concise: bool = False) -> Iterator[Shown]:
+def plan_lines(
+    survey: SitePlan, name: Naming = by_key, *, concise: bool = False
+) -> Iterator[Shown]:
     """Yield what apply would change: notes, each host's changes with their diffs, the sum.
 
     concise: without the diffs, one line a change; where many are alike, one line for them.
@@ -36,7 +39,8 @@ def plan_lines(survey: SitePlan, *, concise: bool = False) -> Iterator[Shown]:
     for notice in dict.fromkeys(notices):
         yield f"note: {notice}"
     shown: dict[str, str] = {}
-    for host, plan in survey.plans.items():
+    for ref, plan in survey.plans.items():
+        host = name(ref)
         if plan.pending:
             yield f"note: {host}: what {plan.pending.owner} applied is not confirmed yet"
         if plan.changes or len(survey.plans) <= CROWD:

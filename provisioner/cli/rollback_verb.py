@@ -78,7 +78,7 @@ def command(  # noqa: PLR0913 click hands over every option
     errors = tuple(outcome.error for outcome in outcomes if outcome.error)
     if as_json:
         document = {
-            "hosts": {outcome.host: outcome_json(outcome) for outcome in outcomes},
+            "hosts": {outcome.host.host: outcome_json(outcome) for outcome in outcomes},
             "changes": sum(len(outcome.changes) for outcome in outcomes),
             "errors": error_rows(errors),
         }

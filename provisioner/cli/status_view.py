@@ -40,7 +40,7 @@ def status_json(status: SiteStatus) -> dict[str, object]:
     """Return the site's status as a JSON document."""
     return {
         "healthy": status.is_healthy,
-        "hosts": {host: condition_json(one) for host, one in status.conditions.items()},
+        "hosts": {ref.host: condition_json(one) for ref, one in status.conditions.items()},
         "errors": error_rows(status.errors.values()),
     }
 

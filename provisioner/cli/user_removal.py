@@ -36,7 +36,7 @@ def remove_with_mail(opened: OpenSite, address: MailAddress, *, accept_new: bool
         survey = plan_site(run)
         check_nothing_else_pends(survey)
         (store,) = site.hosts_with(Role.STORE)
-        platform = survey.plans[store.key].generation.platform
+        platform = survey.plans[store.ref].generation.platform
         if edited is not None:
             opened.write(edited)
             write_lines(said(opened.path, f"removed {address}", edited, applied=True))
@@ -72,7 +72,7 @@ def _told(outcomes: Sequence[HostOutcome]) -> ExitCode:
 def applied_in_words(outcomes: Iterable[HostOutcome]) -> str:
     """Return what an apply did to users and aliases, a line each."""
     rows = [
-        f"{outcome.host}: {change.action.value} {change.kind} {change.name}"
+        f"{outcome.host.host}: {change.action.value} {change.kind} {change.name}"
         for outcome in outcomes
         for change in outcome.changes
     ]

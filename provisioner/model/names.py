@@ -7,6 +7,7 @@ language could misread is refused here, once, so that no later step has to think
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Self
 
 from provisioner.model.dns_encoding import encode_name
@@ -111,6 +112,21 @@ class HostKey(TextValue):
                 fix="use a short key, and `fqdn` for the full name",
             )
         raise InvalidValueError("not a host key", want=want, fix="use a short name, like mail")
+
+
+@dataclass(frozen=True, slots=True)
+class HostRef:
+    """A host of a site: what a run knows it by, since each site may have a host `mail`.
+
+    site: the site's primary domain. host: the host's key there. As text it is both, like
+    `example.org/mail`; a run over one site shows `host` alone.
+    """
+
+    site: DomainName
+    host: HostKey
+
+    def __str__(self) -> str:
+        return f"{self.site}/{self.host}"
 
 
 class MxHost(HostKey):

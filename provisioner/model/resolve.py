@@ -79,6 +79,7 @@ def _host(reading: Reading, key: HostKey) -> Host:
     written = reading.file.hosts[key]
     ssh = _given(written.ssh)
     return Host(
+        site=reading.file.domain,
         key=key,
         fqdn=reading.fqdn(key),
         addresses=written.address,

@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, InstanceOf, PlainValidator
 
-from provisioner.model.names import DomainName, HostKey, MailAddress
+from provisioner.model.names import DomainName, HostKey, HostRef, MailAddress
 from provisioner.model.secrets import PasswordHash, SecretReference
 
 IPAddress = IPv4Address | IPv6Address
@@ -73,12 +73,14 @@ class SshAccess(Frozen):
 class Host(Frozen):
     """A machine of the site.
 
-    addresses: its own, on which services listen, and what the site's resolvers answer.
+    site: the site's primary domain. addresses: its own, on which services listen, and what the
+    site's resolvers answer.
     public_addresses: what A and AAAA say to the world, where that is something else: a router
     translates it, and several hosts may be behind one. keeps_resolver: its /etc/resolv.conf
     is left as it is.
     """
 
+    site: DomainName
     key: HostKey
     fqdn: DomainName
     addresses: tuple[IPAddress, ...]
@@ -88,6 +90,11 @@ class Host(Frozen):
     platform: str | None = None
     public_addresses: tuple[IPAddress, ...] = ()
     keeps_resolver: bool = False
+
+    @property
+    def ref(self) -> HostRef:
+        """What a run over several sites knows it by."""
+        return HostRef(self.site, self.key)
 
 
 class Mx(Frozen):

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Generic, Self, TypeVar
 
 from provisioner.diagnostics import MailprovError
-from provisioner.model.names import HostKey
+from provisioner.model.names import HostRef
 from provisioner.model.site import Host
 from provisioner.transport.failures import unreachable
 from provisioner.transport.opening import open_transport
@@ -57,8 +57,8 @@ class Fleet:
         self._reveal = reveal
         self._workers = workers
         self._lock = threading.Lock()
-        self._opening: dict[HostKey, threading.Lock] = {}
-        self._open: dict[HostKey, Transport] = {}
+        self._opening: dict[HostRef, threading.Lock] = {}
+        self._open: dict[HostRef, Transport] = {}
         self._turns: dict[str | None, threading.BoundedSemaphore] = {}
         self._closed = False
         _make_room_for_sockets()
@@ -66,15 +66,15 @@ class Fleet:
     def transport(self, host: Host) -> Transport:
         """Return the host's transport, opening it if need be; MailprovError if that fails."""
         with self._lock:
-            opening = self._opening.setdefault(host.key, threading.Lock())
+            opening = self._opening.setdefault(host.ref, threading.Lock())
         with opening:
             with self._lock:
-                if host.key in self._open:
-                    return self._open[host.key]
+                if host.ref in self._open:
+                    return self._open[host.ref]
             transport = self._opened(host)
             with self._lock:
                 if not self._closed:
-                    self._open[host.key] = transport
+                    self._open[host.ref] = transport
                     return transport
         transport.close()
         raise unreachable(str(host.key), "the run was ended before the host was reached")
@@ -86,10 +86,10 @@ class Fleet:
         """
         fresh = self._opened(host)
         with self._lock:
-            before = self._open.pop(host.key, None)
+            before = self._open.pop(host.ref, None)
             closed = self._closed
             if not closed:
-                self._open[host.key] = fresh
+                self._open[host.ref] = fresh
         if before:
             before.close()
         if closed:

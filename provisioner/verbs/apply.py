@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from provisioner.diagnostics import Diagnostic, MailprovError
-from provisioner.model.names import HostKey
+from provisioner.model.names import HostRef
 from provisioner.model.site import Host
 from provisioner.plan.change import Change, Plan
 from provisioner.plan.held_mail import held_notices
@@ -54,7 +54,7 @@ class HostStatus(StrEnum):
 class HostOutcome:
     """What an apply did to one host. kept: files that drifted and were left alone."""
 
-    host: HostKey
+    host: HostRef
     status: HostStatus
     generation: str = ""
     changes: tuple[Change, ...] = ()
@@ -104,7 +104,7 @@ def carry_out(
     outcomes = {key: _failed(key, error) for key, error in survey.errors.items()}
     plans = dict(survey.plans)
     if not outcomes:
-        lacking = [host for host in run.hosts if plans[host.key].missing_packages]
+        lacking = [host for host in run.hosts if plans[host.ref].missing_packages]
         for host, plan, error in _install(run, lacking, plans, replan):
             if error:
                 outcomes[host] = _failed(host, error)
@@ -115,12 +115,12 @@ def carry_out(
             break
         transaction = _Transaction(run, options, plans, survey.plans, check)
         outcomes.update(transaction.carry_out(wave))
-    return tuple(outcomes.get(host.key) or _not_started(host.key) for host in run.hosts)
+    return tuple(outcomes.get(host.ref) or _not_started(host.ref) for host in run.hosts)
 
 
 def _install(
-    run: Run, hosts: Sequence[Host], plans: dict[HostKey, Plan], replan: Replan
-) -> Iterator[tuple[HostKey, Plan | None, MailprovError | None]]:
+    run: Run, hosts: Sequence[Host], plans: dict[HostRef, Plan], replan: Replan
+) -> Iterator[tuple[HostRef, Plan | None, MailprovError | None]]:
     at_work = AtWork(
         "interrupted while packages were installed",
         "the host finishes what it has begun; apply again, it goes on from there",
@@ -128,16 +128,16 @@ def _install(
 
     def work(host: Host, transport: Transport) -> Plan:
         def tell(text: str) -> None:
-            run.progress.tell(host.key, text)
+            run.progress.tell(host.ref, text)
 
-        with at_work.on(host.key):
-            run.session(transport).install(plans[host.key], tell)
+        with at_work.on(host.ref):
+            run.session(transport).install(plans[host.ref], tell)
         # The packages brought files, accounts and versions of their own.
         return replan(host, transport)
 
     with at_work.told():
         for answer in run.fleet.each(hosts, work):
-            yield answer.host.key, answer.value, answer.error
+            yield answer.host.ref, answer.value, answer.error
 
 
 @dataclass(frozen=True)
@@ -146,11 +146,11 @@ class _Transaction:
 
     run: Run
     options: ApplyOptions
-    plans: Mapping[HostKey, Plan]
-    survey: Mapping[HostKey, Plan]
+    plans: Mapping[HostRef, Plan]
+    survey: Mapping[HostRef, Plan]
     check: Check
 
-    def carry_out(self, hosts: Sequence[Host]) -> dict[HostKey, HostOutcome]:
+    def carry_out(self, hosts: Sequence[Host]) -> dict[HostRef, HostOutcome]:
         """Carry out the plans of these hosts side by side and say what became of each."""
         at_work = AtWork(
             "interrupted while the configuration was being changed",
@@ -160,21 +160,21 @@ class _Transaction:
         )
 
         def work(host: Host, transport: Transport) -> HostOutcome:
-            if not self.plans[host.key].changes:
+            if not self.plans[host.ref].changes:
                 return self._transact(host, transport)
-            with at_work.on(host.key):
+            with at_work.on(host.ref):
                 return self._transact(host, transport)
 
         with at_work.told():
             # Each answer has either a value or an error.
             return {
-                answer.host.key: answer.value or _failed(answer.host.key, answer.error)
+                answer.host.ref: answer.value or _failed(answer.host.ref, answer.error)
                 for answer in self.run.fleet.each(hosts, work)
             }
 
     def _transact(self, host: Host, transport: Transport) -> HostOutcome:
-        plan = self.plans[host.key]
-        packages = tuple(c for c in self.survey[host.key].changes if c.kind == "package")
+        plan = self.plans[host.ref]
+        packages = tuple(c for c in self.survey[host.ref].changes if c.kind == "package")
         changes = (*packages, *plan.changes)
         error: MailprovError | None = None
         answers: list[TransactionAnswer] = []
@@ -192,9 +192,9 @@ class _Transaction:
         status = HostStatus.CHANGED if changes else HostStatus.UNCHANGED
         if error:
             status = HostStatus.RETURNED
-        self.run.progress.tell(host.key, "returned" if error else _summary(changes))
+        self.run.progress.tell(host.ref, "returned" if error else _summary(changes))
         return HostOutcome(
-            host=host.key,
+            host=host.ref,
             status=status,
             generation=plan.name,
             changes=changes,
@@ -208,7 +208,7 @@ class _Transaction:
             plan,
             self.run.owner,
             self.options.within,
-            lambda text: self.run.progress.tell(host.key, text),
+            lambda text: self.run.progress.tell(host.ref, text),
         )
 
     def _prove(self, host: Host, serial: str) -> tuple[MailprovError | None, TransactionAnswer]:
@@ -250,9 +250,9 @@ def _summary(changes: Sequence[Change]) -> str:
     return "nothing to change" if not number else f"{number} change{'s' if number > 1 else ''} made"
 
 
-def _failed(host: HostKey, error: MailprovError | None) -> HostOutcome:
+def _failed(host: HostRef, error: MailprovError | None) -> HostOutcome:
     return HostOutcome(host, HostStatus.FAILED, error=error)
 
 
-def _not_started(host: HostKey) -> HostOutcome:
+def _not_started(host: HostRef) -> HostOutcome:
     return HostOutcome(host, HostStatus.NOT_STARTED)

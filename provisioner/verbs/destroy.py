@@ -47,7 +47,7 @@ def survey_destruction(run: Run, options: ApplyOptions, *, settle: bool = False)
         def as_found(introduction: Introduction) -> Generation:
             return generation_as_found(host, run.compiler.platform_for(host, introduction))
 
-        run.progress.tell(host.key, "observing")
+        run.progress.tell(host.ref, "observing")
         generation, facts = run.session(transport).observe(as_found)
         if is_at_rest(facts) and not facts.introduction.pending:
             # The configuration is gone already, or never came: an interrupted destroy.
@@ -55,12 +55,8 @@ def survey_destruction(run: Run, options: ApplyOptions, *, settle: bool = False)
             return replace(plan, changes=())
         return back.plan(host, transport)
 
-    answers = {one.host.key: one for one in run.fleet.each(run.hosts, work)}
-    ordered = [answers[host.key] for host in run.hosts]
-    return SitePlan(
-        {one.host.key: one.value for one in ordered if one.value is not None},
-        {one.host.key: one.error for one in ordered if one.error is not None},
-    )
+    told = run.gather(work)
+    return SitePlan(told.values, told.errors)
 
 
 def destroy_site(run: Run, options: ApplyOptions) -> tuple[HostOutcome, ...]:
@@ -69,7 +65,7 @@ def destroy_site(run: Run, options: ApplyOptions) -> tuple[HostOutcome, ...]:
 
     def unchanged(host: Host, transport: Transport) -> Plan:
         del transport
-        return survey.plans[host.key]
+        return survey.plans[host.ref]
 
     def unasked(host: Host, transport: Transport) -> None:
         del host, transport  # as found, nobody knows what has to work
@@ -84,16 +80,17 @@ def _take_away(run: Run, outcomes: Iterable[HostOutcome]) -> Iterable[HostOutcom
     before = {outcome.host: outcome for outcome in outcomes}
 
     def work(host: Host, transport: Transport) -> HostOutcome:
-        run.progress.tell(host.key, "taking away what is left")
-        outcome = _remove(run, host, transport, before[host.key])
-        run.progress.tell(host.key, "destroyed")
+        run.progress.tell(host.ref, "taking away what is left")
+        outcome = _remove(run, host, transport, before[host.ref])
+        run.progress.tell(host.ref, "destroyed")
         return outcome
 
-    answers = {one.host.key: one for one in run.fleet.each(run.hosts, work)}
+    told = run.gather(work)
     for host in run.hosts:
-        answer = answers[host.key]
-        failed = replace(before[host.key], status=HostStatus.FAILED, error=answer.error)
-        yield answer.value or failed
+        failed = replace(
+            before[host.ref], status=HostStatus.FAILED, error=told.errors.get(host.ref)
+        )
+        yield told.values.get(host.ref) or failed
 
 
 def _remove(run: Run, host: Host, transport: Transport, before: HostOutcome) -> HostOutcome:

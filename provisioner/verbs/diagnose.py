@@ -9,7 +9,7 @@ from datetime import datetime
 from provisioner.diagnosis.catalogue import Catalogue
 from provisioner.diagnosis.matching import HostDiagnosis, diagnose_log
 from provisioner.diagnostics import MailprovError
-from provisioner.model.names import HostKey
+from provisioner.model.names import HostRef
 from provisioner.model.site import Host
 from provisioner.rooms.registry import rooms_of
 from provisioner.verbs.mail_log import read_mail_log
@@ -21,8 +21,8 @@ from provisioner.verbs.run import Run
 class SiteDiagnosis:
     """What was found on each host, or the error that stood in its way."""
 
-    hosts: Mapping[HostKey, HostDiagnosis]
-    errors: Mapping[HostKey, MailprovError]
+    hosts: Mapping[HostRef, HostDiagnosis]
+    errors: Mapping[HostRef, MailprovError]
 
 
 def diagnose_site(run: Run, catalogue: Catalogue, since: datetime | float) -> SiteDiagnosis:
@@ -32,7 +32,7 @@ def diagnose_site(run: Run, catalogue: Catalogue, since: datetime | float) -> Si
     """
 
     def work(host: Host, transport: Transport) -> HostDiagnosis:
-        run.progress.tell(host.key, "reading the mail log")
+        run.progress.tell(host.ref, "reading the mail log")
         log = read_mail_log(
             run,
             transport,
@@ -41,12 +41,8 @@ def diagnose_site(run: Run, catalogue: Catalogue, since: datetime | float) -> Si
             context=catalogue.context_selection,
             checks=tuple(one.name for one in rooms_of(host)),
         )
-        run.progress.tell(host.key, "read")
+        run.progress.tell(host.ref, "read")
         return diagnose_log(catalogue, run.site, host, log)
 
-    answers = {answer.host.key: answer for answer in run.fleet.each(run.hosts, work)}
-    ordered = [answers[host.key] for host in run.hosts]
-    return SiteDiagnosis(
-        hosts={answer.host.key: answer.value for answer in ordered if answer.value is not None},
-        errors={answer.host.key: answer.error for answer in ordered if answer.error is not None},
-    )
+    told = run.gather(work)
+    return SiteDiagnosis(told.values, told.errors)

@@ -38,7 +38,7 @@ from provisioner.verbs.run import Run
 
 def check_health(run: Run, host: Host, transport: Transport, open_asker: OpenAsker) -> None:
     """Return if the host's services work; MailprovError with what does not."""
-    run.progress.tell(host.key, "proving that it works")
+    run.progress.tell(host.ref, "proving that it works")
     # The daemons' checkers have just read these very files, when they were staged.
     observed = observe_service(run, host, transport, Also.SERVICE)
     _judge(run, host, observed, open_asker, vital)
@@ -60,7 +60,7 @@ def check_recalled(
     def nothing(_: Question[Any]) -> None:
         return None
 
-    run.progress.tell(host.key, "proving that it works")
+    run.progress.tell(host.ref, "proving that it works")
     session = run.session(transport)
     generation, facts = session.observe(lambda _: generation, Also.SERVICE)
     logins = {recipe.subject for recipe in generation.recipes if recipe.kind == "probe"}
@@ -79,7 +79,7 @@ def _judge(run: Run, host: Host, observed: Observed, open_asker: OpenAsker, choo
 
     findings = [
         *own_findings(run.site, host, observed),
-        *ask_hosts(run, {host.key: observed}, open_asker, noted),
+        *ask_hosts(run, {host.ref: observed}, open_asker, noted),
     ]
     # What an earlier failure left in the prober's mailbox says nothing of this one.
     failed = [

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from provisioner.diagnostics import MailprovError
-from provisioner.model.names import HostKey
+from provisioner.model.names import HostRef
 from provisioner.model.site import Host
 from provisioner.plan.history import History
 from provisioner.verbs.ports import Transport
@@ -18,20 +18,16 @@ from provisioner.verbs.run import Run
 class SiteHistory:
     """Each host's history, or the error that stood in its way, in the order of the site."""
 
-    histories: Mapping[HostKey, History]
-    errors: Mapping[HostKey, MailprovError]
+    histories: Mapping[HostRef, History]
+    errors: Mapping[HostRef, MailprovError]
 
 
 def read_site_history(run: Run) -> SiteHistory:
     """Return what the run's hosts remember; nothing written. Raises nothing for a host."""
 
     def work(host: Host, transport: Transport) -> History:
-        run.progress.tell(host.key, "reading its history")
+        run.progress.tell(host.ref, "reading its history")
         return read_history(run.session(transport))
 
-    answers = {one.host.key: one for one in run.fleet.each(run.hosts, work)}
-    ordered = [answers[host.key] for host in run.hosts]
-    return SiteHistory(
-        {one.host.key: one.value for one in ordered if one.value is not None},
-        {one.host.key: one.error for one in ordered if one.error is not None},
-    )
+    told = run.gather(work)
+    return SiteHistory(told.values, told.errors)

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
-from provisioner.model.names import HostKey
+from provisioner.model.names import HostRef
+from provisioner.verbs.run import Naming, by_key
 
 
 class AtWork:
@@ -19,13 +20,14 @@ class AtWork:
     what: what it was doing, in one sentence. fix: what becomes of it, and what to do.
     """
 
-    def __init__(self, what: str, fix: str) -> None:
+    def __init__(self, what: str, fix: str, name: Naming = by_key) -> None:
         self._what = what
         self._fix = fix
-        self._hosts: dict[HostKey, None] = {}
+        self._name = name
+        self._hosts: dict[HostRef, None] = {}
 
     @contextmanager
-    def on(self, host: HostKey) -> Iterator[None]:
+    def on(self, host: HostRef) -> Iterator[None]:
         """Have a host at work within a `with` block; one that is out of reach still is."""
         self._hosts[host] = None
         try:
@@ -43,7 +45,9 @@ class AtWork:
         try:
             yield
         except KeyboardInterrupt as interrupt:
-            told = [Diagnostic(self._what, str(host), fix=self._fix) for host in list(self._hosts)]
+            told = [
+                Diagnostic(self._what, str(host.host), fix=self._fix) for host in list(self._hosts)
+            ]
             if not told:
                 raise
             raise MailprovError(told, ExitCode.INTERRUPTED) from interrupt

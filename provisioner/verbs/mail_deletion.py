@@ -40,8 +40,8 @@ def check_nothing_else_pends(survey: SitePlan) -> None:
         told = [diagnostic for error in errors for diagnostic in error.diagnostics]
         raise MailprovError(told, errors[0].exit_code)
     pending = [
-        f"{host}: {change.action.value} {change.kind} {change.name}"
-        for host, plan in survey.plans.items()
+        f"{ref.host}: {change.action.value} {change.kind} {change.name}"
+        for ref, plan in survey.plans.items()
         for change in plan.changes
         if change.plane is not Plane.DIRECTORY
     ]
@@ -65,7 +65,7 @@ def delete_mail(run: Run, address: MailAddress, platform: Platform) -> tuple[str
     deleted and what was not.
     """
     (store,) = run.site.hosts_with(Role.STORE)
-    run.progress.tell(store.key, "deleting mail")
+    run.progress.tell(store.ref, "deleting mail")
     try:
         completed = run.fleet.transport(store).run(
             run.programs["delete_mail"],

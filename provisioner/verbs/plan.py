@@ -10,7 +10,7 @@ from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
 from provisioner.facts.addresses import absent_addresses, address_diagnostics, address_notice
 from provisioner.facts.host import Facts, Pending
 from provisioner.facts.mail_server import kept_homes, server_diagnostic, what_would_end
-from provisioner.model.names import HostKey
+from provisioner.model.names import HostRef
 from provisioner.model.site import Host
 from provisioner.plan.change import Drift, Plan
 from provisioner.plan.diff import diff_generation
@@ -34,8 +34,8 @@ class DriftDecision(StrEnum):
 class SitePlan:
     """Each host's plan, or the error that stood in its way, in the order of the site."""
 
-    plans: dict[HostKey, Plan] = field(default_factory=dict)
-    errors: dict[HostKey, MailprovError] = field(default_factory=dict)
+    plans: dict[HostRef, Plan] = field(default_factory=dict)
+    errors: dict[HostRef, MailprovError] = field(default_factory=dict)
 
     @property
     def is_empty(self) -> bool:
@@ -115,9 +115,9 @@ def settle_pending(run: Run, host: Host, transport: Transport, pending: Pending)
     """Have the host settle what broke off; MailprovError (refused) if somebody waits for it."""
     if pending.armed:
         raise unsettled(host, pending)
-    run.progress.tell(host.key, "settling what an earlier run left")
+    run.progress.tell(host.ref, "settling what an earlier run left")
     for unit in run.session(transport).settle_abandoned().down:
-        run.progress.tell(host.key, f"{unit} did not come up with the configuration before")
+        run.progress.tell(host.ref, f"{unit} did not come up with the configuration before")
 
 
 def unsettled(host: Host, pending: Pending) -> MailprovError:
@@ -157,12 +157,8 @@ def plan_site(
 
     def work(host: Host, transport: Transport) -> Plan:
         plan = plan_host(run, host, transport, drift, settle=settle, replace_server=replace_server)
-        run.progress.tell(host.key, "nothing to change" if not plan.changes else "compared")
+        run.progress.tell(host.ref, "nothing to change" if not plan.changes else "compared")
         return plan
 
-    answers = {answer.host.key: answer for answer in run.fleet.each(run.hosts, work)}
-    ordered = [answers[host.key] for host in run.hosts]
-    return SitePlan(
-        plans={answer.host.key: answer.value for answer in ordered if answer.value is not None},
-        errors={answer.host.key: answer.error for answer in ordered if answer.error is not None},
-    )
+    told = run.gather(work)
+    return SitePlan(told.values, told.errors)

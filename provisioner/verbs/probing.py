@@ -8,7 +8,7 @@ from typing import Any
 
 from provisioner.directory.inline import directory_of
 from provisioner.facts.host import Facts, UnitState
-from provisioner.model.names import HostKey
+from provisioner.model.names import HostRef
 from provisioner.model.prober import probe_address, probe_login
 from provisioner.model.site import Host, Role, Site
 from provisioner.plan.generation import Generation
@@ -74,7 +74,7 @@ def _unit_findings(host: Host, view: Observed) -> Iterator[Finding]:
 
 def ask_hosts(
     run: Run,
-    observed: Mapping[HostKey, Observed],
+    observed: Mapping[HostRef, Observed],
     open_asker: OpenAsker,
     choose: Choose = lambda question: question,
 ) -> Iterator[Finding]:
@@ -82,30 +82,30 @@ def ask_hosts(
     if not observed:
         return
     fingerprints = {
-        str(key): view.facts.certificate.fingerprint
-        for key, view in observed.items()
+        str(ref.host): view.facts.certificate.fingerprint
+        for ref, view in observed.items()
         if view.facts.certificate
     }
     account = _probe_account(run.site, observed)
     asker = open_asker(
         hosts=run.site.hosts,
-        transports={str(key): view.transport for key, view in observed.items()},
+        transports={str(ref.host): view.transport for ref, view in observed.items()},
         account=account,
         fingerprints=fingerprints,
     )
     targets = ProbeTargets(probe_address(run.site), fingerprints, run.own_roots)
-    questions = questions_for(run.site, targets, hosts=frozenset(observed))
+    questions = questions_for(run.site, targets, hosts=frozenset(ref.host for ref in observed))
     chosen = [one for question in questions if (one := choose(question)) is not None]
     for answered in asker.ask(chosen):
         yield from judge(answered)
     for host in run.site.hosts_with(Role.STORE):
-        if host.key in observed:
+        if host.ref in observed:
             yield _account_finding(host, account)
 
 
-def _probe_account(site: Site, observed: Mapping[HostKey, Observed]) -> ProbeAccount | None:
+def _probe_account(site: Site, observed: Mapping[HostRef, Observed]) -> ProbeAccount | None:
     for host in site.hosts_with(Role.STORE):
-        view = observed.get(host.key)
+        view = observed.get(host.ref)
         if view and view.facts.probe_secret:
             secret, token = view.facts.probe_secret, view.facts.probe_token
             return ProbeAccount(probe_login(site), probe_address(site), secret, token)

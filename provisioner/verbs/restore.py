@@ -29,21 +29,21 @@ def restore_directory(run: Run, drift: DriftDecision, serial: str) -> tuple[Host
     """Put the directory of transaction `serial` back on the hosts that have users."""
 
     def work(host: Host, transport: Transport) -> HostOutcome:
-        run.progress.tell(host.key, "bringing users back")
+        run.progress.tell(host.ref, "bringing users back")
         session = run.session(transport)
         history = read_history(session)
         changes, notes = _restore(run, host, session, history, (serial, drift))
         status = HostStatus.CHANGED if changes else HostStatus.UNCHANGED
-        run.progress.tell(host.key, "users brought back")
-        return HostOutcome(host.key, status, history.current, changes, notices=notes)
+        run.progress.tell(host.ref, "users brought back")
+        return HostOutcome(host.ref, status, history.current, changes, notices=notes)
 
     hosts = [host for host in run.hosts if Role.STORE in host.roles]
     answers = run.fleet.each(hosts, work)
     outcomes = {
-        one.host.key: one.value or HostOutcome(one.host.key, HostStatus.FAILED, error=one.error)
+        one.host.ref: one.value or HostOutcome(one.host.ref, HostStatus.FAILED, error=one.error)
         for one in answers
     }
-    return tuple(outcomes[host.key] for host in hosts)
+    return tuple(outcomes[host.ref] for host in hosts)
 
 
 def _restore(

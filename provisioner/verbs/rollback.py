@@ -49,7 +49,7 @@ def rollback_site(
     survey = way_back.survey()
 
     def check(host: Host, transport: Transport) -> None:
-        generation = survey.plans[host.key].generation
+        generation = survey.plans[host.ref].generation
         # As found, nobody knows what has to work; that services start was seen already.
         if not generation.as_found:
             check_recalled(run, host, transport, open_asker, generation)
@@ -72,16 +72,12 @@ class WayBack:
 
     def survey(self) -> SitePlan:
         """Return each host's plan back; raises nothing for a host."""
-        answers = {one.host.key: one for one in self.run.fleet.each(self.run.hosts, self.plan)}
-        ordered = [answers[host.key] for host in self.run.hosts]
-        return SitePlan(
-            plans={one.host.key: one.value for one in ordered if one.value is not None},
-            errors={one.host.key: one.error for one in ordered if one.error is not None},
-        )
+        told = self.run.gather(self.plan)
+        return SitePlan(told.values, told.errors)
 
     def plan(self, host: Host, transport: Transport) -> Plan:
         """Return one host's plan back; MailprovError, for drift (refused) if so decided."""
-        self.run.progress.tell(host.key, "observing")
+        self.run.progress.tell(host.ref, "observing")
         recalled = self._recall(host, transport)
         generation, facts = self._observe(host, transport, recalled)
         if facts.introduction.pending:
@@ -96,7 +92,7 @@ class WayBack:
         plan = diff_recalled(generation, facts, keep_drift=keep)
         refuse_undecided(host, plan, self.options.drift, obstacles_of(plan, facts))
         told = "nothing to change" if not plan.changes else "compared"
-        self.run.progress.tell(host.key, told)
+        self.run.progress.tell(host.ref, told)
         return plan
 
     def _recall(self, host: Host, transport: Transport) -> Recalled:

@@ -1,14 +1,17 @@
-"""What every verb that talks to hosts needs, handed in by the command line."""
+"""What every verb that talks to hosts needs, handed in by the command line.
+
+Everything that a run keeps for a host is kept under its `HostRef`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from provisioner.diagnostics import MailprovError
 from provisioner.facts.host import Facts
-from provisioner.model.names import HostKey
+from provisioner.model.names import HostRef
 from provisioner.model.site import Host, Site
 from provisioner.plan.generation import Generation
 from provisioner.plan.manifest import Also
@@ -18,6 +21,15 @@ from provisioner.verbs.session import HostSession
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
+
+
+Naming = Callable[[HostRef], str]
+"""What a person is shown for a host: `by_key`, or with several sites `str`."""
+
+
+def by_key(ref: HostRef) -> str:
+    """Return the host's key alone, which is enough where there is one site."""
+    return str(ref.host)
 
 
 class HostAnswer(Protocol[T_co]):
@@ -54,9 +66,17 @@ class Fleet(Protocol):
 class Progress(Protocol):
     """Who tells a person what is going on."""
 
-    def tell(self, host: HostKey, text: str) -> None:
+    def tell(self, host: HostRef, text: str) -> None:
         """Say what a host is doing now."""
         ...
+
+
+@dataclass(frozen=True)
+class Gathered(Generic[T]):
+    """What came of some work on several hosts, in the order in which they were given."""
+
+    values: dict[HostRef, T]
+    errors: dict[HostRef, MailprovError]
 
 
 @dataclass(frozen=True)
@@ -77,6 +97,15 @@ class Run:
     owner: str
     own_roots: str | None = None
 
+    def gather(self, work: Callable[[Host, Transport], T]) -> Gathered[T]:
+        """Do the work on the run's hosts side by side; raises nothing for a host."""
+        answers = {answer.host.ref: answer for answer in self.fleet.each(self.hosts, work)}
+        ordered = [(host.ref, answers[host.ref]) for host in self.hosts]
+        return Gathered(
+            {ref: answer.value for ref, answer in ordered if answer.value is not None},
+            {ref: answer.error for ref, answer in ordered if answer.error is not None},
+        )
+
     def session(self, transport: Transport) -> HostSession:
         """Return the session over an open transport."""
         return HostSession(transport, self.programs)
@@ -85,7 +114,7 @@ class Run:
         self, host: Host, transport: Transport, also: Also = Also.NOTHING
     ) -> tuple[Generation, Facts]:
         """Return what a host should be and what it is; see `HostSession.observe`."""
-        self.progress.tell(host.key, "observing")
+        self.progress.tell(host.ref, "observing")
         return self.session(transport).observe(
             lambda introduction: self.compiler.generation_for(host, introduction), also
         )

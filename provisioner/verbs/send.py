@@ -14,7 +14,7 @@ from datetime import datetime
 from provisioner.diagnosis.mail_log import MailLog
 from provisioner.diagnosis.trace import End, Recipient, Trace, trace_message
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
-from provisioner.model.names import HostKey
+from provisioner.model.names import HostRef
 from provisioner.model.site import Host, Role, Site
 from provisioner.rooms.message_log import queued_as
 from provisioner.verbs.handover import Handover, Posting, Refusal, Submit
@@ -39,7 +39,7 @@ class Sending:
 
     posting: Posting
     handover: Handover
-    began: Mapping[HostKey, datetime]
+    began: Mapping[HostRef, datetime]
 
     @property
     def queue_id(self) -> str:
@@ -75,7 +75,7 @@ def hand_in(run: Run, posting: Posting, submit: Submit) -> Sending:
     errors = []
     for answer in run.fleet.each(hosts, prepare):
         if answer.value is not None:
-            prepared[answer.host.key] = answer.value
+            prepared[answer.host.ref] = answer.value
         if answer.error is not None:
             errors.append(answer.error)
     if errors:
@@ -84,10 +84,10 @@ def hand_in(run: Run, posting: Posting, submit: Submit) -> Sending:
     handover = submit(
         posting,
         hosts=run.site.hosts,
-        transports={str(key): transport for key, (transport, _, _) in prepared.items()},
-        fingerprint=prepared[posting.door.host.key][2],
+        transports={str(ref.host): way for ref, (way, _, _) in prepared.items()},
+        fingerprint=prepared[posting.door.host.ref][2],
     )
-    began = {key: moment for key, (_, moment, _) in prepared.items()}
+    began = {ref: moment for ref, (_, moment, _) in prepared.items()}
     return Sending(posting, handover, began)
 
 
@@ -96,7 +96,7 @@ def follow(run: Run, sending: Sending) -> Iterator[Trace]:
 
     Raises MailprovError if a host can no longer be asked.
     """
-    hosts = [host for host in run.hosts if host.key in sending.began]
+    hosts = [host for host in run.hosts if host.ref in sending.began]
     own = frozenset(str(address) for host in run.site.hosts for address in host.addresses)
     known = frozenset({sending.queue_id} - {""})
     patient = True
@@ -104,7 +104,7 @@ def follow(run: Run, sending: Sending) -> Iterator[Trace]:
         pattern = _pattern(known, sending.posting.message_id)
 
         def read(host: Host, transport: Transport, pattern: str = pattern) -> MailLog:
-            return read_mail_log(run, transport, sending.began[host.key], pattern=pattern)
+            return read_mail_log(run, transport, sending.began[host.ref], pattern=pattern)
 
         read_now: dict[str, MailLog] = {}
         for answer in run.fleet.each(hosts, read):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from provisioner.diagnostics import MailprovError
-from provisioner.model.names import HostKey
+from provisioner.model.names import HostRef
 from provisioner.model.site import Host
 from provisioner.plan.condition import Condition, judge_condition
 from provisioner.plan.manifest import Also
@@ -17,8 +17,8 @@ from provisioner.verbs.run import Run
 class SiteStatus:
     """Each host's condition, or the error that stood in its way, in the order of the site."""
 
-    conditions: dict[HostKey, Condition] = field(default_factory=dict)
-    errors: dict[HostKey, MailprovError] = field(default_factory=dict)
+    conditions: dict[HostRef, Condition] = field(default_factory=dict)
+    errors: dict[HostRef, MailprovError] = field(default_factory=dict)
 
     @property
     def is_healthy(self) -> bool:
@@ -32,12 +32,8 @@ def status_site(run: Run) -> SiteStatus:
     def work(host: Host, transport: Transport) -> Condition:
         observed = run.observe(host, transport, Also.STATUS)
         condition = judge_condition(*observed, run.site.queue_warning)
-        run.progress.tell(host.key, "observed")
+        run.progress.tell(host.ref, "observed")
         return condition
 
-    answers = {answer.host.key: answer for answer in run.fleet.each(run.hosts, work)}
-    ordered = [answers[host.key] for host in run.hosts]
-    return SiteStatus(
-        conditions={one.host.key: one.value for one in ordered if one.value is not None},
-        errors={one.host.key: one.error for one in ordered if one.error is not None},
-    )
+    told = run.gather(work)
+    return SiteStatus(told.values, told.errors)

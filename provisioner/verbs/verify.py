@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from provisioner.diagnostics import MailprovError
 from provisioner.facts.host import CheckRun
-from provisioner.model.names import HostKey
+from provisioner.model.names import HostRef
 from provisioner.model.site import Host, Site
 from provisioner.plan.comparison import compare_paths
 from provisioner.plan.generation import Generation
@@ -35,14 +35,14 @@ class VerifyReport:
     """The verdict, and the hosts that could not be asked."""
 
     verdict: Verdict
-    errors: Mapping[HostKey, MailprovError]
+    errors: Mapping[HostRef, MailprovError]
 
 
 def verify_site(
     run: Run,
     open_asker: OpenAsker,
-    kept: Mapping[HostKey, Collection[str]] | None = None,
-    checked: Collection[HostKey] = (),
+    kept: Mapping[HostRef, Collection[str]] | None = None,
+    checked: Collection[HostRef] = (),
 ) -> VerifyReport:
     """Verify the run's hosts. Raises nothing for a host: its error is in the report.
 
@@ -50,30 +50,29 @@ def verify_site(
     files that somebody decided to leave as they are on the host; they get a warning. checked:
     hosts whose daemons' checkers have just passed these very files, before they went live.
     """
-    ways_out: dict[HostKey, tuple[Finding, ...]] = {}
+    ways_out: dict[HostRef, tuple[Finding, ...]] = {}
 
     def work(host: Host, transport: Transport) -> Observed:
-        also = Also.SERVICE if host.key in checked else Also.SERVICE | Also.CHECKERS
+        also = Also.SERVICE if host.ref in checked else Also.SERVICE | Also.CHECKERS
         observed = observe_service(run, host, transport, also)
-        run.progress.tell(host.key, "probing")
-        ways_out[host.key] = ask_way_out(run, host, transport)
+        run.progress.tell(host.ref, "probing")
+        ways_out[host.ref] = ask_way_out(run, host, transport)
         return observed
 
-    answers = {answer.host.key: answer for answer in run.fleet.each(run.hosts, work)}
-    observed = {key: answer.value for key, answer in answers.items() if answer.value is not None}
+    told = run.gather(work)
+    observed, errors = told.values, told.errors
     findings: list[Finding] = [*allowance_findings(run.site), *sampling_findings(run.site)]
     for host in run.hosts:
-        if host.key in observed:
-            found = _host_findings(run.site, host, observed[host.key], checked=host.key in checked)
-            spared = {f"file.{path}@{host.key}" for path in (kept or {}).get(host.key, ())}
+        if host.ref in observed:
+            found = _host_findings(run.site, host, observed[host.ref], checked=host.ref in checked)
+            spared = {f"file.{path}@{host.key}" for path in (kept or {}).get(host.ref, ())}
             findings += [_only_warned(each) if each.id in spared else each for each in found]
     findings += ask_hosts(run, observed, open_asker)
-    findings += [each for host in run.hosts for each in ways_out.get(host.key, ())]
+    findings += [each for host in run.hosts for each in ways_out.get(host.ref, ())]
     asked = {host.key for host in run.hosts}
     findings += (gap for gap in unproven_findings(run.site) if gap.host in asked)
-    errors = {key: answer.error for key, answer in answers.items() if answer.error is not None}
     for host in run.hosts:
-        run.progress.tell(host.key, "not reached" if host.key in errors else "verified")
+        run.progress.tell(host.ref, "not reached" if host.ref in errors else "verified")
     return VerifyReport(Verdict(tuple(findings)), errors)
 
 

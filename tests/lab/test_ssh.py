@@ -61,6 +61,7 @@ def lab(lab_factory: Callable[[str, Sequence[HostSpec]], Lab]) -> Lab:
 
 def access(lab: Lab, host: str = "one", **ssh: object) -> Host:
     return Host(
+        site=DomainName("example.org"),
         key=HostKey(host),
         fqdn=DomainName(f"{host}.example.org"),
         addresses=(ip_address(lab.host(host).address),),

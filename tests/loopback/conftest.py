@@ -166,6 +166,7 @@ class Client:
     def host(self, sshd: Sshd | None = None, **access: object) -> Host:
         settings = {"user": USER, "port": sshd.port if sshd else None, **access}
         return Host(
+            site=DomainName("example.org"),
             key=HostKey("mail"),
             fqdn=DomainName("mail.example.org"),
             addresses=(ip_address("127.0.0.1"),),

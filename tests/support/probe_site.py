@@ -62,6 +62,7 @@ def two_host_site(
 
 def _host(key: str, address: str, *roles: Role) -> Host:
     return Host(
+        site=DOMAIN,
         key=HostKey(key),
         fqdn=DomainName(f"{key}.probe.test"),
         addresses=(ip_address(address),),

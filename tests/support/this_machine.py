@@ -11,6 +11,7 @@ from provisioner.model.site import Host
 def this_machine(key: str = "mail") -> Host:
     """Return it under a key of its own."""
     return Host(
+        site=DomainName("example.org"),
         key=HostKey(key),
         fqdn=DomainName(f"{key}.example.org"),
         addresses=(ip_address("127.0.0.1"),),

@@ -15,6 +15,7 @@ import pytest
 import yaml
 from support.generations import CERTIFICATE
 from support.logs import log_of
+from support.refs import ref
 
 from provisioner.cli.history_verb import history_json
 from provisioner.cli.main import mailprov, run
@@ -299,7 +300,7 @@ def test_the_example_of_validate_has_the_shape_of_its_output(
 
 
 def test_the_examples_of_plan_and_apply_have_the_shape_of_an_outcome() -> None:
-    outcome = HostOutcome(HostKey("mail"), HostStatus.CHANGED, "id", (CHANGE,), ("n",))
+    outcome = HostOutcome(ref("mail"), HostStatus.CHANGED, "id", (CHANGE,), ("n",))
     want = outcome_json(outcome)
     plan, applied = _example("plan")["hosts"]["mail"], _example("apply")["hosts"]["mail"]
     assert plan.keys() == want.keys() - {"status", "errors", "kept"}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from support.refs import ref
+
 from provisioner.cli.history_verb import history_lines
-from provisioner.model.names import HostKey
 from provisioner.plan.history import History, parse_history
 
 REASON = (
@@ -20,7 +21,7 @@ def row(number: str, generation: str, outcome: str) -> str:
 
 
 HISTORY = {
-    HostKey("mail"): parse_history(
+    ref("mail"): parse_history(
         ["2\taaaa000000000001"],
         [row("1", "aaaa000000000001", "confirmed"), row("2", "bbbb000000000002", REASON)],
         ["0", "aaaa000000000001"],
@@ -48,5 +49,5 @@ def test_a_row_that_fits_stays_a_row() -> None:
 
 
 def test_a_host_that_was_never_changed_has_a_row() -> None:
-    lines = history_lines({HostKey("mail"): History()}, 80)
+    lines = history_lines({ref("mail"): History()}, 80)
     assert "mailprov never changed this host" in " ".join(lines)

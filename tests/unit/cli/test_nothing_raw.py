@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from support.chance import examples
 from support.generations import GENERATION, MAIN_CF, NOW, fulfilled, state_of, with_file
 from support.logs import log_of
+from support.refs import ref
 
 from provisioner.cli.destroy_verb import destruction_lines
 from provisioner.cli.diagnosis_text import diagnosis_lines
@@ -50,7 +51,6 @@ from provisioner.diagnostics import Diagnostic, MailprovError
 from provisioner.facts.host import Facts, Pending
 from provisioner.facts.queue import Queue, QueuedMessage, Waiting
 from provisioner.facts.status_facts import DiskSpace, StatusFacts
-from provisioner.model.names import HostKey
 from provisioner.model.site import Site
 from provisioner.plan.condition import judge_condition
 from provisioner.plan.diff import diff_generation
@@ -86,7 +86,7 @@ users: {alice: {password: {env: ALICE}}}
 """,
     "site.yaml",
 ).site
-MAIL = HostKey("mail")
+MAIL = ref("mail")
 ERROR = MailprovError(Diagnostic("it failed", "mail:/etc/x", "one\ntwo", "other", "do `this`"))
 
 _STATUS = StatusFacts(
@@ -118,7 +118,7 @@ PLAN = diff_generation(replace(GENERATION, notices=("a note",)), _edited())
 SURVEY = SitePlan({MAIL: PLAN})
 OUTCOMES = (
     HostOutcome(MAIL, HostStatus.CHANGED, "abcd", PLAN.changes, ("/etc/x",), ("a note",)),
-    HostOutcome(HostKey("ns"), HostStatus.FAILED, error=ERROR),
+    HostOutcome(ref("ns"), HostStatus.FAILED, error=ERROR),
 )
 VERDICT = Verdict(
     tuple(

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from support.refs import ref
+
 from provisioner.cli.outcome import outcome_table
 from provisioner.diagnostics import Diagnostic, MailprovError
-from provisioner.model.names import HostKey
 from provisioner.verbs.apply import HostOutcome, HostStatus
 
 
 def outcomes(unchanged: int, failed: int) -> list[HostOutcome]:
     error = MailprovError(Diagnostic("no"))
     return [
-        *(HostOutcome(HostKey(f"same{n}"), HostStatus.UNCHANGED) for n in range(unchanged)),
-        *(HostOutcome(HostKey(f"bad{n}"), HostStatus.FAILED, error=error) for n in range(failed)),
+        *(HostOutcome(ref(f"same{n}"), HostStatus.UNCHANGED) for n in range(unchanged)),
+        *(HostOutcome(ref(f"bad{n}"), HostStatus.FAILED, error=error) for n in range(failed)),
     ]
 
 

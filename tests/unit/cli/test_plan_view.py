@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from support.generations import GENERATION, MAIN_CF, fulfilled, state_of, with_file
+from support.refs import ref
 
 from provisioner.cli.plan_view import plan_json, plan_lines
 from provisioner.facts.host import Facts, Introduction
-from provisioner.model.names import HostKey
 from provisioner.model.secrets import SiteSecrets
 from provisioner.plan.compile import compile_generation
 from provisioner.plan.diff import diff_generation
@@ -30,7 +30,7 @@ BARE = Facts(Introduction(os_release={}))
 
 
 def concise(generation: Generation, facts: Facts) -> list[str]:
-    survey = SitePlan({generation.host: diff_generation(generation, facts)})
+    survey = SitePlan({ref(generation.host): diff_generation(generation, facts)})
     return [str(line) for line in plan_lines(survey, concise=True)]
 
 
@@ -68,7 +68,7 @@ def test_lines_that_hosts_have_alike_are_shown_once_and_the_others_name_the_host
         "two": replace(GENERATION, artifacts=(own, *GENERATION.artifacts[1:])),
         "three": GENERATION,
     }
-    plans = {HostKey(key): diff_generation(each, BARE) for key, each in generations.items()}
+    plans = {ref(key): diff_generation(each, BARE) for key, each in generations.items()}
     got = [str(line) for line in plan_lines(SitePlan(plans))]
     starts = [got.index(f"{key}: Debian 12") for key in generations]
     one, two, three = (
@@ -84,7 +84,7 @@ def test_lines_that_hosts_have_alike_are_shown_once_and_the_others_name_the_host
 
 def test_what_of_somebodys_mail_server_would_end_heads_the_hosts_part() -> None:
     plan = replace(diff_generation(GENERATION, BARE), ends=("queue: 1 message",))
-    survey = SitePlan({HostKey("one"): plan})
+    survey = SitePlan({ref("one"): plan})
     got = [str(line) for line in plan_lines(survey)]
     assert got[1:3] == ["  ends the mail server that works there:", "    queue: 1 message"]
     assert got[-1] == "apply refuses to end a mail server without --replace-mail-server"

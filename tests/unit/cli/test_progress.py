@@ -10,23 +10,24 @@ import sys
 import termios
 
 import pytest
+from support.refs import ref
 
 from provisioner.cli.progress import LiveProgress
 from provisioner.cli.terminal import coloured, write_line
-from provisioner.model.names import HostKey
+from provisioner.model.names import HostRef
 
-HOSTS = [HostKey("ns"), HostKey("mail")]
-CROWD = [HostKey(f"host{number}") for number in range(1000)]
+HOSTS = [ref("ns"), ref("mail")]
+CROWD = [ref(f"host{number}") for number in range(1000)]
 
 
-def told(progress: LiveProgress, hosts: list[HostKey] = HOSTS) -> None:
+def told(progress: LiveProgress, hosts: list[HostRef] = HOSTS) -> None:
     progress.tell(hosts[0], "observing")
     progress.tell(hosts[1], "observing")
     progress.tell(hosts[0], "observing")
     progress.tell(hosts[0], "nothing to change")
 
 
-def on_a_terminal(monkeypatch: pytest.MonkeyPatch, hosts: list[HostKey] = HOSTS) -> str:
+def on_a_terminal(monkeypatch: pytest.MonkeyPatch, hosts: list[HostRef] = HOSTS) -> str:
     """Return what a terminal of ten lines got of the news."""
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 10, 80, 0, 0))
@@ -62,7 +63,7 @@ def test_on_a_terminal_each_host_has_one_line_that_changes(
 
 def test_what_a_host_said_moves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
-    hostile = [HostKey("ns"), HostKey("\x1b[9A\nmail")]
+    hostile = [ref("ns"), ref("\x1b[9A\nmail")]
     shown = on_a_terminal(monkeypatch, hostile)
     assert "\x1b[9A" not in shown
     assert "\\x1b[9A\\nmail" in shown

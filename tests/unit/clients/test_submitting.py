@@ -128,6 +128,7 @@ def serve(chain: Path) -> Iterator[Callable[..., Scripted]]:
 
 def hand_in(server: Scripted, pin: str | None, login: str = "alice", text: str = "x") -> Handover:
     host = Host(
+        site=DomainName("example.org"),
         key=HostKey("mail"),
         fqdn=DomainName("mail.example.org"),
         addresses=(ip_address("127.0.0.1"),),

@@ -32,6 +32,7 @@ ROWS = [
 
 def host(*addresses: str) -> Host:
     return Host(
+        site=DomainName("example.org"),
         key=HostKey("mail"),
         fqdn=DomainName("mail.example.org"),
         addresses=tuple(map(ip_address, addresses)),

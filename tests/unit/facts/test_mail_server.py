@@ -20,6 +20,7 @@ from provisioner.model.names import DomainName, HostKey
 from provisioner.model.site import Host, Role
 
 HOST = Host(
+    site=DomainName("example.org"),
     key=HostKey("mail"),
     fqdn=DomainName("mail.example.org"),
     addresses=(ip_address("192.0.2.10"),),

@@ -27,6 +27,7 @@ from provisioner.render.artifact import Artifact, Plane, SealedArtifact
 from provisioner.resources.declared import Account, Folder, Group, Listener, Recipe, Unit
 
 HOST = Host(
+    site=DomainName("example.org"),
     key=HostKey("mail"),
     fqdn=DomainName("mail.example.org"),
     addresses=(ip_address("192.0.2.10"),),

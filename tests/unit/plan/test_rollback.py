@@ -23,6 +23,7 @@ from provisioner.plan.transaction import pack_transaction
 from provisioner.render.artifact import Artifact, Plane, SealedArtifact
 
 HOST = Host(
+    site=DomainName("example.org"),
     key=HostKey("mail"),
     fqdn=DomainName("mail.example.org"),
     addresses=(ip_address("192.0.2.10"),),

@@ -196,6 +196,7 @@ def test_an_allowance_is_told_as_the_warnings_about_the_file_tell_it() -> None:
 
 def test_a_host_without_mail_roles_is_asked_nothing_about_mail() -> None:
     lone = Host(
+        site=DOMAIN,
         key=HostKey("ns"),
         fqdn=DomainName(f"ns.{DOMAIN}"),
         addresses=(ip_address("192.0.2.11"),),

@@ -56,6 +56,7 @@ PUBLIC = "9.9.9.10"
 
 def host(*addresses: str) -> Host:
     return Host(
+        site=DomainName("example.org"),
         key=HostKey("mail"),
         fqdn=DomainName("mail.example.org"),
         addresses=tuple(map(ip_address, addresses or ("10.89.6.4",))),

@@ -26,6 +26,7 @@ def site_of(resolvers: int) -> Site:
     mail = two_host_site().host("mail")
     hosts = (
         Host(
+            site=DOMAIN,
             key=HostKey(f"d{number}"),
             fqdn=DomainName(f"d{number}.{DOMAIN}"),
             addresses=(ip_address(f"10.{number // 250}.{number % 250}.1"),),

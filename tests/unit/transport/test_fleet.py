@@ -124,7 +124,8 @@ def test_interrupt_ends_the_process_at_once() -> None:
 
         silent = socket.create_server(("127.0.0.1", 0))  # takes connections, says nothing
         port = silent.getsockname()[1]
-        host = Host(key=HostKey("mail"), fqdn=DomainName("mail.example.org"),
+        host = Host(site=DomainName("example.org"), key=HostKey("mail"),
+                    fqdn=DomainName("mail.example.org"),
                     addresses=(ip_address("127.0.0.1"),), roles=frozenset(),
                     ssh=SshAccess(port=port))
         threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from support.refs import ref
 
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
-from provisioner.model.names import HostKey
 from provisioner.verbs.interruption import AtWork
 
-NS, MAIL = HostKey("ns"), HostKey("mail")
+NS, MAIL = ref("ns"), ref("mail")
 
 
 def interrupt(at_work: AtWork) -> MailprovError:

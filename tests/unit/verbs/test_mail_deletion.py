@@ -8,10 +8,11 @@ from typing import cast
 
 import pytest
 from support.generations import GENERATION, MAIN_CF, USERS, fulfilled, state_of, with_file
+from support.refs import ref
 
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
 from provisioner.facts.host import Facts
-from provisioner.model.names import HostKey, MailAddress
+from provisioner.model.names import MailAddress
 from provisioner.plan.diff import diff_generation
 from provisioner.platforms.records import platform_named
 from provisioner.site.load import parse_site
@@ -39,13 +40,13 @@ def differing(*paths: str) -> Facts:
 def test_users_alone_are_no_reason_to_refuse() -> None:
     plan = diff_generation(GENERATION, differing(USERS.path))
     assert plan.changes
-    check_nothing_else_pends(SitePlan({HostKey("mail"): plan}))
+    check_nothing_else_pends(SitePlan({ref("mail"): plan}))
 
 
 def test_pending_configuration_is_a_reason_and_is_named() -> None:
     plan = diff_generation(GENERATION, differing(USERS.path, MAIN_CF.path))
     with pytest.raises(MailprovError) as refusal:
-        check_nothing_else_pends(SitePlan({HostKey("mail"): plan}))
+        check_nothing_else_pends(SitePlan({ref("mail"): plan}))
     assert refusal.value.exit_code is ExitCode.REFUSED
     assert f"mail: update file {MAIN_CF.path}" in refusal.value.diagnostics[0].got
 
@@ -53,13 +54,13 @@ def test_pending_configuration_is_a_reason_and_is_named() -> None:
 def test_a_host_that_was_never_applied_is_refused() -> None:
     plan = diff_generation(GENERATION, Facts(fulfilled().introduction))
     with pytest.raises(MailprovError, match="install package"):
-        check_nothing_else_pends(SitePlan({HostKey("mail"): plan}))
+        check_nothing_else_pends(SitePlan({ref("mail"): plan}))
 
 
 def test_a_host_that_could_not_be_asked_ends_it() -> None:
     error = MailprovError(Diagnostic("no way there"), ExitCode.UNREACHABLE)
     with pytest.raises(MailprovError, match="no way there") as raised:
-        check_nothing_else_pends(SitePlan(errors={HostKey("mail"): error}))
+        check_nothing_else_pends(SitePlan(errors={ref("mail"): error}))
     assert raised.value.exit_code is ExitCode.UNREACHABLE
 
 

@@ -102,7 +102,7 @@ def observing(told: list[str]) -> None:
 
 def history(told: list[str]) -> None:
     known = recall(session(told, "recall"), lambda _: "4139bac5294cb174").history
-    history_lines({HOST.key: known}, 80)
+    history_lines({HOST.ref: known}, 80)
     history_json(known)
 
 

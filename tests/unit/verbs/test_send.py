@@ -129,7 +129,7 @@ def accepted(name: str, *recipients: str, lines_a_look: int = 1000) -> tuple[Run
     one = posting("alice", *recipients, message_id=message_id)
     answer = f"250 2.0.0 Ok: queued as {queue_id}"
     handover = Handover("direct", "", "TLSv1.3", one.recipients, (), answer)
-    return run_over(log), Sending(one, handover, {SITE.hosts[0].key: MOMENT})
+    return run_over(log), Sending(one, handover, {SITE.hosts[0].ref: MOMENT})
 
 
 @pytest.mark.parametrize("lines_a_look", [1, 3, 1000])

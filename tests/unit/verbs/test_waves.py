@@ -14,6 +14,7 @@ from provisioner.verbs.waves import waves_of
 
 def host(key: str, *roles: Role) -> Host:
     return Host(
+        site=DomainName("example.org"),
         key=HostKey(key),
         fqdn=DomainName(f"{key}.example.org"),
         addresses=(ip_address("192.0.2.1"),),

@@ -28,6 +28,7 @@ def resolve(
     config: str = "", *, addresses: tuple[str, ...] = ("192.0.2.1",), **ssh: object
 ) -> Endpoint:
     host = Host(
+        site=DomainName("example.org"),
         key=HostKey("mail"),
         fqdn=DomainName("mail.example.org"),
         addresses=tuple(ip_address(address) for address in addresses),
