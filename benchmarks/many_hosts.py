@@ -35,7 +35,7 @@ _FIRST = IPv4Address("127.9.0.1")
 _PORT = 2222
 _A_SERVER = 16  # as many addresses as one sshd listens on (MAX_LISTEN_SOCKS)
 _EVERY = 20
-_MODULES = {"plan": ("provisioner", "plan"), "true": ("benchmarks.reaching",)}
+_MODULES = {"plan": ("benchmarks.one_machine", "plan"), "true": ("benchmarks.reaching",)}
 _SITE = """domain: example.org
 hosts:
   mail: {{address: {first}, roles: [mx, submission, store], ssh: {{port: {port}}}}}

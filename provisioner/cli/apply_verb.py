@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from provisioner.cli.change_options import change_options, drift_decision
-from provisioner.cli.composition import open_asker, open_run
-from provisioner.cli.options import host_options
+from provisioner.cli.composition import open_asker, open_runs
+from provisioner.cli.options import several_sites_options
 from provisioner.cli.outcome import (
     anything_changed,
     error_rows,
@@ -18,18 +19,21 @@ from provisioner.cli.outcome import (
     outcome_table,
     verdict_lines,
 )
+from provisioner.cli.several import errors_shown, note_of, site_documents
 from provisioner.cli.terminal import show_errors, write_json, write_lines
 from provisioner.diagnostics import ExitCode, MailprovError
+from provisioner.model.names import DomainName, HostRef
 from provisioner.plan.transaction import is_checked
 from provisioner.probes.finding import Verdict
 from provisioner.probes.leaving import spare_the_world
 from provisioner.site.secrets import Need
-from provisioner.verbs.apply import ApplyOptions, HostOutcome, apply_site
-from provisioner.verbs.verify import verify_site
+from provisioner.verbs.apply import ApplyOptions, HostOutcome, apply_sites
+from provisioner.verbs.runs import Runs
+from provisioner.verbs.verify import VerifyReport, verify_sites
 
 
 @click.command("apply")
-@host_options
+@several_sites_options
 @change_options
 @click.option(
     "--replace-mail-server",
@@ -38,7 +42,7 @@ from provisioner.verbs.verify import verify_site
     help="A mail server that you set up on a host before may end; `plan` shows what ends.",
 )
 def command(  # noqa: PLR0913 click hands over every option
-    site_file: Path,
+    site_files: Sequence[Path],
     limit: Sequence[str],
     *,
     as_json: bool,
@@ -57,45 +61,75 @@ def command(  # noqa: PLR0913 click hands over every option
     """
     drift = drift_decision(overwrite=overwrite_drift, keep=keep_drift)
     options = ApplyOptions(drift, within, replace_server)
-    verdict: Verdict | None = None
-    unverified: tuple[MailprovError, ...] = ()
-    opened = open_run(site_file, limit, accept_new=accept_new, quiet=as_json, need=Need.UNKNOWN)
-    with opened as run:
-        outcomes = apply_site(run, open_asker, options)
-        errors = tuple(outcome.error for outcome in outcomes if outcome.error)
-        if not errors and anything_changed(outcomes):
-            kept = {outcome.host: outcome.kept for outcome in outcomes}
-            checked = [one.host for one in outcomes if is_checked(one.changes)]
-            report = verify_site(run, open_asker, kept, checked)
-            verdict = Verdict(tuple(spare_the_world(report.verdict.findings)))
-            unverified = tuple(report.errors.values())
-    errors += unverified
+    need = Need.UNKNOWN
+    with open_runs(site_files, limit, accept_new=accept_new, quiet=as_json, need=need) as runs:
+        outcomes = apply_sites(runs, open_asker, options)
+        results = _results(outcomes, _verified(runs, outcomes))
     if as_json:
-        write_json(_as_json(outcomes, verdict, errors))
+        write_json(site_documents(runs, lambda site: results[site].as_json()))
     else:
-        _show(outcomes, verdict, errors)
-    if errors:
+        _show(runs, results)
+    if errors := [error for one in results.values() for error in one.errors.values()]:
         return exit_code_of(errors)
-    return ExitCode.FAILED if verdict and not verdict.passed else ExitCode.OK
+    passed = all(one.verdict is None or one.verdict.passed for one in results.values())
+    return ExitCode.OK if passed else ExitCode.FAILED
 
 
-def _as_json(
-    outcomes: Sequence[HostOutcome], verdict: Verdict | None, errors: Sequence[MailprovError]
-) -> dict[str, object]:
-    return {
-        "hosts": {outcome.host.host: outcome_json(outcome) for outcome in outcomes},
-        "changes": sum(len(outcome.changes) for outcome in outcomes),
-        "verify": verdict.as_json() if verdict else None,
-        "errors": error_rows(errors),
-    }
+@dataclass(frozen=True)
+class _Result:
+    """What became of one site. verdict: None where nothing was verified."""
+
+    outcomes: tuple[HostOutcome, ...]
+    verdict: Verdict | None
+    errors: Mapping[HostRef, MailprovError]
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "hosts": {outcome.host.host: outcome_json(outcome) for outcome in self.outcomes},
+            "changes": sum(len(outcome.changes) for outcome in self.outcomes),
+            "verify": self.verdict.as_json() if self.verdict else None,
+            "errors": error_rows(self.errors.values()),
+        }
 
 
-def _show(
-    outcomes: Sequence[HostOutcome], verdict: Verdict | None, errors: Sequence[MailprovError]
-) -> None:
-    notices = dict.fromkeys(notice for outcome in outcomes for notice in outcome.notices)
-    write_lines(f"note: {notice}" for notice in notices)
-    write_lines(outcome_table(outcomes))
-    if verdict:
-        write_lines(verdict_lines(verdict, everything=False))
-    show_errors(errors)
+def _verified(runs: Runs, outcomes: Sequence[HostOutcome]) -> Mapping[DomainName, VerifyReport]:
+    """Verify the sites where hosts were changed and nothing went wrong."""
+    failed = {one.host.site for one in outcomes if one.error}
+    changed = {one.host.site for one in outcomes if anything_changed([one])}
+    if not changed - failed:
+        return {}
+    kept = {outcome.host: outcome.kept for outcome in outcomes}
+    checked = [one.host for one in outcomes if is_checked(one.changes)]
+    return verify_sites(runs.within(changed - failed), open_asker, kept, checked)
+
+
+def _results(
+    outcomes: Sequence[HostOutcome], reports: Mapping[DomainName, VerifyReport]
+) -> dict[DomainName, _Result]:
+    results: dict[DomainName, _Result] = {}
+    for site in dict.fromkeys(outcome.host.site for outcome in outcomes):
+        its = tuple(outcome for outcome in outcomes if outcome.host.site == site)
+        errors = {outcome.host: outcome.error for outcome in its if outcome.error}
+        verdict: Verdict | None = None
+        if report := reports.get(site):
+            verdict = Verdict(tuple(spare_the_world(report.verdict.findings)))
+            errors.update(report.errors)
+        results[site] = _Result(its, verdict, errors)
+    return results
+
+
+def _show(runs: Runs, results: Mapping[DomainName, _Result]) -> None:
+    outcomes = [outcome for one in results.values() for outcome in one.outcomes]
+    notices = [
+        note_of(outcome.host.site, notice, runs.name)
+        for outcome in outcomes
+        for notice in outcome.notices
+    ]
+    write_lines(dict.fromkeys(notices))
+    write_lines(outcome_table(outcomes, runs.name))
+    for site, one in results.items():
+        if one.verdict:
+            told = site if runs.several else None
+            write_lines(verdict_lines(one.verdict, told, everything=False))
+    errors = {ref: error for one in results.values() for ref, error in one.errors.items()}
+    show_errors(errors_shown(errors, runs.name))

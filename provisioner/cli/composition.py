@@ -12,11 +12,19 @@ import os
 import socket
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from provisioner.cli.progress import LiveProgress
-from provisioner.cli.site_opening import check_expressible, limited_hosts, load_and_warn
+from provisioner.cli.site_opening import (
+    check_expressible,
+    limited_hosts,
+    load_and_warn,
+    of_each,
+    refuse_same_sites,
+)
 from provisioner.cli.terminal import show_alike
+from provisioner.model.secrets import DaemonSecrets
 from provisioner.model.site import Host, Site, User
 from provisioner.remote.program import remote_programs
 from provisioner.site.daemon_secrets import read_daemon_secrets
@@ -25,8 +33,10 @@ from provisioner.transport.fleet import Fleet
 from provisioner.transport.options import SshOptions
 from provisioner.verbs.asking import Asker, ProbeAccount
 from provisioner.verbs.compiling import Compiler
+from provisioner.verbs.machines import Machines
 from provisioner.verbs.ports import Transport
-from provisioner.verbs.run import Run
+from provisioner.verbs.run import Run, by_key
+from provisioner.verbs.runs import Runs
 
 
 def _user_name() -> str:
@@ -36,26 +46,59 @@ def _user_name() -> str:
         return str(os.getuid())  # a container whose user has no passwd entry
 
 
+@dataclass(frozen=True)
+class _Opened:
+    """A site as far as it is known before any connection is made."""
+
+    site: Site
+    secrets: Secrets
+    daemons: DaemonSecrets
+
+
 @contextmanager
-def open_run(  # noqa: PLR0913 each of them is a choice of the verb's
-    path: Path,
+def open_runs(
+    paths: Sequence[Path],
     limit: Sequence[str],
     *,
     accept_new: bool,
     quiet: bool,
-    passwords: bool = True,
     need: Need = Need.NONE,
+) -> Iterator[Runs]:
+    """Yield runs over the sites of several files, with their connections closed afterwards.
+
+    All sites, and every secret that they refer to, are read before any connection is made;
+    MailprovError has what is wrong with any of them. A site of which `--limit` leaves no host
+    has no run. need: which of the users' passwords have to be there.
+    """
+    sites = of_each(paths, _checked_site)
+    refuse_same_sites(sites, paths)
+    hosts = limited_hosts(sites, limit)
+    chosen = [(site, path) for site, path, left in zip(sites, paths, hosts, strict=True) if left]
+    opened = of_each(chosen, lambda pair: _read(*pair, users=None, need=need))
+    with _connected(
+        opened,
+        [left for left in hosts if left],
+        accept_new=accept_new,
+        quiet=quiet,
+        several=len(paths) > 1,
+    ) as runs:
+        yield runs
+
+
+@contextmanager
+def open_run(
+    path: Path, limit: Sequence[str], *, accept_new: bool, quiet: bool, passwords: bool = True
 ) -> Iterator[Run]:
     """Yield a run over the site of a file, with its connections closed afterwards.
 
     The site and every secret it refers to are read before any connection is made.
     passwords: also those of users, and the site's key; the way back must be open without
-    them. need: which of the users' have to be there.
+    them.
     """
     site = load_and_warn(path).site
     users = None if passwords else ()
     opened = open_run_over(
-        site, path, limit, accept_new=accept_new, quiet=quiet, users=users, need=need
+        site, path, limit, accept_new=accept_new, quiet=quiet, users=users, need=Need.NONE
     )
     with opened as (run, _):
         yield run
@@ -79,7 +122,19 @@ def open_run_over(  # noqa: PLR0913 as open_run, and the site
     for `read_secrets`.
     """
     check_expressible(site)
-    hosts = limited_hosts(site, limit)
+    hosts = limited_hosts([site], limit)
+    opened = _read(site, path, users=users, need=need)
+    with _connected([opened], hosts, accept_new=accept_new, quiet=quiet) as runs:
+        yield runs.runs[0], opened.secrets
+
+
+def _checked_site(path: Path) -> Site:
+    site = load_and_warn(path).site
+    check_expressible(site)
+    return site
+
+
+def _read(site: Site, path: Path, *, users: Collection[User] | None, need: Need) -> _Opened:
     needed = site
     if users is not None:
         needed = site.model_copy(update={"users": tuple(users), "tls": "none"})
@@ -87,20 +142,47 @@ def open_run_over(  # noqa: PLR0913 as open_run, and the site
     # Who only looks needs no password, and authorities are none.
     daemons, doubts = read_daemon_secrets(site, path, look_only=users is not None)
     show_alike((*secrets.warnings, *doubts))
-    with Fleet(SshOptions(accept_new_host_keys=accept_new), secrets.reveal) as fleet:
-        run = Run(
-            site=site,
-            hosts=hosts,
-            fleet=fleet,
-            programs=remote_programs(),
-            compiler=Compiler(
-                site, secrets.settle, secrets.tls_chain, secrets.notes, daemons=daemons
+    return _Opened(site, secrets, daemons)
+
+
+@contextmanager
+def _connected(
+    sites: Sequence[_Opened],
+    hosts: Sequence[Sequence[Host]],
+    *,
+    accept_new: bool,
+    quiet: bool,
+    several: bool = False,
+) -> Iterator[Runs]:
+    reveals = {one.site.domain: one.secrets.reveal for one in sites}
+    options = SshOptions(accept_new_host_keys=accept_new)
+    refs = [host.ref for each in hosts for host in each]
+    progress = LiveProgress(refs, str if several else by_key, quiet=quiet)
+    owner = f"{_user_name()}@{socket.gethostname()} (process {os.getpid()})"
+    machines = Machines()
+    with Fleet(options, lambda host: reveals[host.site]) as fleet:
+        yield Runs(
+            tuple(
+                Run(
+                    site=one.site,
+                    hosts=tuple(its),
+                    fleet=fleet,
+                    programs=remote_programs(),
+                    compiler=_compiler(one),
+                    progress=progress,
+                    owner=owner,
+                    own_roots=one.secrets.own_roots,
+                    machines=machines,
+                )
+                for one, its in zip(sites, hosts, strict=True)
             ),
-            progress=LiveProgress([host.ref for host in hosts], quiet=quiet),
-            owner=f"{_user_name()}@{socket.gethostname()} (process {os.getpid()})",
-            own_roots=secrets.own_roots,
+            several=several,
         )
-        yield run, secrets
+
+
+def _compiler(one: _Opened) -> Compiler:
+    secrets = one.secrets
+    return Compiler(one.site, secrets.settle, secrets.tls_chain, secrets.notes, daemons=one.daemons)
 
 
 def open_asker(

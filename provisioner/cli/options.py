@@ -14,6 +14,14 @@ site_argument = click.argument(
     "site_file", metavar="[SITE]", default="site.yaml", type=click.Path(path_type=Path)
 )
 
+sites_argument = click.argument(
+    "site_files",
+    metavar="[SITE]...",
+    nargs=-1,
+    default=("site.yaml",),
+    type=click.Path(path_type=Path),
+)
+
 limit_option = click.option(
     "--limit",
     "limit",
@@ -35,7 +43,16 @@ accept_option = click.option(
 
 
 def host_options(command: Command) -> Command:
-    """Add what every verb takes that talks to hosts."""
-    for option in (debug_option, accept_option, json_option, limit_option, site_argument):
+    """Add what every verb takes that talks to the hosts of one site."""
+    return _with_host_options(site_argument(command))
+
+
+def several_sites_options(command: Command) -> Command:
+    """Add what every verb takes that talks to the hosts of one or several sites."""
+    return _with_host_options(sites_argument(command))
+
+
+def _with_host_options(command: Command) -> Command:
+    for option in (debug_option, accept_option, json_option, limit_option):
         command = option(command)
     return command

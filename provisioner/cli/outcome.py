@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
+from provisioner.cli.several import finding_id
 from provisioner.cli.terminal import CROWD, Line, Shown, coloured, table
 from provisioner.diagnostics import ExitCode, MailprovError
+from provisioner.model.names import DomainName
 from provisioner.plan.change import Action
 from provisioner.probes.finding import Finding, Status, Verdict
 from provisioner.probes.leaving import mail_cannot_leave
@@ -81,30 +83,33 @@ def anything_changed(outcomes: Iterable[HostOutcome]) -> bool:
     return any(outcome.status is HostStatus.CHANGED for outcome in outcomes)
 
 
-def verdict_lines(verdict: Verdict, *, everything: bool) -> Iterator[Shown]:
+def verdict_lines(
+    verdict: Verdict, site: DomainName | None = None, *, everything: bool
+) -> Iterator[Shown]:
     """Yield a verdict's lines: what is wrong in full, the rest counted.
 
-    everything: name the probes that passed, too.
+    site: whose it is, where that is to be told. everything: name the probes that passed, too.
     """
     for status in (Status.PASSED, Status.SKIPPED, Status.WARNING, Status.FAILED):
         for finding in verdict.with_status(status):
             if status is Status.PASSED or (status is Status.SKIPPED and not everything):
                 if everything:
-                    yield _word(finding) + f"  {finding.id}"
+                    yield _word(finding) + f"  {finding_id(finding.id, site)}"
             else:
-                yield from _finding_lines(finding)
+                yield from _finding_lines(finding, finding_id(finding.id, site))
     counts = ", ".join(f"{verdict.counts[status]} {status.value}" for status in Status)
     stuck = mail_cannot_leave(verdict.findings)
-    yield f"verify: {counts}" + (f"; mail cannot leave: {stuck}" if stuck else "")
+    head = f"verify {site}" if site else "verify"
+    yield f"{head}: {counts}" + (f"; mail cannot leave: {stuck}" if stuck else "")
 
 
 def _word(finding: Finding) -> Line:
     return coloured(f"{finding.status.value:<7}", finding.status.value)
 
 
-def _finding_lines(finding: Finding) -> Iterator[Shown]:
+def _finding_lines(finding: Finding, identity: str) -> Iterator[Shown]:
     via = "" if finding.via in {"direct", "host"} else f" (asked through {finding.via})"
-    yield _word(finding) + f"  {finding.id}: {finding.question}{via}"
+    yield _word(finding) + f"  {identity}: {finding.question}{via}"
     for label, text in (("got", finding.got), ("want", finding.want), ("fix", finding.remedy)):
         if text:
             first, *more = text.split("\n")

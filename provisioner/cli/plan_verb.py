@@ -7,18 +7,19 @@ from pathlib import Path
 
 import click
 
-from provisioner.cli.composition import open_run
-from provisioner.cli.options import host_options
+from provisioner.cli.composition import open_runs
+from provisioner.cli.options import several_sites_options
 from provisioner.cli.outcome import exit_code_of
 from provisioner.cli.plan_view import plan_json, plan_lines
+from provisioner.cli.several import errors_shown, site_documents
 from provisioner.cli.terminal import show_errors, write_json, write_lines
 from provisioner.diagnostics import ExitCode
 from provisioner.platforms.records import platform_named
-from provisioner.verbs.plan import plan_site
+from provisioner.verbs.plan import plan_sites
 
 
 @click.command("plan")
-@host_options
+@several_sites_options
 @click.option(
     "--platform",
     default="",
@@ -27,7 +28,7 @@ from provisioner.verbs.plan import plan_site
 )
 @click.option("--concise", is_flag=True, help="One line a change, without the diffs.")
 def command(  # noqa: PLR0913 click hands over every option
-    site_file: Path,
+    site_files: Sequence[Path],
     limit: Sequence[str],
     *,
     as_json: bool,
@@ -41,14 +42,15 @@ def command(  # noqa: PLR0913 click hands over every option
     """
     if platform:
         platform_named(platform)  # refused before any host is asked
-    with open_run(site_file, limit, accept_new=accept_new, quiet=as_json) as run:
-        run.compiler.ahead = platform
-        survey = plan_site(run)
+    with open_runs(site_files, limit, accept_new=accept_new, quiet=as_json) as runs:
+        for run in runs.runs:
+            run.compiler.ahead = platform
+        survey = plan_sites(runs)
     if as_json:
-        write_json(plan_json(survey))
+        write_json(site_documents(runs, lambda site: plan_json(survey.of(site))))
     else:
-        write_lines(plan_lines(survey, concise=concise))
-        show_errors(survey.errors.values())
+        write_lines(plan_lines(survey, runs.name, concise=concise))
+        show_errors(errors_shown(survey.errors, runs.name))
     if survey.errors:
         return exit_code_of(survey.errors.values())
     return ExitCode.OK if survey.is_empty else ExitCode.CHANGES_PENDING

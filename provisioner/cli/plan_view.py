@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from provisioner.cli.outcome import error_rows
+from provisioner.cli.several import note_of
 from provisioner.cli.terminal import CROWD, Line, Shown, coloured
 from provisioner.plan.change import Change, Plan
 from provisioner.verbs.plan import SitePlan
@@ -35,9 +36,12 @@ def plan_lines(
 
     concise: without the diffs, one line a change; where many are alike, one line for them.
     """
-    notices = [notice for plan in survey.plans.values() for notice in plan.generation.notices]
-    for notice in dict.fromkeys(notices):
-        yield f"note: {notice}"
+    notices = [
+        note_of(ref.site, notice, name)
+        for ref, plan in survey.plans.items()
+        for notice in plan.generation.notices
+    ]
+    yield from dict.fromkeys(notices)
     shown: dict[str, str] = {}
     for ref, plan in survey.plans.items():
         host = name(ref)

@@ -48,7 +48,7 @@ def command(site_file: Path, limit: Sequence[str], output: Path, platform: str) 
     placeholder that never admits anybody stands where they will be.
     """
     site = load_and_warn(site_file).site
-    hosts = limited_hosts(site, limit)
+    (hosts,) = limited_hosts([site], limit)
     files = dict(_rendered(site, hosts, platform))
     _write(output, files)
     write_line(f"{len(files)} files of {len(hosts)} hosts written to {output}")

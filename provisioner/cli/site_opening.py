@@ -6,14 +6,19 @@ verbs of `user` are quick; what talks to hosts is put together in `composition`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from provisioner.cli.terminal import show_alike
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, quoted
+from provisioner.model.names import DomainName
 from provisioner.model.secrets import SiteSecrets
 from provisioner.model.site import Host, Site
 from provisioner.site.load import LoadedSite, load_site
+
+T = TypeVar("T")
+I = TypeVar("I")  # noqa: E741 an item
 
 # What is assumed of a host that nobody has asked yet.
 DEFAULT_PLATFORM = "debian-12"
@@ -24,6 +29,45 @@ def load_and_warn(path: Path) -> LoadedSite:
     loaded = load_site(path)
     show_alike(loaded.warnings)
     return loaded
+
+
+def of_each(items: Iterable[I], read: Callable[[I], T]) -> list[T]:
+    """Return what is read of each; MailprovError with all that is wrong with any of them.
+
+    It is a refusal only where every error is one.
+    """
+    results: list[T] = []
+    errors: list[MailprovError] = []
+    for item in items:
+        try:
+            results.append(read(item))
+        except MailprovError as error:
+            errors.append(error)
+    if errors:
+        codes = {error.exit_code for error in errors}
+        code = codes.pop() if len(codes) == 1 else ExitCode.INVALID_SITE
+        raise MailprovError([one for error in errors for one in error.diagnostics], code)
+    return results
+
+
+def refuse_same_sites(sites: Sequence[Site], paths: Sequence[Path]) -> None:
+    """Raise MailprovError (invalid site) for files that describe one site twice."""
+    files: dict[DomainName, Path] = {}
+    told: list[Diagnostic] = []
+    for site, path in zip(sites, paths, strict=True):
+        first = files.setdefault(site.domain, path)
+        if first is not path:
+            told.append(
+                Diagnostic(
+                    summary="two site files describe the same site",
+                    where=str(path),
+                    got=f"domain: {site.domain}, as in {first}",
+                    want="each site once",
+                    fix="name one of the files",
+                )
+            )
+    if told:
+        raise MailprovError(told, ExitCode.INVALID_SITE)
 
 
 def check_expressible(site: Site) -> None:
@@ -46,15 +90,21 @@ def check_expressible(site: Site) -> None:
         render_host(site, host, nature, SiteSecrets())
 
 
-def limited_hosts(site: Site, limit: Sequence[str]) -> tuple[Host, ...]:
-    """Return the hosts that `--limit` leaves; MailprovError if it names an unknown one."""
-    known = [host.key for host in site.hosts]
-    unknown = [name for name in limit if name not in known]
+def limited_hosts(sites: Sequence[Site], limit: Sequence[str]) -> tuple[tuple[Host, ...], ...]:
+    """Return each site's hosts that `--limit` leaves; MailprovError if it names an unknown one.
+
+    A host is named by its key, which may be that of hosts of several sites, or by both, like
+    `example.org/mail`.
+    """
+    keys = [host.key for site in sites for host in site.hosts]
+    refs = [str(host.ref) for site in sites for host in site.hosts]
+    known = list(dict.fromkeys(keys)) if len(sites) == 1 else refs
+    unknown = [name for name in limit if name not in keys and name not in refs]
     if unknown:
         raise MailprovError(
             [
                 Diagnostic(
-                    summary="--limit names no host of the site",
+                    summary=f"--limit names no host of the site{'s' * (len(sites) > 1)}",
                     got=quoted(name),
                     want=f"one of {', '.join(known)}",
                     fix="use the key under `hosts:` in the site file",
@@ -63,4 +113,8 @@ def limited_hosts(site: Site, limit: Sequence[str]) -> tuple[Host, ...]:
             ],
             ExitCode.USAGE,
         )
-    return tuple(host for host in site.hosts if not limit or host.key in limit)
+    named = set(limit)
+    return tuple(
+        tuple(host for host in site.hosts if not named or {host.key, str(host.ref)} & named)
+        for site in sites
+    )

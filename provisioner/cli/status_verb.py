@@ -7,38 +7,42 @@ from pathlib import Path
 
 import click
 
-from provisioner.cli.composition import open_run
-from provisioner.cli.options import host_options
+from provisioner.cli.composition import open_runs
+from provisioner.cli.options import several_sites_options
 from provisioner.cli.outcome import exit_code_of
+from provisioner.cli.several import errors_shown, site_documents
 from provisioner.cli.status_view import condition_lines, status_json
 from provisioner.cli.terminal import Shown, show_errors, write_json, write_lines
 from provisioner.diagnostics import ExitCode
-from provisioner.verbs.status import SiteStatus, status_site
+from provisioner.verbs.run import Naming
+from provisioner.verbs.status import SiteStatus, status_sites
 
 
 @click.command("status")
-@host_options
-def command(site_file: Path, limit: Sequence[str], *, as_json: bool, accept_new: bool) -> int:
+@several_sites_options
+def command(
+    site_files: Sequence[Path], limit: Sequence[str], *, as_json: bool, accept_new: bool
+) -> int:
     """Show each host's generation, services, files, certificate, disk and waiting mail.
 
     Nothing is written and nothing is probed; `verify` does that. Exit code 0 if every
     service is up, every file as it should be, every certificate good for 14 days and no
     mail has waited longer than the site's `queue_warning`, 1 if not.
     """
-    with open_run(site_file, limit, accept_new=accept_new, quiet=as_json) as run:
-        status = status_site(run)
+    with open_runs(site_files, limit, accept_new=accept_new, quiet=as_json) as runs:
+        status = status_sites(runs)
     if as_json:
-        write_json(status_json(status))
+        write_json(site_documents(runs, lambda site: status_json(status.of(site))))
     else:
-        write_lines(_lines(status))
-        show_errors(status.errors.values())
+        write_lines(_lines(status, runs.name))
+        show_errors(errors_shown(status.errors, runs.name))
     if status.errors:
         return exit_code_of(status.errors.values())
     return ExitCode.OK if status.is_healthy else ExitCode.FAILED
 
 
-def _lines(status: SiteStatus) -> Iterator[Shown]:
-    for position, condition in enumerate(status.conditions.values()):
+def _lines(status: SiteStatus, name: Naming) -> Iterator[Shown]:
+    for position, (ref, condition) in enumerate(status.conditions.items()):
         if position:
             yield ""
-        yield from condition_lines(condition)
+        yield from condition_lines(condition, name(ref))

@@ -24,16 +24,20 @@ _LONGEST_REASON = 200
 _UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
 
-def condition_lines(condition: Condition) -> Iterator[Shown]:
-    """Yield a host's block: a headline, a row a subject, the messages that wait."""
+def condition_lines(condition: Condition, name: str = "") -> Iterator[Shown]:
+    """Yield a host's block: a headline, a row a subject, the messages that wait.
+
+    name: what the host is called, where its key is not enough.
+    """
+    host = name or condition.host
     problems = condition.problems
     verdict = coloured("ok", "passed") if not problems else coloured("; ".join(problems), "failed")
-    yield f"{condition.host}: " + verdict
+    yield f"{host}: " + verdict
     for label, text in _rows(condition):
         yield f"  {label:<12} {text}".rstrip()
     queue = condition.queue
     if queue and queue.total:
-        yield from _queue_lines(condition, queue)
+        yield from _queue_lines(condition, queue, host)
 
 
 def status_json(status: SiteStatus) -> dict[str, object]:
@@ -156,7 +160,7 @@ def _queue_summary(condition: Condition) -> str:
     return "empty" if not total else f"{total} message{'' if total == 1 else 's'} waiting"
 
 
-def _queue_lines(condition: Condition, queue: Queue) -> Iterator[str]:
+def _queue_lines(condition: Condition, queue: Queue, host: str) -> Iterator[str]:
     rows = [_message_row(message, condition.now) for message in queue.oldest]
     yield ""
     head, *lines = table(("ID", "AGE", "SIZE", "FROM", "TO"), rows)
@@ -168,7 +172,7 @@ def _queue_lines(condition: Condition, queue: Queue) -> Iterator[str]:
     if hidden > 0:
         yield f"    and {hidden} younger"
     flush = as_root("postqueue", "-f")
-    yield f"    Postfix tries again by itself; `{flush}` on {condition.host} does it now"
+    yield f"    Postfix tries again by itself; `{flush}` on {host} does it now"
 
 
 def _message_row(message: QueuedMessage, now: datetime) -> tuple[str, ...]:

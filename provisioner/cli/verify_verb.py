@@ -7,33 +7,45 @@ from pathlib import Path
 
 import click
 
-from provisioner.cli.composition import open_asker, open_run
-from provisioner.cli.options import host_options
+from provisioner.cli.composition import open_asker, open_runs
+from provisioner.cli.options import several_sites_options
 from provisioner.cli.outcome import error_rows, exit_code_of, verdict_lines
+from provisioner.cli.several import errors_shown, site_documents
 from provisioner.cli.terminal import show_errors, write_json, write_lines
 from provisioner.diagnostics import ExitCode
-from provisioner.verbs.verify import verify_site
+from provisioner.verbs.verify import VerifyReport, verify_sites
 
 
 @click.command("verify")
-@host_options
+@several_sites_options
 @click.option("--all", "everything", is_flag=True, help="Name the probes that passed, too.")
 def command(
-    site_file: Path, limit: Sequence[str], *, as_json: bool, accept_new: bool, everything: bool
+    site_files: Sequence[Path],
+    limit: Sequence[str],
+    *,
+    as_json: bool,
+    accept_new: bool,
+    everything: bool,
 ) -> int:
     """Prove that the site does what the file says: real sessions, real mail.
 
     Exit code 0 if every probe passed, 1 if one failed, 4 if a host cannot be reached.
     """
-    with open_run(site_file, limit, accept_new=accept_new, quiet=as_json) as run:
-        report = verify_site(run, open_asker)
-    errors = tuple(report.errors.values())
+    with open_runs(site_files, limit, accept_new=accept_new, quiet=as_json) as runs:
+        reports = verify_sites(runs, open_asker)
+    errors = {ref: error for report in reports.values() for ref, error in report.errors.items()}
     if as_json:
-        document = {**report.verdict.as_json(), "errors": error_rows(errors)}
-        write_json(document)
+        write_json(site_documents(runs, lambda site: _as_json(reports[site])))
     else:
-        write_lines(verdict_lines(report.verdict, everything=everything))
-        show_errors(errors)
+        for site, report in reports.items():
+            told = site if runs.several else None
+            write_lines(verdict_lines(report.verdict, told, everything=everything))
+        show_errors(errors_shown(errors, runs.name))
     if errors:
-        return exit_code_of(errors)
-    return ExitCode.OK if report.verdict.passed else ExitCode.FAILED
+        return exit_code_of(errors.values())
+    passed = all(report.verdict.passed for report in reports.values())
+    return ExitCode.OK if passed else ExitCode.FAILED
+
+
+def _as_json(report: VerifyReport) -> dict[str, object]:
+    return {**report.verdict.as_json(), "errors": error_rows(report.errors.values())}

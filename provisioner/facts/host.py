@@ -64,7 +64,8 @@ class Introduction:
     firewall: what keeps strangers out, None where nothing does. parameters: those of Postfix's
     that not every version has and this one has; of PORTED_BACK only. resolver_managers: who
     else writes /etc/resolv.conf there. carriers: accounts that the connection, or its sudo,
-    hangs on.
+    hangs on. machine: what tells this running system from every other, empty where it could not
+    tell.
     """
 
     os_release: Mapping[str, str]
@@ -74,6 +75,7 @@ class Introduction:
     managed_accounts: frozenset[str] = frozenset()
     managed_units: frozenset[str] = frozenset()
     serial: str = ""
+    machine: str = ""
     pending: Pending | None = None
     unfinished: frozenset[str] = frozenset()
     activating: Mapping[str, tuple[LeftFile, ...]] = field(default_factory=dict)

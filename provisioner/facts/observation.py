@@ -50,6 +50,8 @@ _CREDENTIAL_FIELDS = 3
 _DIGEST = re.compile(r"([0-9a-f]{64})  (/.*)", re.DOTALL)
 # 3.7.11, 2.3.19.1, 2.4.1-4, 3.10-20240510; nothing where the program would not say.
 _VERSION = re.compile(r"(?:[0-9]{1,6}(?:\.[0-9]{1,6})+(?:[-+~][!-~]{0,60})?)?")
+# The kernel's boot, and the namespace of processes.
+_MACHINE = re.compile(r"[0-9a-f-]{36} [0-9]{1,20}")
 _FIREWALL = re.compile(r"(firewalld) ([A-Za-z0-9_-]+)|(ufw|nftables)")
 
 
@@ -70,6 +72,7 @@ def parse_introduction(lines: Iterable[str]) -> Introduction:
         managed_accounts=_named("directory", directory, "account"),
         managed_units=_named("managed", managed, "unit"),
         serial=serial,
+        machine=next(each("machine", sections.get("machine", []), _machine), ""),
         pending=_pending(sections.get("pending", [])),
         unfinished=frozenset(sections.get("unfinished", [])),
         activating=_begun_files(sections.get("activating", [])),
@@ -185,6 +188,12 @@ def _version(row: str) -> tuple[str, str]:
     if not _VERSION.fullmatch(version):
         raise ValueError(version)
     return name, version
+
+
+def _machine(row: str) -> str:
+    if not _MACHINE.fullmatch(row):
+        raise ValueError(row)
+    return row
 
 
 def _installed(rows: Iterable[str]) -> frozenset[str]:

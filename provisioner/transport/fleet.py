@@ -19,7 +19,7 @@ from provisioner.model.names import HostRef
 from provisioner.model.site import Host
 from provisioner.transport.failures import unreachable
 from provisioner.transport.opening import open_transport
-from provisioner.transport.options import Reveal, SshOptions
+from provisioner.transport.options import RevealFor, SshOptions
 from provisioner.verbs.ports import Transport
 
 T = TypeVar("T")
@@ -47,14 +47,14 @@ class Answer(Generic[T]):
 
 
 class Fleet:
-    """The open transports of a run; leaving its `with` block closes them all.
+    """The open transports of a command; leaving its `with` block closes them all.
 
-    Each host is opened once, when it is first needed.
+    Each host, of whatever site, is opened once, when it is first needed.
     """
 
-    def __init__(self, options: SshOptions, reveal: Reveal, workers: int = _WORKERS) -> None:
+    def __init__(self, options: SshOptions, reveal_for: RevealFor, workers: int = _WORKERS) -> None:
         self._options = options
-        self._reveal = reveal
+        self._reveal_for = reveal_for
         self._workers = workers
         self._lock = threading.Lock()
         self._opening: dict[HostRef, threading.Lock] = {}
@@ -144,9 +144,9 @@ class Fleet:
             limit = _HANDSHAKES if jump is None else _LOGINS_AT_ONCE
             turn = self._turns.setdefault(jump, threading.BoundedSemaphore(limit))
         if jump is None:
-            return open_transport(host, self._options, self._reveal, turn)
+            return open_transport(host, self._options, self._reveal_for(host.ref), turn)
         with turn:
-            return open_transport(host, self._options, self._reveal)
+            return open_transport(host, self._options, self._reveal_for(host.ref))
 
     def _work(
         self,

@@ -11,10 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from provisioner.model.names import HostRef
 from provisioner.model.secrets import SecretReference
 
 Reveal = Callable[[SecretReference], str]
 """Returns the cleartext that a reference stands for; raises MailprovError if it cannot."""
+RevealFor = Callable[[HostRef], Reveal]
+"""Returns what reveals the references in the file of the host's site."""
 
 
 def _user_ssh(name: str) -> Callable[[], Path]:

@@ -2,8 +2,8 @@
 
 All hosts are observed before any of them is changed, so that a host which cannot be
 reached stops the run while nothing has happened. Packages come next, on all hosts at
-once. Then the transactions, wave after wave (workflow/waves.py), and whoever fails stops
-those that have not begun. A new configuration is pending until it has proven itself and
+once. Then the transactions, wave after wave (waves.py), and whoever fails stops those of its
+site that have not begun. A new configuration is pending until it has proven itself and
 is confirmed, over a fresh connection; else the host puts the old one back, whether it
 hears of us or not. A run with nothing to do ends after the observation: no lock, nothing
 written.
@@ -16,16 +16,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from provisioner.diagnostics import Diagnostic, MailprovError
-from provisioner.model.names import HostRef
+from provisioner.model.names import DomainName, HostRef
 from provisioner.model.site import Host
 from provisioner.plan.change import Change, Plan
 from provisioner.plan.held_mail import held_notices
 from provisioner.verbs.asking import OpenAsker
 from provisioner.verbs.health import check_health
 from provisioner.verbs.interruption import AtWork
-from provisioner.verbs.plan import DriftDecision, SitePlan, plan_host, plan_site
+from provisioner.verbs.plan import DriftDecision, SitePlan, plan_host, plan_sites
 from provisioner.verbs.ports import Transport
 from provisioner.verbs.run import Run
+from provisioner.verbs.runs import Runs
 from provisioner.verbs.transaction_answer import (
     ReturnedError,
     TransactionAnswer,
@@ -78,65 +79,79 @@ class ApplyOptions:
 
 
 def apply_site(run: Run, open_asker: OpenAsker, options: ApplyOptions) -> tuple[HostOutcome, ...]:
-    """Apply the site to the run's hosts and say what became of each, in the site's order.
+    """Apply one site; see `apply_sites`."""
+    return apply_sites(Runs.over(run), open_asker, options)
 
-    open_asker: makes the asker by which each host has to prove its new configuration.
+
+def apply_sites(
+    runs: Runs, open_asker: OpenAsker, options: ApplyOptions
+) -> tuple[HostOutcome, ...]:
+    """Apply the sites to the runs' hosts and say what became of each, in the sites' order.
+
+    open_asker: makes the asker by which each host has to prove its new configuration. Raises
+    MailprovError (refused) where a machine is more than one of the hosts.
     """
 
     def check(host: Host, transport: Transport) -> None:
-        check_health(run, host, transport, open_asker)
+        check_health(runs.of(host.ref), host, transport, open_asker)
 
     def replan(host: Host, transport: Transport) -> Plan:
-        return plan_host(run, host, transport, options.drift)
+        return plan_host(runs.of(host.ref), host, transport, options.drift)
 
-    survey = plan_site(run, options.drift, settle=True, replace_server=options.replace_server)
-    return carry_out(run, options, survey, replan, check)
+    survey = plan_sites(runs, options.drift, settle=True, replace_server=options.replace_server)
+    return carry_out(runs, options, survey, replan, check)
 
 
 def carry_out(
-    run: Run, options: ApplyOptions, survey: SitePlan, replan: Replan, check: Check
+    runs: Runs, options: ApplyOptions, survey: SitePlan, replan: Replan, check: Check
 ) -> tuple[HostOutcome, ...]:
-    """Carry out the plans of a survey, unless it has an error, and say what became of each.
+    """Carry out the plans of a survey and say what became of each host.
 
-    replan: makes a host's plan once more after its packages have come. check: raises
-    MailprovError where a host's new configuration does not work.
+    A site with an error in the survey is left alone, and so is what has not begun of a site
+    where a host failed. replan: makes a host's plan once more after its packages have come.
+    check: raises MailprovError where a host's new configuration does not work.
     """
-    outcomes = {key: _failed(key, error) for key, error in survey.errors.items()}
+    outcomes = {ref: _failed(ref, error) for ref, error in survey.errors.items()}
     plans = dict(survey.plans)
-    if not outcomes:
-        lacking = [host for host in run.hosts if plans[host.ref].missing_packages]
-        for host, plan, error in _install(run, lacking, plans, replan):
-            if error:
-                outcomes[host] = _failed(host, error)
-            elif plan:
-                plans[host] = plan
-    for wave in waves_of(run.hosts):
-        if any(outcome.error for outcome in outcomes.values()):
-            break
-        transaction = _Transaction(run, options, plans, survey.plans, check)
-        outcomes.update(transaction.carry_out(wave))
-    return tuple(outcomes.get(host.ref) or _not_started(host.ref) for host in run.hosts)
+    going = _going_on(runs.hosts, outcomes)
+    lacking = [host for host in going if plans[host.ref].missing_packages]
+    for ref, plan, error in _install(runs, lacking, plans, replan):
+        if error:
+            outcomes[ref] = _failed(ref, error)
+        elif plan:
+            plans[ref] = plan
+    for wave in waves_of(runs.hosts):
+        transaction = _Transaction(runs, options, plans, survey.plans, check)
+        outcomes.update(transaction.carry_out(_going_on(wave, outcomes)))
+    return tuple(outcomes.get(host.ref) or _not_started(host.ref) for host in runs.hosts)
+
+
+def _going_on(hosts: Sequence[Host], outcomes: Mapping[HostRef, HostOutcome]) -> list[Host]:
+    """Return those of the hosts in whose site nothing has failed so far."""
+    stopped: set[DomainName] = {ref.site for ref, one in outcomes.items() if one.error}
+    return [host for host in hosts if host.site not in stopped]
 
 
 def _install(
-    run: Run, hosts: Sequence[Host], plans: dict[HostRef, Plan], replan: Replan
+    runs: Runs, hosts: Sequence[Host], plans: dict[HostRef, Plan], replan: Replan
 ) -> Iterator[tuple[HostRef, Plan | None, MailprovError | None]]:
     at_work = AtWork(
         "interrupted while packages were installed",
         "the host finishes what it has begun; apply again, it goes on from there",
+        runs.name,
     )
 
     def work(host: Host, transport: Transport) -> Plan:
         def tell(text: str) -> None:
-            run.progress.tell(host.ref, text)
+            runs.progress.tell(host.ref, text)
 
         with at_work.on(host.ref):
-            run.session(transport).install(plans[host.ref], tell)
+            runs.of(host.ref).session(transport).install(plans[host.ref], tell)
         # The packages brought files, accounts and versions of their own.
         return replan(host, transport)
 
     with at_work.told():
-        for answer in run.fleet.each(hosts, work):
+        for answer in runs.fleet.each(hosts, work):
             yield answer.host.ref, answer.value, answer.error
 
 
@@ -144,7 +159,7 @@ def _install(
 class _Transaction:
     """The transactions of one wave. survey: the plans before packages were installed."""
 
-    run: Run
+    runs: Runs
     options: ApplyOptions
     plans: Mapping[HostRef, Plan]
     survey: Mapping[HostRef, Plan]
@@ -157,6 +172,7 @@ class _Transaction:
             f"unless it was confirmed already, the host returns to the configuration before by "
             f"itself, at the latest {self.options.within} s after it has taken the new one; "
             "`mailprov history` tells which, then apply again",
+            self.runs.name,
         )
 
         def work(host: Host, transport: Transport) -> HostOutcome:
@@ -169,7 +185,7 @@ class _Transaction:
             # Each answer has either a value or an error.
             return {
                 answer.host.ref: answer.value or _failed(answer.host.ref, answer.error)
-                for answer in self.run.fleet.each(hosts, work)
+                for answer in self.runs.fleet.each(hosts, work)
             }
 
     def _transact(self, host: Host, transport: Transport) -> HostOutcome:
@@ -192,7 +208,7 @@ class _Transaction:
         status = HostStatus.CHANGED if changes else HostStatus.UNCHANGED
         if error:
             status = HostStatus.RETURNED
-        self.run.progress.tell(host.ref, "returned" if error else _summary(changes))
+        self.runs.progress.tell(host.ref, "returned" if error else _summary(changes))
         return HostOutcome(
             host=host.ref,
             status=status,
@@ -204,11 +220,15 @@ class _Transaction:
         )
 
     def _change(self, host: Host, transport: Transport, plan: Plan) -> TransactionAnswer:
-        return self.run.session(transport).transact(
-            plan,
-            self.run.owner,
-            self.options.within,
-            lambda text: self.run.progress.tell(host.ref, text),
+        return (
+            self.runs.of(host.ref)
+            .session(transport)
+            .transact(
+                plan,
+                self.runs.of(host.ref).owner,
+                self.options.within,
+                lambda text: self.runs.progress.tell(host.ref, text),
+            )
         )
 
     def _prove(self, host: Host, serial: str) -> tuple[MailprovError | None, TransactionAnswer]:
@@ -217,7 +237,7 @@ class _Transaction:
         Returns that, and what the host answered.
         """
         try:
-            session = self.run.session(self.run.fleet.reopen(host))
+            session = self.runs.of(host.ref).session(self.runs.fleet.reopen(host))
         except MailprovError as error:
             raise self._left_alone(host, error) from error
         try:

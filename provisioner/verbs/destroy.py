@@ -29,6 +29,7 @@ from provisioner.verbs.plan import SitePlan
 from provisioner.verbs.ports import Transport
 from provisioner.verbs.rollback import WayBack
 from provisioner.verbs.run import Run
+from provisioner.verbs.runs import Runs
 from provisioner.verbs.session import TRANSACT_SECONDS
 
 _IN_FORCE = 67
@@ -70,7 +71,7 @@ def destroy_site(run: Run, options: ApplyOptions) -> tuple[HostOutcome, ...]:
     def unasked(host: Host, transport: Transport) -> None:
         del host, transport  # as found, nobody knows what has to work
 
-    outcomes = carry_out(run, options, survey, unchanged, unasked)
+    outcomes = carry_out(Runs.over(run), options, survey, unchanged, unasked)
     if any(outcome.error for outcome in outcomes):
         return outcomes
     return tuple(_take_away(run, outcomes))

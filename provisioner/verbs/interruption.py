@@ -46,7 +46,8 @@ class AtWork:
             yield
         except KeyboardInterrupt as interrupt:
             told = [
-                Diagnostic(self._what, str(host.host), fix=self._fix) for host in list(self._hosts)
+                Diagnostic(self._what, self._name(host), fix=self._fix)
+                for host in list(self._hosts)
             ]
             if not told:
                 raise

@@ -10,16 +10,18 @@ from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
 from provisioner.facts.addresses import absent_addresses, address_diagnostics, address_notice
 from provisioner.facts.host import Facts, Pending
 from provisioner.facts.mail_server import kept_homes, server_diagnostic, what_would_end
-from provisioner.model.names import HostRef
+from provisioner.model.names import DomainName, HostRef
 from provisioner.model.site import Host
 from provisioner.plan.change import Drift, Plan
 from provisioner.plan.diff import diff_generation
 from provisioner.plan.fixed_files import fixed_diagnostic
+from provisioner.plan.generation import Generation
 from provisioner.plan.port_conflicts import conflict_diagnostic, find_conflicts
 from provisioner.plan.secrets_diff import refuse_unread_secrets
 from provisioner.render.artifact import Plane
 from provisioner.verbs.ports import Transport
 from provisioner.verbs.run import Run
+from provisioner.verbs.runs import Runs
 
 
 class DriftDecision(StrEnum):
@@ -32,7 +34,7 @@ class DriftDecision(StrEnum):
 
 @dataclass(frozen=True)
 class SitePlan:
-    """Each host's plan, or the error that stood in its way, in the order of the site."""
+    """Each host's plan, or the error that stood in its way, in the order of the sites."""
 
     plans: dict[HostRef, Plan] = field(default_factory=dict)
     errors: dict[HostRef, MailprovError] = field(default_factory=dict)
@@ -42,28 +44,41 @@ class SitePlan:
         """Whether every host is what it should be."""
         return not self.errors and not any(plan.changes for plan in self.plans.values())
 
+    def of(self, site: DomainName) -> SitePlan:
+        """Return the part that is about one site."""
+        return SitePlan(
+            {ref: plan for ref, plan in self.plans.items() if ref.site == site},
+            {ref: error for ref, error in self.errors.items() if ref.site == site},
+        )
 
-def plan_host(  # noqa: PLR0913 the decisions are named
+
+def plan_host(
     run: Run,
     host: Host,
     transport: Transport,
     drift: DriftDecision,
     *,
-    settle: bool = False,
     replace_server: bool = True,
 ) -> Plan:
     """Observe one host and return its plan.
 
-    settle: first have the host settle what a transaction that broke off left pending.
     replace_server: a mail server that somebody set up there may end.
     Raises MailprovError (refused) for what stands in the way of the plan (a port that somebody
     else holds, an address that the host does not have, a file that cannot be replaced), and for
     drift and a mail server that works there, if so decided.
     """
-    generation, facts = run.observe(host, transport)
-    if facts.introduction.pending and settle:
-        settle_pending(run, host, transport, facts.introduction.pending)
-        generation, facts = run.observe(host, transport)
+    return _compared(run, host, run.observe(host, transport), drift, replace_server=replace_server)
+
+
+def _compared(
+    run: Run,
+    host: Host,
+    observed: tuple[Generation, Facts],
+    drift: DriftDecision,
+    *,
+    replace_server: bool,
+) -> Plan:
+    generation, facts = observed
     plan = diff_generation(generation, facts, keep_drift=drift is DriftDecision.KEEP)
     refuse_unread_secrets(generation, plan.changes)
     absent = absent_addresses(host, facts.addresses)
@@ -143,8 +158,13 @@ def _undecided(host: Host, drift: Drift) -> Diagnostic:
     )
 
 
-def plan_site(
-    run: Run,
+def plan_site(run: Run) -> SitePlan:
+    """Observe all hosts of a site side by side and return their plans; see `plan_sites`."""
+    return plan_sites(Runs.over(run))
+
+
+def plan_sites(
+    runs: Runs,
     drift: DriftDecision = DriftDecision.OVERWRITE,
     *,
     settle: bool = False,
@@ -152,13 +172,38 @@ def plan_site(
 ) -> SitePlan:
     """Observe all hosts side by side and return their plans; raises nothing for a host.
 
-    settle, replace_server: as for `plan_host`.
+    settle: have hosts settle what a transaction that broke off left pending, once all are
+    observed. replace_server: as for `plan_host`. Raises MailprovError (refused), with nothing
+    changed anywhere, where a machine is more than one of the hosts.
     """
 
-    def work(host: Host, transport: Transport) -> Plan:
-        plan = plan_host(run, host, transport, drift, settle=settle, replace_server=replace_server)
-        run.progress.tell(host.ref, "nothing to change" if not plan.changes else "compared")
-        return plan
+    def look(run: Run, host: Host, transport: Transport) -> Plan | Pending:
+        observed = run.observe(host, transport)
+        if settle and (pending := observed[1].introduction.pending):
+            return pending
+        plan = _compared(run, host, observed, drift, replace_server=replace_server)
+        return _told(run, host, plan)
 
-    told = run.gather(work)
-    return SitePlan(told.values, told.errors)
+    def settled(run: Run, host: Host, transport: Transport) -> Plan:
+        settle_pending(run, host, transport, unsettled[host.ref])
+        return _told(
+            run, host, plan_host(run, host, transport, drift, replace_server=replace_server)
+        )
+
+    first = runs.gather(look)
+    runs.refuse_shared_machines()
+    unsettled = {ref: one for ref, one in first.values.items() if isinstance(one, Pending)}
+    second = runs.gather(settled, [host for host in runs.hosts if host.ref in unsettled])
+    plans = {ref: one for ref, one in first.values.items() if isinstance(one, Plan)}
+    plans.update(second.values)
+    errors = {**first.errors, **second.errors}
+    order = [host.ref for host in runs.hosts]
+    return SitePlan(
+        {ref: plans[ref] for ref in order if ref in plans},
+        {ref: errors[ref] for ref in order if ref in errors},
+    )
+
+
+def _told(run: Run, host: Host, plan: Plan) -> Plan:
+    run.progress.tell(host.ref, "compared" if plan.changes else "nothing to change")
+    return plan

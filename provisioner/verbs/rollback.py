@@ -35,6 +35,7 @@ from provisioner.verbs.plan import (
 from provisioner.verbs.ports import Transport
 from provisioner.verbs.recalling import Recalled, recall
 from provisioner.verbs.run import Run
+from provisioner.verbs.runs import Runs
 
 
 def rollback_site(
@@ -54,7 +55,7 @@ def rollback_site(
         if not generation.as_found:
             check_recalled(run, host, transport, open_asker, generation)
 
-    return carry_out(run, options, survey, way_back.plan, check)
+    return carry_out(Runs.over(run), options, survey, way_back.plan, check)
 
 
 @dataclass(frozen=True)

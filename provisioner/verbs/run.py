@@ -6,16 +6,17 @@ Everything that a run keeps for a host is kept under its `HostRef`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 from provisioner.diagnostics import MailprovError
-from provisioner.facts.host import Facts
+from provisioner.facts.host import Facts, Introduction
 from provisioner.model.names import HostRef
 from provisioner.model.site import Host, Site
 from provisioner.plan.generation import Generation
 from provisioner.plan.manifest import Also
 from provisioner.verbs.compiling import Compiler
+from provisioner.verbs.machines import Machines
 from provisioner.verbs.ports import Transport
 from provisioner.verbs.session import HostSession
 
@@ -79,6 +80,18 @@ class Gathered(Generic[T]):
     errors: dict[HostRef, MailprovError]
 
 
+def gather(
+    fleet: Fleet, hosts: Sequence[Host], work: Callable[[Host, Transport], T]
+) -> Gathered[T]:
+    """Do the work on these hosts side by side; raises nothing for a host."""
+    answers = {answer.host.ref: answer for answer in fleet.each(hosts, work)}
+    ordered = [(host.ref, answers[host.ref]) for host in hosts]
+    return Gathered(
+        {ref: answer.value for ref, answer in ordered if answer.value is not None},
+        {ref: answer.error for ref, answer in ordered if answer.error is not None},
+    )
+
+
 @dataclass(frozen=True)
 class Run:
     """One run of a verb over the site.
@@ -86,6 +99,7 @@ class Run:
     hosts: those that `--limit` leaves. programs: the remote program by verb. owner: who
     holds a host's lock while the run changes it. own_roots: the roots among the operator's own
     certificates, in PEM; None where the hosts make theirs, or where nothing of it was read.
+    machines: which machine each host turned out to be.
     """
 
     site: Site
@@ -96,15 +110,11 @@ class Run:
     progress: Progress
     owner: str
     own_roots: str | None = None
+    machines: Machines = field(default_factory=Machines)
 
     def gather(self, work: Callable[[Host, Transport], T]) -> Gathered[T]:
         """Do the work on the run's hosts side by side; raises nothing for a host."""
-        answers = {answer.host.ref: answer for answer in self.fleet.each(self.hosts, work)}
-        ordered = [(host.ref, answers[host.ref]) for host in self.hosts]
-        return Gathered(
-            {ref: answer.value for ref, answer in ordered if answer.value is not None},
-            {ref: answer.error for ref, answer in ordered if answer.error is not None},
-        )
+        return gather(self.fleet, self.hosts, work)
 
     def session(self, transport: Transport) -> HostSession:
         """Return the session over an open transport."""
@@ -114,7 +124,11 @@ class Run:
         self, host: Host, transport: Transport, also: Also = Also.NOTHING
     ) -> tuple[Generation, Facts]:
         """Return what a host should be and what it is; see `HostSession.observe`."""
+
+        def compile_for(introduction: Introduction) -> Generation:
+            # Also of a host that nothing can be compiled for.
+            self.machines.note(host.ref, introduction.machine)
+            return self.compiler.generation_for(host, introduction)
+
         self.progress.tell(host.ref, "observing")
-        return self.session(transport).observe(
-            lambda introduction: self.compiler.generation_for(host, introduction), also
-        )
+        return self.session(transport).observe(compile_for, also)

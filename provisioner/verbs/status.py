@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from provisioner.diagnostics import MailprovError
-from provisioner.model.names import HostRef
+from provisioner.model.names import DomainName, HostRef
 from provisioner.model.site import Host
 from provisioner.plan.condition import Condition, judge_condition
 from provisioner.plan.manifest import Also
 from provisioner.verbs.ports import Transport
 from provisioner.verbs.run import Run
+from provisioner.verbs.runs import Runs
 
 
 @dataclass(frozen=True)
 class SiteStatus:
-    """Each host's condition, or the error that stood in its way, in the order of the site."""
+    """Each host's condition, or the error that stood in its way, in the order of the sites."""
 
     conditions: dict[HostRef, Condition] = field(default_factory=dict)
     errors: dict[HostRef, MailprovError] = field(default_factory=dict)
@@ -25,15 +26,26 @@ class SiteStatus:
         """Whether every host was reached and has no problem."""
         return not self.errors and not any(one.problems for one in self.conditions.values())
 
+    def of(self, site: DomainName) -> SiteStatus:
+        """Return the part that is about one site."""
+        return SiteStatus(
+            {ref: one for ref, one in self.conditions.items() if ref.site == site},
+            {ref: error for ref, error in self.errors.items() if ref.site == site},
+        )
 
-def status_site(run: Run) -> SiteStatus:
-    """Observe all hosts side by side and judge them; raises nothing for a host."""
 
-    def work(host: Host, transport: Transport) -> Condition:
+def status_sites(runs: Runs) -> SiteStatus:
+    """Observe all hosts side by side and judge them; raises nothing for a host.
+
+    MailprovError (refused) where a machine is more than one of the hosts.
+    """
+
+    def work(run: Run, host: Host, transport: Transport) -> Condition:
         observed = run.observe(host, transport, Also.STATUS)
         condition = judge_condition(*observed, run.site.queue_warning)
         run.progress.tell(host.ref, "observed")
         return condition
 
-    told = run.gather(work)
+    told = runs.gather(work)
+    runs.refuse_shared_machines()
     return SiteStatus(told.values, told.errors)

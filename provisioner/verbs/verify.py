@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from provisioner.diagnostics import MailprovError
 from provisioner.facts.host import CheckRun
-from provisioner.model.names import HostRef
+from provisioner.model.names import DomainName, HostRef
 from provisioner.model.site import Host, Site
 from provisioner.plan.comparison import compare_paths
 from provisioner.plan.generation import Generation
@@ -26,7 +26,8 @@ from provisioner.rooms.registry import room
 from provisioner.verbs.asking import OpenAsker
 from provisioner.verbs.ports import Transport
 from provisioner.verbs.probing import Observed, ask_hosts, observe_service, own_findings
-from provisioner.verbs.run import Run
+from provisioner.verbs.run import Gathered, Run
+from provisioner.verbs.runs import Runs, side_by_side
 from provisioner.verbs.way_out import ask_way_out
 
 
@@ -38,37 +39,62 @@ class VerifyReport:
     errors: Mapping[HostRef, MailprovError]
 
 
-def verify_site(
-    run: Run,
+def verify_sites(
+    runs: Runs,
     open_asker: OpenAsker,
     kept: Mapping[HostRef, Collection[str]] | None = None,
     checked: Collection[HostRef] = (),
-) -> VerifyReport:
-    """Verify the run's hosts. Raises nothing for a host: its error is in the report.
+) -> dict[DomainName, VerifyReport]:
+    """Verify the runs' hosts, site by site. Raises nothing for a host: its error is reported.
 
     open_asker: makes the asker that has sockets, once the hosts have been observed. kept:
     files that somebody decided to leave as they are on the host; they get a warning. checked:
     hosts whose daemons' checkers have just passed these very files, before they went live.
+    MailprovError (refused) where a machine is more than one of the hosts.
     """
-    ways_out: dict[HostRef, tuple[Finding, ...]] = {}
 
-    def work(host: Host, transport: Transport) -> Observed:
+    def work(run: Run, host: Host, transport: Transport) -> _Seen:
         also = Also.SERVICE if host.ref in checked else Also.SERVICE | Also.CHECKERS
         observed = observe_service(run, host, transport, also)
         run.progress.tell(host.ref, "probing")
-        ways_out[host.ref] = ask_way_out(run, host, transport)
-        return observed
+        return _Seen(observed, ask_way_out(run, host, transport))
 
-    told = run.gather(work)
-    observed, errors = told.values, told.errors
+    def report(run: Run) -> VerifyReport:
+        return _report(run, open_asker, told, kept or {}, checked)
+
+    told = runs.gather(work)
+    runs.refuse_shared_machines()
+    reports = side_by_side(runs.runs, report)
+    return {run.site.domain: one for run, one in zip(runs.runs, reports, strict=True)}
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A host as it was observed, and what it found on its way to other sites."""
+
+    observed: Observed
+    way_out: tuple[Finding, ...]
+
+
+def _report(
+    run: Run,
+    open_asker: OpenAsker,
+    told: Gathered[_Seen],
+    kept: Mapping[HostRef, Collection[str]],
+    checked: Collection[HostRef],
+) -> VerifyReport:
+    """Put a site's questions to its hosts, and return all that was found."""
+    seen = {host.ref: told.values[host.ref] for host in run.hosts if host.ref in told.values}
+    errors = {host.ref: told.errors[host.ref] for host in run.hosts if host.ref in told.errors}
     findings: list[Finding] = [*allowance_findings(run.site), *sampling_findings(run.site)]
     for host in run.hosts:
-        if host.ref in observed:
-            found = _host_findings(run.site, host, observed[host.ref], checked=host.ref in checked)
-            spared = {f"file.{path}@{host.key}" for path in (kept or {}).get(host.ref, ())}
+        if host.ref in seen:
+            view = seen[host.ref].observed
+            found = _host_findings(run.site, host, view, checked=host.ref in checked)
+            spared = {f"file.{path}@{host.key}" for path in kept.get(host.ref, ())}
             findings += [_only_warned(each) if each.id in spared else each for each in found]
-    findings += ask_hosts(run, observed, open_asker)
-    findings += [each for host in run.hosts for each in ways_out.get(host.ref, ())]
+    findings += ask_hosts(run, {ref: one.observed for ref, one in seen.items()}, open_asker)
+    findings += [finding for one in seen.values() for finding in one.way_out]
     asked = {host.key for host in run.hosts}
     findings += (gap for gap in unproven_findings(run.site) if gap.host in asked)
     for host in run.hosts:

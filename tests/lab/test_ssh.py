@@ -229,7 +229,7 @@ def test_a_wrong_password_is_told(lab: Lab, tmp_path: Path) -> None:
 
 def test_a_fleet_reaches_each_host(lab: Lab) -> None:
     hosts = [access(lab, "one"), access(lab, "two")]
-    with Fleet(options(lab), str) as fleet:
+    with Fleet(options(lab), lambda _: str) as fleet:
         answers = fleet.each(hosts, lambda _host, t: t.run("hostname", timeout=20).stdout)
         got = {answer.host.key: (answer.value or b"").strip() for answer in answers}
     assert set(got) == {"one", "two"}

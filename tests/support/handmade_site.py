@@ -103,7 +103,7 @@ def handmade_site(lab: Lab) -> Iterator[HandmadeSite]:
     options = SshOptions(
         user_config=home / "config", known_hosts=home / "known_hosts", identities=home
     )
-    with Fleet(options, _reveal_nothing) as fleet:
+    with Fleet(options, lambda _: _reveal_nothing) as fleet:
         site = HandmadeSite(lab, {}, fingerprint.replace(":", "").lower())
         site.transports = {host.key: fleet.transport(host) for host in site.model().hosts}
         site.restore("mail")

@@ -20,7 +20,9 @@ from support.refs import ref
 from provisioner.cli.history_verb import history_json
 from provisioner.cli.main import mailprov, run
 from provisioner.cli.outcome import outcome_json
+from provisioner.cli.plan_view import plan_json
 from provisioner.cli.send_output import failed_json, sending_json
+from provisioner.cli.several import site_documents
 from provisioner.cli.status_view import condition_json, status_json
 from provisioner.diagnosis import entry
 from provisioner.diagnosis.catalogue import builtin_catalogue, parse_catalogue
@@ -49,6 +51,9 @@ from provisioner.site.load import parse_site
 from provisioner.verbs.apply import HostOutcome, HostStatus
 from provisioner.verbs.envelope import find_door, find_sender
 from provisioner.verbs.handover import Handover, Posting, Refusal, Stage
+from provisioner.verbs.plan import SitePlan
+from provisioner.verbs.run import Run
+from provisioner.verbs.runs import Runs
 from provisioner.verbs.send import Sending
 from provisioner.verbs.status import SiteStatus
 
@@ -59,6 +64,11 @@ BASE = {
     "hosts": {"mail": {"address": "192.0.2.10"}},
     "users": {"alice": {"password": {"env": "ALICE_PASSWORD"}}},
 }
+ONE_SITE = """\
+domain: {0}
+hosts: {{mail: {{address: 192.0.2.10}}}}
+users: {{alice: {{password: {{env: X}}}}}}
+"""
 SCHEMA = site_schema()
 
 
@@ -306,6 +316,17 @@ def test_the_examples_of_plan_and_apply_have_the_shape_of_an_outcome() -> None:
     assert plan.keys() == want.keys() - {"status", "errors", "kept"}
     assert applied.keys() == want.keys()
     assert plan["changes"][0].keys() == CHANGE.as_json().keys()
+
+
+def test_the_example_of_several_sites_lists_each_sites_own_document() -> None:
+    nothing: Any = None
+    texts = [ONE_SITE.format(site).encode() for site in ("example.org", "example.net")]
+    sites = [parse_site(text, "site.yaml").site for text in texts]
+    runs = [Run(site, site.hosts, nothing, {}, nothing, nothing, "owner") for site in sites]
+    document = site_documents(
+        Runs(tuple(runs), several=True), lambda site: plan_json(SitePlan().of(site))
+    )
+    assert document == _example("several")
 
 
 def test_the_example_of_the_list_of_users_has_its_shape(

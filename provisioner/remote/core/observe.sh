@@ -6,6 +6,8 @@
 
 introduce() {
     recall_versions || ask_versions
+    section machine
+    machine
     generation_in_force=
     if read_head; then
         section head
@@ -31,6 +33,12 @@ introduce() {
     resolver_managers
     section ready
 }
+
+# machine: which running system this is: a boot of a kernel, and in it the namespace of processes,
+# which each container has to itself. What lies in files a clone has as well.
+machine() {
+    read -r boot </proc/sys/kernel/random/boot_id && printf '%s ' "$boot" && stat -L -c %i /proc/self/ns/pid
+} 2>/dev/null
 
 # show_files NAME FILE...: a section for each file that is there and has something in it; what has
 # the same name as the one before goes on with that.

@@ -43,7 +43,7 @@ def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> N
     [
         ["aply"],
         ["apply", "--no-such-option"],
-        ["apply", "a.yaml", "b.yaml"],
+        ["history", "a.yaml", "b.yaml"],
         ["render"],
         ["lab", "x"],
         ["rollback", "--directory"],

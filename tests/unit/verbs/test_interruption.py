@@ -26,6 +26,12 @@ def test_who_is_at_work_is_told() -> None:
         assert interrupt(at_work).diagnostics == (Diagnostic("interrupted", "mail", fix="wait"),)
 
 
+def test_with_several_sites_the_host_is_told_with_its_site() -> None:
+    at_work = AtWork("interrupted", "wait", str)
+    with at_work.on(MAIL):
+        assert [one.where for one in interrupt(at_work).diagnostics] == ["example.org/mail"]
+
+
 def test_where_nobody_is_at_work_it_stays_what_it_is() -> None:
     at_work = AtWork("interrupted", "wait")
     with pytest.raises(KeyboardInterrupt), at_work.told():
