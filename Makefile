@@ -5,7 +5,7 @@ PYTEST = .venv/bin/pytest -n 2 --dist loadgroup
 # What the lab's servers run: debian-12 or debian-13.
 RELEASE = $(or $(MAILPROV_TEST_RELEASE),debian-12)
 
-.PHONY: help venv demo demo-down test test-all check bench golden lock wheel clean
+.PHONY: help venv demo demo-down test test-all check bench golden mutants lock wheel clean
 
 help:
 	@echo "make demo       boot the lab, apply the tutorial's site, verify it, send a mail"
@@ -16,6 +16,7 @@ help:
 	@echo "make check      the gates: ruff, mypy, import-linter, shellcheck, unit tests"
 	@echo "make bench      this project beside Ansible and pyinfra on eight lab hosts (an hour, root)"
 	@echo "make golden     rewrite the golden trees from today's templates"
+	@echo "make mutants    change the code in small ways, and list changes that no unit test notices"
 	@echo "make lock       resolve the dependencies anew"
 	@echo "make wheel      build the package into dist/"
 
@@ -52,15 +53,24 @@ bench: venv
 golden: venv
 	PYTHONPATH=tests .venv/bin/python -m golden.rewrite
 
+# All that [tool.mutmut] in pyproject.toml names, or less: make mutants ONLY='provisioner.plan.drift.*'
+mutants:
+	@tools/setup-mutants.sh
+	.make/mutants/bin/mutmut run $(if $(ONLY),'$(ONLY)')
+	.make/mutants/bin/mutmut results | grep -v 'not checked' || :
+
 lock: venv
 	.venv/bin/pip install --quiet uv
 	.venv/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 		--custom-compile-command "make lock" --group dev pyproject.toml -o requirements/dev.lock
 	.venv/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 		--custom-compile-command "make lock" benchmarks/requirements.in -o benchmarks/requirements.txt
+	.venv/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+		--custom-compile-command "make lock" -c requirements/dev.lock requirements/mutants.in \
+		-o requirements/mutants.txt
 
 wheel: venv
 	.venv/bin/python -m build --wheel --no-isolation --outdir dist .
 
 clean:
-	rm -rf .venv dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .make mutants dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -179,6 +179,7 @@ def many(resolvers: int) -> Site:
     """Return a site with a mail server and so many resolvers."""
     more = (
         Host(
+            site=DOMAIN,
             key=HostKey(f"d{number}"),
             fqdn=DomainName(f"d{number}.{DOMAIN}"),
             addresses=(ip_address(f"10.1.{number // 250}.{number % 250 + 1}"),),

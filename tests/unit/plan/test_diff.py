@@ -20,12 +20,19 @@ from support.generations import (
 
 from provisioner.diagnostics import ExitCode, MailprovError
 from provisioner.facts.certificate import HostCertificate
-from provisioner.facts.host import EXPIRED, AccountState, Facts, FileState, Introduction
+from provisioner.facts.host import (
+    EXPIRED,
+    AccountState,
+    Facts,
+    FileState,
+    Introduction,
+    Pending,
+)
 from provisioner.model.secrets import PasswordHash
 from provisioner.plan.change import Action
 from provisioner.plan.diff import diff_generation, left_by, password_text
 from provisioner.plan.generation import Generation
-from provisioner.resources.declared import Account, Group
+from provisioner.resources.declared import Account, Group, Recipe
 
 ALICE = Account(
     "alice",
@@ -150,6 +157,18 @@ def test_a_lost_record_is_written_again() -> None:
     facts = fulfilled()
     facts = replace(facts, introduction=replace(facts.introduction, generation=None))
     assert steps(GENERATION, facts) == [("update", "record", GENERATION.id)]
+
+
+def test_the_users_are_recorded_again_where_the_host_forgot_one_of_their_files() -> None:
+    facts = fulfilled()
+    left = {path: file for path, file in facts.introduction.left.items() if path != USERS.path}
+    facts = replace(facts, introduction=replace(facts.introduction, left=left))
+    assert steps(GENERATION, facts) == [("update", "record", "directory")]
+
+
+def test_a_package_alone_is_recorded_nowhere() -> None:
+    facts = replace(fulfilled(), packages=frozenset({"dovecot-core"}))
+    assert steps(GENERATION, facts) == [("install", "package", "postfix")]
 
 
 def test_a_system_account_that_is_right_needs_nothing() -> None:
@@ -319,3 +338,187 @@ def test_mail_that_nobody_will_see_any_more_is_named() -> None:
     facts = replace(facts, spools={"/var/mail/alice": "3", "/var/mail/somebody": "1"})
     (notice,) = diff_generation(generation, facts).generation.notices
     assert "/var/mail/alice has 3 messages that alice will not see" in notice
+
+
+def reasons(generation: Generation, facts: Facts) -> dict[tuple[str, str], str]:
+    """Return what the plan says of each kind and name."""
+    plan = diff_generation(generation, facts)
+    return {(change.kind, change.name): change.reason for change in plan.changes}
+
+
+def test_each_change_says_why() -> None:
+    got = reasons(GENERATION, Facts(Introduction(os_release={})))
+    assert got == {
+        ("package", "postfix"): "not installed",
+        ("package", "dovecot-core"): "not installed",
+        ("group", "vmail"): "missing",
+        ("account", "vmail"): "missing",
+        ("directory", "/srv/vmail"): "missing",
+        ("secret", "/etc/mailprov/tls/site.pem"): "made on the host for mail.example.org",
+        ("file", USERS.path): "missing",
+        ("file", MAP.path): "missing",
+        ("file", MAIN_CF.path): "missing",
+        ("unit", "postfix.service"): "not running",
+        ("record", "directory"): "users, aliases or secrets",
+        ("record", GENERATION.id): "first generation of this host",
+    }
+
+
+def test_what_goes_says_that_the_site_no_longer_has_it() -> None:
+    facts = fulfilled()
+    gone = replace(MAP, path="/etc/postfix/mailprov/gone")
+    introduction = replace(
+        facts.introduction,
+        generation="0123456789ab",
+        left={**facts.introduction.left, gone.path: left_by(gone)},
+        managed_units=frozenset({"postfix.service", "dovecot.service"}),
+        managed_accounts=frozenset({"bob"}),
+    )
+    bob = AccountState("bob", 1002, 990, "/home/bob", "/sbin/nologin", "$2b$12$x")
+    facts = replace(facts, introduction=introduction, accounts={**facts.accounts, "bob": bob})
+    assert reasons(GENERATION, facts) == {
+        ("account", "bob"): "no longer in the site; its mail is kept",
+        ("unit", "dovecot.service"): "no longer part of this host",
+        ("file", gone.path): "no longer part of the site",
+        ("record", "directory"): "users, aliases or secrets",
+        ("record", GENERATION.id): "was generation 0123456789ab",
+    }
+
+
+def test_a_record_that_is_written_anew_for_the_same_generation_says_so() -> None:
+    facts = with_file(fulfilled(), MAP.path, None)
+    assert reasons(GENERATION, facts)["record", GENERATION.id] == "the generation stays"
+
+
+@pytest.mark.parametrize(
+    ("locked", "state", "reason"),
+    [
+        (False, {"password": "$2b$12$old"}, "differs"),
+        (True, {"password": "$2b$12$new"}, "locked"),
+        (True, {"password": "!$2b$12$new"}, "locked, and lets in who has a key"),
+        (False, {"expires": EXPIRED}, "the account has expired"),
+    ],
+)
+def test_a_password_says_why_it_is_set(*, locked: bool, state: dict[str, str], reason: str) -> None:
+    generation, facts = with_alice(**state)
+    generation = replace(generation, accounts=(replace(ALICE, locked=locked),))
+    assert reasons(generation, facts)["password", "alice"] == reason
+    assert ("update", "password", "alice") in steps(generation, facts)
+
+
+def test_a_new_account_gets_its_password_at_once() -> None:
+    generation, facts = with_alice()
+    got = reasons(generation, replace(facts, accounts={}))
+    assert (got["account", "alice"], got["password", "alice"]) == ("missing", "new")
+
+
+def test_an_account_that_is_shut_holds_its_hash_behind_a_mark() -> None:
+    assert password_text(ALICE) == "$2b$12$new"
+    assert password_text(replace(ALICE, locked=True)) == "!$2b$12$new"
+    assert password_text(replace(ALICE, locked=True, password=None)) == "!"
+
+
+def test_one_account_hides_no_other() -> None:
+    """Neither one that is refused nor one of the system's, which is only looked at."""
+    bob = replace(ALICE, name="bob", home="/home/bob")
+    generation, facts = with_alice(gid=100)
+    generation = replace(generation, accounts=(ALICE, bob))
+    states = {
+        name: replace(facts.accounts["alice"], name=name, home=f"/home/{name}")
+        for name in ("alice", "bob")
+    }
+    unknown = replace(facts.introduction, managed_accounts=frozenset())
+    facts = replace(facts, accounts=states, introduction=unknown)
+    with pytest.raises(MailprovError) as caught:
+        diff_generation(generation, facts)
+    assert [one.summary for one in caught.value.diagnostics] == [
+        "the account alice exists and is not mailprov's",
+        "the account bob exists and is not mailprov's",
+    ]
+    other_shell = {"shell": "/bin/bash"}
+    generation, facts = with_alice(**other_shell)
+    (vmail,) = GENERATION.accounts
+    generation = replace(
+        generation, accounts=(vmail, ALICE), groups=(*GENERATION.groups, *generation.groups)
+    )
+    facts = replace(
+        facts,
+        accounts={**fulfilled().accounts, **facts.accounts},
+        groups={**fulfilled().groups, **facts.groups},
+    )
+    assert ("update", "account", "alice") in steps(generation, facts)
+
+
+def test_an_account_is_ours_by_its_group_or_because_we_made_it() -> None:
+    generation, facts = with_alice()
+    unknown = replace(facts.introduction, managed_accounts=frozenset())
+    got = reasons(generation, replace(facts, introduction=unknown))
+    assert ("account", "alice") not in got
+    differing = {"gid": 100, "shell": "/bin/bash"}
+    generation, facts = with_alice(**differing)
+    assert reasons(generation, facts)["account", "alice"] == (
+        "primary group is not mailusers, login shell is /bin/bash"
+    )
+
+
+def test_a_secret_of_the_host_is_made_where_it_is_not_there() -> None:
+    recipe = Recipe("trust-anchor", "/var/lib/unbound/root.key", "the root zone")
+    generation = replace(GENERATION, recipes=(*GENERATION.recipes, recipe))
+    facts = fulfilled(generation)
+    assert steps(generation, facts) == []
+    facts = replace(facts, recipes=frozenset({"self-signed"}))
+    assert ("create", "secret", recipe.path) in steps(generation, facts)
+
+
+def test_a_file_that_no_daemon_reads_waits_for_the_daemons() -> None:
+    """The host's resolver file names Unbound only once Unbound answers."""
+    resolver = replace(MAP, path="/etc/resolv.conf", daemons=(), rank=99)
+    generation = replace(GENERATION, artifacts=(resolver, MAIN_CF, MAP, USERS))
+    facts = with_file(with_file(fulfilled(generation), resolver.path, None), MAP.path, None)
+    kinds = [step for step in steps(generation, facts) if step[1] != "record"]
+    assert kinds == [
+        ("create", "file", MAP.path),
+        ("reload", "unit", "postfix.service"),
+        ("create", "file", resolver.path),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("state", "seen"),
+    [
+        (None, "-"),
+        (FileState("symbolic link", "root", "root", 0o777, MAP.sha256), "link"),
+        (FileState("fifo", "root", "root", 0o644, "0" * 64), "other"),
+        (FileState("regular file", "root", "root", 0o644, None), "other"),
+        (FileState("regular file", "root", "root", 0o644, "0" * 64), "0" * 64),
+    ],
+)
+def test_a_plan_keeps_what_it_saw_where_it_writes(state: FileState | None, seen: str) -> None:
+    """The host compares that with what is there when it writes, and refuses where it is not."""
+    plan = diff_generation(GENERATION, with_file(fulfilled(), MAP.path, state))
+    assert plan.seen == {MAP.path: seen}
+
+
+def test_a_plan_names_the_transaction_that_it_follows() -> None:
+    facts = fulfilled()
+    pending = Pending("8", GENERATION.id, "operator@desk", armed=True)
+    introduction = replace(facts.introduction, serial="7", pending=pending)
+    plan = diff_generation(GENERATION, replace(facts, introduction=introduction))
+    assert (plan.serial, plan.pending) == ("7", pending)
+
+
+def test_a_user_who_becomes_virtual_is_told_when_the_account_is_locked() -> None:
+    """The users' files change their kind: the lock waits for the confirmation."""
+    facts = fulfilled()
+    before = replace(USERS, path="/etc/dovecot/mailprov/accounts")
+    bob = AccountState("bob", 1002, 990, "/home/bob", "/sbin/nologin", "$2b$12$x")
+    introduction = replace(
+        facts.introduction,
+        managed_accounts=frozenset({"bob"}),
+        left={before.path: left_by(before)},
+    )
+    facts = replace(facts, introduction=introduction, accounts={**facts.accounts, "bob": bob})
+    got = reasons(replace(GENERATION, people=frozenset({"bob"})), facts)
+    assert got["account", "bob"] == (
+        "its user is virtual from now on; locked once this is confirmed"
+    )

@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 from support.generations import GENERATION, MAIN_CF, USERS, fulfilled, state_of, with_file
 
-from provisioner.facts.host import Facts, FileState, LeftFile
+from provisioner.facts.host import Facts, FileState, LeftFile, Pending, TableState
 from provisioner.plan.change import Action, Plan
 from provisioner.plan.diff import diff_generation, left_by
 from provisioner.render.artifact import Artifact
+from provisioner.render.directory_table import TABLE_PATH
 
 EDITED = b"a = 1\nb = 2\nmynetworks = 0.0.0.0/0\n"
 OLD = replace(MAIN_CF, content=b"a = 1\nb = 1\n")
@@ -40,7 +41,8 @@ def test_an_edit_is_drift_and_is_shown_from_what_was_left_to_what_is_there() -> 
     (drift,) = plan.drift
     assert (drift.path, drift.what) == (MAIN_CF.path, "content differs")
     assert "+mynetworks = 0.0.0.0/0\n" in drift.diff
-    assert "(as applied)" in drift.diff
+    header = f"--- {MAIN_CF.path} (as applied)\n+++ {MAIN_CF.path} (on the host)\n"
+    assert drift.diff.startswith(header)
 
 
 def test_an_edit_and_a_change_of_the_site_are_told_apart() -> None:
@@ -62,6 +64,11 @@ def test_an_edit_that_the_site_took_over_is_noted_and_undoes_nothing() -> None:
     plan = diff_generation(GENERATION, left(fulfilled(), MAIN_CF.path, left_by(OLD)))
     assert plan.drift == ()
     assert [change.kind for change in plan.changes] == ["record"]
+
+
+def test_an_edit_that_the_site_took_over_is_not_kept_from_it_either() -> None:
+    facts = left(fulfilled(), MAIN_CF.path, left_by(OLD))
+    assert diff_generation(GENERATION, facts, keep_drift=True).kept == {}
 
 
 def test_what_a_broken_off_transaction_wrote_itself_is_no_drift() -> None:
@@ -125,3 +132,71 @@ def test_keeping_drift_leaves_the_file_alone_and_remembers_how_it_was_left() -> 
 def test_keeping_drift_where_nothing_else_is_to_do_changes_nothing() -> None:
     facts = with_file(fulfilled(), MAIN_CF.path, edited())
     assert diff_generation(GENERATION, facts, keep_drift=True).changes == ()
+
+
+def test_a_secret_file_shows_no_diff_even_where_its_content_is_known() -> None:
+    state = edited(replace(USERS, secret=False), b"eve:{X}other-hash\n")
+    plan = diff_generation(GENERATION, with_file(fulfilled(), USERS.path, state))
+    assert [(drift.path, drift.diff) for drift in plan.drift] == [(USERS.path, "")]
+
+
+def test_a_file_that_left_the_site_and_the_host_is_no_drift() -> None:
+    assert diff_generation(GENERATION, left(fulfilled(), GONE.path, left_by(GONE))).drift == ()
+
+
+def test_a_file_is_no_drift_that_the_pending_configuration_removed() -> None:
+    """It is gone because the host is about to return or to confirm, and nobody took it away."""
+    facts = with_file(fulfilled(), MAIN_CF.path, None)
+    pending = replace(facts.introduction, pending=Pending("7", "a" * 12, "op@desk", armed=True))
+    assert diff_generation(GENERATION, replace(facts, introduction=pending)).drift == ()
+    begun = {MAIN_CF.path: (left_by(MAIN_CF),)}
+    facts = replace(facts, introduction=replace(pending, activating=begun))
+    assert [drift.what for drift in diff_generation(GENERATION, facts).drift] == ["missing"]
+
+
+_UNTOUCHED = {
+    "made by the host itself": "/etc/mailprov/tls/site.pem",
+    "gone with the site": GONE.path,
+    "softened": "/etc/postfix/softened",
+    "begun": "/etc/postfix/begun",
+}
+
+
+@pytest.mark.parametrize("why", _UNTOUCHED)
+def test_no_file_hides_the_drift_of_those_after_it(why: str) -> None:
+    path = _UNTOUCHED[why]
+    other = replace(MAIN_CF, path=path, content=b"other\n")
+    generation = GENERATION
+    if why in {"softened", "begun"}:
+        generation = replace(GENERATION, artifacts=(other, *GENERATION.artifacts))
+    facts = with_file(fulfilled(generation), MAIN_CF.path, edited())
+    if why == "begun":
+        facts = with_file(facts, path, edited(other))
+    elif why == "softened":
+        facts = with_file(facts, path, edited(other, b"softer\n"))
+    introduction = replace(
+        facts.introduction,
+        left={path: left_by(other), **facts.introduction.left},
+        softened=path if why == "softened" else facts.introduction.softened,
+        activating={path: (left_by(replace(other, content=EDITED)),)} if why == "begun" else {},
+    )
+    plan = diff_generation(generation, replace(facts, introduction=introduction))
+    assert [drift.path for drift in plan.drift] == [MAIN_CF.path]
+
+
+TABLE = replace(GONE, path=TABLE_PATH)
+
+
+@pytest.mark.parametrize(
+    ("state", "what"),
+    [
+        (FileState("fifo", "root", "root", 0o644, TABLE.sha256), "kind is fifo, wanted table"),
+        (
+            replace(edited(TABLE), table=TableState(edited=("03", "7f"))),
+            "content differs (shards: 03, 7f)",
+        ),
+    ],
+)
+def test_an_edited_table_is_named_as_one_with_its_shards(state: FileState, what: str) -> None:
+    facts = left(with_file(fulfilled(), TABLE.path, state), TABLE.path, left_by(TABLE))
+    assert [drift.what for drift in diff_generation(GENERATION, facts).drift] == [what]

@@ -29,6 +29,7 @@ from provisioner.render.nature import Nature
 STORED = (Path(__file__).parents[2] / "recorded/records/generation-1.txt").read_bytes()
 NAME = "c4140920490523f7"
 HOST = Host(
+    site=DomainName("example.org"),
     key=HostKey("mail"),
     fqdn=DomainName("mail.example.org"),
     addresses=(ip_address("192.0.2.10"),),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from support.generations import GENERATION, MAIN_CF, MAP, fulfilled, state_of, steps, with_file
 
-from provisioner.facts.host import UnitState
+from provisioner.facts.host import Facts, UnitState
+from provisioner.plan.diff import diff_generation
 from provisioner.plan.manifest import observation_rows
 from provisioner.platforms.records import platform_named
 from provisioner.resources.declared import Unit
@@ -79,3 +81,57 @@ def test_a_mode_alone_restarts_nothing() -> None:
     state = replace(state_of(resolver), mode=0o600)
     got = steps(generation, with_file(fulfilled(generation), resolver.path, state))
     assert ("restart", "unit", "postfix.service") not in got
+
+
+def with_unit(**changed: object) -> Facts:
+    facts = fulfilled()
+    units = {name: replace(unit, **changed) for name, unit in facts.units.items()}  # type: ignore[arg-type]
+    return replace(facts, units=units)
+
+
+_TWO = with_file(
+    with_file(fulfilled(), MAP.path, replace(state_of(MAP), mode=0o600)),
+    MAIN_CF.path,
+    replace(state_of(MAIN_CF), mode=0o600),
+)
+_OWED = replace(fulfilled().introduction, unfinished=frozenset({"postfix.service"}))
+
+
+@pytest.mark.parametrize(
+    ("facts", "action", "reason"),
+    [
+        (with_unit(enabled="disabled"), "enable", "does not start at boot"),
+        (with_unit(active="failed"), "start", "not running"),
+        (with_unit(sub="exited"), "restart", "is up without a process"),
+        (replace(fulfilled(), introduction=_OWED), "restart", "an earlier apply broke off"),
+        (with_file(fulfilled(), MAP.path, None), "reload", f"{MAP.path} changed"),
+        (_TWO, "reload", f"{MAIN_CF.path} and 1 more changed"),
+    ],
+)
+def test_a_unit_is_touched_for_a_reason_that_the_plan_says(
+    facts: Facts, action: str, reason: str
+) -> None:
+    plan = diff_generation(GENERATION, facts)
+    got = [(one.action.value, one.reason) for one in plan.changes if one.kind == "unit"]
+    assert got == [(action, reason)]
+
+
+def test_a_restart_names_the_file_that_needs_it_and_no_other() -> None:
+    resolver = replace(MAP, path="/etc/resolv.conf", restart=True)
+    generation = replace(GENERATION, artifacts=(MAIN_CF, resolver))
+    facts = with_file(with_file(fulfilled(generation), resolver.path, None), MAIN_CF.path, None)
+    facts = with_file(facts, MAIN_CF.path, replace(state_of(MAIN_CF), mode=0o600))
+    plan = diff_generation(generation, facts)
+    assert [one.reason for one in plan.changes if one.kind == "unit"] == [
+        "/etc/resolv.conf changed"
+    ]
+
+
+def test_a_unit_that_takes_anothers_place_names_it_on_both_sides() -> None:
+    old = UnitState("postfix@-.service", "loaded", "active", "running", "disabled", 0, "success")
+    facts = fulfilled(UPGRADED)
+    plan = diff_generation(UPGRADED, replace(facts, units={**facts.units, old.name: old}))
+    assert [(one.name, one.reason) for one in plan.changes if one.kind == "unit"] == [
+        ("postfix@-.service", "postfix.service takes its place"),
+        ("postfix.service", "takes the place of postfix@-.service"),
+    ]
