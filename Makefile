@@ -15,7 +15,7 @@ help:
 	@echo "                (both on Debian 12 hosts, or with RELEASE=debian-13 or el-9 on those)"
 	@echo "make check      the gates: ruff, mypy, import-linter, shellcheck, unit tests"
 	@echo "make bench      this project beside Ansible and pyinfra on eight lab hosts (an hour, root)"
-	@echo "make golden     rewrite the golden trees from today's templates"
+	@echo "make golden     rewrite the golden trees, and the picture of docs/architecture.md"
 	@echo "make mutants    change the code in small ways, and list changes that no unit test notices"
 	@echo "make lock       resolve the dependencies anew"
 	@echo "make wheel      build the package into dist/"

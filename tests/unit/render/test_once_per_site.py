@@ -40,7 +40,22 @@ def test_a_site_is_asked_for_once_and_each_site_and_platform_gets_its_own_answer
     assert got == [1, 1, 2, 2]
     assert [answer(other, CENTOS), answer(other, DEBIAN), answer(other, CENTOS)] == [3, 2, 3]
     assert answer(other, CENTOS.model_copy()) == 3
-    assert answer(one, DEBIAN) == 4
+    assert answer(one, DEBIAN) == 1
+
+
+def test_sites_that_one_command_takes_keep_their_answers_and_no_more_than_these_are_kept() -> None:
+    asked = []
+
+    @once_per_site
+    def answer(site: Site) -> int:
+        asked.append(site)
+        return len(asked)
+
+    sites = [site_of(ONE_HOST) for _ in range(8)]
+    assert [answer(site) for site in (*sites, *sites)] == [*range(1, 9)] * 2
+    for _ in range(16):
+        answer(site_of(ONE_HOST))
+    assert answer(sites[0]) == len(asked)
 
 
 def test_resolvers_share_their_zones_and_listen_on_their_own_addresses() -> None:
