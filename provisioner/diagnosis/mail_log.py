@@ -15,6 +15,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 
+from provisioner.remote.protocol import Section, free_text, split_sections
+
 JOURNAL = "journal"
 UNKEPT = "mail log"
 """The checker that has a complaint where a host keeps no log of its mail daemons."""
@@ -27,7 +29,7 @@ _OF_OLD_FILE = re.compile(
     rf"(?P<time>[A-Z][a-z]{{2}} [ \d]\d \d\d:\d\d:\d\d) \S+ {_SENDER}", re.DOTALL
 )
 # Seconds since 1970, and the zone as date(1) `+%z` has it.
-_NOW = re.compile(r"@now ([0-9]{1,11}) ([+-])([0-2][0-9])([0-5][0-9])")
+_NOW = re.compile(rf"@{Section.NOW} ([0-9]{{1,11}}) ([+-])([0-2][0-9])([0-5][0-9])")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -86,14 +88,16 @@ def parse_mail_log(answer: Iterable[str], limit: int) -> MailLog:
     sources: list[str] = []
     cut = False
     said: list[LogLine] = []
-    for kind, source, texts in _sections(rows):
-        if kind == "check":
+    for kind, source, body in split_sections(rows):
+        texts = [free_text(line) for line in body]
+        if kind == Section.CHECK:
             said += _of_check(source, texts, now)
+        if kind != Section.SOURCE:
             continue
         sources.append(source)
         if len(texts) > limit:
             cut = True
-            texts = texts[-limit:] if limit else []  # noqa: PLW2901 the rest shows only that there were more
+            texts = texts[-limit:] if limit else []  # the rest shows only that there were more
         for text in texts:
             line = parse_line(text, now, journal=source == JOURNAL)
             if line:
@@ -132,21 +136,6 @@ def _parse_now(row: str) -> datetime:
     seconds, sign, hours, minutes = found.groups()
     ahead = timedelta(hours=int(hours), minutes=int(minutes))
     return datetime.fromtimestamp(int(seconds), timezone(-ahead if sign == "-" else ahead))
-
-
-def _sections(rows: Iterable[str]) -> Iterator[tuple[str, str, list[str]]]:
-    """Yield what `@source` and `@check` are about, with their lines."""
-    current: tuple[str, str, list[str]] | None = None
-    for row in rows:
-        if row.startswith("@"):
-            if current:
-                yield current
-            name, _, argument = row[1:].partition(" ")
-            current = (name, argument, []) if name in {"source", "check"} else None
-        elif current:
-            current[2].append(row.removeprefix("|"))
-    if current:
-        yield current
 
 
 def _of_check(argument: str, texts: list[str], now: datetime) -> Iterator[LogLine]:

@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, ip_address, ip_network
 
 from provisioner.diagnostics import Diagnostic
 from provisioner.model.site import Host, IPAddress, IPNetwork
-from provisioner.remote.protocol import each, fields
+from provisioner.remote.protocol import Section, each, fields
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ def parse_addresses(rows: Iterable[str]) -> HostAddresses | None:
     Rows are of version and address, `4` with a prefix length and `6` as in /proc/net/if_inet6,
     or of `nonlocal` and a version. MalformedError for any other.
     """
-    told = tuple(each("addresses", rows, _read))
+    told = tuple(each(Section.ADDRESSES, rows, _read))
     local = tuple(one for one in told if not isinstance(one, int))
     versions = frozenset(one for one in told if isinstance(one, int))
     return HostAddresses(local, versions) if local else None

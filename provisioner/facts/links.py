@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from provisioner.probes.links import LinkState
-from provisioner.remote.protocol import each, fields
+from provisioner.remote.protocol import Section, each, fields
 
 _FIELDS = {"is": 6, "takes": 2, "opens": 3}
 
 
 def parse_links(lines: Iterable[str]) -> Mapping[str, LinkState]:
     """Return the sockets by path, from rows that begin with a word: `is`, `takes`, `opens`."""
-    rows = list(each("links", lines, _row))
+    rows = list(each(Section.LINKS, lines, _row))
     takes = {row[1] for row in rows if row[0] == "takes"}
     opens = [(path, account) for word, path, account in _of(rows, "opens")]
     return {

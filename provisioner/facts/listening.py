@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from provisioner.probes.sockets import ListeningSocket, parse_socket
-from provisioner.remote.protocol import each, fields
+from provisioner.remote.protocol import Section, each, fields
 
 _PID_OF_SYSTEMD = 1
 # Units in which programs of others run.
@@ -84,13 +84,19 @@ def parse_listening(sections: Mapping[str, list[str]]) -> tuple[HeldSocket, ...]
     and name, tabbed. connection: process and unit of what our own hangs on.
     displaced: a package and one that has to go with it. owners: blocks of `systemctl show`.
     """
-    own = set(sections.get("own", []))
-    units = {unit.name: unit for unit in _units(sections.get("owners", []))}
-    holders = dict(each("holders", filter(None, sections.get("holders", [])), _holding))
-    ours = list(each("connection", sections.get("connection", []), lambda row: fields(row, 2)))
-    displaced = list(each("displaced", sections.get("displaced", []), lambda row: fields(row, 2)))
+
+    def lines(section: Section) -> list[str]:
+        return sections.get(section, [])
+
+    def pairs(section: Section) -> list[list[str]]:
+        return list(each(section, lines(section), lambda row: fields(row, 2)))
+
+    own = set(lines(Section.OWN))
+    units = {unit.name: unit for unit in _units(lines(Section.OWNERS))}
+    holders = dict(each(Section.HOLDERS, filter(None, lines(Section.HOLDERS)), _holding))
+    ours, displaced = pairs(Section.CONNECTION), pairs(Section.DISPLACED)
     found = []
-    for socket, inode in each("listening", sections.get("listening", []), _listening):
+    for socket, inode in each(Section.LISTENING, lines(Section.LISTENING), _listening):
         if socket is None:
             continue
         row = holders.get(inode)

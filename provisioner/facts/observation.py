@@ -40,7 +40,15 @@ from provisioner.facts.status_facts import parse_status
 from provisioner.facts.store import parse_store
 from provisioner.model.names import MailAddress
 from provisioner.model.secrets import KnownCredential, PasswordHash
-from provisioner.remote.protocol import Section, each, fields, read_line, split_sections, whole
+from provisioner.remote.protocol import (
+    Answer,
+    Section,
+    each,
+    fields,
+    free_text,
+    read_line,
+    whole,
+)
 from provisioner.render.artifact import Plane
 from provisioner.render.daemon_secrets import is_secret_path
 from provisioner.render.nature import RESOLVER_MANAGERS, Firewall, FirewallKind
@@ -57,77 +65,75 @@ _FIREWALL = re.compile(r"(firewalld) ([A-Za-z0-9_-]+)|(ufw|nftables)")
 
 def parse_introduction(lines: Iterable[str]) -> Introduction:
     """Return the first flight's facts from its lines (without line ends)."""
-    sections = {name: body for name, _, body in split_sections(lines)}
-    managed, directory = sections.get("managed", []), sections.get("directory", [])
-    serial, _, generation = next(iter(sections.get("head", [])), "").partition("\t")
+    told = Answer.read(lines)
+    managed, directory = told.lines(Section.MANAGED), told.lines(Section.DIRECTORY)
+    serial, _, generation = next(iter(told.lines(Section.HEAD)), "").partition("\t")
     ported = {option for one in rooms() for option in one.ported_back}
     return Introduction(
-        os_release=parse_os_release(sections.get("platform", [])),
-        versions=dict(each("daemons", sections.get("daemons", []), _version)),
+        os_release=parse_os_release(told.lines(Section.PLATFORM)),
+        versions=dict(each(Section.DAEMONS, told.lines(Section.DAEMONS), _version)),
         generation=generation or None,
         left={
-            **_left_files("managed", managed, Plane.CONFIGURATION),
-            **_left_files("directory", directory, Plane.DIRECTORY),
+            **_left_files(Section.MANAGED, managed, Plane.CONFIGURATION),
+            **_left_files(Section.DIRECTORY, directory, Plane.DIRECTORY),
         },
-        managed_accounts=_named("directory", directory, "account"),
-        managed_units=_named("managed", managed, "unit"),
+        managed_accounts=_named(Section.DIRECTORY, directory, "account"),
+        managed_units=_named(Section.MANAGED, managed, "unit"),
         serial=serial,
-        machine=next(each("machine", sections.get("machine", []), _machine), ""),
-        pending=_pending(sections.get("pending", [])),
-        unfinished=frozenset(sections.get("unfinished", [])),
-        activating=_begun_files(sections.get("activating", [])),
-        softened=dict(_pairs(sections.get("pending", []))).get("main", ""),
-        credentials=parse_credentials(sections.get("credentials", [])),
-        firewall=_firewall(sections.get("firewall", [])),
-        parameters=frozenset(sections.get("parameters", [])).intersection(ported),
-        carriers=frozenset(sections.get("carriers", [])),
-        resolver_managers=RESOLVER_MANAGERS.intersection(sections.get("resolver", [])),
+        machine=next(each(Section.MACHINE, told.lines(Section.MACHINE), _machine), ""),
+        pending=_pending(told.lines(Section.PENDING)),
+        unfinished=frozenset(told.lines(Section.UNFINISHED)),
+        activating=_begun_files(told.lines(Section.ACTIVATING)),
+        softened=dict(_pairs(told.lines(Section.PENDING))).get("main", ""),
+        credentials=parse_credentials(told.lines(Section.CREDENTIALS)),
+        firewall=_firewall(told.lines(Section.FIREWALL)),
+        parameters=frozenset(told.lines(Section.PARAMETERS)).intersection(ported),
+        carriers=frozenset(told.lines(Section.CARRIERS)),
+        resolver_managers=RESOLVER_MANAGERS.intersection(told.lines(Section.RESOLVER)),
     )
 
 
 def parse_facts(introduction: Introduction, lines: Iterable[str]) -> Facts:
     """Return the second flight's facts from its lines (without line ends)."""
-    sections = list(split_sections(lines))
-    single = {name: body for name, argument, body in sections if not argument}
+    told = Answer.read(lines)
     return Facts(
         introduction=introduction,
-        packages=_installed(single.get("packages", [])),
+        packages=_installed(told.lines(Section.PACKAGES)),
         files={
             **_file_states(
-                single.get("files", []), single.get("digests", []), _contents(sections, "content")
+                told.lines(Section.FILES),
+                told.lines(Section.DIGESTS),
+                _contents(told, Section.CONTENT),
             ),
             **{
-                path: whole(f"table {path}", body, _table_state)
-                for name, path, body in sections
-                if name == "table"
+                path: whole(f"{name} {path}", body, _table_state)
+                for name, path, body in told.every(Section.TABLE)
             },
         },
-        left_contents=_contents(sections, "left"),
-        accounts=_account_states(single.get("accounts", []), single.get("shadow", [])),
-        groups=dict(each("groups", single.get("groups", []), _group)),
-        spools=dict(_pairs(single.get("spools", []))),
-        units=parse_units(single.get("units", [])),
-        listening=parse_listening(single),
-        recipes=frozenset(single.get("recipes", [])),
-        certificate=parse_certificate(single.get("certificate", [])),
+        left_contents=_contents(told, Section.LEFT),
+        accounts=_account_states(told.lines(Section.ACCOUNTS), told.lines(Section.SHADOW)),
+        groups=dict(each(Section.GROUPS, told.lines(Section.GROUPS), _group)),
+        spools=dict(_pairs(told.lines(Section.SPOOLS))),
+        units=parse_units(told.lines(Section.UNITS)),
+        listening=parse_listening(told.plain),
+        recipes=frozenset(told.lines(Section.RECIPES)),
+        certificate=parse_certificate(told.lines(Section.CERTIFICATE)),
         checks=tuple(
             CheckRun(*read_line(name, argument, _check), output=_text(body))
-            for name, argument, body in sections
-            if name == "check"
+            for name, argument, body in told.every(Section.CHECK)
         ),
         sockets={
             read_line(name, argument, _socket_table): "\n".join(body)
-            for name, argument, body in sections
-            if name == "sockets"
+            for name, argument, body in told.every(Section.SOCKETS)
         },
-        links=parse_links(single.get("links", [])),
-        store=parse_store(single.get("store", [])),
-        probe_secret=next(iter(single.get("probe-secret", [])), None),
-        probe_token=next(iter(single.get("probe-token", [])), ""),
-        status=parse_status(single),
-        addresses=parse_addresses(single.get("addresses", [])),
-        fixed=tuple(each("fixed", single.get("fixed", []), _fixed_file)),
-        mail_server=parse_mail_server(single.get("mail-server", [])),
+        links=parse_links(told.lines(Section.LINKS)),
+        store=parse_store(told.lines(Section.STORE)),
+        probe_secret=next(iter(told.lines(Section.PROBE_SECRET)), None),
+        probe_token=next(iter(told.lines(Section.PROBE_TOKEN)), ""),
+        status=parse_status(told.plain),
+        addresses=parse_addresses(told.lines(Section.ADDRESSES)),
+        fixed=tuple(each(Section.FIXED, told.lines(Section.FIXED), _fixed_file)),
+        mail_server=parse_mail_server(told.lines(Section.MAIL_SERVER)),
     )
 
 
@@ -158,7 +164,7 @@ def parse_units(lines: Iterable[str]) -> Mapping[str, UnitState]:
         if line:
             block.append(line)
         elif block:
-            state = whole("units", block, _unit)
+            state = whole(Section.UNITS, block, _unit)
             states[state.name] = state
             block = []
     return states
@@ -197,7 +203,7 @@ def _machine(row: str) -> str:
 
 
 def _installed(rows: Iterable[str]) -> frozenset[str]:
-    told = each("packages", filter(None, rows), lambda row: fields(row, 2))
+    told = each(Section.PACKAGES, filter(None, rows), lambda row: fields(row, 2))
     return frozenset(name for name, status in told if status == "installed")
 
 
@@ -217,11 +223,10 @@ def _socket_table(name: str) -> str:
     return name
 
 
-def _contents(sections: Iterable[Section], kind: str) -> Mapping[str, bytes]:
+def _contents(told: Answer, kind: Section) -> Mapping[str, bytes]:
     return {
         argument: whole(f"{kind} {argument}", body, decoded)
-        for name, argument, body in sections
-        if name == kind
+        for _, argument, body in told.every(kind)
     }
 
 
@@ -242,7 +247,7 @@ def _begun_files(lines: Iterable[str]) -> Mapping[str, tuple[LeftFile, ...]]:
     """Return every state in which one of several transactions wanted a file, by path."""
     begun: dict[str, tuple[LeftFile, ...]] = {}
     for line in lines:
-        for path, file in _left_files("activating", [line], Plane.DIRECTORY).items():
+        for path, file in _left_files(Section.ACTIVATING, [line], Plane.DIRECTORY).items():
             begun[path] = (*begun.get(path, ()), file)
     return begun
 
@@ -270,14 +275,14 @@ def _rows_of(kind: str, lines: Iterable[str]) -> Iterator[str]:
 def _file_states(
     stats: Iterable[str], digests: Iterable[str], contents: Mapping[str, bytes]
 ) -> Mapping[str, FileState]:
-    by_path = dict(each("digests", digests, _digest))
+    by_path = dict(each(Section.DIGESTS, digests, _digest))
 
     def read(line: str) -> tuple[str, FileState]:
         path, kind, owner, group, mode = fields(line, 5)
         digest = by_path.get(path)
         return path, FileState(kind, owner, group, int(mode, 8), digest, contents.get(path))
 
-    return dict(each("files", stats, read))
+    return dict(each(Section.FILES, stats, read))
 
 
 def _digest(line: str) -> tuple[str, str]:
@@ -298,14 +303,14 @@ def _table_state(rows: Iterable[str]) -> FileState:
 
 
 def _account_states(passwd: Iterable[str], shadow: Iterable[str]) -> Mapping[str, AccountState]:
-    secrets = dict(each("shadow", shadow, _shadow_row))
+    secrets = dict(each(Section.SHADOW, shadow, _shadow_row))
 
     def read(line: str) -> tuple[str, AccountState]:
         name, _, uid, gid, comment, home, shell = fields(line, 7, ":")
         password, expires = secrets.get(name, (None, ""))
         return name, AccountState(name, int(uid), int(gid), home, shell, password, expires, comment)
 
-    return dict(each("accounts", passwd, read))
+    return dict(each(Section.ACCOUNTS, passwd, read))
 
 
 def _shadow_row(line: str) -> tuple[str, tuple[str, str]]:
@@ -328,4 +333,4 @@ def _firewall(lines: Iterable[str]) -> Firewall | None:
 
 
 def _text(lines: Iterable[str]) -> str:
-    return "\n".join(line.removeprefix("|") for line in lines)
+    return "\n".join(free_text(line) for line in lines)

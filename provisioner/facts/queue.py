@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from provisioner.remote.protocol import UNREADABLE, read_line
+from provisioner.remote.protocol import UNREADABLE, Section, read_line
 
 _ALL_WELL = "0"
 
@@ -72,7 +72,7 @@ def parse_queue(lines: Iterable[str]) -> Queue | None:
     if told.get("ended") != _ALL_WELL:
         return None
     oldest = sorted(messages, key=lambda message: (message.arrived, message.id))
-    total = read_line("queue", told.get("total", str(len(messages))), int)
+    total = read_line(Section.QUEUE, told.get("total", str(len(messages))), int)
     return Queue(total, tuple(oldest))
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from provisioner.facts.queue import Queue, parse_queue
-from provisioner.remote.protocol import read_line
+from provisioner.remote.protocol import Section, read_line
 
 _KIBIBYTE = 1024
 _LONGEST_SIZES = 40
@@ -42,21 +42,21 @@ class StatusFacts:
 
 def parse_status(sections: Mapping[str, Sequence[str]]) -> StatusFacts | None:
     """Return the facts from sections of the remote program's answer; None if not asked for."""
-    now = _moment(sections.get("clock", ()))
+    now = _moment(sections.get(Section.CLOCK, ()))
     if now is None:
         return None
     return StatusFacts(
         now=now,
-        applied=_moment(sections.get("applied", ())),
-        since=_parse_since(sections.get("since", ())),
-        disk=_parse_disk(sections.get("disk", ())),
-        queue=parse_queue(sections["queue"]) if "queue" in sections else None,
+        applied=_moment(sections.get(Section.APPLIED, ())),
+        since=_parse_since(sections.get(Section.SINCE, ())),
+        disk=_parse_disk(sections.get(Section.DISK, ())),
+        queue=parse_queue(sections[Section.QUEUE]) if Section.QUEUE in sections else None,
     )
 
 
 def _moment(lines: Iterable[str]) -> datetime | None:
     text = next(iter(lines), "")
-    return read_line("clock", text, _seconds) if text else None
+    return read_line(Section.CLOCK, text, _seconds) if text else None
 
 
 def _seconds(text: str) -> datetime:
@@ -79,7 +79,7 @@ def _parse_since(lines: Iterable[str]) -> Mapping[str, datetime]:
             stamp = text.removeprefix("@")
         elif not line:
             if unit and stamp.isdecimal() and stamp.strip("0"):
-                since[unit] = read_line("since", stamp, _seconds)
+                since[unit] = read_line(Section.SINCE, stamp, _seconds)
             unit = stamp = ""
     return since
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from provisioner.probes.store import StoreState
-from provisioner.remote.protocol import each, fields
+from provisioner.remote.protocol import Section, each, fields
 
 _WORDS = frozenset({"unmounted", "begun", "folder", "finished"})
 
 
 def parse_store(lines: Iterable[str]) -> StoreState | None:
     """Return what came of trying, from rows of a word, a folder or unit, and what went wrong."""
-    rows = list(each("store", lines, _row))
+    rows = list(each(Section.STORE, lines, _row))
     if not rows:
         return None
     return StoreState(

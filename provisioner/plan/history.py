@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, quoted
 from provisioner.plan.generation import AS_FOUND
-from provisioner.remote.protocol import each
+from provisioner.remote.protocol import Section, each
 from provisioner.render.artifact import Plane
 
 CONFIRMED = "confirmed"
@@ -86,7 +86,7 @@ def parse_history(
     """Return the history from the sections of the remote program's answer; MalformedError."""
     serial, _, current = (head[0] if head else "").partition("\t")
     # Numbers are compared as such.
-    known = each("snapshots", snapshots, lambda row: str(int(row)))
+    known = each(Section.SNAPSHOTS, snapshots, lambda row: str(int(row)))
     events = (parse_event(line) for line in lines)
     return History(
         events=tuple(event for event in events if event is not None),

@@ -9,6 +9,7 @@ from provisioner.facts.host import Introduction
 from provisioner.plan.generation import Generation
 from provisioner.plan.links import links_of
 from provisioner.plan.store import store_rows
+from provisioner.remote.protocol import Asked, rows_text
 from provisioner.render.directory_table import TABLE_PATH, ShardedTable
 from provisioner.rooms.registry import room
 
@@ -42,46 +43,46 @@ def observation_rows(
     if Also.CHECKERS in also:
         rows += _checker_rows(generation)
     if Also.SERVICE in also:
-        rows += [("sockets", "all"), ("secret", "probe")]
-        rows += [("store", *row) for row in store_rows(generation)]
+        rows += [(Asked.SOCKETS, "all"), (Asked.SECRET, "probe")]
+        rows += [(Asked.STORE, *row) for row in store_rows(generation)]
     if also & (Also.SERVICE | Also.STATUS):
-        rows += [("link", link.path, link.account) for link in links_of(generation)]
+        rows += [(Asked.LINK, link.path, link.account) for link in links_of(generation)]
     if Also.STATUS in also:
         rows += _status_rows(generation)
-    return "".join("\t".join(row) + "\n" for row in rows).encode()
+    return rows_text(rows)
 
 
 def _resource_rows(generation: Generation, introduction: Introduction) -> Iterator[Row]:
     for package in generation.packages:
-        yield ("package", package)
+        yield (Asked.PACKAGE, package)
     yield from _file_rows(generation, introduction)
     yield from _account_rows(generation, introduction)
     for group in generation.groups:
-        yield ("group", group.name)
+        yield (Asked.GROUP, group.name)
     for unit in generation.units:
-        yield ("unit", unit.name)
+        yield (Asked.UNIT, unit.name)
         if unit.running != unit.name:
-            yield ("unit", unit.running)
+            yield (Asked.UNIT, unit.running)
         for name in generation.platform.daemons[unit.daemon].replaces:
-            yield ("unit", name)
-        yield ("runs", unit.running)
+            yield (Asked.UNIT, name)
+        yield (Asked.RUNS, unit.running)
     for transport, port in sorted({(one.transport, one.port) for one in generation.listeners}):
-        yield ("port", transport, f"{port:04X}")
+        yield (Asked.PORT, transport, f"{port:04X}")
     for recipe in generation.recipes:
-        yield ("recipe", recipe.kind, recipe.path, recipe.subject)
-        yield ("file", recipe.path, "-", "1", "-")
+        yield (Asked.RECIPE, recipe.kind, recipe.path, recipe.subject)
+        yield (Asked.FILE, recipe.path, "-", "1", "-")
     if generation.certificate_path:
-        yield ("certificate", generation.certificate_path)
+        yield (Asked.CERTIFICATE, generation.certificate_path)
 
 
 def _account_rows(generation: Generation, introduction: Introduction) -> Iterator[Row]:
     """Yield the accounts, and those whose passwords are compared: a daemon's has none."""
     names = {account.name for account in generation.accounts}
     for name in sorted(names | introduction.managed_accounts):
-        yield ("account", name)
+        yield (Asked.ACCOUNT, name)
     people = {account.name for account in generation.accounts if not account.system}
     for name in sorted(people | introduction.managed_accounts):
-        yield ("shadow", name)
+        yield (Asked.SHADOW, name)
 
 
 def _file_rows(generation: Generation, introduction: Introduction) -> Iterator[Row]:
@@ -93,31 +94,31 @@ def _file_rows(generation: Generation, introduction: Introduction) -> Iterator[R
     wanted = {artifact.path: artifact for artifact in generation.artifacts}
     for path, artifact in wanted.items():
         if isinstance(artifact, ShardedTable):
-            yield ("table", path, artifact.sha256, artifact.maps)
+            yield (Asked.TABLE, path, artifact.sha256, artifact.maps)
             continue
         before = left[path].sha256 if path in left else "-"
-        yield ("file", path, artifact.sha256, "1" if artifact.secret else "0", before)
+        yield (Asked.FILE, path, artifact.sha256, "1" if artifact.secret else "0", before)
     recipes = {recipe.path for recipe in generation.recipes}
     for path, file in left.items():
         if path == TABLE_PATH and path not in wanted:
-            yield ("table", path, "-", "-")
+            yield (Asked.TABLE, path, "-", "-")
         elif path not in wanted and path not in recipes:
-            yield ("file", path, "-", "1" if file.secret else "0", file.sha256)
+            yield (Asked.FILE, path, "-", "1" if file.secret else "0", file.sha256)
     for folder in generation.folders:
-        yield ("file", folder.path, "-", "1", "-")
+        yield (Asked.FILE, folder.path, "-", "1", "-")
 
 
 def _checker_rows(generation: Generation) -> Iterator[Row]:
     for unit in generation.units:
-        yield ("check", unit.daemon)
+        yield (Asked.CHECK, unit.daemon)
     if generation.certificate_path:
-        yield ("check", "certificate")
+        yield (Asked.CHECK, "certificate")
 
 
 def _status_rows(generation: Generation) -> Iterator[Row]:
-    yield ("status", "clock")
-    yield ("status", "units")
+    yield (Asked.STATUS, "clock")
+    yield (Asked.STATUS, "units")
     if generation.mail_root:
-        yield ("status", "disk", generation.mail_root)
+        yield (Asked.STATUS, "disk", generation.mail_root)
     if any(room(unit.daemon).has_queue for unit in generation.units):
-        yield ("status", "queue", str(QUEUE_SHOWN))
+        yield (Asked.STATUS, "queue", str(QUEUE_SHOWN))

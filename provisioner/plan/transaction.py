@@ -42,6 +42,7 @@ from provisioner.plan.change import Action, Change, Plan
 from provisioner.plan.diff import DIRECTORY, left_by, password_text
 from provisioner.plan.generation import Generation
 from provisioner.plan.secrets_diff import is_known
+from provisioner.remote.protocol import Staged, rows_text
 from provisioner.render.artifact import Plane
 from provisioner.render.directory_table import TABLE_PATH, ShardedTable
 from provisioner.render.shards import Shards
@@ -53,23 +54,27 @@ Row = tuple[str, ...]
 Item = TypeVar("Item")
 Contents = list[bytes | Shards]
 
+_ACTS = {
+    Plane.DIRECTORY: Staged.ACT_DIRECTORY,
+    Plane.CONFIGURATION: Staged.ACT_CONFIGURATION,
+}
+
 
 def pack_transaction(plan: Plan) -> bytes:
     """Return the archive of a plan's changes, packages left out (they come before)."""
     contents: Contents = []
-    rows = [("expect", plan.serial), *_check_rows(plan), *_managed_rows(plan)]
+    rows: list[Row] = [(Staged.EXPECT, plan.serial), *_check_rows(plan), *_managed_rows(plan)]
     rows += _directory_rows(plan)
     rows += _store_rows(plan.generation, contents)
     rows += _record_rows(plan, contents)
     rows += _main_rows(plan)
     rows += _undo_rows(plan)
-    rows += [("seen", path, state) for path, state in plan.seen.items()]
+    rows += [(Staged.SEEN, path, state) for path, state in plan.seen.items()]
     rows += _owed_rows(plan)
     rows += _action_rows(plan, contents)
-    text = "".join("\t".join(row) + "\n" for row in rows)
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
-        _add(archive, "steps", text.encode())
+        _add(archive, "steps", rows_text(rows))
         for number, content in enumerate(contents):
             if isinstance(content, bytes):
                 _add(archive, f"files/{number}", content)
@@ -100,26 +105,25 @@ def _check_rows(plan: Plan) -> Iterator[Row]:
     if not is_checked(plan.transaction):
         return
     for unit in plan.generation.units:
-        yield ("check", unit.daemon)
+        yield (Staged.CHECK, unit.daemon)
     if plan.generation.certificate_path:
-        yield ("check", "certificate")
+        yield (Staged.CHECK, "certificate")
 
 
 def _managed_rows(plan: Plan) -> Iterator[Row]:
     units = [("unit", unit.name) for unit in plan.generation.units]
-    return _sealed("managed", [*_left_rows(plan, Plane.CONFIGURATION), *units])
+    return _sealed(Staged.MANAGED, [*_left_rows(plan, Plane.CONFIGURATION), *units])
 
 
 def _directory_rows(plan: Plan) -> Iterator[Row]:
     people = [account for account in plan.generation.accounts if not account.system]
     accounts = [("account", account.name) for account in people]
-    return _sealed("directory", [*_left_rows(plan, Plane.DIRECTORY), *accounts])
+    return _sealed(Staged.DIRECTORY, [*_left_rows(plan, Plane.DIRECTORY), *accounts])
 
 
 def _sealed(kind: str, rows: Sequence[Row]) -> Iterator[Row]:
     """Yield rows that the host keeps, below their digest: it tells damage by that (state.sh)."""
-    text = "".join("\t".join(row) + "\n" for row in rows)
-    yield (kind, "whole", hashlib.sha256(text.encode()).hexdigest())
+    yield (kind, "whole", hashlib.sha256(rows_text(rows)).hexdigest())
     for row in rows:
         yield (kind, *row)
 
@@ -139,9 +143,9 @@ def _undo_rows(plan: Plan) -> Iterator[Row]:
     paths = [change.name for change in changes if change.kind == "file" or _replaces_key(change)]
     paths += [path for _, path in _main_rows(plan)]
     if any(change.name == DIRECTORY for change in changes if change.kind == "record"):
-        yield ("adopt",)
+        yield (Staged.ADOPT,)
     for path in dict.fromkeys(paths):
-        yield ("undo", path)
+        yield (Staged.UNDO, path)
 
 
 def _owed_rows(plan: Plan) -> Iterator[Row]:
@@ -156,7 +160,7 @@ def _owed_rows(plan: Plan) -> Iterator[Row]:
     named = {c.name for c in plan.transaction if c.kind == "unit" and c.name not in ahead}
     for unit in plan.generation.units:
         if unit.daemon in readers and unit.name in named:
-            yield ("owed", unit.name)
+            yield (Staged.OWED, unit.name)
 
 
 def _main_rows(plan: Plan) -> Iterator[tuple[str, str]]:
@@ -167,7 +171,7 @@ def _main_rows(plan: Plan) -> Iterator[tuple[str, str]]:
         named = any(change.name == main for change in changes)
         changed = one.name in own and any(change.kind != "record" for change in changes)
         if main and (named or changed):
-            yield ("main", main)
+            yield (Staged.MAIN, main)
 
 
 def _record_rows(plan: Plan, contents: Contents) -> Iterator[Row]:
@@ -176,7 +180,7 @@ def _record_rows(plan: Plan, contents: Contents) -> Iterator[Row]:
         return
     if any(change.plane is Plane.CONFIGURATION for change in plan.transaction):
         contents.append(plan.generation.record)
-        yield ("record", str(len(contents) - 1))
+        yield (Staged.RECORD, str(len(contents) - 1))
 
 
 def _store_rows(generation: Generation, contents: Contents) -> Iterator[Row]:
@@ -184,7 +188,7 @@ def _store_rows(generation: Generation, contents: Contents) -> Iterator[Row]:
     for artifact in generation.in_plane(Plane.CONFIGURATION):
         if not artifact.secret:
             contents.append(artifact.content)
-            yield ("store", artifact.path, str(len(contents) - 1))
+            yield (Staged.STORE, artifact.path, str(len(contents) - 1))
 
 
 def _replaces_key(change: Change) -> bool:
@@ -209,7 +213,7 @@ def _action_rows(plan: Plan, contents: Contents) -> list[Row]:
                 prepared = True
             rows += _declaration_rows(plan, change, contents)
             acts += _step_rows(plan, change, contents)
-        rows += [(f"act-{plane}", *act) for act in _begun(plan, plane, acts)]
+        rows += [(_ACTS[plane], *act) for act in _begun(plan, plane, acts)]
     return rows
 
 
@@ -233,13 +237,14 @@ def _declaration_rows(plan: Plan, change: Change, contents: Contents) -> Iterato
     if _is_made(change):
         yield _recipe_row(_named(generation.recipes, "path", change.name), change)
     elif _is_locked_later(change):
-        yield ("lock-later", change.name)
+        yield (Staged.LOCK_LATER, change.name)
     elif change.kind == "file" and change.action is Action.REMOVE:
-        yield ("remove-later" if change.name in plan.leaving else "remove", change.name)
+        removed = Staged.REMOVE_LATER if change.name in plan.leaving else Staged.REMOVE
+        yield (removed, change.name)
     elif change.kind == "file":
         artifact = _named(generation.artifacts, "path", change.name)
         if isinstance(artifact, ShardedTable):
-            yield ("table", artifact.path)
+            yield (Staged.TABLE, artifact.path)
             return
         if not is_known(artifact):
             # No plan says so; an empty file in the place of a key must not be the proof.
@@ -247,7 +252,7 @@ def _declaration_rows(plan: Plan, change: Change, contents: Contents) -> Iterato
         contents.append(artifact.content)
         number = str(len(contents) - 1)
         mode = f"{artifact.mode:04o}"
-        yield ("stage", artifact.path, number, artifact.owner, artifact.group, mode)
+        yield (Staged.STAGE, artifact.path, number, artifact.owner, artifact.group, mode)
 
 
 def _step_rows(plan: Plan, change: Change, contents: Contents) -> Iterator[Row]:

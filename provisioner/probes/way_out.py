@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from provisioner.directory.inline import directory_of
 from provisioner.model.site import Host, IPAddress, Site
+from provisioner.remote.protocol import Answer, Asked, Section, free_text, rows_text
 
 RECEIVERS = ("gmail.com", "outlook.com")
 """Whose servers are greeted where the site names nobody elsewhere: they are always up."""
@@ -97,26 +98,27 @@ def world_addresses(host: Host) -> tuple[IPAddress, ...]:
 
 def way_out_rows(site: Site, host: Host) -> bytes:
     """Return what the host is to ask, as rows for the program's standard input."""
-    rows = [("receiver", domain) for domain in receivers_of(site)]
-    rows += [("address", str(address)) for address in world_addresses(host)]
-    return "".join("\t".join(row) + "\n" for row in rows).encode()
+    rows: list[tuple[str, ...]] = [(Asked.RECEIVER, domain) for domain in receivers_of(site)]
+    rows += [(Asked.ADDRESS, str(address)) for address in world_addresses(host)]
+    return rows_text(rows)
 
 
-def parse_way_out(sections: Iterable[tuple[str, str, list[str]]]) -> WayOut:
-    """Return what a host found out, from the sections of its answer."""
+def parse_way_out(answer: Answer) -> WayOut:
+    """Return what a host found out, from its answer."""
     found = WayOut()
-    for name, argument, body in sections:
-        lines = [line.removeprefix("|") for line in body]
-        if name == "settings":
-            found = replace(found, settings=dict(_pairs(lines)))
-        elif name == "routes":
-            found = replace(found, routes=frozenset(filter(None, lines)))
-        elif name == "reach":
-            found = replace(found, reached=(*found.reached, _reached(argument, lines)))
-        elif name == "names":
-            found = replace(found, names={**found.names, argument: _names(lines)})
-        elif name == "login":
-            found = replace(found, login=dict(_pairs(lines)))
+    for section, argument, body in answer.parts:
+        lines = [free_text(line) for line in body]
+        match section:
+            case Section.SETTINGS:
+                found = replace(found, settings=dict(_pairs(lines)))
+            case Section.ROUTES:
+                found = replace(found, routes=frozenset(filter(None, lines)))
+            case Section.REACH:
+                found = replace(found, reached=(*found.reached, _reached(argument, lines)))
+            case Section.NAMES:
+                found = replace(found, names={**found.names, argument: _names(lines)})
+            case Section.LOGIN:
+                found = replace(found, login=dict(_pairs(lines)))
     return found
 
 

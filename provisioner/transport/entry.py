@@ -26,10 +26,9 @@ import shlex
 from dataclasses import dataclass, field
 from typing import Literal
 
+from provisioner.remote.protocol import Status
+
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-NOT_ROOT_STATUS = 77
-CUT_STATUS = 78
-"""How the prelude ends where only a part of the program has come."""
 _NOISE_LIMIT = 64 * 1024
 Become = Literal["none", "sudo", "sudo-with-password"]
 
@@ -79,12 +78,12 @@ class Entry:
 
     def _prelude(self) -> str:
         word, end = self.marker.decode(), self.end.decode()
-        check = f'[ "$u" = 0 ] || exit {NOT_ROOT_STATUS}; ' if self.require_root else ""
+        check = f'[ "$u" = 0 ] || exit {Status.NOT_ROOT:d}; ' if self.require_root else ""
         # What arrives in part, because the connection is lost, is not begun.
         return (
             f"LC_ALL=C; PATH={_PATH}; export LC_ALL PATH; cd /; u=$(id -u); "
             f'echo "{word} $u"; echo {word} >&2; {check}read -r n; p=$(head -c "$n"); '
-            f'case $p in *{end}) eval "$p" ;; *) exit {CUT_STATUS} ;; esac'
+            f'case $p in *{end}) eval "$p" ;; *) exit {Status.CUT:d} ;; esac'
         )
 
     @property

@@ -23,7 +23,7 @@ from provisioner.plan.generation import AS_FOUND, Generation
 from provisioner.plan.held_mail import held_notices
 from provisioner.plan.recall import generation_as_found
 from provisioner.plan.rollback import is_at_rest, without_directory
-from provisioner.remote.protocol import split_sections
+from provisioner.remote.protocol import Answer, Asked, Section, Status, rows_text
 from provisioner.verbs.apply import ApplyOptions, HostOutcome, HostStatus, carry_out
 from provisioner.verbs.plan import SitePlan
 from provisioner.verbs.ports import Transport
@@ -31,9 +31,6 @@ from provisioner.verbs.rollback import WayBack
 from provisioner.verbs.run import Run
 from provisioner.verbs.runs import Runs
 from provisioner.verbs.session import TRANSACT_SECONDS
-
-_IN_FORCE = 67
-_LOCKED = 75
 
 
 def survey_destruction(run: Run, options: ApplyOptions, *, settle: bool = False) -> SitePlan:
@@ -106,26 +103,26 @@ def _remove(run: Run, host: Host, transport: Transport, before: HostOutcome) -> 
     session.observe(as_found)
     doing = "taking away what is left"
     with session.start("destroy", TRANSACT_SECONDS, doing, run.owner) as conversation:
-        conversation.send("".join(f"made\t{path}\n" for path in paths).encode())
+        conversation.send(rows_text((Asked.MADE, path) for path in paths))
         conversation.finish()
-        lines = list(conversation.lines())
+        answer = Answer.read(conversation.lines())
         completed = conversation.result()
-    if completed.status == 0 and lines[-1:] == ["@finished"]:
-        sections = {name: body for name, _, body in split_sections(lines)}
-        status = HostStatus.UNCHANGED if "nothing" in sections else HostStatus.CHANGED
-        notices = tuple(held_notices(host.key, sections.get("held", [])))
+    if completed.status == Status.DONE and answer.ends_with(Section.FINISHED):
+        untouched = Section.NOTHING in answer.plain
+        status = HostStatus.UNCHANGED if untouched else HostStatus.CHANGED
+        notices = tuple(held_notices(host.key, answer.lines(Section.HELD)))
         return replace(before, status=status, generation="", notices=notices)
-    if completed.status in {_LOCKED, _IN_FORCE}:
-        raise _in_use(host.key, lines)
+    if completed.status in {Status.LOCKED, Status.UNSUITABLE}:
+        raise _in_use(host.key, answer)
     raise session.broken(doing, completed)
 
 
-def _in_use(host: HostKey, lines: Iterable[str]) -> MailprovError:
+def _in_use(host: HostKey, answer: Answer) -> MailprovError:
     return MailprovError(
         Diagnostic(
             summary="somebody else has changed this host meanwhile; what is left stays",
             where=str(host),
-            got="\n".join(line for line in lines if not line.startswith("@")),
+            got="\n".join(line for part in answer.parts for line in part.lines),
             fix="look at `mailprov history`, then run destroy again",
         ),
         ExitCode.REFUSED,

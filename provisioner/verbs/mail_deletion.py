@@ -6,6 +6,7 @@ while it still has the user: mail must not vanish under somebody who can log in.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
@@ -13,15 +14,14 @@ from provisioner.model.mailboxes import mailbox_home
 from provisioner.model.names import MailAddress
 from provisioner.model.site import AccountKind, Host, Role
 from provisioner.platforms.record import Platform
+from provisioner.remote.protocol import Section, Status, follow, free_text
 from provisioner.render.artifact import Plane
 from provisioner.rooms.registry import rooms
 from provisioner.verbs.plan import SitePlan
-from provisioner.verbs.remote_failure import UNFIT_STATE
 from provisioner.verbs.run import Run
 
 DELETE_SECONDS = 600.0
 _SHOWN = 10
-_REFUSED, _LOCKED = 65, 75
 
 
 @dataclass
@@ -77,9 +77,9 @@ def delete_mail(run: Run, address: MailAddress, platform: Platform) -> tuple[str
     except MailprovError as error:
         raise MailprovError((*error.diagnostics, _unheard(store)), error.exit_code) from error
     answer = _parse(completed.stdout.decode(errors="replace"))
-    if completed.status == UNFIT_STATE:
+    if completed.status == Status.UNFIT_STATE:
         raise run.session(run.fleet.transport(store)).broken("deleting mail", completed)
-    if completed.status != 0:
+    if completed.status != Status.DONE:
         words = "\n".join(answer.words) or completed.stderr.decode(errors="replace").strip()
         raise _not_deleted(store, address, answer, words, completed.status)
     return tuple(answer.deleted)
@@ -97,12 +97,11 @@ def _request(run: Run, address: MailAddress, platform: Platform) -> tuple[str, .
 
 def _parse(text: str) -> _Answer:
     answer = _Answer()
-    for line in text.splitlines():
-        name, _, argument = line.partition(" ")
-        if name == "@deleted":
+    for section, argument, line in follow(text.splitlines()):
+        if line is not None:
+            answer.words.append(free_text(line))
+        elif section == Section.DELETED:
             answer.deleted.append(argument)
-        elif not line.startswith("@"):
-            answer.words.append(line.removeprefix("|"))
     return answer
 
 
@@ -117,10 +116,11 @@ def _unheard(store: Host) -> Diagnostic:
 def _not_deleted(
     store: Host, address: MailAddress, answer: _Answer, words: str, status: int
 ) -> MailprovError:
-    what = {
-        _REFUSED: "the host refuses to delete the mail",
-        _LOCKED: "another apply is at work on the host",
-    }.get(status, "the mail could not be deleted, or not all of it")
+    meanings: Mapping[int, str] = {
+        Status.REFUSED: "the host refuses to delete the mail",
+        Status.LOCKED: "another apply is at work on the host",
+    }
+    what = meanings.get(status, "the mail could not be deleted, or not all of it")
     gone = ", ".join(answer.deleted) or "nothing"
     return MailprovError(
         Diagnostic(
@@ -130,5 +130,5 @@ def _not_deleted(
             want=f"the mail of {address} gone",
             fix="remove the cause that is shown, then run the same command again",
         ),
-        ExitCode.REFUSED if status in {_REFUSED, _LOCKED} else ExitCode.FAILED,
+        ExitCode.REFUSED if status in {Status.REFUSED, Status.LOCKED} else ExitCode.FAILED,
     )

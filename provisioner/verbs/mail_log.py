@@ -9,6 +9,7 @@ from provisioner.diagnosis.mail_log import MailLog, parse_mail_log
 from provisioner.diagnostics import Diagnostic, MailprovError, quoted
 from provisioner.platforms.record import Daemon
 from provisioner.platforms.records import known_platforms
+from provisioner.remote.protocol import Asked, Section, Status, rows_text
 from provisioner.verbs.ports import Transport
 from provisioner.verbs.remote_failure import understanding
 from provisioner.verbs.run import Run
@@ -41,7 +42,7 @@ def read_mail_log(  # noqa: PLR0913 what to read, by name
         conversation.finish()
         answer = list(conversation.lines())
         completed = conversation.result()
-    if completed.status != 0 or answer[-1:] != ["@end"]:
+    if completed.status != Status.DONE or answer[-1:] != [f"@{Section.END}"]:
         said = completed.stderr.decode(errors="replace").strip()
         raise MailprovError(
             Diagnostic(
@@ -66,15 +67,15 @@ def request_rows(
     platforms = known_platforms()
     daemons = [daemon for platform in platforms for daemon in platform.daemons.values()]
     units = {unit for daemon in daemons for unit in (daemon.unit, daemon.running_unit)}
-    rows = [("since", moment), ("limit", str(LINE_LIMIT))]
+    rows = [(Asked.SINCE, moment), (Asked.LIMIT, str(LINE_LIMIT))]
     if pattern:
-        rows.append(("pattern", pattern))
+        rows.append((Asked.PATTERN, pattern))
     if context:
-        rows.append(("context", context))
-    rows += [("check", daemon) for daemon in checks]
-    rows += [("unit", unit) for unit in sorted(units)]
-    rows += [("file", path) for path in sorted({platform.mail_log for platform in platforms})]
-    return "".join("\t".join(row) + "\n" for row in rows).encode()
+        rows.append((Asked.CONTEXT, context))
+    rows += [(Asked.CHECK, daemon) for daemon in checks]
+    rows += [(Asked.UNIT, unit) for unit in sorted(units)]
+    rows += [(Asked.FILE, path) for path in sorted({platform.mail_log for platform in platforms})]
+    return rows_text(rows)
 
 
 def _moment(since: datetime | float) -> str:

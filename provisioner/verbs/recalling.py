@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from provisioner.facts.observation import decoded
 from provisioner.plan.history import History, parse_history
 from provisioner.plan.recall import Remembered
-from provisioner.remote.protocol import split_sections, whole
-from provisioner.verbs.ports import Conversation
+from provisioner.remote.protocol import Answer, Section, up_to, whole
 from provisioner.verbs.remote_failure import understanding
 from provisioner.verbs.session import HostSession
 
@@ -40,42 +39,35 @@ def recall(session: HostSession, choose: Choose) -> Recalled:
     """
     doing = "reading the host's history"
     with session.start("recall", RECALL_SECONDS, doing) as conversation:
-        first = list(_until_ready(conversation))
-        if first[-1:] != ["@ready"]:
+        first = Answer.read(up_to(Section.READY, conversation.lines()))
+        if not first.ends_with(Section.READY):
             raise session.broken(doing, conversation.result())
         with understanding(session.where, doing):
             history = _history(first)
         chosen = choose(history)
         conversation.send(f"{chosen}\n".encode())
         conversation.finish()
-        lines = list(conversation.lines())
+        second = Answer.read(conversation.lines())
         completed = conversation.result()
-    if lines[-1:] != ["@end"]:
+    if not second.ends_with(Section.END):
         raise session.broken(doing, completed)
     with understanding(session.where, doing):
-        return Recalled(history, chosen, _remembered(lines))
+        return Recalled(history, chosen, _remembered(second))
 
 
-def _until_ready(conversation: Conversation) -> Iterable[str]:
-    for line in conversation.lines():
-        yield line
-        if line == "@ready":
-            return
-
-
-def _history(lines: list[str]) -> History:
-    sections = {name: body for name, _, body in split_sections(lines)}
+def _history(answer: Answer) -> History:
     return parse_history(
-        *(sections.get(name, []) for name in ("head", "history", "generations", "snapshots"))
+        answer.lines(Section.HEAD),
+        answer.lines(Section.HISTORY),
+        answer.lines(Section.GENERATIONS),
+        answer.lines(Section.SNAPSHOTS),
     )
 
 
-def _remembered(lines: list[str]) -> Remembered:
-    sections = list(split_sections(lines))
-    records = [whole(name, body, decoded) for name, _, body in sections if name == "record"]
+def _remembered(answer: Answer) -> Remembered:
+    records = [whole(name, body, decoded) for name, _, body in answer.every(Section.RECORD)]
     contents = {
-        path: whole(f"file {path}", body, decoded)
-        for name, path, body in sections
-        if name == "file"
+        path: whole(f"{name} {path}", body, decoded)
+        for name, path, body in answer.every(Section.FILE)
     }
     return Remembered(records[0] if records else b"", contents)

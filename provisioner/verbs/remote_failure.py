@@ -6,41 +6,38 @@ are always the same (strerror(3)).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, as_root, printable, quoted
-from provisioner.remote.protocol import UNREADABLE, MalformedError
+from provisioner.remote.protocol import UNREADABLE, MalformedError, Section, Status
 from provisioner.verbs.ports import Completed
-
-UNFIT_STATE = 76
-"""Exit status of a program that does not go on with the state it found (state.sh)."""
 
 STATE = "/var/lib/mailprov"
 _ASIDE = f"`{as_root('mv', STATE, f'{STATE}.damaged')}`"
 
 
 # Who prints what stands in a section of an answer; the rest is mailprov's own.
-_TOOLS = {
-    "accounts": "getent passwd",
-    "check": "postfix check, doveconf, unbound-checkconf",
-    "daemons": "postconf -d mail_version, dovecot --version, unbound -V",
-    "digests": "sha256sum",
-    "files": "stat",
-    "groups": "getent group",
-    "listening": "cat /proc/net/tcp",
-    "packages": "dpkg-query -W, or rpm -q",
-    "queue": "postqueue -j",
-    "shadow": "getent shadow",
-    "since": "systemctl show",
-    "units": "systemctl show",
-    "clock": "date +%s",
-    "now": "date +%s",
-    "content": "base64",
-    "left": "base64",
-    "record": "base64",
-    "file": "base64",
+_TOOLS: Mapping[str, str] = {
+    Section.ACCOUNTS: "getent passwd",
+    Section.CHECK: "postfix check, doveconf, unbound-checkconf",
+    Section.DAEMONS: "postconf -d mail_version, dovecot --version, unbound -V",
+    Section.DIGESTS: "sha256sum",
+    Section.FILES: "stat",
+    Section.GROUPS: "getent group",
+    Section.LISTENING: "cat /proc/net/tcp",
+    Section.PACKAGES: "dpkg-query -W, or rpm -q",
+    Section.QUEUE: "postqueue -j",
+    Section.SHADOW: "getent shadow",
+    Section.SINCE: "systemctl show",
+    Section.UNITS: "systemctl show",
+    Section.CLOCK: "date +%s",
+    Section.NOW: "date +%s",
+    Section.CONTENT: "base64",
+    Section.LEFT: "base64",
+    Section.RECORD: "base64",
+    Section.FILE: "base64",
 }
 
 
@@ -117,7 +114,7 @@ def broken_off(where: str, doing: str, completed: Completed, reader: str) -> Mai
     doing: what was going on. reader: what calls itself mailprov here, with its version.
     """
     said = stderr_of(completed)
-    if completed.status == UNFIT_STATE:
+    if completed.status == Status.UNFIT_STATE:
         return MailprovError(unfit_state(where, said, reader), ExitCode.REFUSED)
     cause = cause_in(said)
     summary = f"the remote program broke off while {doing}"
@@ -167,7 +164,7 @@ def _malformed(where: str, doing: str, section: str, line: str) -> MailprovError
 def unfit_state(where: str, said: str, reader: str) -> Diagnostic:
     """Return what a host's state is, by the line that state.sh told of it."""
     rows = (line.split("\t") for line in said.splitlines())
-    row = next((row for row in rows if row[0] == "@state"), [])
+    row = next((row for row in rows if row[0] == f"@{Section.STATE}"), [])
     kind, subject, words = (*(printable(field, 300) for field in row[1:4]), "", "", "")[:3]
     if kind == "newer":
         return Diagnostic(

@@ -7,14 +7,14 @@ travels.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
 from provisioner.model.site import Host, Role
 from provisioner.plan.change import Action, Change
 from provisioner.plan.history import History
-from provisioner.remote.protocol import Section, split_sections
+from provisioner.remote.protocol import Answer, Section, Status
 from provisioner.render.artifact import Plane
 from provisioner.verbs.apply import HostOutcome, HostStatus
 from provisioner.verbs.plan import DriftDecision
@@ -57,25 +57,25 @@ def _restore(
         conversation.finish()
         lines = list(conversation.lines())
         completed = conversation.result()
-    sections = list(split_sections(lines))
-    if completed.status != 0 or lines[-1:] != ["@finished"]:
-        said = {name: "\n".join([argument, *body]).strip() for name, argument, body in sections}
+    answer = Answer.read(lines)
+    if completed.status != Status.DONE or not answer.ends_with(Section.FINISHED):
+        said = {name: "\n".join([argument, *body]).strip() for name, argument, body in answer.parts}
         failure = _failure(completed.status, serial, history, said)
         if failure is None:
             raise session.broken(doing, completed)
         raise MailprovError(replace(failure, where=str(host.key)), ExitCode.REFUSED)
-    return tuple(_changes(sections, serial)), read_answer(lines, lambda _: None).notes()
+    return tuple(_changes(answer, serial)), read_answer(lines, lambda _: None).notes()
 
 
-def _changes(sections: Iterable[Section], serial: str) -> Iterator[Change]:
+def _changes(answer: Answer, serial: str) -> Iterator[Change]:
     reason = f"as transaction {serial} left it"
-    for name, argument, _ in sections:
+    for name, argument, _ in answer.parts:
         match name:
-            case "restored":
+            case Section.RESTORED:
                 yield Change("file", argument, Action.UPDATE, reason, plane=Plane.DIRECTORY)
-            case "password":
+            case Section.PASSWORD:
                 yield Change("password", argument, Action.UPDATE, reason, plane=Plane.DIRECTORY)
-            case "locked-account":
+            case Section.LOCKED_ACCOUNT:
                 yield Change("account", argument, Action.LOCK, reason, plane=Plane.DIRECTORY)
 
 
@@ -84,40 +84,41 @@ def _failure(
 ) -> Diagnostic | None:
     """Return what a program means that refused, by its exit status; None if it just broke."""
     kept = ", ".join(sorted(history.snapshots, key=int))
-    return {
-        65: Diagnostic(
+    refusals: Mapping[int, Diagnostic] = {
+        Status.REFUSED: Diagnostic(
             summary="what the host keeps of that transaction is damaged; nothing was changed",
-            got=f"another content of {said.get('damaged', '')}",
+            got=f"another content of {said.get(Section.DAMAGED, '')}",
             fix="choose another transaction, or apply a site file",
         ),
-        66: Diagnostic(
+        Status.ABSENT: Diagnostic(
             summary="the host has no users of that transaction",
             got=serial,
             want=kept or "none is kept there",
             fix="`mailprov history` lists them",
         ),
-        67: Diagnostic(
+        Status.UNSUITABLE: Diagnostic(
             summary="those users are of another kind than the configuration in force reads; "
             "nothing was changed",
             fix="apply the site file as it was then: it brings both",
         ),
-        68: Diagnostic(
+        Status.EDITED: Diagnostic(
             summary="files of users were changed on the host since the last apply; nothing was "
             "changed there",
-            got=said.get("edited", ""),
+            got=said.get(Section.EDITED, ""),
             fix="--overwrite-drift puts the earlier ones in their place, --keep-drift leaves "
             "these files as they are",
         ),
-        69: Diagnostic(
+        Status.CARRIER: Diagnostic(
             summary="those users bring another password or a lock for an account that this "
             "connection, or its sudo, hangs on; nothing was changed",
-            got=said.get("carrier", ""),
+            got=said.get(Section.CARRIER, ""),
             want="a login for mailprov that is nobody's mail account",
             fix="name another login (hosts.K.ssh.user), then do it again",
         ),
-        75: Diagnostic(
+        Status.LOCKED: Diagnostic(
             summary="another apply is at work on this host, or has just been",
-            got=said.get("locked", ""),
+            got=said.get(Section.LOCKED, ""),
             fix="wait until it has ended, then try again",
         ),
-    }.get(status)
+    }
+    return refusals.get(status)

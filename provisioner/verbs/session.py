@@ -6,7 +6,7 @@ by provisioner.plan. Progress is told while it happens.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 from provisioner import __version__
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
@@ -17,9 +17,9 @@ from provisioner.plan.generation import Generation
 from provisioner.plan.manifest import Also, observation_rows
 from provisioner.plan.secrets_diff import without_secrets
 from provisioner.plan.transaction import pack_transaction
+from provisioner.remote.protocol import Section, Status, follow, free_text, up_to
 from provisioner.verbs.ports import Completed, Conversation, Transport
 from provisioner.verbs.remote_failure import (
-    UNFIT_STATE,
     broken_off,
     cause_in,
     shortened,
@@ -36,11 +36,6 @@ OBSERVE_SECONDS = 120.0
 INSTALL_SECONDS = 1800.0
 TRANSACT_SECONDS = 300.0
 SETTLE_SECONDS = 60.0
-
-_REFUSED_BY_CHECK = 65
-_NOT_PENDING = 66
-_RETURNED = 71
-_LOCKED = 75
 
 Compile = Callable[[Introduction], Generation]
 Tell = Callable[[str], None]
@@ -68,8 +63,8 @@ class HostSession:
         MailprovError.
         """
         with self.start("observe", OBSERVE_SECONDS, "observing the host") as conversation:
-            introduced = list(_until_ready(conversation))
-            if introduced[-1:] != ["@ready"]:
+            introduced = list(up_to(Section.READY, conversation.lines()))
+            if introduced[-1:] != [f"@{Section.READY}"]:
                 raise self.broken("introducing the host", conversation.result())
             with understanding(self.where, "introducing itself"):
                 introduction = parse_introduction(introduced)
@@ -79,7 +74,7 @@ class HostSession:
             conversation.finish()
             lines = list(conversation.lines())
             completed = conversation.result()
-        if not lines or lines[-1] != "@end":
+        if lines[-1:] != [f"@{Section.END}"]:
             raise self.broken("observing the host", completed)
         with understanding(self.where, "observing it"):
             return generation, parse_facts(introduction, lines)
@@ -93,19 +88,19 @@ class HostSession:
         units = ",".join(f"{unit.name}:{unit.running}" for unit in plan.generation.units)
         arguments = (manager, units, *plan.missing_packages)
         with self.start("packages", INSTALL_SECONDS, doing, *arguments) as conversation:
-            for line in conversation.lines():
-                if line.startswith("@progress "):
-                    tell(line.removeprefix("@progress "))
-                elif line.startswith("@held "):
-                    held.append(line.removeprefix("@held "))
-                else:
-                    tail = [*tail[-11:], line.removeprefix("|")]
+            for section, argument, line in follow(conversation.lines()):
+                if line is not None:
+                    tail = [*tail[-11:], free_text(line)]
+                elif section == Section.PROGRESS:
+                    tell(argument)
+                elif section == Section.HELD:
+                    held.append(argument)
             completed = conversation.result()
-        if completed.status == UNFIT_STATE:
+        if completed.status == Status.UNFIT_STATE:
             raise self.broken(doing, completed)
-        if completed.status == _LOCKED and held:
+        if completed.status == Status.LOCKED and held:
             raise MailprovError(self._held_diagnostic(manager, held[-1]), ExitCode.REFUSED)
-        if completed.status != 0:
+        if completed.status != Status.DONE:
             said = "\n".join(tail) or stderr_of(completed)
             raise MailprovError(
                 Diagnostic(
@@ -136,14 +131,14 @@ class HostSession:
                 lines = without_secrets(plan.generation, conversation.lines())
                 answer = read_answer(lines, tell)
             completed = conversation.result()
-        if completed.status == UNFIT_STATE:
+        if completed.status == Status.UNFIT_STATE:
             raise self.broken(doing, completed)
-        if completed.status == 0 and answer.finished:
+        if completed.status == Status.DONE and answer.finished:
             return answer
         diagnostic = self._transaction_diagnostic(answer, completed)
-        if completed.status == _RETURNED:
+        if completed.status == Status.RETURNED:
             raise ReturnedError(self.where, diagnostic, answer)
-        refused = completed.status == _LOCKED
+        refused = completed.status == Status.LOCKED
         raise MailprovError(diagnostic, ExitCode.REFUSED if refused else ExitCode.FAILED)
 
     def confirm(self, serial: str) -> TransactionAnswer:
@@ -167,11 +162,11 @@ class HostSession:
             with understanding(self.where, "settling the transaction"):
                 answer = read_answer(talk.lines(), lambda _: None)
             completed = talk.result()
-        if completed.status == 0 and answer.finished:
+        if completed.status == Status.DONE and answer.finished:
             return answer
-        if completed.status == _LOCKED:
+        if completed.status == Status.LOCKED:
             raise MailprovError(self._unsettled(answer), ExitCode.REFUSED)
-        if completed.status == _NOT_PENDING:
+        if completed.status == Status.ABSENT:
             raise MailprovError(
                 Diagnostic(
                     summary="the host is no longer waiting: it has put the old configuration back",
@@ -181,7 +176,7 @@ class HostSession:
                     fix="remove what kept the confirmation from coming, then apply again",
                 )
             )
-        if completed.status == _RETURNED:
+        if completed.status == Status.RETURNED:
             failure = Diagnostic(
                 summary="the host could not confirm its new configuration; the configuration "
                 "before is back in force",
@@ -210,7 +205,7 @@ class HostSession:
     def _transaction_diagnostic(
         self, answer: TransactionAnswer, completed: Completed
     ) -> Diagnostic:
-        if completed.status == _LOCKED and answer.edited:
+        if completed.status == Status.LOCKED and answer.edited:
             return Diagnostic(
                 summary="a file was changed since the host was observed; nothing was changed there",
                 where=self.where,
@@ -218,14 +213,14 @@ class HostSession:
                 want="files as they were when the changes were decided",
                 fix="look at `mailprov plan`, then run it again",
             )
-        if completed.status == _LOCKED:
+        if completed.status == Status.LOCKED:
             return Diagnostic(
                 summary="another apply is at work on this host, or has just been",
                 where=self.where,
                 got="\n".join(answer.locked),
                 fix="wait until it has ended, look at `mailprov plan`, then run it again",
             )
-        if completed.status == _REFUSED_BY_CHECK:
+        if completed.status == Status.REFUSED:
             return Diagnostic(
                 summary="the new configuration does not pass the daemons' own checks; "
                 "nothing on the host was changed",
@@ -266,16 +261,9 @@ class HostSession:
         return broken_off(self.where, doing, completed, f"mailprov {__version__}")
 
 
-def _until_ready(conversation: Conversation) -> Iterator[str]:
-    for line in conversation.lines():
-        yield line
-        if line == "@ready":
-            return
-
-
 def _left_behind(answer: TransactionAnswer, completed: Completed) -> str:
     """Return in words what a transaction that broke off has changed."""
-    if completed.status == _RETURNED:
+    if completed.status == Status.RETURNED:
         return "the configuration before is back in force"
     if not answer.begun:
         return "nothing live was changed"

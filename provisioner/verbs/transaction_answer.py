@@ -1,7 +1,4 @@
-"""What transact.sh and settle.sh answer while they work, line by line.
-
-A line `@section argument` heads a section; a tool's own lines in it begin with `|`.
-"""
+"""What transact.sh and settle.sh answer while they work, line by line."""
 
 from __future__ import annotations
 
@@ -9,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, as_root
+from provisioner.remote.protocol import Section, follow, free_text
 
 
 @dataclass
@@ -50,39 +48,39 @@ class TransactionAnswer:
     def take_head(self, section: str, argument: str) -> None:
         """Take the first line of a section."""
         match section:
-            case "step":
+            case Section.STEP:
                 self.begun = self.begun or argument.partition(" ")[0] not in {"check", "prepare"}
-            case "failed":
+            case Section.FAILED:
                 self.failed = argument
-            case "pending":
+            case Section.PENDING:
                 self.pending = argument
-            case "finished":
+            case Section.FINISHED:
                 self.finished = True
-            case "ended":
+            case Section.ENDED:
                 self.ended.append(argument)
-            case "kept":
+            case Section.KEPT:
                 self.kept.append(argument)
-            case "down":
+            case Section.DOWN:
                 self.down[argument] = []
 
     def take_body(self, section: str, argument: str, text: str) -> None:
         """Take a further line of a section."""
         match section:
-            case "check":
+            case Section.CHECK:
                 self.checks.append(f"{argument.rpartition(' ')[0]}: {text}")
-            case "failed":
+            case Section.FAILED:
                 self.output.append(text)
-            case "locked":
+            case Section.LOCKED:
                 self.locked.append(text)
-            case "kept":
+            case Section.KEPT:
                 self.kept[-1] += f" ({text})"
-            case "edited":
+            case Section.EDITED:
                 self.edited.append(text)
-            case "down":
+            case Section.DOWN:
                 self.down[argument].append(text)
-            case "held":
+            case Section.HELD:
                 self.held.append(text)
-            case "history":
+            case Section.HISTORY:
                 self.history = text
 
 
@@ -116,14 +114,12 @@ def read_answer(lines: Iterable[str], tell: Callable[[str], None]) -> Transactio
     A program that ends well ends with `@finished`, and no section follows it.
     """
     answer = TransactionAnswer()
-    section = argument = ""
-    for line in lines:
-        if not line.startswith("@"):
-            answer.take_body(section, argument, line.removeprefix("|"))
+    for section, argument, line in follow(lines):
+        if line is not None:
+            answer.take_body(section, argument, free_text(line))
             continue
-        section, _, argument = line[1:].partition(" ")
         answer.take_head(section, argument)
-        if section == "step":
+        if section == Section.STEP:
             tell(_in_words(argument))
     return answer
 

@@ -9,7 +9,7 @@ from provisioner.model.site import Host, Role
 from provisioner.probes.finding import Finding
 from provisioner.probes.leaving import judge_way_out, unknown_way_out
 from provisioner.probes.way_out import parse_way_out, way_out_rows
-from provisioner.remote.protocol import split_sections
+from provisioner.remote.protocol import Answer, Section
 from provisioner.verbs.ports import Transport
 from provisioner.verbs.remote_failure import understanding
 from provisioner.verbs.run import Run
@@ -36,10 +36,10 @@ def _findings(run: Run, host: Host, transport: Transport) -> Iterator[Finding]:
     with session.start("way_out", ASK_SECONDS, "asking for the way out") as conversation:
         conversation.send(way_out_rows(run.site, host))
         conversation.finish()
-        lines = list(conversation.lines())
+        answer = Answer.read(conversation.lines())
         completed = conversation.result()
-    if lines[-1:] != ["@end"]:
+    if not answer.ends_with(Section.END):
         raise session.broken("asking for the way out", completed)
     with understanding(session.where, "asking for the way out"):
-        told = parse_way_out(split_sections(lines))
+        told = parse_way_out(answer)
     yield from judge_way_out(run.site, host, told)

@@ -6,12 +6,12 @@ from ipaddress import ip_address
 
 import pytest
 
-from provisioner.facts.observation import split_sections
 from provisioner.model.names import DomainName, HostKey, MailAddress
 from provisioner.model.site import Alias, Host, Role, Site
 from provisioner.probes.finding import Finding, Status
 from provisioner.probes.leaving import judge_way_out, mail_cannot_leave, spare_the_world
 from provisioner.probes.way_out import parse_way_out, receivers_of, way_out_rows
+from provisioner.remote.protocol import Answer
 
 GREETED = """\
 |posttls-finger: Connected to mail.outside.example[198.18.6.252]:25
@@ -99,7 +99,7 @@ def answer(  # noqa: PLR0913 what a host may find, by name
 
 def judged(text: str, of: Site | None = None, by: Host | None = None) -> dict[str, Finding]:
     by = by or host()
-    found = parse_way_out(split_sections(text.splitlines()))
+    found = parse_way_out(Answer.read(text.splitlines()))
     findings = judge_way_out(of or site("a@outside.example", of=by), by, found)
     return {one.id.removeprefix("leave.").removesuffix("@mail"): one for one in findings}
 

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.chance import examples
 
-from provisioner.transport.entry import CUT_STATUS, NOT_ROOT_STATUS, Become, Entry
+from provisioner.remote.protocol import Status
+from provisioner.transport.entry import Become, Entry
 from provisioner.transport.entry_failures import Peer, explain_entry_failure
 
 PEER = Peer("mail (deploy@192.0.2.1:22)", "mail", "deploy")
@@ -87,7 +88,7 @@ def test_a_program_that_arrives_in_part_is_not_begun(shell: str) -> None:
     for missing in (1, 40, 60):
         entry = Entry("none", require_root=False)
         done = run_in(shell, entry, entry.program("echo one\necho two", ())[:-missing])
-        assert (done.returncode, entry.take_stdout(done.stdout)) == (CUT_STATUS, b"")
+        assert (done.returncode, entry.take_stdout(done.stdout)) == (Status.CUT, b"")
 
 
 @pytest.mark.parametrize("shell", SHELLS)
@@ -110,7 +111,7 @@ def test_a_program_for_root_does_not_run_as_another() -> None:
     shown[prelude] = "id() { echo 1000; }; " + shown[prelude]
     reached = entry.program("echo reached", ())
     done = subprocess.run(shown, input=reached, capture_output=True, check=False)
-    assert done.returncode == NOT_ROOT_STATUS
+    assert done.returncode == Status.NOT_ROOT
     assert entry.take_stdout(done.stdout) == b""
     assert entry.uid == 1000
 
@@ -188,7 +189,7 @@ def test_a_second_question_means_a_wrong_password() -> None:
 def test_a_login_without_root_is_explained() -> None:
     entry = Entry("none")
     entry.take_stdout(entry.marker + b" 1000\n")
-    text = str(explain_entry_failure(entry, NOT_ROOT_STATUS, peer=PEER))
+    text = str(explain_entry_failure(entry, Status.NOT_ROOT, peer=PEER))
     assert "deploy is not root on the host" in text
     assert "become: sudo" in text
 
