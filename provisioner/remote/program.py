@@ -1,7 +1,8 @@
-"""The remote program's verbs as text for `sh -c`, and what carries a connection.
+"""The remote program's verbs as text for a shell, and what carries a connection.
 
-Each verb is one file in core/, put together with the common prelude. The
-text has no secret in it, because a command line is visible to every user of a host.
+Each verb is one file in core/, put together with the common prelude. It goes to the host on
+standard input (transport/entry.py); programs that change a host are kept there (core/load.sh).
+The text has no secret in it, because everybody has it.
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ PENDING = (
     *("pending", "units", "undo", "finish"),
 )
 STATE = ("pending", "state")
+
+KEPT = frozenset({"settle", "packages", "delete_mail", "restore", "destroy", "transact"})
+"""Verbs that change a host. It keeps their programs under /run until it boots."""
 
 
 def remote_programs() -> Mapping[str, str]:
@@ -67,6 +71,11 @@ def remote_programs() -> Mapping[str, str]:
         "transact": f"{state}program_checks={shlex.quote(checks)}\n"
         f"program_recover={shlex.quote(recover)}\n{_joined(*PENDING, 'state', *TRANSACTION)}",
     }
+
+
+def loading_program() -> str:
+    """Return what has a host run a kept program, by its digest, size and end (core/load.sh)."""
+    return _text("load")
 
 
 def relay_program() -> str:

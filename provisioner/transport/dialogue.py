@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Protocol, Self
 
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, quoted
-from provisioner.transport.entry import Entry
+from provisioner.transport.entry import ASKS_FOR_PROGRAM, Entry
 from provisioner.transport.entry_failures import Peer, explain_entry_failure
 from provisioner.transport.failures import ConnectionLostError, unreachable
 from provisioner.transport.retention import Allowance, HeadAndTail
@@ -56,8 +56,9 @@ class Process(Protocol):
 class Dialogue:
     """A `Conversation` over a `Process`.
 
-    program: what stdin begins with. limit: seconds from now to the program's exit. doing:
-    what was going on, for errors.
+    program: what stdin begins with. wanted: what comes next if the host asks for it first
+    (Entry.kept_program). limit: seconds from now to the program's exit. doing: what was going
+    on, for errors.
     """
 
     def __init__(  # noqa: PLR0913 - one argument a fact; a parameter object would only be unpacked
@@ -66,6 +67,7 @@ class Dialogue:
         entry: Entry,
         program: bytes,
         *,
+        wanted: bytes | None = None,
         peer: Peer,
         limit: float,
         doing: str = "",
@@ -89,18 +91,18 @@ class Dialogue:
         self._stdin_ended = False
         self._entered = False
         self._spawn(self._drain_stdout)
-        if sudo_password is None:
-            # Nobody else reads stdin: it need not wait for an answer.
+        try:
+            if sudo_password is not None:
+                self._enter(sudo_password)
+            # Else nobody else reads stdin: it need not wait for an answer.
             with self._changed:
                 self._queue(program)
-        else:
-            try:
-                self._enter(sudo_password)
+            if wanted is not None and self.read_line() == ASKS_FOR_PROGRAM:
                 with self._changed:
-                    self._queue(program)
-            except BaseException:
-                self.abandon()  # nobody gets a Dialogue to leave
-                raise
+                    self._queue(wanted)
+        except BaseException:
+            self.abandon()  # nobody gets a Dialogue to leave
+            raise
 
     # What the caller does.
 

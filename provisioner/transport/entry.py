@@ -21,14 +21,17 @@ goes to the program itself, and none stands in argv or the environment.
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import shlex
 from dataclasses import dataclass, field
 from typing import Literal
 
+from provisioner.remote.program import loading_program
 from provisioner.remote.protocol import Status
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+ASKS_FOR_PROGRAM = "send"
 _NOISE_LIMIT = 64 * 1024
 Become = Literal["none", "sudo", "sudo-with-password"]
 
@@ -75,6 +78,20 @@ class Entry:
         if "\0" in program:
             raise ValueError("a NUL in a program or its arguments")
         return b"%d\n%s%s" % (len(program.encode()) + len(self.end), program.encode(), self.end)
+
+    def kept_program(self, text: str, args: tuple[str, ...]) -> tuple[bytes, bytes]:
+        """Return what stdin begins with where the host may have a program, and the program itself.
+
+        The latter is for a host that asks for it, by the line ASKS_FOR_PROGRAM.
+        """
+        if "\0" in text:
+            raise ValueError("a NUL in a program")
+        # Its last line may not run on into the end's.
+        content = text.removesuffix("\n").encode() + b"\n"
+        sent = content + b"#" + self.end
+        digest = hashlib.sha256(content).hexdigest()
+        about = (digest, str(len(sent)), self.end.decode())
+        return self.program(loading_program(), (*about, *args)), sent
 
     def _prelude(self) -> str:
         word, end = self.marker.decode(), self.end.decode()

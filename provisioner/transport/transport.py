@@ -42,14 +42,20 @@ class DialogueTransport(ABC):
         """The other end in a person's words."""
         return self._peer
 
-    def start(self, program: str, *args: str, timeout: float, doing: str = "") -> Dialogue:
+    def start(
+        self, program: str, *args: str, timeout: float, doing: str = "", keep: bool = False
+    ) -> Dialogue:
         """Run a program; see `Transport.start`."""
         become = self._become()
         entry = Entry(become, require_root=self._options.require_root)
+        begin, wanted = entry.program(program, args), None
+        if keep:
+            begin, wanted = entry.kept_program(program, args)
         return Dialogue(
             self._process(entry),
             entry,
-            entry.program(program, args),
+            begin,
+            wanted=wanted,
             peer=Peer(self._where, self._host.key, self._user),
             limit=timeout,
             doing=doing,
@@ -57,10 +63,16 @@ class DialogueTransport(ABC):
         )
 
     def run(
-        self, program: str, *args: str, stdin: bytes = b"", timeout: float, doing: str = ""
+        self,
+        program: str,
+        *args: str,
+        stdin: bytes = b"",
+        timeout: float,
+        doing: str = "",
+        keep: bool = False,
     ) -> Completed:
         """Run a program to its end; see `Transport.run`."""
-        with self.start(program, *args, timeout=timeout, doing=doing) as conversation:
+        with self.start(program, *args, timeout=timeout, doing=doing, keep=keep) as conversation:
             conversation.send(stdin)
             return conversation.result()
 

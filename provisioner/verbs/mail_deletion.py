@@ -73,6 +73,7 @@ def delete_mail(run: Run, address: MailAddress, platform: Platform) -> tuple[str
             *_request(run, address, platform),
             timeout=DELETE_SECONDS,
             doing="deleting mail",
+            keep=True,
         )
     except MailprovError as error:
         raise MailprovError((*error.diagnostics, _unheard(store)), error.exit_code) from error

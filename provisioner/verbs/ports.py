@@ -73,16 +73,25 @@ class Transport(Protocol):
     def peer(self) -> str:
         """The other end in a person's words, like `root@192.0.2.10:22`."""
 
-    def start(self, program: str, *args: str, timeout: float, doing: str = "") -> Conversation:
-        """Run `sh -c PROGRAM mailprov ARGS…` as root, in `/`, in the C locale.
+    def start(
+        self, program: str, *args: str, timeout: float, doing: str = "", keep: bool = False
+    ) -> Conversation:
+        """Run what `sh -c PROGRAM mailprov ARGS…` would, as root, in `/`, in the C locale.
 
         timeout: seconds that the whole conversation may take. doing: what an error says
-        was going on, like "observing the host". Program and arguments are visible to every
-        user of the host: secrets go through stdin.
+        was going on, like "observing the host". keep: the host may keep the program, for root
+        alone, and is not sent it again; else nothing is written there. Neither may hold a
+        secret: these go through stdin.
         """
 
     def run(
-        self, program: str, *args: str, stdin: bytes = b"", timeout: float, doing: str = ""
+        self,
+        program: str,
+        *args: str,
+        stdin: bytes = b"",
+        timeout: float,
+        doing: str = "",
+        keep: bool = False,
     ) -> Completed:
         """Run a program as `start` does, feed it stdin, and return how it ended."""
 

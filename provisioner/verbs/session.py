@@ -17,6 +17,7 @@ from provisioner.plan.generation import Generation
 from provisioner.plan.manifest import Also, observation_rows
 from provisioner.plan.secrets_diff import without_secrets
 from provisioner.plan.transaction import pack_transaction
+from provisioner.remote.program import KEPT
 from provisioner.remote.protocol import Section, Status, follow, free_text, up_to
 from provisioner.verbs.ports import Completed, Conversation, Transport
 from provisioner.verbs.remote_failure import (
@@ -200,7 +201,9 @@ class HostSession:
 
     def start(self, verb: str, seconds: float, doing: str, *arguments: str) -> Conversation:
         """Run a verb of the remote program; see Transport.start."""
-        return self.transport.start(self._programs[verb], *arguments, timeout=seconds, doing=doing)
+        return self.transport.start(
+            self._programs[verb], *arguments, timeout=seconds, doing=doing, keep=verb in KEPT
+        )
 
     def _transaction_diagnostic(
         self, answer: TransactionAnswer, completed: Completed

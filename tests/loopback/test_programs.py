@@ -45,6 +45,20 @@ def test_a_program_ended_by_a_signal_has_a_negative_status(transport: SshTranspo
     assert transport.run("kill -9 $$", timeout=5).status < 0
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="who is not root keeps nothing")
+def test_a_program_that_is_kept_gets_the_same_the_second_time(transport: SshTransport) -> None:
+    program = f"# {os.urandom(8).hex()}\nprintf '%s.' \"$@\"\ncat\nexit 3\n"
+    kept = Path("/run/mailprov/program", hashlib.sha256(program.encode()).hexdigest())
+    data = os.urandom(MIB)
+    try:
+        for _ in range(2):
+            done = transport.run(program, "a b", "", stdin=data, timeout=20, keep=True)
+            assert (done.status, done.stdout) == (3, b"a b.." + data)
+            assert kept.read_text() == program
+    finally:
+        kept.unlink(missing_ok=True)
+
+
 def test_large_streams_flow_both_ways_at_once(transport: SshTransport) -> None:
     data = os.urandom(10 * MIB)
     program = "head -c 10485760 /dev/zero | tr '\\0' e >&2 & cat; wait"

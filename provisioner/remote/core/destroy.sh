@@ -29,9 +29,13 @@ remove_folders() {
     return 0
 }
 
+# What load.sh kept.
+forget_programs() { rm -rf /run/mailprov; }
+
 trap '' PIPE HUP INT TERM
 rm -rf "$state.gone"
 if [ ! -d "$state" ]; then
+    forget_programs
     section nothing
     section finished
     exit 0
@@ -58,4 +62,5 @@ remove_folders <"$state/folders"
 remove_prober && remove_recovery || exit 70
 tell_held
 mv -T "$state" "$state.gone" && sync "${state%/*}" && rm -rf "$state.gone" || exit 70
+forget_programs
 section finished

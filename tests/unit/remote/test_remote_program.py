@@ -78,6 +78,13 @@ def test_shellcheck_has_no_complaint(verb: str) -> None:
 
 
 @pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
+def test_shellcheck_has_no_complaint_about_what_loads_a_program() -> None:
+    script = Path(program.__file__).parent / "core/load.sh"
+    done = subprocess.run(["shellcheck", script], capture_output=True, text=True, check=False)
+    assert done.stdout == ""
+
+
+@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
 def test_shellcheck_has_no_complaint_about_what_carries_a_connection() -> None:
     script = Path(program.__file__).parent / "core/relay.bash"
     done = subprocess.run(

@@ -55,8 +55,10 @@ class Recording:
     host: HostKey = HOST.key
     peer: str = "root@192.0.2.10"
 
-    def start(self, program: str, *args: str, timeout: float, doing: str = "") -> Self:
-        del program, args, timeout, doing
+    def start(
+        self, program: str, *args: str, timeout: float, doing: str = "", keep: bool = False
+    ) -> Self:
+        del program, args, timeout, doing, keep
         self.told.reverse()
         return self
 

@@ -49,8 +49,10 @@ class RecordedLog:
     patterns: list[str] = field(default_factory=list)
     host: str = "mail"
 
-    def start(self, program: str, *args: str, timeout: float, doing: str = "") -> RecordedAnswer:
-        del program, args, timeout, doing
+    def start(
+        self, program: str, *args: str, timeout: float, doing: str = "", keep: bool = False
+    ) -> RecordedAnswer:
+        del program, args, timeout, doing, keep
         return RecordedAnswer(self)
 
 
