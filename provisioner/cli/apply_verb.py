@@ -23,7 +23,6 @@ from provisioner.cli.several import errors_shown, note_of, site_documents
 from provisioner.cli.terminal import show_errors, write_json, write_lines
 from provisioner.diagnostics import ExitCode, MailprovError
 from provisioner.model.names import DomainName, HostRef
-from provisioner.plan.transaction import is_checked
 from provisioner.probes.finding import Verdict
 from provisioner.probes.leaving import spare_the_world
 from provisioner.site.secrets import Need
@@ -99,7 +98,7 @@ def _verified(runs: Runs, outcomes: Sequence[HostOutcome]) -> Mapping[DomainName
     if not changed - failed:
         return {}
     kept = {outcome.host: outcome.kept for outcome in outcomes}
-    checked = [one.host for one in outcomes if is_checked(one.changes)]
+    checked = {one.host: one.checked for one in outcomes if one.checked}
     return verify_sites(runs.within(changed - failed), open_asker, kept, checked)
 
 

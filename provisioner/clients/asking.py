@@ -12,7 +12,7 @@ from threading import BoundedSemaphore
 from typing import Any
 
 from provisioner.clients.answering import Access, answer_to
-from provisioner.clients.routes import Line, Routes, UnreachedError, survey
+from provisioner.clients.routes import FirstConnections, Line, Routes, UnreachedError, survey
 from provisioner.clients.stream import BrokenOff
 from provisioner.model.site import Host
 from provisioner.probes.dns import ForwardQuestion, RecordQuestion, StrangerQuestion
@@ -49,8 +49,10 @@ class SiteAsker:
 
     def ask(self, questions: Sequence[Question[Any]]) -> Sequence[Answered]:
         """Put all the questions; return the answers in the same order."""
-        reach = survey(endpoint for question in questions for endpoint in _endpoints(question))
-        routes = Routes(self._hosts, self._transports, reach)
+        first = FirstConnections()
+        wanted = (endpoint for question in questions for endpoint in _endpoints(question))
+        reach = survey(wanted, first)
+        routes = Routes(self._hosts, self._transports, reach, first)
         early, late = _batches(questions)
         access = Access(
             names={host.key: host.fqdn for host in self._hosts},
@@ -74,6 +76,7 @@ class SiteAsker:
         with ThreadPoolExecutor(max_workers=_WORKERS) as pool:
             for batch in (early, late):
                 answers.update({each.question.id: each for each in pool.map(put, batch)})
+        first.close()
         return [answers[question.id] for question in questions]
 
 

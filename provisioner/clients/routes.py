@@ -8,6 +8,7 @@ nothing, from another host of the site.
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from provisioner.verbs.ports import Transport
 
 CONNECT_LIMIT = 3.0  # seconds; a firewall that drops is told apart from a slow line
 SSH_CONNECT_LIMIT = 10.0
+_DNS_PORT = 53
+_FRESH = 5.0  # seconds; mail servers wait for a minute and more
 _OTHERS = 4  # hosts beside the asked one that a question may be put from
 CONVERSATION_LIMIT = 15.0  # seconds a reply may take: DNS look-ups and Dovecot's penalties
 
@@ -51,17 +54,57 @@ class Route:
         return DIRECT if self.key is None else f"ssh:{self.key}"
 
 
-def survey(endpoints: Iterable[Endpoint]) -> Mapping[Endpoint, ReachAnswer]:
-    """Connect to every endpoint at once and return how that went. Takes CONNECT_LIMIT at most."""
+class FirstConnections:
+    """The connections that a survey made, each for the first question to its endpoint.
+
+    A mail server starts a process for each connection: who connects only to hang up has it work
+    for nothing. One that nobody has asked for soon is closed: its server may be tired of it.
+    """
+
+    def __init__(self) -> None:
+        self._open: dict[Endpoint, tuple[socket.socket, float]] = {}
+
+    def put(self, endpoint: Endpoint, connection: socket.socket) -> None:
+        """Keep a connection, but to a name server: that waits for nobody."""
+        if endpoint.port == _DNS_PORT:
+            connection.close()
+        else:
+            self._open[endpoint] = connection, time.monotonic()
+
+    def take(self, endpoint: Endpoint) -> socket.socket | None:
+        """Return the connection to an endpoint, once; None where there is none that is fresh."""
+        connection, since = self._open.pop(endpoint, (None, 0.0))
+        if connection is not None and time.monotonic() - since > _FRESH:
+            connection.close()
+            return None
+        return connection
+
+    def close(self) -> None:
+        """Hang up those that nobody asked for."""
+        while self._open:
+            self._open.popitem()[1][0].close()
+
+
+def survey(
+    endpoints: Iterable[Endpoint], first: FirstConnections | None = None
+) -> Mapping[Endpoint, ReachAnswer]:
+    """Connect to every endpoint at once and return how that went. Takes CONNECT_LIMIT at most.
+
+    first: takes the connections, which are closed otherwise.
+    """
     distinct = list(dict.fromkeys(endpoints))
     if not distinct:
         return {}
+
+    def reach(endpoint: Endpoint) -> ReachAnswer:
+        return try_to_reach(endpoint, first)
+
     with ThreadPoolExecutor(max_workers=min(len(distinct), 64)) as pool:
-        return dict(zip(distinct, pool.map(try_to_reach, distinct), strict=True))
+        return dict(zip(distinct, pool.map(reach, distinct), strict=True))
 
 
-def try_to_reach(endpoint: Endpoint) -> ReachAnswer:
-    """Connect straight to an endpoint and hang up."""
+def try_to_reach(endpoint: Endpoint, first: FirstConnections | None = None) -> ReachAnswer:
+    """Connect straight to an endpoint, and hang up where nobody takes the connection."""
     local = local_address_towards(endpoint.address, endpoint.port)
     source = parse_address(local) if local else None
     try:
@@ -72,22 +115,30 @@ def try_to_reach(endpoint: Endpoint) -> ReachAnswer:
         return ReachAnswer("timed out", f"no answer within {CONNECT_LIMIT:.0f} s", source)
     except OSError as problem:
         return ReachAnswer("unreachable", problem.strerror or str(problem), source)
-    connection.close()
+    if first is None:
+        connection.close()
+    else:
+        first.put(endpoint, connection)
     return ReachAnswer("open", source=source)
 
 
 class Routes:
-    """The ways there are. transports: by host key; reach: what `survey` found."""
+    """The ways there are.
+
+    transports: by host key. reach: what `survey` found. first: the connections that it made.
+    """
 
     def __init__(
         self,
         hosts: Sequence[Host],
         transports: Mapping[str, Transport],
         reach: Mapping[Endpoint, ReachAnswer],
+        first: FirstConnections | None = None,
     ) -> None:
         self._hosts: Mapping[str, Host] = {host.key: host for host in hosts}
         self._transports = transports
         self._reach = reach
+        self._first = first or FirstConnections()
         self._known: dict[tuple[int, int], tuple[Vantage, tuple[tuple[str, IPAddress], ...]]] = {}
 
     def choose(
@@ -157,11 +208,12 @@ class Routes:
         reached = self._reach.get(endpoint)
         return f"{DIRECT}: {reached.outcome if reached else 'not tried'}"
 
-    def connect(self, route: Route, port: int) -> socket.socket:
+    def connect(self, route: Route, endpoint: Endpoint) -> socket.socket:
         """Return a connection over a route; raise OSError or MailprovError if there is none."""
+        target = (str(route.target), endpoint.port)
         if route.key is None:
-            return socket.create_connection((str(route.target), port), CONNECT_LIMIT)
-        return self._transports[route.key].open_tcp(str(route.target), port, SSH_CONNECT_LIMIT)
+            return self._first.take(endpoint) or socket.create_connection(target, CONNECT_LIMIT)
+        return self._transports[route.key].open_tcp(*target, SSH_CONNECT_LIMIT)
 
 
 class Line:
@@ -180,7 +232,7 @@ class Line:
         words = [self._routes.straight(self._endpoint)]
         while self._chosen:
             try:
-                connection = self._routes.connect(self._chosen[0], self._endpoint.port)
+                connection = self._routes.connect(self._chosen[0], self._endpoint)
             except (OSError, MailprovError) as problem:
                 words.append(f"{self._chosen.pop(0).via}: {_told(problem)}")
             else:

@@ -1,8 +1,8 @@
 """A plan as the archive that the remote program carries out.
 
 The archive holds `steps`, one tabbed row each, and the contents that the rows name as
-`files/N`. Nothing secret is in a row: rows may be shown, contents are not. The rows'
-words are those of provisioner/remote/core/transact.sh:
+`files/N`; `store` is the tree of what the generation wants, to remember. Nothing secret is in a
+row: rows may be shown, contents are not. The rows' words are those of remote/protocol.py:
 
     check DAEMON                            run its checker on the staged tree
     stage PATH N OWNER GROUP MODE           this content is to become PATH
@@ -15,7 +15,6 @@ words are those of provisioner/remote/core/transact.sh:
     managed unit NAME                       the configuration, as it is to be left
     directory whole … | directory file … | directory account NAME
                                             the directory, likewise
-    store PATH N                            what the generation wants at PATH, to remember
     seen PATH DIGEST                        what was observed at a path that is replaced: a
                                             digest, `link`, `other`, or `-` for nothing
     undo PATH                               what is there now comes back unless confirmed
@@ -35,7 +34,7 @@ from __future__ import annotations
 import hashlib
 import io
 import tarfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 from provisioner.plan.change import Action, Change, Plan
@@ -65,7 +64,6 @@ def pack_transaction(plan: Plan) -> bytes:
     contents: Contents = []
     rows: list[Row] = [(Staged.EXPECT, plan.serial), *_check_rows(plan), *_managed_rows(plan)]
     rows += _directory_rows(plan)
-    rows += _store_rows(plan.generation, contents)
     rows += _record_rows(plan, contents)
     rows += _main_rows(plan)
     rows += _undo_rows(plan)
@@ -81,17 +79,36 @@ def pack_transaction(plan: Plan) -> bytes:
                 continue
             for name, shard in content.items():
                 _add(archive, f"files/{number}/{name}", shard)
+        for path, stored in _stored(plan.generation):
+            _add(archive, f"store{path}", stored)
     return buffer.getvalue()
 
 
-def is_checked(changes: Iterable[Change]) -> bool:
-    """Tell whether these changes have the daemons' checkers read the whole staged tree.
+CERTIFICATE = "certificate"
+"""Beside the daemons: whether key and certificate belong together."""
 
-    No checker reads a table.
+
+def checks_of(plan: Plan) -> tuple[str, ...]:
+    """Return whose checkers read the staged tree: those of the daemons that a change concerns.
+
+    No checker reads a table. Where it is not known who reads a file, all of them do.
     """
-    return any(
-        change.kind in {"file", "secret"} and change.name != TABLE_PATH for change in changes
-    )
+    artifacts = {artifact.path: artifact for artifact in plan.generation.artifacts}
+    readers: set[str] = set()
+    concerned = False
+    for change in plan.transaction:
+        if change.kind not in {"file", "secret"} or change.name == TABLE_PATH:
+            continue
+        artifact = artifacts.get(change.name)
+        if artifact is None or not artifact.daemons:
+            return (*_daemons(plan), *([CERTIFICATE] if plan.generation.certificate_path else []))
+        concerned = True
+        readers.update(artifact.daemons)
+    return tuple(daemon for daemon in _daemons(plan) if concerned and daemon in readers)
+
+
+def _daemons(plan: Plan) -> Iterator[str]:
+    return (unit.daemon for unit in plan.generation.units)
 
 
 def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
@@ -102,12 +119,8 @@ def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
 
 
 def _check_rows(plan: Plan) -> Iterator[Row]:
-    if not is_checked(plan.transaction):
-        return
-    for unit in plan.generation.units:
-        yield (Staged.CHECK, unit.daemon)
-    if plan.generation.certificate_path:
-        yield (Staged.CHECK, "certificate")
+    for name in checks_of(plan):
+        yield (Staged.CHECK, name)
 
 
 def _managed_rows(plan: Plan) -> Iterator[Row]:
@@ -183,12 +196,11 @@ def _record_rows(plan: Plan, contents: Contents) -> Iterator[Row]:
         yield (Staged.RECORD, str(len(contents) - 1))
 
 
-def _store_rows(generation: Generation, contents: Contents) -> Iterator[Row]:
-    """Yield the configuration's files. No secret is kept twice, and no user's data."""
+def _stored(generation: Generation) -> Iterator[tuple[str, bytes]]:
+    """Yield path and content of what is remembered: no secret is kept twice, and no user's data."""
     for artifact in generation.in_plane(Plane.CONFIGURATION):
         if not artifact.secret:
-            contents.append(artifact.content)
-            yield (Staged.STORE, artifact.path, str(len(contents) - 1))
+            yield artifact.path, artifact.content
 
 
 def _replaces_key(change: Change) -> bool:

@@ -68,7 +68,7 @@ def remote_programs() -> Mapping[str, str]:
         "destroy": state + _joined(*PENDING, "state", "lock", "found", "destroy"),
         # The staged tree is checked by a shell of its own, in a mount namespace of its own;
         # what returns without us is left on the host.
-        "transact": f"{state}program_checks={shlex.quote(checks)}\n"
+        "transact": f"{state}program_checks={shlex.quote(checks + _text('staged_check'))}\n"
         f"program_recover={shlex.quote(recover)}\n{_joined(*PENDING, 'state', *TRANSACTION)}",
     }
 

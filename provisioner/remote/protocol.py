@@ -187,7 +187,6 @@ class Staged(StrEnum):
     REMOVE = "remove"
     MANAGED = "managed"
     DIRECTORY = "directory"
-    STORE = "store"
     SEEN = "seen"
     UNDO = "undo"
     LOCK_LATER = "lock-later"

@@ -2,11 +2,11 @@
 
 Whatever the transport, the command that runs is
 
-    sh -c LOGIN mailprov [sudo] sh -c PRELUDE mailprov
+    [sh -c LOGIN mailprov sudo] sh -c PRELUDE mailprov
 
 and the program follows on stdin. LOGIN says on stderr that the login shell ran what it was
-given. The prelude sets one environment for every transport (C locale, the six usual
-directories in PATH, `/`), prints a marker with its user id on stdout and one on
+given, before sudo has a word. The prelude sets one environment for every transport (C locale,
+the six usual directories in PATH, `/`), prints a marker with its user id on stdout and one on
 stderr, reads the program, whose end it knows by a random word, and becomes it. What comes
 before the markers is noise of the login shell or of sudo and never reaches the program's reader.
 
@@ -59,10 +59,12 @@ class Entry:
     def argv(self) -> list[str]:
         """Return the argument vector that waits for the program; nothing in it is secret."""
         inner = ["sh", "-c", self._prelude(), "mailprov"]
-        if self.become != "none":
-            asking = ["-S", "-p", self.prompt.decode()]
-            mode = asking if self.become == "sudo-with-password" else ["-n"]
-            inner = ["env", "LC_ALL=C", "sudo", *mode, "--", *inner]
+        if self.become == "none":
+            # Its marker says as much.
+            return inner
+        asking = ["-S", "-p", self.prompt.decode()]
+        mode = asking if self.become == "sudo-with-password" else ["-n"]
+        inner = ["env", "LC_ALL=C", "sudo", *mode, "--", *inner]
         return ["sh", "-c", f'echo {self.login.decode()} >&2; exec "$@"', "mailprov", *inner]
 
     def command_line(self) -> str:

@@ -20,6 +20,7 @@ from provisioner.model.names import DomainName, HostRef
 from provisioner.model.site import Host
 from provisioner.plan.change import Change, Plan
 from provisioner.plan.held_mail import held_notices
+from provisioner.plan.transaction import checks_of
 from provisioner.verbs.asking import OpenAsker
 from provisioner.verbs.health import check_health
 from provisioner.verbs.interruption import AtWork
@@ -53,7 +54,11 @@ class HostStatus(StrEnum):
 
 @dataclass(frozen=True)
 class HostOutcome:
-    """What an apply did to one host. kept: files that drifted and were left alone."""
+    """What an apply did to one host.
+
+    kept: files that drifted and were left alone. checked: whose checkers have passed its files
+    (checks_of).
+    """
 
     host: HostRef
     status: HostStatus
@@ -61,6 +66,7 @@ class HostOutcome:
     changes: tuple[Change, ...] = ()
     kept: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
+    checked: tuple[str, ...] = ()
     error: MailprovError | None = None
 
 
@@ -216,6 +222,7 @@ class _Transaction:
             changes=changes,
             kept=tuple(plan.kept),
             notices=(*plan.generation.notices, *notes, *held_notices(host.key, held)),
+            checked=checks_of(plan),
             error=error,
         )
 

@@ -1,4 +1,4 @@
-"""`diagnose`: what each host's mail log says, explained. One round trip, nothing written."""
+"""`diagnose`: what each host's mail log says, explained. One program, nothing written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading a host's mail log: one program, one round trip, nothing written."""
+"""Reading a host's mail log: one program, nothing written."""
 
 from __future__ import annotations
 

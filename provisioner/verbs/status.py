@@ -1,4 +1,4 @@
-"""`status`: how the hosts are right now. One round trip each, nothing written, nothing probed."""
+"""`status`: how the hosts are right now. One program each, nothing written, nothing probed."""
 
 from __future__ import annotations
 

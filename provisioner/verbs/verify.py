@@ -17,6 +17,7 @@ from provisioner.model.site import Host, Site
 from provisioner.plan.comparison import compare_paths
 from provisioner.plan.generation import Generation
 from provisioner.plan.manifest import Also
+from provisioner.plan.transaction import CERTIFICATE
 from provisioner.probes.finding import Finding, Status, Verdict
 from provisioner.probes.hosts import judge_check, judge_file
 from provisioner.probes.sockets import judge_sockets, parse_sockets
@@ -43,24 +44,26 @@ def verify_sites(
     runs: Runs,
     open_asker: OpenAsker,
     kept: Mapping[HostRef, Collection[str]] | None = None,
-    checked: Collection[HostRef] = (),
+    checked: Mapping[HostRef, Collection[str]] | None = None,
 ) -> dict[DomainName, VerifyReport]:
     """Verify the runs' hosts, site by site. Raises nothing for a host: its error is reported.
 
     open_asker: makes the asker that has sockets, once the hosts have been observed. kept:
     files that somebody decided to leave as they are on the host; they get a warning. checked:
-    hosts whose daemons' checkers have just passed these very files, before they went live.
-    MailprovError (refused) where a machine is more than one of the hosts.
+    by host, whose checkers have just passed these very files, before they went live: what
+    concerns nobody else is not asked again. MailprovError (refused) where a machine is more
+    than one of the hosts.
     """
+    passed = checked or {}
 
     def work(run: Run, host: Host, transport: Transport) -> _Seen:
-        also = Also.SERVICE if host.ref in checked else Also.SERVICE | Also.CHECKERS
+        also = Also.SERVICE if host.ref in passed else Also.SERVICE | Also.CHECKERS
         observed = observe_service(run, host, transport, also)
         run.progress.tell(host.ref, "probing")
         return _Seen(observed, ask_way_out(run, host, transport))
 
     def report(run: Run) -> VerifyReport:
-        return _report(run, open_asker, told, kept or {}, checked)
+        return _report(run, open_asker, told, kept or {}, passed)
 
     told = runs.gather(work)
     runs.refuse_shared_machines()
@@ -81,7 +84,7 @@ def _report(
     open_asker: OpenAsker,
     told: Gathered[_Seen],
     kept: Mapping[HostRef, Collection[str]],
-    checked: Collection[HostRef],
+    checked: Mapping[HostRef, Collection[str]],
 ) -> VerifyReport:
     """Put a site's questions to its hosts, and return all that was found."""
     seen = {host.ref: told.values[host.ref] for host in run.hosts if host.ref in told.values}
@@ -90,7 +93,7 @@ def _report(
     for host in run.hosts:
         if host.ref in seen:
             view = seen[host.ref].observed
-            found = _host_findings(run.site, host, view, checked=host.ref in checked)
+            found = _host_findings(run.site, host, view, checked.get(host.ref))
             spared = {f"file.{path}@{host.key}" for path in kept.get(host.ref, ())}
             findings += [_only_warned(each) if each.id in spared else each for each in found]
     findings += ask_hosts(run, {ref: one.observed for ref, one in seen.items()}, open_asker)
@@ -102,11 +105,13 @@ def _report(
     return VerifyReport(Verdict(tuple(findings)), errors)
 
 
-def _host_findings(site: Site, host: Host, view: Observed, *, checked: bool) -> Iterator[Finding]:
+def _host_findings(
+    site: Site, host: Host, view: Observed, checked: Collection[str] | None
+) -> Iterator[Finding]:
     generation, facts = view.generation, view.facts
     ran = {check.tool: check for check in facts.checks}
     missing = (0, "") if checked else (70, "it did not run")
-    for tool in _expected_checks(generation):
+    for tool in _expected_checks(generation, checked):
         check = ran.get(tool, CheckRun(tool, *missing))
         yield judge_check(host.key, check.tool, check.exit_status, check.output)
     for path, problems in compare_paths(generation, facts):
@@ -122,8 +127,10 @@ def _only_warned(finding: Finding) -> Finding:
     return replace(finding, status=Status.WARNING, remedy=remedy)
 
 
-def _expected_checks(generation: Generation) -> Iterator[str]:
+def _expected_checks(generation: Generation, checked: Collection[str] | None) -> Iterator[str]:
+    """Yield the checkers' names: of those that have passed, or of all."""
     for unit in generation.units:
-        yield from room(unit.daemon).checks
-    if generation.certificate_path:
+        if checked is None or unit.daemon in checked:
+            yield from room(unit.daemon).checks
+    if generation.certificate_path and (checked is None or CERTIFICATE in checked):
         yield "openssl pkey"

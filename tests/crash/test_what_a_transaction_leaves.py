@@ -244,8 +244,9 @@ def test_a_reload_that_users_share_with_a_configuration_is_owed_until_it_was_don
     applied: ForgetfulHost, end: str
 ) -> None:
     # The configuration cannot begin; users are in force by then.
-    blocked = "/etc/systemd/system/mailprov-recover.service.new"
-    applied.shell(f"mkdir {blocked}")
+    unit = "/etc/systemd/system/mailprov-recover.service"
+    blocked = f"{unit}.new"
+    applied.shell(f"rm {unit} && mkdir {blocked}")
     assert transact(applied, generation("b", 1)).returncode == 71
     assert applied.stale_units() == ["postfix.service"]
     applied.shell(f"rmdir {blocked}")

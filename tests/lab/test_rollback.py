@@ -459,6 +459,7 @@ def test_destroy_gives_the_host_back_as_it_was_and_leaves_the_mail(rolled: Rolle
     assert etc_of(host) == rolled.found
     traces = "find /etc /var/lib -name '*mailprov*'; getent passwd mailprov-probe"
     assert host.run(["sh", "-c", traces]).stdout == ""
+    assert host.run(["test", "-e", "/run/mailprov"]).returncode == 1
     assert host.run(["test", "-e", "/srv/vmail/kept"]).returncode == 0
     assert host.run(["systemctl", "is-active", POSTFIX]).returncode == 0
     again = rolled.site.mailprov("destroy", "--yes-destroy", "--json", site=rolled.site_b)

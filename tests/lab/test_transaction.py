@@ -153,3 +153,34 @@ def test_a_step_that_fails_puts_the_old_configuration_back(beginner: DeployedSit
     beginner.apply(site=changed)
     assert beginner.mailprov("plan", site=changed).returncode == 0
     beginner.apply()
+
+
+# What the system itself writes all the time.
+OTHERS = ("/proc", "/sys", "/run", "/var/log", "/var/spool", "/var/lib/unbound", "/var/lib/systemd")
+
+
+def test_looking_at_a_host_leaves_no_file_there(beginner: DeployedSite) -> None:
+    host = beginner.host("mail")
+    host.check_run(["rm", "-rf", "/run/mailprov"])
+    host.check_run(["touch", "-d", "2 seconds ago", "/root/before"])
+    for verb in ("plan", "status", "history", "diagnose"):
+        assert beginner.mailprov(verb).returncode == 0, verb
+    pruned = [word for path in OTHERS for word in ("-path", path, "-prune", "-o")]
+    newer = ["-type", "f", "-newer", "/root/before", "-print"]
+    assert host.check_run(["find", "/", *pruned, *newer]) == ""
+    assert host.check_run(["find", "/run", "-name", "*mailprov*", "-newer", "/root/before"]) == ""
+
+
+def test_a_program_that_somebody_spoiled_on_the_host_is_never_run(beginner: DeployedSite) -> None:
+    host = beginner.host("mail")
+    assert beginner.mailprov("apply", site=sized(beginner, 17)).returncode == 0
+    folder = "/run/mailprov/program"
+    kept = host.check_run(["ls", folder]).split()
+    assert len(kept) == 2
+    assert host.check_run(["stat", "-c", "%a %U", folder]) == "700 root\n"
+    for name in kept:
+        host.check_run(["sh", "-c", f"echo 'touch /root/spoiled' >{folder}/{name}"])
+    assert beginner.mailprov("apply").returncode == 0
+    assert host.run(["test", "-e", "/root/spoiled"]).returncode == 1
+    sums = host.check_run(["sh", "-c", f"cd {folder} && sha256sum *"]).splitlines()
+    assert [line.split() for line in sums] == [[name, name] for name in sorted(kept)]

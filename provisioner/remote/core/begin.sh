@@ -6,19 +6,15 @@
 # A generation is named by its content: what is stored once stays right.
 store_tree() {
     [ ! -d "$1/tree" ] || return 0
-    rm -rf "$1/tree.new"
-    mkdir -p "$1/tree.new" || return 1
-    staged_rows store | while IFS="$tab" read -r path index; do
-        mkdir -p "$1/tree.new${path%/*}" && cp "$stage/files/$index" "$1/tree.new$path" || exit 1
-    done || return 1
-    sync -f "$1" && mv -T "$1/tree.new" "$1/tree"
+    mkdir -p "$1" "$stage/store" && sync -f "$stage/store" && mv -T "$stage/store" "$1/tree"
 }
 
 # What the controller needs to bring the generation back: all of it but contents.
 store_record() {
-    index=$(staged_rows record)
-    [ -n "$index" ] || return 0
-    mkdir -p "$1" && cp "$stage/files/$index" "$1/record.new" && put_in_place "$1/record"
+    staged_row record
+    [ -n "$row" ] || return 0
+    [ -d "$1" ] || mkdir -p "$1" || return 1
+    cp "$stage/files/$row" "$1/record.new" && put_in_place "$1/record"
 }
 
 # Users' files are in force; what is owed a reload that comes with the configuration stays so.
@@ -33,8 +29,14 @@ services_of() { staged_rows "act-$1" | awk -F '\t' '$1 ~ /^(start|reload|restart
 
 # What may lie beside its place from now on.
 note_litter() {
-    { staged_rows stage | cut -f 1; staged_rows table; staged_rows undo; staged_rows recipe | cut -f 2; } >"$state/litter.new" &&
-        put_in_place "$state/litter"
+    {
+        for kind in stage table undo; do
+            staged "$kind" || return 1
+            while IFS="$tab" read -r path _; do printf '%s\n' "$path" || return 1; done <"$rows"
+        done
+        staged recipe
+        while IFS="$tab" read -r _ path _; do printf '%s\n' "$path" || return 1; done <"$rows"
+    } >"$state/litter.new" && put_in_place "$state/litter"
 }
 
 # Which services are owed a reload if this breaks off: a file that is in place says
@@ -52,10 +54,8 @@ note_unfinished() {
 # The link is what `systemctl enable` makes; the running systemd need not know it.
 install_recovery() {
     unit=/etc/systemd/system/mailprov-recover.service
-    # shellcheck disable=SC2154
-    # Set by program.py.
-    printf '%s\n' "$program_recover" >"$state/recover.new" && cat >"$unit.new" <<UNIT || return 1
-[Unit]
+    wants=${unit%/*}/multi-user.target.wants
+    unit_text="[Unit]
 Description=mailprov: settle a configuration that was pending when the host went down
 ConditionPathIsDirectory=|$pending
 ConditionPathExists=|$users_table/users.sqlite-journal
@@ -67,19 +67,23 @@ Type=oneshot
 ExecStart=/bin/sh $state/recover boot
 
 [Install]
-WantedBy=multi-user.target
-UNIT
-    chmod 644 "$unit.new" && sync "$state/recover.new" "$unit.new" &&
-        mv -f "$state/recover.new" "$state/recover" && mv -f "$unit.new" "$unit" &&
-        (umask 022 && mkdir -p "${unit%/*}/multi-user.target.wants") &&
-        ln -sf "$unit" "${unit%/*}/multi-user.target.wants/" &&
-        sync "${unit%/*}" "${unit%/*}/multi-user.target.wants" "$state"
+WantedBy=multi-user.target"
+    # Of an earlier one, whose names may not have come to the disk.
+    # shellcheck disable=SC2154
+    # program_recover is set by program.py.
+    if [ "$(cat "$state/recover" "$wants/${unit##*/}" 2>/dev/null)" != "$program_recover$newline$unit_text" ]; then
+        printf '%s\n' "$program_recover" >"$state/recover.new" && printf '%s\n' "$unit_text" >"$unit.new" || return 1
+        chmod 644 "$unit.new" && sync "$state/recover.new" "$unit.new" &&
+            mv -f "$state/recover.new" "$state/recover" && mv -f "$unit.new" "$unit" &&
+            (umask 022 && mkdir -p "$wants") && ln -sf "$unit" "$wants/" || return 1
+    fi
+    sync "${unit%/*}" "$wants" "$state"
 }
 
-# keep_old PATH: it stays beside the new one; says whether there is one.
+# keep_old PATH: it stays beside the new one; says whether there is one. Its name has yet to come to the disk.
 keep_old() {
     name_old "$1"
-    rm -rf "$old"
+    if [ -e "$old" ] || [ -L "$old" ]; then rm -rf "$old"; fi
     if [ -L "$1" ]; then
         cp -P "$1" "$old" || return 1
     elif [ -d "$1" ]; then
@@ -90,12 +94,31 @@ keep_old() {
         printf '%s\tabsent\n' "$1"
         return 0
     fi
-    sync_folder "$1" && printf '%s\twas\n' "$1"
+    printf '%s\twas\n' "$1"
+}
+
+# keep_undone: all that comes back, and a row of each on standard output.
+keep_undone() {
+    staged undo
+    while IFS= read -r path; do
+        keep_as_found "$path" && keep_old "$path" || return 1
+    done <"$rows"
+}
+
+# sync_begun: what is pending, and the names of the old files.
+sync_begun() {
+    set -- "$pending.new"/* "$pending.new"
+    staged undo
+    while IFS= read -r path; do
+        case " $* " in *" ${path%/*} "*) ;; *) [ ! -d "${path%/*}" ] || set -- "$@" "${path%/*}" ;; esac
+    done <"$rows"
+    sync "$@"
 }
 
 # Which names Postfix takes mail for now, and which it will.
 keep_domains() {
-    main=$(staged_rows main)
+    staged_row main
+    main=$row
     [ -n "$main" ] || return 0
     mail_domains "$main" >"$pending.new/domains.before" || return 1
     coming=$main
@@ -111,16 +134,23 @@ keep_domains() {
 # returned, or the host have gone back, and the file been edited since. What is there now
 # is what was found.
 find_host_again() {
-    generation=$(head_generation)
-    staged_rows undo | while IFS= read -r path; do
-        if left_by_us "$path" "$generation" || made_here "$path"; then continue; fi
-        find_again "$path" || exit 1
-    done
+    read_head
+    generation=$generation_in_force
+    left_paths=$(left_by_us) || return 1
+    staged undo
+    while IFS= read -r path; do
+        case $newline$left_paths$newline in *"$newline$path$newline"*) continue ;; esac
+        made_here "$path" || find_again "$path" || return 1
+    done <"$rows"
 }
 
+# left_by_us: those of the paths that a transaction of ours left there.
 left_by_us() {
-    grep -qF "file$tab$1$tab" "$state/directory/left" 2>/dev/null ||
-        { [ -n "$2" ] && [ "$2" != 0 ] && grep -qF "file$tab$1$tab" "$state/generations/$2/manifest"; }
+    staged undo
+    set --
+    [ ! -e "$state/directory/left" ] || set -- "$state/directory/left"
+    case $generation in '' | 0) ;; *) set -- "$@" "$state/generations/$generation/manifest" ;; esac
+    [ $# -eq 0 ] || awk -F '\t' 'undone { wanted[$1]; next } $1 == "file" && $2 in wanted { print $2 }' undone=1 "$rows" undone= "$@"
 }
 
 # A key that this host made for mailprov stands in no manifest.
@@ -130,27 +160,37 @@ made_here() { head -n 1 "$1" 2>/dev/null | grep -q '^# Managed by mailprov: made
 do_begin() {
     install_recovery && find_host_again || return 1
     [ "$1" = 0 ] || { store_tree "$state/generations/$1" && store_record "$state/generations/$1"; } || return 1
-    rm -rf "$pending.new"
+    [ ! -e "$pending.new" ] || rm -rf "$pending.new"
     mkdir "$pending.new" && staged_rows managed >"$pending.new/manifest" || return 1
+    # The kernel makes it: nobody has had it before.
+    { read -r token </proc/sys/kernel/random/uuid && staged_row main; } || return 1
     {
-        printf 'serial\t%s\ngeneration\t%s\nowner\t%s\n' "$(($(head_serial) + 1))" "$1" "$applied_by" &&
-            printf 'token\t%s\n' "$(od -An -N8 -tx1 /dev/urandom | tr -d ' \n')" &&
-            staged_rows main | sed "s/^/main$tab/"
+        printf 'serial\t%s\ngeneration\t%s\nowner\t%s\n' "$((${serial_in_force:-0} + 1))" "$1" "$applied_by" &&
+            printf 'token\t%s\n' "$token" && { [ -z "$row" ] || printf 'main\t%s\n' "$row"; }
     } >"$pending.new/about" || return 1
-    # By the journal's own order: a clock may be set back.
-    journalctl -q -n 0 --show-cursor 2>/dev/null | sed -n 's/^-- cursor: //p' >"$pending.new/cursor"
-    if grep -qx adopt "$stage/steps"; then staged_rows directory >"$pending.new/directory" || return 1; fi
+    staged adopt
+    [ "$rows" = /dev/null ] || staged_rows directory >"$pending.new/directory" || return 1
     staged_rows lock-later >"$pending.new/locks" && staged_rows remove-later >"$pending.new/removals" || return 1
     [ ! -e "$stage/accounts" ] || cp "$stage/accounts" "$pending.new/accounts" || return 1
-    staged_rows undo | while IFS= read -r path; do
-        keep_as_found "$path" && keep_old "$path" || exit 1
-    done >"$pending.new/paths" || return 1
-    staged_rows act-configuration | awk -F '\t' '$1 ~ /^(start|reload|restart|enable|retire|restore)$/ && !seen[$2]++' |
-        while IFS="$tab" read -r verb unit running; do
-            find_unit_again "$unit" "${running:-$unit}" && keep_unit_as_found "$unit" "${running:-$unit}" || exit 1
-            as_it_is=$(unit_as_it_is "$unit" "${running:-$unit}") && printf '%s\t%s\n' "$as_it_is" "$verb" || exit 1
-        done >"$pending.new/units" || return 1
+    keep_undone >"$pending.new/paths" && keep_units >"$pending.new/units" || return 1
     keep_domains || return 1
-    sync "$pending.new"/* "$pending.new" && mv -T "$pending.new" "$pending" && sync "$state" &&
+    sync_begun && mv -T "$pending.new" "$pending" && sync "$state" &&
         arm_return "$((within + 240))" && hold_mail "$pending/domains.before" "$pending/domains.after"
 }
+
+# keep_units: how the services that change are now, a row of each on standard output.
+keep_units() {
+    changed=' '
+    staged act-configuration
+    while IFS="$tab" read -r verb unit running _; do
+        case $verb in start | reload | restart | enable | retire | restore) ;; *) continue ;; esac
+        case $changed in *" $unit "*) continue ;; esac
+        changed="$changed$unit "
+        [ "$unit" != dovecot.service ] || note_cursor || return 1
+        find_unit_again "$unit" "${running:-$unit}" && keep_unit_as_found "$unit" "${running:-$unit}" || return 1
+        as_it_is=$(unit_as_it_is "$unit" "${running:-$unit}") && printf '%s\t%s\n' "$as_it_is" "$verb" || return 1
+    done <"$rows"
+}
+
+# note_cursor: where Dovecot's log is now (refused_reload), by the journal's own order: a clock may be set back.
+note_cursor() { journalctl -q -n 0 --show-cursor 2>/dev/null | sed -n 's/^-- cursor: //p' >"$pending.new/cursor"; }

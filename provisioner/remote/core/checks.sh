@@ -9,7 +9,7 @@ run_check() {
     check_name=$1
     shift
     # A check that could not run has failed: nothing may pass for want of disk.
-    check_folder=$(mktemp -d) || {
+    [ -n "$check_folder" ] || {
         section check "$check_name" 70
         checks_failed=1
         return
@@ -20,14 +20,32 @@ run_check() {
     section check "$check_name" "$check_status"
     [ "$check_status" -eq 0 ] || cat "$check_folder/out" >>"$check_folder/err"
     # postfix check calls postconf many times; each complaint is told once.
-    awk '!told[$0]++ { print "|" $0 }' "$check_folder/err"
+    [ ! -s "$check_folder/err" ] || awk '!told[$0]++ { print "|" $0 }' "$check_folder/err"
     if [ "$check_status" -ne 0 ] || [ -s "$check_folder/err" ]; then checks_failed=1; fi
-    rm -rf "$check_folder"
+}
+
+# is_as_started: Postfix runs, and what `postfix check` looks at (its folders, their owners, its programs) is
+# named as it was when it started, when postfix(1) looked at that itself. A value that no
+# process of Postfix's could read is found by any of them. Only a staged tree has something to
+# compare with ($live_postfix).
+is_as_started() {
+    [ -n "$live_postfix" ] && [ "$live_postfix" = "$(postfix_places)" ] &&
+        [ -z "$(postmap -q ok static:ok 2>&1 >/dev/null)" ]
+}
+
+live_postfix=
+staged_tree=
+postfix_places() {
+    postconf -hx queue_directory config_directory command_directory daemon_directory data_directory \
+        meta_directory shlib_directory mail_owner setgid_group multi_instance_directories \
+        alternate_config_directories import_environment sendmail_path mailq_path newaliases_path 2>&1
 }
 
 # What Postfix copies of the system's certificates into its chroot at each start, postfix(1) compares
 # one by one, for half of its time. That they differ since the last update is nobody's fault.
 check_postfix() {
+    ! is_as_started || return 0
+    [ -z "$staged_tree" ] || see_chroot || return 1
     copies=$(postconf -h queue_directory 2>/dev/null)/etc/ssl/certs
     if [ -d "$copies" ]; then
         # shellcheck disable=SC2016
@@ -38,9 +56,15 @@ check_postfix() {
     fi
 }
 
+# postfix_settings: of main.cf and master.cf, expanded; asked once.
+postfix_settings() {
+    [ -e "$check_folder/settings" ] || { postconf -nx; postconf -Px; } 2>/dev/null >"$check_folder/settings"
+    cat "$check_folder/settings"
+}
+
 # Every map that main.cf or master.cf names by its path is opened as the daemons will.
 check_maps() {
-    maps=$({ postconf -nx; postconf -Px; } 2>/dev/null | grep -oE '[a-z]+:/[^ ,]*' | sort -u | while IFS= read -r map; do
+    maps=$(postfix_settings | grep -oE '[a-z]+:/[^ ,]*' | sort -u | while IFS= read -r map; do
         case $map in
             # It is made from the directory in the transaction that is checked here.
             lmdb:"$users_table"/* | cdb:"$users_table"/*) [ ! -e "${map#*:}.${map%%:*}" ] || printf '%s\n' "$map" ;;
@@ -94,6 +118,8 @@ check_daemons() {
     # shellcheck disable=SC2034
     # For the caller.
     checks_failed=0
+    [ $# -gt 0 ] || return 0
+    check_folder=$(mktemp -d) || check_folder=
     for daemon in "$@"; do
         case $daemon in
             postfix)
@@ -113,4 +139,5 @@ check_daemons() {
                 ;;
         esac
     done
+    [ -z "$check_folder" ] || rm -rf "$check_folder"
 }

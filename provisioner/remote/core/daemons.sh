@@ -14,22 +14,39 @@ observe_links() {
     # A flag of the kernel's says that a socket takes connections.
     awk -v wanted="$names " '
         $4 == "00010000" && NF == 8 && index(wanted, " " $8 " ") { print "takes\t" $8 }' /proc/net/unix
-    for account in $(printf '%s\n' "$picked" | cut -f 2 | sort -u) nobody; do
-        # shellcheck disable=SC2086
-        tell_open "$account" $names
+    accounts=' '
+    # No here-document: some shells write a file for it.
+    set -f
+    IFS=$newline
+    for row in $picked "${tab}nobody"; do
+        account=${row##*"$tab"}
+        case $accounts in *" $account "*) ;; *) accounts="$accounts$account " ;; esac
     done
+    unset IFS
+    # shellcheck disable=SC2086
+    for row in $(getent passwd $accounts | cut -d : -f 1,3,4); do
+        ids=${row#*:}
+        # shellcheck disable=SC2086
+        tell_open "${row%%:*}" "${ids%:*}" "${ids#*:}" $names
+    done
+    set +f
 }
 
-# tell_open ACCOUNT PATH...: which of them it may write, on the whole way there: to write to a
+# tell_open ACCOUNT UID GID PATH...: which of them it may write, on the whole way there: to write to a
 # socket is to connect, unix(7).
 tell_open() {
-    user=$(id -u "$1") && group=$(id -g "$1") || return
+    account=$1 user=$2 group=$3
+    shift 3
+    if [ "$user" = 0 ]; then
+        for path; do [ ! -w "$path" ] || printf 'opens\t%s\t%s\n' "$path" "$account"; done
+        return
+    fi
     # shellcheck disable=SC2016
     # The quoted text is for the inner shell.
     setpriv --reuid "$user" --regid "$group" --init-groups sh -c '
         account=$1
         shift
-        for path; do [ ! -w "$path" ] || printf "opens\t%s\t%s\n" "$path" "$account"; done' mailprov "$@"
+        for path; do [ ! -w "$path" ] || printf "opens\t%s\t%s\n" "$path" "$account"; done' mailprov "$account" "$@" </dev/null
 }
 
 # What is tried in a folder, and in the folders within it: write, bring to the disk, remove.
@@ -74,9 +91,18 @@ observe_store() {
     section store
     printf '%s\n' "$picked" | while IFS="$tab" read -r folder account unit within; do
         about=$(about_mounts "$unit" "$folder")
-        printf '%s\n' "$about" | sed -n 's/^unmounted /unmounted\t/p' | sed 's/$/\t/'
+        main=
+        set -f
+        IFS=$newline
+        for line in $about; do
+            case $line in
+                "unmounted "*) printf 'unmounted\t%s\t\n' "${line#* }" ;;
+                "main "*) main=${line#* } ;;
+            esac
+        done
+        unset IFS
+        set +f
         printf 'begun\t%s\t\n' "$folder"
-        main=$(printf '%s\n' "$about" | sed -n 's/^main //p')
         { try_folder "${main:-1}" "$account" "$within" "$folder" </dev/null 2>/dev/null & } | timeout 8 cat
     done
 }
@@ -87,6 +113,19 @@ try_folder() {
     user=$(id -u "$2") && group=$(id -g "$2") || return
     exec nsenter --mount --target "$1" setpriv --reuid "$user" --regid "$group" --init-groups \
         sh -c "$program_store" mailprov "$3" "$4"
+}
+
+# mount_units PATH...: what systemd.unit(5) calls their mounts; most names need no program for that.
+mount_units() {
+    for path; do
+        case $path in *[!A-Za-z0-9_./]* | */.*) systemd-escape -p --suffix=mount "$path" && continue ;; esac
+        path=${path#/} escaped=
+        while [ -n "$path" ]; do
+            escaped=$escaped${escaped:+-}${path%%/*}
+            case $path in */*) path=${path#*/} ;; *) path= ;; esac
+        done
+        printf '%s.mount\n' "$escaped"
+    done
 }
 
 # about_mounts UNIT FOLDER: the process of that unit, and units that are to mount the folder, or
@@ -101,7 +140,7 @@ about_mounts() {
     # shellcheck disable=SC2046
     # Escaped names have no white space.
     systemctl show -p Id -p LoadState -p ActiveState -p MainPID "$unit" \
-        $(systemd-escape -p --suffix=mount "$@") 2>/dev/null | awk -F = '
+        $(mount_units "$@") 2>/dev/null | awk -F = '
         function tell() {
             if (about["MainPID"] > 0) print "main " about["MainPID"]
             if (about["Id"] ~ /\.mount$/ && about["LoadState"] == "loaded" && about["ActiveState"] != "active")

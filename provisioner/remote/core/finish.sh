@@ -11,8 +11,8 @@ adopt_directory() {
         ln -f "$pending/directory" "$state/directory/left.new" &&
             mv -f "$state/directory/left.new" "$state/directory/left" && sync "$state/directory" || return 1
     fi
-    keep_directory "$(pending_row serial)"
-    note_history "$(pending_row serial)" directory "$(pending_row generation)" "$(pending_row owner)" "in force"
+    keep_directory "$about_serial"
+    note_history "$about_serial" directory "$about_generation" "$about_owner" "in force"
 }
 
 # Accounts of the host that the old configuration had its users log in with. Nobody else
@@ -36,7 +36,8 @@ drop_secrets() {
 }
 
 finish_pending() {
-    main=$(pending_row main)
+    read_about
+    main=$about_main
     # What came while the old configuration was still in force.
     hold_mail "$pending/domains.before" "$pending/domains.after"
     if [ -n "$main" ] && [ -e "$main.mailprov-final" ]; then
@@ -44,8 +45,14 @@ finish_pending() {
     fi
     if [ -n "$main" ] && [ "$1" != boot ]; then postfix reload >/dev/null 2>&1; fi
     adopt_directory && lock_accounts && drop_secrets || return 1
-    rm -f "$state/unfinished" "$state/activating"
-    while IFS="$tab" read -r path _; do name_old "$path" && rm -rf "$old"; done <"$pending/paths"
+    set -- "$1"
+    for path in "$state/unfinished" "$state/activating"; do [ ! -e "$path" ] || set -- "$@" "$path"; done
+    while IFS="$tab" read -r path _; do
+        name_old "$path"
+        if [ -e "$old" ] || [ -L "$old" ]; then set -- "$@" "$old"; fi
+    done <"$pending/paths"
+    shift
+    [ $# -eq 0 ] || rm -rf "$@"
     release_mail "$main"
-    note_history "$(pending_row serial)" configuration "$(pending_row generation)" "$(pending_row owner)" confirmed
+    note_history "$about_serial" configuration "$about_generation" "$about_owner" confirmed
 }

@@ -13,15 +13,24 @@ unit_as_it_is() {
 
 # keep_unit_as_found UNIT RUNNING: called before the packages come, which would enable it.
 keep_unit_as_found() {
-    mkdir -p "$zero" || return 1
-    cut -f 1 "$zero/units" 2>/dev/null | grep -qxF "$1" && return 0
+    [ -d "$zero" ] || mkdir -p "$zero" || return 1
+    knows_unit "$1" && return 0
     unit_as_it_is "$1" "$2" >>"$zero/units" && sync "$zero/units"
 }
 
+knows_unit() {
+    while IFS="$tab" read -r known _; do [ "$known" != "$1" ] || return 0; done <"$zero/units"
+    return 1
+} 2>/dev/null
+
 # The first time a path is written, what was found there becomes part of generation 0.
 keep_as_found() {
-    mkdir -p "$zero/tree" || return 1
-    grep -qxF "$1" "$zero/paths" 2>/dev/null && return 0
+    case $kept_as_found in *"$newline$1$newline"*) return 0 ;; esac
+    [ -d "$zero/tree" ] || mkdir -p "$zero/tree" || return 1
+    if grep -qxF "$1" "$zero/paths" 2>/dev/null; then
+        kept_as_found=$kept_as_found$1$newline
+        return 0
+    fi
     if [ -e "$1" ] || [ -L "$1" ]; then
         # What was found earlier goes only once this is there.
         rm -rf "$zero/found"
@@ -31,12 +40,16 @@ keep_as_found() {
     else
         rm -rf "$zero/tree$1"
     fi
-    printf '%s\n' "$1" >>"$zero/paths" && sync "$zero/paths"
+    printf '%s\n' "$1" >>"$zero/paths" && sync "$zero/paths" && kept_as_found=$kept_as_found$1$newline
 }
+
+# Those that this program has looked for already.
+kept_as_found=$newline
 
 # find_again PATH: a file that mailprov does not manage now is its operator's, and so is
 # what became of it meanwhile.
 find_again() {
+    kept_as_found=$newline
     grep -qxF "$1" "$zero/paths" 2>/dev/null || return 0
     grep -vxF "$1" "$zero/paths" >"$zero/paths.new"
     # None may be left; a list that could not be written is no list.

@@ -4,7 +4,8 @@
 
 # lock_host OWNER: take the lock, or say who holds it and leave with 75.
 lock_host() {
-    mkdir -p "$state" && chmod 700 "$state" || exit 70
+    [ -d "$state" ] || mkdir -p "$state" || exit 70
+    chmod 700 "$state" || exit 70
     exec 9>>"$state/lock"
     if ! flock -n 9; then
         section locked
@@ -18,7 +19,8 @@ lock_host() {
 refuse_if_pending() {
     [ -d "$pending" ] || return 0
     section locked
-    echo "the configuration that $(pending_row owner) applied waits to be confirmed"
+    read_about
+    echo "the configuration that $about_owner applied waits to be confirmed"
     exit 75
 }
 
@@ -26,7 +28,8 @@ refuse_if_pending() {
 # transaction; somebody may have applied in between.
 refuse_if_changed() {
     refuse_if_pending
-    if [ "$1" != "$(head_serial)" ]; then
+    read_head
+    if [ "$1" != "$serial_in_force" ]; then
         section locked
         echo "applied by somebody else since it was observed"
         exit 75

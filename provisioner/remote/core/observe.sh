@@ -16,7 +16,7 @@ introduce() {
     generation=$generation_in_force
     if [ -d "$pending" ]; then
         section pending
-        cat "$pending/about"
+        tell_text "$pending/about"
         ! is_armed || echo armed
     fi
     show_files platform /etc/os-release \
@@ -38,6 +38,13 @@ introduce() {
 # which each container has to itself. What lies in files a clone has as well.
 machine() {
     read -r boot </proc/sys/kernel/random/boot_id && printf '%s ' "$boot" && stat -L -c %i /proc/self/ns/pid
+} 2>/dev/null
+
+# tell_text FILE: the few lines of it, if it is there.
+tell_text() {
+    line=
+    while IFS= read -r line; do printf '%s\n' "$line"; done <"$1"
+    [ -z "$line" ] || printf '%s\n' "$line"
 } 2>/dev/null
 
 # show_files NAME FILE...: a section for each file that is there and has something in it; what has
@@ -304,17 +311,16 @@ observe_service() {
     check_daemons $names
     pick sockets
     if [ -n "$picked" ]; then
-        for table in tcp tcp6 udp udp6; do
-            section sockets "$table"
-            cat "/proc/net/$table" 2>/dev/null
-        done
+        set --
+        for table in tcp tcp6 udp udp6; do [ ! -r "/proc/net/$table" ] || set -- "$@" "/proc/net/$table"; done
+        awk 'FNR == 1 { name = FILENAME; sub(/.*\//, "", name); print "@sockets " name } 1' "$@"
     fi
     pick secret
     if [ -n "$picked" ]; then
         section probe-secret
-        cat "$state/probe-secret" 2>/dev/null
+        tell_text "$state/probe-secret"
         section probe-token
-        cat "$state/probe-token" 2>/dev/null
+        tell_text "$state/probe-token"
     fi
 }
 

@@ -22,20 +22,49 @@ name_old() { case $1 in /etc/ufw/*) old=$1.mailprov-old~ ;; *) old=$1.mailprov-o
 
 head_serial() { read_head && printf '%s\n' "$serial_in_force"; }
 head_generation() { read_head && printf '%s\n' "$generation_in_force"; }
-read_head() { IFS="$tab" read -r serial_in_force generation_in_force <"$state/head"; } 2>/dev/null
-pending_row() { rows "$1" <"$pending/about"; }
+
+# read_head: in $serial_in_force and $generation_in_force.
+read_head() {
+    serial_in_force='' generation_in_force=''
+    IFS="$tab" read -r serial_in_force generation_in_force <"$state/head"
+} 2>/dev/null
+
+# read_about: what is known of the transaction, in $about_serial and the like; empty where nothing is.
+# The shell itself reads it: starting a program takes longer.
+# shellcheck disable=SC2034
+# Each part uses some.
+read_about() {
+    about_serial='' about_generation='' about_owner='' about_token='' about_main=''
+    while IFS="$tab" read -r about_word about_text; do
+        case $about_word in
+            serial) about_serial=$about_text ;;
+            generation) about_generation=$about_text ;;
+            owner) about_owner=$about_text ;;
+            token) about_token=$about_text ;;
+            main) about_main=$about_text ;;
+        esac
+    done <"$pending/about"
+} 2>/dev/null
 
 # A number is used again after a return; the token tells one transaction from the next.
-pending_id() { printf '%s-%s\n' "$(pending_row serial)" "$(pending_row token)"; }
+read_pending_id() { read_about; pending_id=$about_serial-$about_token; }
 
 # is_pending_whole: all that is needed to undo it can be read. What is not is left as it is.
 is_pending_whole() {
-    case $(pending_row serial) in '' | *[!0-9]*) return 1 ;; esac
-    [ -n "$(pending_row token)" ] && [ -f "$pending/units" ] || return 1
-    for list in about paths units; do [ -z "$(tail -c 1 "$pending/$list")" ] || return 1; done
-    awk -F '\t' 'NF < 2 { exit 1 }' "$pending/paths" &&
-        awk -F '\t' 'NF < 4 { exit 1 }' "$pending/units"
+    read_about
+    case $about_serial in '' | *[!0-9]*) return 1 ;; esac
+    [ -n "$about_token" ] && has_rows about '*' && has_rows paths "*$tab*" && has_rows units "*$tab*$tab*$tab*"
 } 2>/dev/null
+
+# has_rows LIST PATTERN: whole lines, each of which is like that.
+has_rows() {
+    list_row=
+    while IFS= read -r list_row; do
+        # shellcheck disable=SC2254
+        # It is a pattern.
+        case $list_row in $2) ;; *) return 1 ;; esac
+    done <"$pending/$1" && [ -z "$list_row" ]
+}
 
 # set_head SERIAL GENERATION: the moment at which a transaction is through.
 set_head() {
@@ -54,53 +83,79 @@ note_history() {
 settle_pending() {
     [ -d "$pending" ] || return 0
     is_pending_whole || { echo "$pending is damaged" >&2; return 1; }
-    if [ "$(head_serial)" = "$(pending_row serial)" ]; then
+    read_head
+    if [ "$serial_in_force" = "$about_serial" ]; then
         finish_pending "$1"
     else
         undo_pending "$1" "$2"
     fi || return 1
     prune_generations
-    rm -rf "$pending.old" && mv -T "$pending" "$pending.old" && sync "$state" && rm -rf "$pending.old"
+    [ ! -e "$pending.old" ] || rm -rf "$pending.old"
+    mv -T "$pending" "$pending.old" && sync "$state" && rm -rf "$pending.old"
     clean_litter
 }
 
 # What a transaction that broke off laid beside its places; $state/litter names them.
 clean_litter() {
     [ -f "$state/litter" ] && [ ! -d "$pending" ] || return 0
+    set --
     while IFS= read -r path; do
         name_old "$path"
-        rm -rf "$path.mailprov-new" "$old" "$path.mailprov-final" "$path.mailprov-soft"
+        for litter in "$path.mailprov-new" "$old" "$path.mailprov-final" "$path.mailprov-soft"; do
+            if [ -e "$litter" ] || [ -L "$litter" ]; then set -- "$@" "$litter"; fi
+        done
     done <"$state/litter"
-    rm -f "$state/litter" "$state/probe-secret.new" "$state/probe-token.new"
+    # In this order: the list goes last.
+    rm -rf "$@" "$state/probe-secret.new" "$state/probe-token.new" "$state/litter"
 }
 
 # The last ten that were confirmed stay, and the one in force; one that never was goes.
 # The order is that of the transactions: clocks are set back, and files get copied.
 prune_generations() {
+    read_head
+    others='' count=0
     for folder in "$state/generations"/*; do
-        case ${folder##*/} in
-            0 | "$(head_generation)") ;;
-            *) [ -e "$folder/manifest" ] || rm -rf "$folder" ;;
-        esac
+        case ${folder##*/} in 0 | "$generation_in_force" | '*') continue ;; esac
+        if [ ! -e "$folder/manifest" ]; then
+            rm -rf "$folder"
+            continue
+        fi
+        number=
+        { IFS= read -r number <"$folder/serial"; } 2>/dev/null
+        others=$others${number:-0}$tab$folder$newline count=$((count + 1))
     done
-    for folder in "$state/generations"/*; do
-        case ${folder##*/} in 0 | "$(head_generation)" | '*') continue ;; esac
-        printf '%s\t%s\n' "$(cat "$folder/serial" 2>/dev/null || echo 0)" "$folder"
-    done | sort -rn | tail -n +10 | cut -f 2 | while IFS= read -r folder; do rm -rf "$folder"; done
+    [ "$count" -gt 9 ] || return 0
+    printf %s "$others" | sort -rn | {
+        for _ in 1 2 3 4 5 6 7 8 9; do read -r _; done
+        while IFS="$tab" read -r _ folder; do rm -rf "$folder"; done
+    }
     return 0
 }
 
 # arm_return SECONDS: a timer of this host's own, which needs neither the connection nor
 # whoever opened it. Without the accuracy given, systemd may be a minute late.
 arm_return() {
+    start_timer "$1" 2>/dev/null && return
+    # One of before is there still.
     disarm_return
+    systemctl reset-failed "$return_unit.timer" "$return_unit.service" 2>/dev/null
+    start_timer "$1"
+}
+
+# Whether it has run or failed, it is forgotten when it is over.
+start_timer() {
     systemd-run -q --collect --unit="$return_unit" --on-active="$1" --timer-property=AccuracySec=100ms \
         /bin/sh "$state/recover" late
 }
 
+# rearm_return SECONDS: from now on.
+rearm_return() {
+    disarm_return
+    arm_return "$1"
+}
+
 disarm_return() {
     systemctl -q stop "$return_unit.timer" 2>/dev/null
-    systemctl reset-failed "$return_unit.timer" "$return_unit.service" 2>/dev/null
     return 0
 }
 

@@ -3,7 +3,7 @@
 
 policy=/usr/sbin/policy-rc.d
 
-is_our_policy() { grep -qs '^# mailprov:' "$policy"; }
+is_our_policy() { [ -e "$policy" ] && grep -qs '^# mailprov:' "$policy"; }
 
 hold_daemons() {
     # An operator's own policy stays as it is; ours goes away however this ends, one that

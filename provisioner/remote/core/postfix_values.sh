@@ -5,25 +5,32 @@
 
 # check_values: complain of values on standard error.
 check_values() {
-    daemons=$(postconf -h daemon_directory)
+    daemons=
     {
-        # A parameter that is yes or no by itself is a switch; these few are none.
-        postconf -d | sed -n -e '/^smtpd_forbid_bare_newline /d' -e '/^[a-z_]*_directory /d' \
-            -e "s/^\([a-z0-9_]*\) = yes\$/switch$tab\1/p" -e "s/^\([a-z0-9_]*\) = no\$/switch$tab\1/p"
-        postconf -m | sed "s/^/type$tab/"
-        postconf -hx smtpd_restriction_classes | tr -s ', ' '\n' | sed "s/^/class$tab/"
-        { postconf -nx; postconf -Px; } | sed "s/^/set$tab/"
-    } 2>/dev/null | judge_values | sort -u | while IFS="$tab" read -r kind name value; do
+        # Each part below a line of its own.
+        echo "= switch" && postconf -d
+        echo "= type" && postconf -m
+        # Its first line, and the rest: where the programs are.
+        echo "= class" && postconf -hx smtpd_restriction_classes daemon_directory
+        echo "= set" && postfix_settings
+    } 2>/dev/null | judge_values | sort -u >"$check_folder/judged"
+    while IFS="$tab" read -r kind name value; do
         case $kind in
             told) printf '%s: %s\n' "$name" "$value" ;;
             file) [ -r "$value" ] || printf '%s: no file %s\n' "$name" "$value" ;;
-            word) printf '%s\t%s\n' "$name" "$value" >>"$check_folder/words" ;;
+            word)
+                printf '%s\t%s\n' "$name" "$value" >>"$check_folder/words"
+                printf '%s\n' "$value" >>"$check_folder/restrictions"
+                ;;
             network) printf '%s x\n' "$value" >>"$check_folder/networks" ;;
+            place) daemons=$value ;;
         esac
-    done >&2
+    done <"$check_folder/judged" >&2
     check_words "$daemons/smtpd"
     # A table of networks is read by the code that reads mynetworks; what it answers is nothing.
-    [ ! -s "$check_folder/networks" ] || postmap -q 192.0.2.1 "cidr:$check_folder/networks" 2>&1 >/dev/null |
+    [ -s "$check_folder/networks" ] || return 0
+    complaint=$(postmap -q 192.0.2.1 "cidr:$check_folder/networks" 2>&1 >/dev/null)
+    [ -z "$complaint" ] || printf '%s\n' "$complaint" |
         sed -e 's/^.*: \(non-null\)/mynetworks: \1/' -e 's/: [a-z]* this rule$//' >&2
     return 0
 }
@@ -31,9 +38,9 @@ check_values() {
 # check_words PROGRAM: every name of a restriction stands in the program that carries it out.
 check_words() {
     [ -s "$check_folder/words" ] && [ -r "$1" ] || return 0
-    cut -f 2 "$check_folder/words" | grep -oaFf - "$1" | sort -u >"$check_folder/known"
-    awk -F '\t' 'FILENAME == ARGV[1] { known[$1]; next } !($2 in known) { print $1 ": no such restriction: " $2 }' \
-        "$check_folder/known" "$check_folder/words" >&2
+    grep -oaFf "$check_folder/restrictions" "$1" | awk -F '\t' \
+        'there { known[$1]; next } !($2 in known) { print $1 ": no such restriction: " $2 }' \
+        there=1 - there= "$check_folder/words" >&2
 }
 
 judge_values() {
@@ -55,13 +62,24 @@ judge_values() {
                 print "network\t" parameter "\t" word
             }
         }
-        $1 == "switch" { switches[$2] = 1; next }
-        $1 == "type" { types[$2] = 1; next }
-        $1 == "class" { classes[$2] = 1; next }
+        /^= / { part = $0; next }
+        # A parameter that is yes or no by itself is a switch; these few are none.
+        part == "= switch" {
+            if (/^[a-z0-9_]+ = (yes|no)$/ && !/^smtpd_forbid_bare_newline |^[a-z_]*_directory /) switches[substr($0, 1, index($0, " ") - 1)] = 1
+            next
+        }
+        part == "= type" { types[$0] = 1; next }
+        part == "= class" {
+            count = split($0, words, /[ ,]+/)
+            for (i = 1; i <= count; i++) classes[words[i]] = 1
+            part = "= place"
+            next
+        }
+        part == "= place" { print "place\tdaemons\t" $0; next }
         {
-            at = index($2, " =")
-            parameter = name = substr($2, 1, at - 1)
-            value = substr($2, at + 3)
+            at = index($0, " =")
+            parameter = name = substr($0, 1, at - 1)
+            value = substr($0, at + 3)
             # Of a service in master.cf: 587/inet/smtpd_tls_auth_only.
             sub(/.*\//, "", name)
         }

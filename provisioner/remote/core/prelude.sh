@@ -25,13 +25,14 @@ limited() { head -c "${1:-1048576}"; }
 
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# settled FILE: whatever opens a main.cf or a text map of Postfix's that has just changed waits
+# settled FILE...: whatever opens a main.cf or a text map of Postfix's that has just changed waits
 # up to two seconds, because somebody may still be writing it; here nobody is.
-settled() { touch -d '1 minute ago' "$1"; }
+settled() { touch -d '1 minute ago' "$@"; }
 
 # settle_new PATH FILE: FILE, which will be PATH, is settled if it is Postfix's. No list of
 # Dovecot's ever is: Dovecot knows a new one by its time.
-settle_new() { case $1 in /etc/postfix/*) settled "$2" ;; esac; }
+settle_new() { ! is_settled_file "$1" || settled "$2"; }
+is_settled_file() { case $1 in /etc/postfix/*) ;; *) return 1 ;; esac; }
 
 # sync_folder PATH: the names in the folder of PATH are on the disk.
 sync_folder() { [ ! -d "${1%/*}" ] || sync "${1%/*}"; }

@@ -4,15 +4,21 @@
 # is in force that has the domain again. $state/held names it: message and domain a line;
 # what somebody else put on hold is never released.
 
-# mail_domains MAIN_CF: the names for which Postfix takes mail by that file. A copy is read,
-# because Postfix waits two seconds for a file that has just changed.
+# mail_domains MAIN_CF: the names for which Postfix takes mail by that file. Under another name it is
+# copied, because Postfix knows it by this one.
 mail_domains() {
     [ -e "$1" ] && have postconf || return 0
-    rm -rf "$state/reading"
-    mkdir "$state/reading" && cp "$1" "$state/reading/main.cf" && settled "$state/reading/main.cf" || return 1
-    postconf -c "$state/reading" -xh mydestination virtual_mailbox_domains virtual_alias_domains relay_domains 2>/dev/null |
-        tr , ' ' | tr ' ' '\n' | grep -v '[:/]' | tr '[:upper:]' '[:lower:]' | grep . | sort -u
-    rm -rf "$state/reading"
+    case $1 in */main.cf) tell_domains "${1%/*}" && return ;; esac
+    [ ! -e "$state/reading" ] || rm -rf "$state/reading"
+    mkdir "$state/reading" && cp -p "$1" "$state/reading/main.cf" && tell_domains "$state/reading" && rm -rf "$state/reading"
+}
+
+tell_domains() {
+    postconf -c "$1" -xh mydestination virtual_mailbox_domains virtual_alias_domains relay_domains 2>/dev/null |
+        awk '{
+            count = split(tolower($0), names, /[, ]+/)
+            for (i = 1; i <= count; i++) if (names[i] != "" && names[i] !~ /[:\/]/) print names[i]
+        }' | sort -u
 }
 
 # queued_for FILE: the messages for domains that the file lists, those on hold left out.
@@ -48,8 +54,10 @@ queue_is_empty() {
 # hold_mail BEFORE AFTER: files that list domains; mail for those that go is put on hold.
 hold_mail() {
     [ -e "$1" ] && [ -e "$2" ] || return 0
-    comm -23 "$1" "$2" >"$state/leaving" || return 1
-    if [ -s "$state/leaving" ] && have postqueue && ! queue_is_empty; then
+    leaving=$(comm -23 "$1" "$2") || return 1
+    [ -n "$leaving" ] || return 0
+    printf '%s\n' "$leaving" >"$state/leaving" || return 1
+    if have postqueue && ! queue_is_empty; then
         queued_for "$state/leaving" >"$state/held.new"
         if [ -s "$state/held.new" ]; then
             # What is noted and not on hold is only released once more.

@@ -9,12 +9,13 @@
 # The generation is remembered in full before the head names it, and what finishing needs
 # room for is there.
 confirm() {
-    folder=$state/generations/$(pending_row generation)
-    pending_row serial >"$folder/serial" && cp "$pending/manifest" "$folder/manifest.new" &&
+    read_about
+    folder=$state/generations/$about_generation
+    printf '%s\n' "$about_serial" >"$folder/serial" && cp "$pending/manifest" "$folder/manifest.new" &&
         sync "$folder/serial" "$folder/manifest.new" &&
         mv -f "$folder/manifest.new" "$folder/manifest" && sync "$folder" || return 1
     [ ! -e "$pending/directory" ] || ln -f "$pending/directory" "$state/directory/left.new" || return 1
-    set_head "$(pending_row serial)" "$(pending_row generation)"
+    set_head "$about_serial" "$about_generation"
 }
 
 # What has begun is finished, whoever else wants this to end.
@@ -29,7 +30,8 @@ fi
 if [ "$1" = abandoned ]; then
     if [ -d "$pending" ] && is_armed; then
         section locked
-        echo "the configuration that $(pending_row owner) applied waits to be confirmed"
+        read_about
+        echo "the configuration that $about_owner applied waits to be confirmed"
         exit 75
     fi
     settle_pending now "returned: broken off" || exit 70
@@ -37,14 +39,15 @@ if [ "$1" = abandoned ]; then
     section finished
     exit 0
 fi
-if [ ! -d "$pending" ] || [ "$(pending_id)" != "$2" ]; then
+read_pending_id
+if [ ! -d "$pending" ] || [ "$pending_id" != "$2" ]; then
     section history
     tail -n 1 "$state/history" 2>/dev/null
     exit 66
 fi
 # The lock keeps the timer's program waiting; the timer is stopped when all is settled.
 reason=${3-}
-serial=$(pending_row serial)
+serial=$about_serial
 section step "$1"
 if [ "$1" = confirm ]; then
     if refused_reload >&2; then
@@ -58,5 +61,6 @@ settle_pending now "returned: $reason" || exit 70
 section step disarm
 disarm_return
 tell_held
-[ "$1" != confirm ] || [ "$(head_serial)" = "$serial" ] || exit 71
+read_head
+[ "$1" != confirm ] || [ "$serial_in_force" = "$serial" ] || exit 71
 section finished

@@ -2,64 +2,114 @@
 # The staged tree: what the archive brings, laid over a copy of /etc, and the daemons' own
 # checkers run on it as if it were live.
 
-staged_rows() { rows "$1" <"$stage/steps"; }
+# split_steps: the rows of each kind in a file of their own, $stage/rows/KIND: to look for a few in all
+# of them takes a program each time.
+split_steps() {
+    mkdir -p "$stage/rows" && awk -F '\t' -v folder="$stage/rows/" '{
+        kind = $1
+        sub(/^[^\t]*\t/, "")
+        print >(folder kind)
+    }' "$stage/steps"
+}
+
+# staged KIND: $rows is where these rows stand.
+staged() {
+    [ -d "$stage/rows" ] || split_steps || return 1
+    rows=$stage/rows/$1
+    [ -e "$rows" ] || rows=/dev/null
+}
+
+staged_rows() { staged "$1" && { [ "$rows" = /dev/null ] || cat "$rows"; }; }
+
+# staged_row KIND: $row is the only one of it, or empty.
+staged_row() {
+    row=
+    ! staged "$1" || IFS= read -r row <"$rows" || return 0
+}
 
 # The check sees a copy of /etc with the new files laid over it, because includes and
 # maps are named by absolute paths: a checker pointed at a staged file would read the
-# live ones beside it (docs/decisions).
+# live ones beside it (docs/decisions). Of /etc only those folders are copied in which something
+# changes; the others are seen as they are.
 build_staged_tree() {
-    (umask 022 && mkdir "$stage/tree/etc") || return 1
+    mkdir -m 755 "$stage/tree/etc" || return 1
+    : >"$stage/over" && : >"$stage/through" || return 1
     set --
-    : >"$stage/through"
-    for name in /etc/* /etc/.[!.]*; do
-        if is_shown_through "$name"; then
-            (umask 022 && mkdir "$stage/tree$name") && echo "$name" >>"$stage/through" || return 1
-        elif [ -e "$name" ] || [ -L "$name" ]; then
-            set -- "$@" "$name"
-        fi
+    staged stage
+    while IFS="$tab" read -r path _; do set -- "$@" "$path"; done <"$rows"
+    staged remove
+    while IFS= read -r path; do set -- "$@" "$path"; done <"$rows"
+    staged recipe
+    while IFS="$tab" read -r _ path _; do set -- "$@" "$path"; done <"$rows"
+    copy_tops "$@" && stay_inside "$@" && stage_files && stage_recipes
+}
+
+# copy_tops PATH...: the folders and files in /etc that these are or lie in.
+copy_tops() {
+    tops=$newline all=
+    for path; do
+        case $path in /etc/*) path=${path#/etc/} ;; *) continue ;; esac
+        case $tops in *"$newline${path%%/*}$newline"*) ;; *) tops=$tops${path%%/*}$newline ;; esac
+        # A name can be mounted over where it is there, and stays; else all of /etc is.
+        if [ ! -e "/etc/${path%%/*}" ] || [ -L "/etc/${path%%/*}" ] || [ "$path" = "${path#*/}" ]; then all=1; fi
     done
-    cp -a -- "$@" "$stage/tree/etc/" || return 1
-    for path in $(staged_rows stage | cut -f 1) $(staged_rows remove) $(staged_rows recipe | cut -f 2); do
-        stays_inside "${path%/*}" || return 1
-    done
-    staged_rows stage | while IFS="$tab" read -r path index _ _ mode; do
+    set --
+    if [ "$all" ]; then
+        echo / >"$stage/over"
+        for name in /etc/* /etc/.[!.]*; do
+            if is_shown_through "$name"; then
+                (umask 022 && mkdir "$stage/tree$name") && echo "$name" >>"$stage/through" || return 1
+            elif [ -e "$name" ] || [ -L "$name" ]; then
+                set -- "$@" "$name"
+            fi
+        done
+    else
+        for name in $tops; do set -- "$@" "/etc/$name"; echo "/etc/$name" >>"$stage/over"; done
+    fi
+    [ $# -eq 0 ] || cp -a -- "$@" "$stage/tree/etc/"
+}
+
+stage_files() {
+    # A link such as a resolver's stub is replaced, never written through.
+    late='' settling=''
+    staged stage
+    while IFS="$tab" read -r path index _ _ mode; do
         case $path in /etc/*) ;; *) continue ;; esac
-        (umask 022 && mkdir -p "$stage/tree${path%/*}")
-        # A link such as a resolver's stub is replaced, never written through.
-        rm -f "$stage/tree$path"
-        install -m "$mode" "$stage/files/$index" "$stage/tree$path" &&
-            settle_new "$path" "$stage/tree$path" || exit 1
-    done || return 1
-    staged_rows remove | while IFS= read -r path; do rm -f "$stage/tree$path"; done
-    staged_rows recipe | while IFS="$tab" read -r kind path subject; do
+        new=$stage/tree$path
+        [ -d "${new%/*}" ] || (umask 022 && mkdir -p "${new%/*}")
+        [ ! -L "$new" ] || rm -f "$new"
+        install -m "$mode" "$stage/files/$index" "$new" || return 1
+        is_settled_file "$path" || continue
+        settling="$settling $new"
+    done <"$rows"
+    staged remove
+    while IFS= read -r path; do late="$late $stage/tree$path"; done <"$rows"
+    # Managed paths have no white space.
+    # shellcheck disable=SC2086
+    { [ -z "$late" ] || rm -f $late; } && { [ -z "$settling" ] || settled $settling; }
+}
+
+stage_recipes() {
+    staged recipe
+    while IFS="$tab" read -r kind path subject; do
         case $kind in
             self-signed | renewed)
                 key=
                 [ "$kind" != renewed ] || key=$path
-                make_certificate "$stage/made" "$subject" "$key" || exit 1
+                make_certificate "$stage/made" "$subject" "$key" || return 1
                 (umask 022 && mkdir -p "$stage/tree${path%/*}")
-                cp -p "$stage/made" "$stage/tree$path" || exit 1
+                cp -p "$stage/made" "$stage/tree$path" || return 1
                 ;;
             # Its content is made when it is needed; the checker looks whether it is there.
             probe-address)
                 (umask 022 && mkdir -p "$stage/tree${path%/*}")
-                : >"$stage/tree$path" && settle_new "$path" "$stage/tree$path" || exit 1
+                : >"$stage/tree$path" && settle_new "$path" "$stage/tree$path" || return 1
                 ;;
             # Outside /etc, and what the daemon's own unit would do at its first start:
             # the checker wants the file.
-            trust-anchor) [ -s "$path" ] || $subject >/dev/null || exit 1 ;;
+            trust-anchor) [ -s "$path" ] || $subject >/dev/null </dev/null || return 1 ;;
         esac
-    done || return 1
-    # What Postfix copies into its chroot when it starts, as the next start would copy it.
-    # Its certificates are left out: postfix(1) would compare them file by file.
-    [ -d /var/spool/postfix/etc ] || return 0
-    (umask 022 && mkdir "$stage/tree/chroot-etc") || return 1
-    for name in /var/spool/postfix/etc/*; do
-        [ -f "$name" ] || continue
-        new=$stage/tree/etc/${name##*/}
-        [ -f "$new" ] || new=$name
-        cp -pL "$new" "$stage/tree/chroot-etc/" || return 1
-    done
+    done <"$rows"
 }
 
 # is_shown_through PATH: the hundreds of certificates that the system trusts, with which no file
@@ -68,11 +118,22 @@ is_shown_through() {
     case $1 in /etc/ssl | /etc/pki) [ -d "$1" ] && [ ! -L "$1" ] ;; *) return 1 ;; esac
 }
 
-# A folder that is a link to elsewhere would lead the staging into the live tree.
-stays_inside() {
-    [ "$(realpath -m "$stage/tree$1")" = "$stage/tree$1" ] && return 0
-    echo "$1 is or lies below a symbolic link; make it a folder of its own" >&2
-    return 1
+# stay_inside PATH...: a folder that is a link to elsewhere would lead the staging into the live tree.
+stay_inside() {
+    asked='' seen=$newline
+    for path; do
+        case $seen in *"$newline${path%/*}$newline"*) continue ;; esac
+        seen=$seen${path%/*}$newline asked="$asked $stage/tree${path%/*}"
+    done
+    [ -n "$asked" ] || return 0
+    # Managed paths have no white space.
+    # shellcheck disable=SC2086
+    found=$(realpath -m $asked) || return 1
+    for path in $asked; do
+        case $newline$found$newline in *"$newline$path$newline"*) continue ;; esac
+        echo "${path#"$stage/tree"} is or lies below a symbolic link; make it a folder of its own" >&2
+        return 1
+    done
 }
 
 # make_certificate FILE NAME KEY: a key with its own certificate for NAME. It is that in the file
@@ -109,27 +170,27 @@ EXTENSIONS
 }
 
 check_staged_tree() {
-    # shellcheck disable=SC2046
-    set -- $(staged_rows check)
+    set --
+    staged check
+    while IFS= read -r row; do set -- "$@" "$row"; done <"$rows"
     [ $# -gt 0 ] || return 0
     section step check
-    if ! build_staged_tree >"$output" 2>&1; then
+    # shellcheck disable=SC2154
+    # program_checks is set by program.py.
+    if ! { build_staged_tree && printf '%s\n' "$program_checks" >"$stage/checks"; } >"$output" 2>&1; then
         section failed check
         sed 's/^/|/' "$output"
         exit 70
     fi
-    # shellcheck disable=SC2016,SC2154
-    # The quoted text is for the inner shell; program_checks is set by program.py. None of its
-    # mounts may be seen out here: the tree is deleted, and what is shown through is live.
-    unshare -m --propagation private sh -c "$program_checks"'
-        tree=$1
+    # shellcheck disable=SC2016
+    # The quoted text is for the inner shell. None of its mounts may be seen out here: the tree is
+    # deleted, and what is shown through is live.
+    unshare -m --propagation private sh -c '
+        stage=$1
         shift
-        while IFS= read -r through; do
-            mount --bind "$through" "$tree$through" || exit 70
-        done <"${tree%/tree}/through"
-        mount --rbind "$tree/etc" /etc || exit 70
-        [ ! -d "$tree/chroot-etc" ] || mount --bind "$tree/chroot-etc" /var/spool/postfix/etc || exit 70
+        . "$stage/checks"
+        enter_staged_tree || exit 70
         check_daemons "$@"
         [ "$checks_failed" -eq 0 ] || exit 65
-    ' mailprov "$stage/tree" "$@"
+    ' mailprov "$stage" "$@"
 }

@@ -99,16 +99,20 @@ make_probe_address() {
 
 # Everything new is on the disk beside its place before the first name changes.
 do_prepare() {
-    staged_rows stage | while IFS="$tab" read -r path index owner group mode; do
-        (umask 022 && mkdir -p "${path%/*}")
-        rm -f "$path.mailprov-new"
-        install -o "$owner" -g "$group" -m "$mode" "$stage/files/$index" "$path.mailprov-new" &&
-            label_as "$path" "$path.mailprov-new" && settle_new "$path" "$path.mailprov-new" || exit 1
-        printf '%s\n' "$path.mailprov-new"
-    done >"$stage/prepared" || return 1
+    prepared='' settling=''
+    staged stage
+    while IFS="$tab" read -r path index owner group mode; do
+        new=$path.mailprov-new
+        [ -d "${path%/*}" ] || (umask 022 && mkdir -p "${path%/*}")
+        if [ -e "$new" ] || [ -L "$new" ]; then rm -f "$new"; fi
+        printf '%s\n' "$new" >>"$stage/prepared" || return 1
+        install -o "$owner" -g "$group" -m "$mode" "$stage/files/$index" "$new" && label_as "$path" "$new" || return 1
+        prepared="$prepared $new"
+        ! is_settled_file "$path" || settling="$settling $new"
+    done <"$rows"
     # Managed paths have no white space.
-    # shellcheck disable=SC2046
-    [ ! -s "$stage/prepared" ] || sync $(cat "$stage/prepared")
+    # shellcheck disable=SC2086
+    { [ -z "$settling" ] || settled $settling; } && { [ -z "$prepared" ] || sync $prepared; }
 }
 
 do_activate() {
@@ -141,13 +145,14 @@ do_table() {
 # final form waits beside it.
 do_soften() {
     if [ -e "$1.mailprov-new" ]; then
-        cp -p "$1.mailprov-new" "$1.mailprov-final" && soften "$1.mailprov-new" || return 1
+        cp -p "$1.mailprov-new" "$1.mailprov-final" && soften "$1.mailprov-new" &&
+            sync "$1.mailprov-final" "$1.mailprov-new" || return 1
+        ! changes_nothing_else "$1" || return 0
     else
-        ln -f "$1" "$1.mailprov-final" || return 1
+        ln -f "$1" "$1.mailprov-final" && sync "$1.mailprov-final" || return 1
     fi
-    sync "$1.mailprov-final" || return 1
     [ -e "$1" ] || return 0
-    cp -p "$1" "$1.mailprov-soft" && soften "$1.mailprov-soft" &&
+    cp -p "$1" "$1.mailprov-soft" && soften "$1.mailprov-soft" && sync "$1.mailprov-soft" &&
         mv -fT "$1.mailprov-soft" "$1" && sync "${1%/*}" || return 1
     # It is down, or not ours yet: what is there now reads main.cf when it starts.
     postfix reload >/dev/null 2>&1 || true
@@ -155,7 +160,19 @@ do_soften() {
 
 soften() {
     printf '\n# Until this configuration is confirmed, mail that cannot be delivered waits.\n%s\n' \
-        'soft_bounce = yes' >>"$1" && settled "$1" && sync "$1"
+        'soft_bounce = yes' >>"$1" && settled "$1"
+}
+
+# changes_nothing_else MAIN_CF: it is the first thing that changes here, and the last: there is no time
+# in which the one before could meet what is new.
+changes_nothing_else() {
+    staged act-configuration
+    while IFS="$tab" read -r step subject _; do
+        case "$step $subject" in
+            "prepare " | begin\ * | "soften $1" | "activate $1" | "reload postfix.service") ;;
+            *) return 1 ;;
+        esac
+    done <"$rows"
 }
 
 # A table is what the configuration before has its users in: it stays beside until this one

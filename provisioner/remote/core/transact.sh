@@ -15,14 +15,14 @@
 # is no longer what was observed, 76 the state (state.sh).
 
 unpack() {
-    rm -rf "$stage"
-    mkdir -p "$stage/tree" && tar -x -f - -C "$stage" && [ -s "$stage/steps" ]
+    [ ! -e "$stage" ] || rm -rf "$stage"
+    mkdir -p "$stage/tree" && tar -x -f - -C "$stage" && [ -s "$stage/steps" ] && split_steps
 }
 
 # act PLANE: carry out the plane's steps in order.
 act() {
     # On a full disk it would be empty, and nothing to do be taken for done.
-    staged_rows "act-$1" >"$stage/journal" && [ -s "$stage/journal" ] || return 1
+    staged "act-$1" && [ -s "$rows" ] || return 1
     while IFS="$tab" read -r step first second third fourth fifth sixth <&4; do
         doing="$step $first"
         section step "$step $first"
@@ -33,7 +33,7 @@ act() {
             sed 's/^/|/' "$output"
             return 1
         fi
-    done 4<"$stage/journal"
+    done 4<"$rows"
 }
 
 # carry_out PLANE: and whoever loses his access by it is logged out, also where a later step fails.
@@ -47,9 +47,22 @@ carry_out() {
 
 # An edit that was made after the host was observed is nobody's to overwrite.
 refuse_if_edited() {
-    edited=$(staged_rows seen | while IFS="$tab" read -r path seen; do
-        [ "$(seen_now "$path")" = "$seen" ] || printf '%s\n' "$path"
-    done) || exit 70
+    staged seen
+    edited='' digests=''
+    while IFS="$tab" read -r path seen; do
+        case $seen in
+            link | other | -) ;;
+            # A plain file: all of these are read at once.
+            *) if [ -f "$path" ] && [ ! -L "$path" ]; then digests="$digests$seen  $path$newline" && continue; fi ;;
+        esac
+        [ "$(seen_now "$path")" = "$seen" ] || edited=$edited$path$newline
+    done <"$rows"
+    if [ -n "$digests" ] && ! printf %s "$digests" | sha256sum -c --status 2>/dev/null; then
+        named=$(printf %s "$digests" | sha256sum -c --quiet 2>/dev/null | sed 's/: FAILED.*//')
+        [ -n "$named" ] || exit 70
+        edited=$edited$named
+    fi
+    edited=${edited%"$newline"}
     [ -n "$edited" ] || return 0
     section edited
     printf '%s\n' "$edited"
@@ -95,8 +108,9 @@ interrupted() {
 
 clean_up() {
     heal_table "$users_table"
-    while IFS= read -r path; do rm -f "$path"; done <"$stage/prepared"
-    rm -rf "$stage" "$state/holder" "$output"
+    set --
+    while IFS= read -r path; do [ ! -e "$path" ] || set -- "$@" "$path"; done <"$stage/prepared"
+    rm -rf "$@" "$stage" "$state/holder" "$output"
 } 2>/dev/null
 
 trap '' PIPE
@@ -110,7 +124,8 @@ lock_host "$applied_by"
 trap clean_up EXIT
 trap 'exit 130' HUP INT TERM
 unpack || exit 70
-refuse_if_changed "$(staged_rows expect)"
+staged_row expect
+refuse_if_changed "$row"
 clean_litter
 forget_policy
 # From here on what is pending is this transaction's own.
@@ -130,18 +145,21 @@ esac
 rm -rf "$stage/tree"
 refuse_if_edited
 write_format && note_litter || exit 70
-if [ -n "$(staged_rows act-directory)" ]; then
+staged act-directory
+if [ "$rows" != /dev/null ]; then
     note_unfinished || exit 70
     carry_out directory || { give_accounts_back "$stage/accounts"; exit 70; }
 fi
-if [ -n "$(staged_rows act-configuration)" ]; then
-    if ! carry_out configuration || ! arm_return "$within"; then
+staged act-configuration
+if [ "$rows" != /dev/null ]; then
+    if ! carry_out configuration || ! rearm_return "$within"; then
         give_back "a step failed"
         exit 71
     fi
     # Settled by whoever proves it, or by the timer.
     trap '' HUP INT TERM
-    section pending "$(pending_id)"
+    read_pending_id
+    section pending "$pending_id"
 fi
 remember_versions
 section finished

@@ -24,7 +24,7 @@ undo_path() {
 # Files that others name come first, then main.cf, which Postfix rereads whenever one of
 # its processes starts, and last what was not there before goes.
 undo_files() {
-    awk -F '\t' -v main="$(pending_row main)" '
+    awk -F '\t' -v main="$about_main" '
         { print ($2 == "absent" ? 3 : $1 == main ? 2 : 1) "\t" $0 }' "$pending/paths" |
         sort -s -n -k 1,1 | while IFS="$tab" read -r _ path before; do
         undo_path "$path" "$before" || exit 1
@@ -56,7 +56,8 @@ forget_unfinished() {
 }
 
 undo_pending() {
-    main=$(pending_row main)
+    read_about
+    main=$about_main
     stop_taking_mail "$1"
     hold_mail "$pending/domains.after" "$pending/domains.before"
     give_accounts_back "$pending/accounts"
@@ -65,6 +66,6 @@ undo_pending() {
     if [ -n "$main" ] && [ "$1" != boot ]; then postfix reload >/dev/null 2>&1; fi
     forget_unfinished
     release_mail "$main" &&
-        note_history "$(pending_row serial)" configuration "$(pending_row generation)" \
-            "$(pending_row owner)" "$2${down:+; did not come up:$down}"
+        note_history "$about_serial" configuration "$about_generation" \
+            "$about_owner" "$2${down:+; did not come up:$down}"
 }

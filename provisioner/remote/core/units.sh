@@ -4,7 +4,7 @@
 # change_unit VERB UNIT RUNNING: RUNNING is the unit whose state counts.
 change_unit() {
     # systemd refuses what was started too often just now; this start has a reason.
-    systemctl reset-failed "$2" "$3" 2>/dev/null
+    [ "$1" = reload ] || systemctl reset-failed "$2" "$3" 2>/dev/null
     if systemctl "$1" "$2" && systemctl is-active --quiet "$3"; then return 0; fi
     tell_last_lines "$3" >&2
     return 1

@@ -9,7 +9,7 @@ program_files() {
     for folder in /usr/local/sbin /usr/local/bin /usr/sbin /usr/bin; do
         set -- "$@" "$folder/postconf" "$folder/dovecot" "$folder/unbound"
     done
-    stat -L -c '%n %i %s %z' "$@" 2>/dev/null | limited 8192
+    stat -L -c '%n %i %s %z' "$@" 2>/dev/null
 }
 
 # recall_versions: the answers of these very programs, if they are known.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 from ipaddress import ip_address, ip_network
 from unittest import mock
 
 import pytest
 from support.probe_site import two_host_site
 
-from provisioner.clients.routes import Route, Routes, try_to_reach
+from provisioner.clients.routes import FirstConnections, Route, Routes, survey, try_to_reach
 from provisioner.model.secrets import SecretReference
 from provisioner.model.site import IPAddress
 from provisioner.probes.question import ANYWHERE, Endpoint, Unasked, Vantage
@@ -95,6 +96,31 @@ def test_udp_goes_straight_or_not_at_all() -> None:
 def test_a_port_that_nobody_listens_on_is_refused() -> None:
     got = try_to_reach(Endpoint("here", ip_address("127.0.0.1"), 1))
     assert (got.outcome, got.source) == ("refused", ip_address("127.0.0.1"))
+
+
+def test_the_first_question_gets_the_connection_of_the_survey_and_no_other_does() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        endpoint = Endpoint("here", ip_address("127.0.0.1"), server.getsockname()[1])
+        first = FirstConnections()
+        assert survey([endpoint], first)[endpoint].outcome == "open"
+        straight = Routes((), {}, {}, first)
+        route = Route(None, endpoint.address, endpoint.address)
+        connections = [straight.connect(route, endpoint) for _ in range(2)]
+        accepted = [server.accept() for _ in range(2)]
+        assert [peer for _, peer in accepted] == [each.getsockname() for each in connections]
+        for each in (*connections, *(taken for taken, _ in accepted)):
+            each.close()
+
+
+def test_a_connection_of_the_survey_that_nobody_takes_is_closed() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        endpoint = Endpoint("here", ip_address("127.0.0.1"), server.getsockname()[1])
+        first = FirstConnections()
+        survey([endpoint], first)
+        first.close()
+        with server.accept()[0] as accepted:
+            assert accepted.recv(1) == b""
+        assert first.take(endpoint) is None
 
 
 def test_among_many_hosts_a_few_are_enough_and_are_looked_for_once() -> None:

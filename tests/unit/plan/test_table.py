@@ -99,11 +99,11 @@ def test_only_what_differs_is_sent_and_no_daemon_is_told() -> None:
     assert not plan.drift
     rows, members = rows_of(plan)
     assert {name: content for name, content in members.items() if content is not None} == {
-        f"files/1/{shard_of('carol')}": b"",
-        f"files/1/{shard_of('dave')}": b"users\tdave\t{X}hashed\n",
-        "files/0": MAIN_CF.content,
+        f"files/0/{shard_of('carol')}": b"",
+        f"files/0/{shard_of('dave')}": b"users\tdave\t{X}hashed\n",
+        f"store{MAIN_CF.path}": MAIN_CF.content,
     }
-    assert ["act-directory", "table", TABLE_PATH, NEW.sha256, "1", "lmdb"] in rows
+    assert ["act-directory", "table", TABLE_PATH, NEW.sha256, "0", "lmdb"] in rows
     assert ["table", TABLE_PATH] in rows
     assert not [row for row in rows if row[0] in {"check", "stage"}]
     assert ["seen", TABLE_PATH, OLD.sha256] in rows

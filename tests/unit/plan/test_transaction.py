@@ -23,9 +23,10 @@ from support.generations import (
 from provisioner.facts.host import AccountState, Facts, FileState, Introduction
 from provisioner.model.secrets import PasswordHash
 from provisioner.plan.diff import diff_generation, left_by
-from provisioner.plan.transaction import pack_transaction
-from provisioner.render.artifact import Plane, SealedArtifact
-from provisioner.resources.declared import Account, Group
+from provisioner.plan.transaction import CERTIFICATE as CERTIFICATE_CHECK
+from provisioner.plan.transaction import checks_of, pack_transaction
+from provisioner.render.artifact import Artifact, Plane, SealedArtifact
+from provisioner.resources.declared import Account, Group, Unit
 
 
 def unpack(archive: bytes) -> tuple[list[list[str]], dict[str, bytes]]:
@@ -190,6 +191,33 @@ def test_a_persons_name_travels_as_the_last_field_of_the_account() -> None:
         "Al, the 1st & only",
     ]
     assert want in rows
+
+
+@pytest.mark.parametrize(
+    ("missing", "want"),
+    [
+        ((MAIN_CF.path,), ("postfix",)),
+        ((MAIN_CF.path, "/etc/dovecot/dovecot.conf"), ("postfix", "dovecot")),
+        # Nobody knows who reads it.
+        ((USERS.path,), ("postfix", "dovecot", CERTIFICATE_CHECK)),
+        ((GENERATION.certificate_path,), ("postfix", "dovecot", CERTIFICATE_CHECK)),
+        ((), ()),
+    ],
+)
+def test_those_are_checked_whom_a_changed_file_concerns(
+    missing: tuple[str, ...], want: tuple[str, ...]
+) -> None:
+    dovecot = Artifact("/etc/dovecot/dovecot.conf", b"x\n", daemons=("dovecot",))
+    units = (*GENERATION.units, Unit("dovecot", "dovecot.service", "dovecot.service"))
+    both = replace(GENERATION, artifacts=(*GENERATION.artifacts, dovecot), units=units)
+    facts = fulfilled(both)
+    facts = replace(facts, files={p: s for p, s in facts.files.items() if p not in missing})
+    if GENERATION.certificate_path in missing:
+        facts = replace(facts, recipes=frozenset(), certificate=None)
+    plan = diff_generation(both, facts)
+    assert checks_of(plan) == want
+    rows, _ = unpack(pack_transaction(plan))
+    assert tuple(row[1] for row in rows if row[0] == "check") == want
 
 
 def test_what_touches_no_file_needs_no_check() -> None:

@@ -10,18 +10,18 @@ import pytest
 from provisioner.remote import program
 
 ITSELF = (
-    "switch\tsmtpd_tls_auth_only",
-    "switch\tbiff",
-    "type\ttexthash",
-    "type\tproxy",
-    "class\treject_strangers",
+    *("= switch", "smtpd_tls_auth_only = no", "biff = yes", "myorigin = $myhostname"),
+    *("smtpd_forbid_bare_newline = no", "daemon_directory = no"),
+    *("= type", "texthash", "proxy"),
+    *("= class", "permit_friends, reject_strangers"),
+    "= set",
 )
 
 
 def judged(*values: str) -> list[str]:
     """Return what is told of lines as `postconf -nx` and `postconf -Px` have them."""
     text = (Path(program.__file__).parent / "core" / "postfix_values.sh").read_text()
-    rows = "".join(f"{row}\n" for row in (*ITSELF, *(f"set\t{value}" for value in values)))
+    rows = "".join(f"{row}\n" for row in (*ITSELF, *values))
     done = subprocess.run(
         ["sh", "-c", f"{text}\njudge_values"],
         input=rows,
@@ -108,6 +108,7 @@ def test_a_restriction_is_known_by_the_program_that_carries_it_out(
 ) -> None:
     (tmp_path / "smtpd").write_bytes(b"\x7fELF\n\0permit_mynetworks\0reject_unauth_destination\0\n")
     (tmp_path / "words").write_text("".join(f"p\t{word}\n" for word in words))
+    (tmp_path / "restrictions").write_text("".join(f"{word}\n" for word in words))
     text = (Path(program.__file__).parent / "core" / "postfix_values.sh").read_text()
     done = subprocess.run(
         ["sh", "-c", f"{text}\ncheck_folder={tmp_path}\ncheck_words {tmp_path}/smtpd"],
@@ -144,11 +145,11 @@ postconf() { [ "$1" = -Px ] || printf 'x = %s\\n' "$maps_set"; }
         ("cidr:/a/broken, regexp:/b/broken", ["cidr:/a/broken", "regexp:/b/broken"]),
     ],
 )
-def test_every_map_is_opened(maps: str, broken: list[str]) -> None:
+def test_every_map_is_opened(tmp_path: Path, maps: str, broken: list[str]) -> None:
     folder = Path(program.__file__).parent / "core"
     text = "".join((folder / f"{part}.sh").read_text() for part in ("prelude", "checks"))
     done = subprocess.run(
-        ["sh", "-c", f"{text}{_POSTMAP}maps_set='{maps}'\ncheck_maps"],
+        ["sh", "-c", f"{text}{_POSTMAP}maps_set='{maps}'\ncheck_folder={tmp_path}\ncheck_maps"],
         capture_output=True,
         text=True,
         check=True,

@@ -31,7 +31,7 @@ def found(pattern: str, *, also: str = "") -> set[str]:
 
 
 def sections_told() -> set[str]:
-    told = found(r"\bsection ([a-z-]+)") | found(r"'@([a-z]+)\\t")
+    told = found(r"\bsection ([a-z-]+)") | found(r"'@([a-z]+)\\t") | found(r'print "@([a-z]+) "')
     # `show_files NAME FILE NAME FILE …`, over several lines.
     (shown,) = re.findall(
         r"^ +show_files (.+?[^\\])$", CODE["observe.sh"], re.MULTILINE | re.DOTALL
@@ -50,6 +50,7 @@ def test_nothing_heads_a_section_in_another_way_than_these() -> None:
         r"@%s\n",  # section()
         r"@state\t%s\t%s\t%s\n",
         "@",  # show_files()
+        "@sockets ",
     }
 
 
@@ -61,12 +62,10 @@ def test_every_exit_status_has_a_name_and_every_name_is_used() -> None:
 
 
 def test_every_row_of_a_transaction_is_read_and_every_row_that_is_read_is_named() -> None:
-    read = found(r"staged_rows ([a-z-]+)")
-    # By the plane, or by its word alone.
-    read |= {f"act-{plane}" for plane in ("directory", "configuration")} | {"adopt"}
-    assert 'staged_rows "act-$1"' in CODE["transact.sh"]
-    assert 'grep -qx adopt "$stage/steps"' in CODE["begin.sh"]
-    assert read == set(Staged)
+    read = found(r"\bstaged(?:_rows?)? ([a-z-]+)")
+    # Several at once.
+    (several,) = re.findall(r"for kind in ([a-z ]+); do\n +staged ", CODE["begin.sh"])
+    assert read | set(several.split()) == set(Staged)
 
 
 def test_every_row_that_tells_what_to_look_at_is_read_and_named() -> None:

@@ -48,7 +48,14 @@ PARTS = {
         "restore",
     ),
     "destroy": ("prelude", *program.PENDING, "state", "lock", "found", "destroy"),
-    "transact": ("prelude", "checks", *program.PENDING, "state", *program.TRANSACTION),
+    "transact": (
+        "prelude",
+        "checks",
+        "staged_check",
+        *program.PENDING,
+        "state",
+        *program.TRANSACTION,
+    ),
 }
 # Not every program uses all of the parts that it shares with others.
 UNUSED_PARTS = "--exclude=SC2034,SC2119,SC2120,SC2317"

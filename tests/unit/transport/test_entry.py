@@ -107,7 +107,7 @@ def test_a_program_for_root_does_not_run_as_another() -> None:
     entry = Entry("none")
     shown = entry.argv()
     # `id` is a function here, so that the test needs no second account.
-    prelude = shown.index("-c", 3) + 1
+    prelude = shown.index("-c") + 1
     shown[prelude] = "id() { echo 1000; }; " + shown[prelude]
     reached = entry.program("echo reached", ())
     done = subprocess.run(shown, input=reached, capture_output=True, check=False)
