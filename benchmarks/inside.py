@@ -2,9 +2,8 @@
 
     python inside.py SITE...
 
-The command line takes one site; this shows what its parts do when imports and reading the
-files are aside (`inside`: connect, observe, render, compare, close; as floor.py counts), and
-what one command over several sites would take.
+This shows what the parts of a command do when imports and reading the files are aside
+(`inside`: connect, observe, render, compare, close; as floor.py counts).
 """
 
 from __future__ import annotations
