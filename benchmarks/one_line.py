@@ -1,0 +1,115 @@
+"""What a one-line change costs a host, proof included, and what observing it costs.
+
+    python -m benchmarks.one_line [--runs N]
+
+needs root: it brings up a lab host, applies a site, and then, in turn, plans with nothing to do
+and applies another value of one setting of main.cf, verified. Processor seconds are
+those of the host's control group. Processes are forks in it, as perf(1) counts them, where that is
+there. Median and extremes of the runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.figures import figure_of, seconds_text
+from benchmarks.measure import Command, adopt_orphans, measure
+from benchmarks.one_process import CommandFailedError, installed_command, table
+from benchmarks.site_of import write_site
+from provisioner.lab import HostSpec, Lab, take_down
+
+_HEAD = ("STEP", "RUNS", "HOST CPU s", "PROCESSES", "KB ON THE WIRE", "WALL s")
+_ADDRESS = "10.89.0.9"
+_USERS = 20
+_SIZE = 52_428_800
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One command. processes: 0 where nobody counted."""
+
+    cpu: float
+    processes: int
+    wire: int
+    wall: float
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--runs", type=int, default=5, help="of each step (default 5)")
+    runs = parser.parse_args().runs
+    adopt_orphans()
+    name = f"one-line-{os.getpid()}"
+    try:
+        lab = Lab.up(name, [HostSpec("mail", (_ADDRESS,), tree="debian-12-mail")])
+        print(table(_HEAD, list(_rows(lab, runs))))
+    finally:
+        take_down(name)
+
+
+def _rows(lab: Lab, runs: int) -> Iterator[Sequence[str]]:
+    site = lab.home / "site.yaml"
+    _write(lab, site, 0)
+    _run(lab, "apply", site)
+    plans, applies = [], []
+    for number in range(1, runs + 1):
+        plans.append(_run(lab, "plan", site))
+        _write(lab, site, number)
+        applies.append(_run(lab, "apply", site))
+    yield _row("nothing to do, plan", plans)
+    yield _row("one line, apply", applies)
+
+
+def _write(lab: Lab, path: Path, number: int) -> None:
+    write_site(path, _USERS)
+    text = path.read_text(encoding="utf-8").replace("192.0.2.10", _ADDRESS)
+    text += f'postfix: {{main: {{message_size_limit: "{_SIZE + number}"}}}}\n'
+    path.write_text(lab.site(text), encoding="utf-8")
+
+
+def _run(lab: Lab, verb: str, site: Path) -> Run:
+    host = lab.host("mail")
+    argv: tuple[str, ...] = (installed_command(), verb, str(site))
+    with tempfile.NamedTemporaryFile() as counted:
+        if shutil.which("perf"):
+            argv = (*_counting(host.cgroup.inner_path.lstrip("/"), counted.name), *argv)
+        command = Command(argv, {"HOME": str(lab.home)})
+        measured = measure([command], host.cable, [host.cgroup.folder])
+        processes = _processes(Path(counted.name).read_text(encoding="utf-8"))
+    if measured.statuses != (0,):
+        raise CommandFailedError(f"{verb}: {measured.statuses}\n{measured.output[-2000:]}")
+    return Run(measured.hosts_cpu, processes, measured.wire, measured.seconds)
+
+
+def _counting(group: str, output: str) -> tuple[str, ...]:
+    event = ("-e", "sched:sched_process_fork", "-G", group)
+    return ("perf", "stat", "-a", "-o", output, *event, "--")
+
+
+def _processes(told: str) -> int:
+    found = re.search(r"([\d,]+)\s+sched:sched_process_fork", told)
+    return int(found[1].replace(",", "")) if found else 0
+
+
+def _row(step: str, runs: Sequence[Run]) -> Sequence[str]:
+    processes = figure_of([float(run.processes) for run in runs])
+    return (
+        step,
+        str(len(runs)),
+        seconds_text(figure_of([run.cpu for run in runs])),
+        f"{processes.median:.0f}" if processes.median else "-",
+        f"{figure_of([run.wire / 1000 for run in runs]).median:,.0f}",
+        seconds_text(figure_of([run.wall for run in runs])),
+    )
+
+
+if __name__ == "__main__":
+    main()
