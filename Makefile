@@ -13,7 +13,7 @@ help:
 	@echo "make test       all tests, real hosts included (says which cannot run here, and why)"
 	@echo "make test-all   the full matrices, and a wider search for property failures"
 	@echo "                (both on Debian 12 hosts, or with RELEASE=debian-13 or el-9 on those)"
-	@echo "make check      the gates: ruff, mypy, import-linter, shellcheck, unit tests"
+	@echo "make check      the gates: ruff, mypy, import-linter, shellcheck, unit tests, golden trees"
 	@echo "make bench      this project beside Ansible and pyinfra on eight lab hosts (an hour, root)"
 	@echo "make golden     rewrite the golden trees, and the picture of docs/architecture.md"
 	@echo "make mutants    change the code in small ways, and list changes that no unit test notices"
@@ -44,7 +44,7 @@ check: venv
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	shellcheck tools/*.sh .ci/run tests/support/forgetful/*.sh tests/support/forgetful/sbin/*
-	$(PYTEST) tests/unit -q
+	$(PYTEST) tests/unit tests/golden -q
 
 bench: venv
 	@tools/setup-bench.sh

@@ -38,6 +38,9 @@ STATE = ("pending", "state")
 KEPT = frozenset({"settle", "packages", "delete_mail", "restore", "destroy", "transact"})
 """Verbs that change a host. It keeps their programs under /run until it boots."""
 
+# Read as data: what runs on a host knows no room by name.
+_ROOMS = "provisioner.daemons"
+
 
 def remote_programs() -> Mapping[str, str]:
     """Return the program text of each verb.
@@ -47,13 +50,14 @@ def remote_programs() -> Mapping[str, str]:
     read no state, and `recover`, which settles what the same version left, look at the state first.
     """
     prelude = _text("prelude")
-    checks = _joined("prelude", "checks", "postfix_values")
+    daemons = _daemons()
+    checks = f"{prelude}{_text('checks')}{daemons}"
     recover = _joined("prelude", *PENDING, "recover")
     state = f"{prelude}program_format={STATE_FORMAT}\nprogram_reader={STATE_READER}\n"
     return {
-        "observe": state
+        "observe": f"{state}{_text('checks')}{daemons}"
         + _joined(
-            *("checks", "postfix_values", *STATE, "versions", "tables", "table_rows"),
+            *(*STATE, "versions", "tables", "table_rows"),
             *("manifest", "listening", "status", "daemons"),
             *("surroundings", "mail_server", "observe"),
         ),
@@ -69,8 +73,24 @@ def remote_programs() -> Mapping[str, str]:
         # The staged tree is checked by a shell of its own, in a mount namespace of its own;
         # what returns without us is left on the host.
         "transact": f"{state}program_checks={shlex.quote(checks + _text('staged_check'))}\n"
-        f"program_recover={shlex.quote(recover)}\n{_joined(*PENDING, 'state', *TRANSACTION)}",
+        f"program_recover={shlex.quote(recover)}\n{daemons}"
+        + _joined(*PENDING, "state", *TRANSACTION),
     }
+
+
+def _daemons() -> str:
+    """Return what the daemons' rooms add: their names, and their shell as functions."""
+    rooms = sorted(files(_ROOMS).iterdir(), key=lambda entry: entry.name)
+    parts = {
+        room.name: sorted(
+            (file for file in room.iterdir() if file.name.endswith(".sh")),
+            key=lambda file: file.name,
+        )
+        for room in rooms
+        if room.joinpath("checks.sh").is_file()
+    }
+    texts = (_bare(file.read_text(encoding="utf-8")) for found in parts.values() for file in found)
+    return f"program_daemons='{' '.join(parts)}'\n{_text('rooms')}{''.join(texts)}"
 
 
 def loading_program() -> str:
@@ -99,6 +119,9 @@ def _stripped(file: str) -> str:
 
     So no text of several lines may depend on how far it is indented.
     """
-    text = files(__package__).joinpath("core", file).read_text(encoding="utf-8")
+    return _bare(files(__package__).joinpath("core", file).read_text(encoding="utf-8"))
+
+
+def _bare(text: str) -> str:
     lines = map(str.lstrip, text.splitlines())
     return "".join(f"{line}\n" for line in lines if line and not line.startswith("#"))

@@ -28,7 +28,6 @@ ALLOWED = {
     "model/site_file.py": SECTIONS,
     "diagnosis/terms.py": SECTIONS,
     "lab/recipes.py": "what a lab's hosts have installed, and how EL's layout is made",
-    "remote/program.py": "a part of the remote program that is one daemon's",
 }
 
 

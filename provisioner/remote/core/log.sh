@@ -103,12 +103,8 @@ fi
 # A daemon that is not installed yet has nothing to say.
 checked=
 for daemon in $(printf '%s\n' "$manifest" | rows check); do
-    case $daemon in
-        postfix) tool=postconf ;;
-        dovecot) tool=doveconf ;;
-        unbound) tool=unbound-checkconf ;;
-        *) exit 64 ;;
-    esac
+    is_daemon "$daemon" || exit 64
+    tool_of "$daemon"
     if have "$tool"; then checked="$checked $daemon"; fi
 done
 # shellcheck disable=SC2086

@@ -1,13 +1,14 @@
 # shellcheck shell=sh
-# Which versions of the daemons are here, and which parameters of Postfix's that not every version
+# Which versions of the daemons are here, and which of their parameters that not every version
 # has. To ask the programs takes as long as most of what a plan looks at, so a transaction
 # leaves their answers in $state/versions, below what tells the programs' files from any others:
 # nobody can set a change time.
 
 program_files() {
     set --
-    for folder in /usr/local/sbin /usr/local/bin /usr/sbin /usr/bin; do
-        set -- "$@" "$folder/postconf" "$folder/dovecot" "$folder/unbound"
+    for daemon in $program_daemons; do
+        tool_of "$daemon"
+        for folder in /usr/local/sbin /usr/local/bin /usr/sbin /usr/bin; do set -- "$@" "$folder/$tool"; done
     done
     stat -L -c '%n %i %s %z' "$@" 2>/dev/null
 }
@@ -30,23 +31,13 @@ remember_versions() {
 
 ask_versions() {
     section daemons
-    # What vendors port back to older versions is asked for along with the version.
     parameters=
-    if have postconf; then
-        parameters=$(postconf -d mail_version smtpd_forbid_bare_newline smtpd_forbid_unauth_pipelining \
-            cleanup_replace_stray_cr_lf 2>/dev/null | limited 8192)
-        version=${parameters#*mail_version = }
-        printf 'postfix\t%s\n' "${version%%"$newline"*}"
-    fi
-    if have dovecot; then
-        version=$(dovecot --version 2>/dev/null | limited 8192)
-        printf 'dovecot\t%s\n' "${version%% *}"
-    fi
-    if have unbound; then
-        version=$(unbound -V 2>/dev/null | limited 8192)
-        version=${version%%"$newline"*}
-        printf 'unbound\t%s\n' "${version#Version }"
-    fi
+    for daemon in $program_daemons; do
+        tool_of "$daemon"
+        have "$tool" || continue
+        "version_of_$daemon"
+        printf '%s\t%s\n' "$daemon" "$version"
+    done
     section parameters
     printf '%s\n' "$parameters" | sed -n '/^mail_version /!s/ =.*//p'
 }

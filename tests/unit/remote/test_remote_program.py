@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from support.remote_parts import ROOMS, text_of
 
 from provisioner.remote import program
 from provisioner.remote.program import remote_programs
@@ -15,7 +16,7 @@ from provisioner.render.directory_table import TABLE_PATH
 
 PARTS = {
     "observe": (
-        *("prelude", "checks", "postfix_values", *program.STATE),
+        *("prelude", "checks", *ROOMS, *program.STATE),
         *(
             "versions",
             "tables",
@@ -32,7 +33,7 @@ PARTS = {
     "settle": ("prelude", *program.PENDING, "state", "settle"),
     "recover": ("prelude", *program.PENDING, "recover"),
     "packages": ("prelude", *program.STATE, "found", "policy", "packages"),
-    "log": ("prelude", "checks", "log"),
+    "log": ("prelude", "checks", *ROOMS, "log"),
     "way_out": ("prelude", "way_out"),
     "delete_mail": ("prelude", *program.STATE, "tables", "lock", "delete_mail"),
     "recall": ("prelude", *program.STATE, "tables", "directory", "recall"),
@@ -52,6 +53,7 @@ PARTS = {
         "prelude",
         "checks",
         "staged_check",
+        *ROOMS,
         *program.PENDING,
         "state",
         *program.TRANSACTION,
@@ -68,8 +70,7 @@ def test_every_program_is_looked_at_here() -> None:
 @pytest.mark.parametrize("verb", PARTS)
 def test_no_part_takes_the_name_of_another_ones_function(verb: str) -> None:
     """One part's `carriers` once answered for another's, and nobody who carried us was refused."""
-    folder = Path(program.__file__).parent / "core"
-    text = "".join((folder / f"{part}.sh").read_text() for part in PARTS[verb])
+    text = text_of(*PARTS[verb])
     defined = re.findall(r"^([a-z0-9_]+)\(\)", text, re.MULTILINE)
     assert sorted(set(defined)) == sorted(defined)
 
@@ -77,8 +78,7 @@ def test_no_part_takes_the_name_of_another_ones_function(verb: str) -> None:
 @pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
 @pytest.mark.parametrize("verb", PARTS)
 def test_shellcheck_has_no_complaint(verb: str) -> None:
-    folder = Path(program.__file__).parent / "core"
-    text = "".join((folder / f"{part}.sh").read_text() for part in PARTS[verb])
+    text = text_of(*PARTS[verb])
     options = ["shellcheck", "-s", "sh", UNUSED_PARTS, "-"]
     done = subprocess.run(options, input=text, capture_output=True, text=True, check=False)
     assert done.stdout == ""

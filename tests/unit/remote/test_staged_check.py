@@ -6,11 +6,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from support.remote_parts import ROOMS, text_of
 
-from provisioner.remote import program
-
-CORE = Path(program.__file__).parent / "core"
-TEXT = "".join((CORE / f"{part}.sh").read_text() for part in ("prelude", "checks", "staged_check"))
+TEXT = text_of("prelude", "checks", *ROOMS, "staged_check")
 # The live tree, and the staged one once it is entered; `postfix check` says that it ran.
 TOOLS = """
 have() {{ :; }}

@@ -6,16 +6,14 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
-from provisioner.remote import program
+from support.remote_parts import ROOMS, text_of
 
 _DOVECOT = "#!/bin/sh\necho '{} (abc)'\n"
 
 
 def tell(folder: Path, *commands: str) -> str:
     """Return what the commands print. folder: the state, and in `bin` the only programs."""
-    parts = Path(program.__file__).parent / "core"
-    text = "".join((parts / f"{part}.sh").read_text() for part in ("prelude", "versions"))
+    text = text_of("prelude", "checks", *ROOMS, "versions")
     text = text.replace("/usr/local/bin", str(folder / "bin")).replace("/usr/sbin", "/none")
     settings = f"state={folder}\nhave() {{ [ -x {folder}/bin/$1 ]; }}\n"
     done = subprocess.run(

@@ -6,8 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
-from provisioner.remote import program
+from support.remote_parts import text_of
 
 ITSELF = (
     *("= switch", "smtpd_tls_auth_only = no", "biff = yes", "myorigin = $myhostname"),
@@ -20,7 +19,7 @@ ITSELF = (
 
 def judged(*values: str) -> list[str]:
     """Return what is told of lines as `postconf -nx` and `postconf -Px` have them."""
-    text = (Path(program.__file__).parent / "core" / "postfix_values.sh").read_text()
+    text = text_of("postfix/values")
     rows = "".join(f"{row}\n" for row in (*ITSELF, *values))
     done = subprocess.run(
         ["sh", "-c", f"{text}\njudge_values"],
@@ -109,7 +108,7 @@ def test_a_restriction_is_known_by_the_program_that_carries_it_out(
     (tmp_path / "smtpd").write_bytes(b"\x7fELF\n\0permit_mynetworks\0reject_unauth_destination\0\n")
     (tmp_path / "words").write_text("".join(f"p\t{word}\n" for word in words))
     (tmp_path / "restrictions").write_text("".join(f"{word}\n" for word in words))
-    text = (Path(program.__file__).parent / "core" / "postfix_values.sh").read_text()
+    text = text_of("postfix/values")
     done = subprocess.run(
         ["sh", "-c", f"{text}\ncheck_folder={tmp_path}\ncheck_words {tmp_path}/smtpd"],
         capture_output=True,
@@ -146,8 +145,7 @@ postconf() { [ "$1" = -Px ] || printf 'x = %s\\n' "$maps_set"; }
     ],
 )
 def test_every_map_is_opened(tmp_path: Path, maps: str, broken: list[str]) -> None:
-    folder = Path(program.__file__).parent / "core"
-    text = "".join((folder / f"{part}.sh").read_text() for part in ("prelude", "checks"))
+    text = text_of("prelude", "postfix/checks")
     done = subprocess.run(
         ["sh", "-c", f"{text}{_POSTMAP}maps_set='{maps}'\ncheck_folder={tmp_path}\ncheck_maps"],
         capture_output=True,
