@@ -43,6 +43,7 @@ from provisioner.probes.dialogue import (
 )
 from provisioner.probes.dns import DnsAnswer, ForwardQuestion, RecordQuestion, StrangerQuestion
 from provisioner.probes.envelopes import EnvelopeForm
+from provisioner.probes.line import LineQuestion
 from provisioner.probes.login import (
     CleartextAnswer,
     CleartextQuestion,
@@ -97,6 +98,14 @@ def look_up(
     else:
         answer = lookup_over_tcp(line.dial, question.name, question.type)
     return replace(answer, source=line.source)
+
+
+def hear_a_line(question: LineQuestion, line: Line, _: Access) -> str:
+    """Say a line, if there is one to say, and listen to the first."""
+    with line.dial() as stream:
+        if question.say:
+            stream.send(f"{question.say}\r\n".encode())
+        return stream.read_line().decode(errors="replace")
 
 
 def agree_on_tls(question: TlsQuestion, line: Line, _: Access) -> TlsAnswer:
@@ -256,6 +265,7 @@ _WAYS: Mapping[type[Question[Any]], Callable[[Any, Line, Access], Any]] = {
     RecordQuestion: look_up,
     ForwardQuestion: look_up,
     StrangerQuestion: look_up,
+    LineQuestion: hear_a_line,
     TlsQuestion: agree_on_tls,
     ChainQuestion: trust_the_chain,
     OldTlsQuestion: insist_on_old_tls,

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from importlib import import_module
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from provisioner.model.rule import HatchRules
 from provisioner.model.secrets import SiteSecrets
@@ -25,6 +25,7 @@ from provisioner.rooms.found_server import FoundServer
 from provisioner.rooms.message_log import LogRules
 
 if TYPE_CHECKING:  # a site file is validated without templates
+    from provisioner.probes.question import Question
     from provisioner.render.artifact import Artifact
     from provisioner.render.nature import Nature
     from provisioner.render.shards import TableRow
@@ -119,6 +120,11 @@ class Behaviour:
     def reaches(self, platform: Platform) -> Iterator[Reach]:
         """Yield the ways by which the daemon reaches others on its host."""
         del platform
+        yield from ()
+
+    def questions(self, carrier: Carrier) -> Iterator[Question[Any]]:
+        """Yield what the daemon alone is asked, beside what every service of its kind is."""
+        del carrier
         yield from ()
 
     def sockets(self, platform: Platform, reaches: Collection[Reach]) -> Iterator[Link]:

@@ -10,6 +10,7 @@ from provisioner.directory.inline import directory_of
 from provisioner.facts.host import Facts, UnitState
 from provisioner.model.names import HostRef
 from provisioner.model.prober import probe_address, probe_login
+from provisioner.model.secrets import SiteSecrets
 from provisioner.model.site import Host, Role, Site
 from provisioner.plan.generation import Generation
 from provisioner.plan.links import links_of
@@ -21,6 +22,8 @@ from provisioner.probes.hosts import judge_unit
 from provisioner.probes.links import judge_link
 from provisioner.probes.question import Question, judge
 from provisioner.probes.store import StoreState, judge_store
+from provisioner.render.nature import Nature
+from provisioner.rooms.registry import carrier_of, rooms_of
 from provisioner.verbs.asking import OpenAsker, ProbeAccount
 from provisioner.verbs.ports import Transport
 from provisioner.verbs.run import Run
@@ -94,13 +97,27 @@ def ask_hosts(
         fingerprints=fingerprints,
     )
     targets = ProbeTargets(probe_address(run.site), fingerprints, run.own_roots)
-    questions = questions_for(run.site, targets, hosts=frozenset(ref.host for ref in observed))
+    questions = [
+        *questions_for(run.site, targets, hosts=frozenset(ref.host for ref in observed)),
+        *_own_questions(run.site, observed),
+    ]
     chosen = [one for question in questions if (one := choose(question)) is not None]
     for answered in asker.ask(chosen):
         yield from judge(answered)
     for host in run.site.hosts_with(Role.STORE):
         if host.ref in observed:
             yield _account_finding(host, account)
+
+
+def _own_questions(site: Site, observed: Mapping[HostRef, Observed]) -> Iterator[Question[Any]]:
+    """Yield what the hosts' daemons are asked each by itself."""
+    for host in site.hosts:
+        view = observed.get(host.ref)
+        if view is not None:
+            nature = Nature(view.generation.platform)
+            carrier = carrier_of(site, host, nature, SiteSecrets())
+            for room in rooms_of(host):
+                yield from room.behaviour.questions(carrier)
 
 
 def _probe_account(site: Site, observed: Mapping[HostRef, Observed]) -> ProbeAccount | None:

@@ -1,0 +1,1 @@
+"""The room of echod: all that the project knows of it."""

@@ -1,0 +1,8 @@
+"""echod: it answers a line with a word, and is nobody's but this test's."""
+
+from __future__ import annotations
+
+from provisioner.model.site import Role
+from provisioner.rooms.room import Room
+
+ROOM = Room("echod", "Echod", frozenset({Role.MX}), checks=("echod -c",), process="perl")

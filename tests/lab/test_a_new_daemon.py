@@ -1,0 +1,80 @@
+"""A daemon is one folder: `tests/lab/rooms/echod` is put into a copy, and nothing else is changed.
+
+What an operator gets of any daemon is there at once: its files in a plan, its checker before they
+go live, its port, a question of `verify`, an explained failure, and the way back.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from support.deployed import DeployedSite, failed_ids, passed_ids
+from support.release import needs_debian
+
+from provisioner.lab import Host, HostSpec, Lab
+
+pytestmark = [pytest.mark.lab, needs_debian]
+
+LabFactory = Callable[[str, Sequence[HostSpec]], Lab]
+
+CHECKOUT = Path(__file__).parents[2]
+ROOM = Path(__file__).parent / "rooms/echod"
+CONFIG = "/etc/echod/echod.conf"
+PASSWORDS = {"ALICE_PASSWORD": "a password of alice"}
+
+
+@pytest.fixture(scope="module")
+def deployed(
+    lab_factory: LabFactory, beginner_text: str, tmp_path_factory: pytest.TempPathFactory
+) -> DeployedSite:
+    """Return a site whose program has one more daemon, before the first apply."""
+    lab = lab_factory("echod", [HostSpec("mail", ("10.89.0.4",), tree="debian-12-mail")])
+    copy = tmp_path_factory.mktemp("copy")
+    for folder in ("provisioner", "templates"):
+        shutil.copytree(CHECKOUT / folder, copy / folder)
+    shutil.copytree(ROOM, copy / "provisioner/daemons/echod")
+    path = lab.home / "echod.yaml"
+    path.write_text(lab.site(beginner_text))
+    return DeployedSite(lab, path, {**PASSWORDS, "PYTHONPATH": str(copy), "PYTHONSAFEPATH": "1"})
+
+
+def word_of(host: Host) -> str:
+    return host.check_run(["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/7007; echo x >&3; cat <&3"])
+
+
+def test_it_is_planned_applied_proven_broken_explained_and_rolled_back(
+    deployed: DeployedSite,
+) -> None:
+    host = deployed.host("mail")
+    planned = json.loads(deployed.mailprov("plan", "--json").stdout)
+    names = {change["name"] for change in planned["hosts"]["mail"]["changes"]}
+    assert {CONFIG, "echod.service"} <= names
+    first = deployed.apply()["hosts"]["mail"]["generation"]
+    assert word_of(host).strip() == "mail"
+    code, report = deployed.verify()
+    assert "echod.word@mail" in passed_ids(report)
+    assert "check.echod--c@mail" in passed_ids(report)
+
+    host.write_file(CONFIG, "nothing\n")
+    host.run(["systemctl", "restart", "echod.service"])
+    code, report = deployed.verify()
+    assert code == 1
+    assert {"echod.word@mail", "check.echod--c@mail"} <= failed_ids(report)
+    told = deployed.mailprov("diagnose").stdout
+    assert "Echod has no word" in told
+    assert f"{CONFIG} on mail" in told
+
+    deployed.apply("--overwrite-drift")
+    assert word_of(host).strip() == "mail"
+    # Without the folder the daemon goes, and with it, it comes back.
+    without = replace(deployed, environment=PASSWORDS)
+    without.apply()
+    assert host.run(["systemctl", "is-active", "echod.service"]).returncode != 0
+    done = deployed.mailprov("rollback", "--to", first)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert word_of(host).strip() == "mail"
