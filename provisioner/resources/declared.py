@@ -7,7 +7,6 @@ A record on a host holds these field by field, and leaves a field out that has i
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 from provisioner.model.secrets import PasswordHash
 from provisioner.model.site import IPAddress
@@ -60,16 +59,12 @@ class Folder:
 class Recipe:
     """Something that the host makes itself: a secret that never leaves it, or a living key.
 
-    kind `self-signed`: path is a PEM file with key and certificate, subject the name
-    it has to certify; its key stays when it needs another certificate. kind `probe`: path
-    is the passwd-file of the account that `verify` uses, subject its login. kind
-    `probe-address`: path is the access(5) table that lets only `verify` write to that
-    account, subject its mail address. kind `trust-anchor`: path is where Unbound keeps the
-    root's key, subject the command that first puts it there. owner, group, mode: as the file
-    has to stay.
+    kind: how it is made, by `recipe_KIND` of a room's shell or of the core. path: where it lies.
+    subject: what the maker has to know, and for whom it holds: a name for a certificate, a login,
+    a mail address, a command. owner, group, mode: as the file has to stay.
     """
 
-    kind: Literal["self-signed", "probe", "probe-address", "trust-anchor"]
+    kind: str
     path: str
     subject: str
     owner: str = "root"

@@ -25,6 +25,7 @@ LabFactory = Callable[[str, Sequence[HostSpec]], Lab]
 CHECKOUT = Path(__file__).parents[2]
 ROOM = Path(__file__).parent / "rooms/echod"
 CONFIG = "/etc/echod/echod.conf"
+KEY = "/etc/echod/key"
 PASSWORDS = {"ALICE_PASSWORD": "a password of alice"}
 
 
@@ -60,6 +61,10 @@ def test_it_is_planned_applied_proven_broken_explained_and_rolled_back(
     assert "echod.word@mail" in passed_ids(report)
     assert "check.echod--c@mail" in passed_ids(report)
 
+    key = host.check_run(["cat", KEY])
+    assert key.startswith("mail ")
+    assert host.check_run(["stat", "-c", "%U:%G %a", KEY]).strip() == "root:root 600"
+
     host.write_file(CONFIG, "nothing\n")
     host.run(["systemctl", "restart", "echod.service"])
     code, report = deployed.verify()
@@ -78,3 +83,15 @@ def test_it_is_planned_applied_proven_broken_explained_and_rolled_back(
     done = deployed.mailprov("rollback", "--to", first)
     assert done.returncode == 0, done.stdout + done.stderr
     assert word_of(host).strip() == "mail"
+    # What the host made itself was neither made anew nor taken back.
+    assert host.check_run(["cat", KEY]) == key
+    assert deployed.mailprov("plan").returncode == 0
+
+
+def test_it_goes_with_mailprov(deployed: DeployedSite) -> None:
+    host = deployed.host("mail")
+    done = deployed.mailprov("destroy", "--yes-destroy")
+    assert done.returncode == 0, done.stdout + done.stderr
+    left = host.run(["find", "/etc/echod", "/etc/systemd/system/echod.service", "-type", "f"])
+    assert left.stdout.split() == []
+    assert host.run(["systemctl", "cat", "echod.service"]).returncode != 0

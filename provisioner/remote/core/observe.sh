@@ -263,37 +263,13 @@ observe_units() {
     printf '%s\n' "$units_shown"
 }
 
-# begins_line TEXT FILE: one of a few lines begins with it.
-begins_line() {
-    while IFS= read -r line; do
-        case $line in "$1"*) return 0 ;; esac
-    done <"$2"
-    return 1
-} 2>/dev/null
-
-# knows_address ADDRESS TABLE: mail to it is taken with the word that verify knows.
-knows_address() {
-    token=
-    IFS= read -r token <"$state/probe-token"
-    [ "$token" ] && begins_line "${1%@*}+$token@${1##*@} " "$2"
-} 2>/dev/null
-
 # A recipe is fulfilled when what it makes is there and belongs to its subject. The fulfilled ones
 # are named; of a certificate who reads this judges, which takes less than a run of openssl(1).
 observe_recipes() {
     pick recipe
     section recipes
     printf '%s\n' "$picked" | while IFS="$tab" read -r kind path subject; do
-        case $kind in
-            trust-anchor) [ ! -s "$path" ] || printf '%s\n' "$kind" ;;
-            probe)
-                # Both rows: a host of before has only the account's own.
-                if [ -s "$state/probe-secret" ] && begins_line "$subject:" "$path" && begins_line "${subject%@*}-" "$path"; then
-                    printf '%s\n' "$kind"
-                fi
-                ;;
-            probe-address) ! knows_address "$subject" "$path" || printf '%s\n' "$kind" ;;
-        esac
+        ! run_recipe has "$kind" "$path" "$subject" || printf '%s\n' "$kind"
     done
     pick certificate
     [ -n "$picked" ] && [ -s "$picked" ] || return 0

@@ -92,24 +92,29 @@ stage_files() {
 stage_recipes() {
     staged recipe
     while IFS="$tab" read -r kind path subject; do
-        case $kind in
-            self-signed | renewed)
-                key=
-                [ "$kind" != renewed ] || key=$path
-                make_certificate "$stage/made" "$subject" "$key" || return 1
-                (umask 022 && mkdir -p "$stage/tree${path%/*}")
-                cp -p "$stage/made" "$stage/tree$path" || return 1
-                ;;
-            # Its content is made when it is needed; the checker looks whether it is there.
-            probe-address)
-                (umask 022 && mkdir -p "$stage/tree${path%/*}")
-                : >"$stage/tree$path" && settle_new "$path" "$stage/tree$path" || return 1
-                ;;
-            # Outside /etc, and what the daemon's own unit would do at its first start:
-            # the checker wants the file.
-            trust-anchor) [ -s "$path" ] || $subject >/dev/null </dev/null || return 1 ;;
-        esac
+        run_recipe stage "$kind" "$path" "$subject" || return 1
     done <"$rows"
+}
+
+# The host's certificate, and another one of the key that is there.
+recipe_self_signed() { make_own_certificate '' "$@"; }
+recipe_renewed() { make_own_certificate "$2" "$@"; }
+
+# make_own_certificate KEY VERB PATH SUBJECT
+make_own_certificate() {
+    case $2 in
+        has) return 1 ;; # whoever reads the certificate judges it: that takes less than openssl(1)
+        stage)
+            make_certificate "$stage/made" "$4" "$1" || return 1
+            (umask 022 && mkdir -p "$stage/tree${3%/*}")
+            cp -p "$stage/made" "$stage/tree$3"
+            ;;
+        make)
+            (umask 022 && mkdir -p "${3%/*}")
+            cp -p "$stage/made" "$3.mailprov-new" && label_as "$3" "$3.mailprov-new" &&
+                sync "$3.mailprov-new" && do_activate "$3"
+            ;;
+    esac
 }
 
 # is_shown_through PATH: the hundreds of certificates that the system trusts, with which no file

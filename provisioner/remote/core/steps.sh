@@ -45,57 +45,7 @@ label_folder() {
     fi
 }
 
-do_recipe() {
-    case $1 in
-        self-signed | renewed)
-            (umask 022 && mkdir -p "${2%/*}")
-            cp -p "$stage/made" "$2.mailprov-new" && label_as "$2" "$2.mailprov-new" && sync "$2.mailprov-new" && do_activate "$2"
-            ;;
-        trust-anchor) [ -s "$2" ] ;;
-        probe)
-            secret=$(openssl rand -hex 24) || return 1
-            # A plain hash, because Dovecot's auth itself computes it: the secret has 192 bits.
-            hash=$(printf '%s' "$secret" | digest_of_input) && other=$(other_name_of "$secret" "$3") || return 1
-            (umask 022 && mkdir -p "${2%/*}")
-            ids=$(getent passwd mailprov-probe | cut -d : -f 3,4)
-            {
-                echo "# Managed by mailprov: the account that verify uses, made on this host."
-                printf '%s:{SHA256.HEX}%s:%s::/var/lib/mailprov-probe::\n' "$3" "$hash" "$ids"
-                printf '%s:{SHA256.HEX}%064d::::::user=%s noauthenticate nodelay=y\n' "$other" 0 "$3"
-            } >"$2.mailprov-new" || return 1
-            printf '%s\n' "$secret" >"$state/probe-secret.new" || return 1
-            chown root:dovecot "$2.mailprov-new" && chmod 640 "$2.mailprov-new" &&
-                label_as "$2" "$2.mailprov-new" &&
-                sync "$2.mailprov-new" "$state/probe-secret.new" &&
-                mv -f "$state/probe-secret.new" "$state/probe-secret" && mv -f "$2.mailprov-new" "$2"
-            ;;
-        probe-address) make_probe_address "$2" "$3" ;;
-    esac
-}
-
-# other_name_of SECRET LOGIN: the name under which verify tries a wrong password; whoever has the
-# secret knows it (model/prober.py).
-other_name_of() {
-    word=$(printf 'another name %s' "$1" | digest_of_input) || return 1
-    name=${2%@*}
-    printf '%s-%.32s%s\n' "$name" "$word" "${2#"$name"}"
-}
-
-# make_probe_address TABLE ADDRESS: mail to the prober is taken where it names a word behind the
-# name that nobody else knows, and refused to everybody else (access(5): the longer key comes first).
-make_probe_address() {
-    token=$(openssl rand -hex 16) || return 1
-    (umask 022 && mkdir -p "${1%/*}")
-    {
-        echo "# Managed by mailprov: who may write to the account that verify uses, made on this host."
-        printf '%s+%s@%s DUNNO\n' "${2%@*}" "$token" "${2##*@}"
-        printf '%s@ 550 5.7.1 only this site'\''s own probes may write to this mailbox\n' "${2%@*}"
-    } >"$1.mailprov-new" && printf '%s\n' "$token" >"$state/probe-token.new" &&
-        chown root:postfix "$1.mailprov-new" && chmod 640 "$1.mailprov-new" &&
-        label_as "$1" "$1.mailprov-new" && settle_new "$1" "$1.mailprov-new" &&
-        sync "$1.mailprov-new" "$state/probe-token.new" &&
-        mv -f "$state/probe-token.new" "$state/probe-token" && mv -f "$1.mailprov-new" "$1"
-}
+do_recipe() { run_recipe make "$@"; }
 
 # Everything new is on the disk beside its place before the first name changes.
 do_prepare() {

@@ -16,6 +16,6 @@ SECRET = "5a7400ecee2887c9bea1e35c4274128699e1478923ec3194"
 def test_both_know_the_name_under_which_a_wrong_password_is_tried(
     tmp_path: Path, login: str
 ) -> None:
-    told = run_parts(tmp_path, f"other_name_of {SECRET} {login}", "tables", "steps")
+    told = run_parts(tmp_path, f"other_name_of {SECRET} {login}", "tables", "dovecot/recipes")
     assert told.strip() == other_name(login, SECRET)
     assert len(other_name(login, SECRET)) == len(login) + 33

@@ -11,14 +11,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from support.remote_parts import text_of
 
 from provisioner.remote import program
 
 
 def run_parts(state: Path, script: str, *parts: str) -> str:
     """Run a script after the named parts of the remote program; fail unless it exits with 0."""
-    folder = Path(program.__file__).parent / "core"
-    prelude, *rest = ((folder / f"{part}.sh").read_text() for part in ("prelude", *parts))
+    prelude, *rest = map(text_of, ("prelude", *parts))
     text = "\n".join([prelude, f"state={state}", *rest, script])
     done = subprocess.run(["sh", "-c", text], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

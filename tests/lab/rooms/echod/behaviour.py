@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address
 from typing import Any
 
+from provisioner.platforms.record import Platform
 from provisioner.probes.line import LineQuestion
 from provisioner.probes.question import Endpoint, Question
 from provisioner.render.artifact import Artifact
-from provisioner.resources.declared import Listener
+from provisioner.resources.declared import Listener, Recipe
 from provisioner.rooms.room import Behaviour, Carrier
 
 PORT = 7007
@@ -45,6 +46,16 @@ class EchodBehaviour(Behaviour):
         }
         for rank, (path, content) in enumerate(files.items(), start=20):
             yield Artifact(path, content, daemons=("echod",), restart=True, rank=rank)
+
+    def recipes(self, carrier: Carrier) -> Iterator[Recipe]:
+        """Yield a key that the host makes."""
+        (path,) = self.made_paths(carrier.platform)
+        yield Recipe("echod-key", path, carrier.host.key)
+
+    def made_paths(self, platform: Platform) -> Iterator[str]:
+        """Yield where the key lies."""
+        del platform
+        yield "/etc/echod/key"
 
     def listeners(self, carrier: Carrier) -> Iterator[Listener]:
         """Yield its port."""
