@@ -33,7 +33,7 @@ LIMITS = "logins_per_minute: 1000"
 MIB = 1024**2
 FULL = "make room there"
 # What the staging leaves room for, and what it does not, in KiB.
-ROOM_FOR_NOTHING, ROOM_FOR_HALF_THE_STAGE = 0, 700
+ROOM_FOR_NOTHING, ROOM_FOR_HALF_THE_STAGE = 0, 150
 
 
 @dataclass

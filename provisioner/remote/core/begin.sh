@@ -163,7 +163,9 @@ do_begin() {
     [ ! -e "$pending.new" ] || rm -rf "$pending.new"
     mkdir "$pending.new" && staged_rows managed >"$pending.new/manifest" || return 1
     # The kernel makes it: nobody has had it before.
-    { read -r token </proc/sys/kernel/random/uuid && staged_row main; } || return 1
+    { read -r uuid </proc/sys/kernel/random/uuid && staged_row main; } || return 1
+    # Its last field: 48 random bits.
+    token=${uuid##*-}
     {
         printf 'serial\t%s\ngeneration\t%s\nowner\t%s\n' "$((${serial_in_force:-0} + 1))" "$1" "$applied_by" &&
             printf 'token\t%s\n' "$token" && { [ -z "$row" ] || printf 'main\t%s\n' "$row"; }
