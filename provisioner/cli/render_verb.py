@@ -15,13 +15,16 @@ from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, quoted
 from provisioner.directory.inline import directory_of
 from provisioner.model.secrets import SiteSecrets
 from provisioner.model.site import Host, Site
+from provisioner.plan.compile import compile_generation
+from provisioner.plan.listing import host_listing
 from provisioner.platforms.records import known_platforms, platform_named
 from provisioner.render.artifact import Artifact
 from provisioner.render.directory_table import ShardedTable
 from provisioner.render.nature import Nature
-from provisioner.rooms.host_tree import render_host
 
 _RECORD = ".mailprov-render"
+_LISTING = "HOST"
+"""What a host should be beside files, in a file beside these."""
 
 
 @click.command("render")
@@ -43,6 +46,8 @@ _RECORD = ".mailprov-render"
 @debug_option
 def command(site_file: Path, limit: Sequence[str], output: Path, platform: str) -> int:
     """Write each host's files below a folder, without any connection.
+
+    HOST/HOST lists the packages, accounts, services and ports beside them.
 
     Passwords and keys that the site file gives by reference are not read: a
     placeholder that never admits anybody stands where they will be.
@@ -68,7 +73,9 @@ def _rendered(
                 ExitCode.REFUSED,
             )
         nature = Nature(platform_named(name))
-        for artifact in render_host(site, host, nature, SiteSecrets(passwords)):
+        generation = compile_generation(site, host, nature, SiteSecrets(passwords), {})
+        yield f"{host.key}/{_LISTING}", Artifact(f"/{_LISTING}", host_listing(generation))
+        for artifact in generation.artifacts:
             for path, content in _contents(artifact):
                 yield f"{host.key}{path}", replace(artifact, content=content)
 

@@ -10,17 +10,18 @@ otherwise (differences.py says how it is read).
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from golden.differences import differences, tree_of
 
 from provisioner.model.secrets import PasswordHash, SiteSecrets
 from provisioner.model.site import Site
+from provisioner.plan.compile import compile_generation
+from provisioner.plan.listing import host_listing
 from provisioner.platforms.records import known_platforms, platform_named
 from provisioner.render.artifact import Artifact
-from provisioner.render.nature import Nature
-from provisioner.rooms.host_tree import render_host
+from provisioner.render.nature import RESOLVER_MANAGERS, Firewall, FirewallKind, Nature
 from provisioner.site.load import load_site
 
 GOLDEN = Path(__file__).parent
@@ -34,20 +35,33 @@ SITES = {
 }
 PLATFORMS = tuple(platform.name for platform in known_platforms())
 WHOLE = "debian-12"
+_FIREWALLS: Mapping[str, FirewallKind] = {"debian": "nftables", "ubuntu": "ufw", "el": "firewalld"}
 
 
 def rendered_tree(name: str, platform: str) -> dict[str, bytes]:
     """Return an inventory's files on a platform: `HOST/PATH` to content.
 
-    `HOST/FILES` lists what a tree of files cannot show: owners, modes, and who reads what.
+    `HOST/FILES` lists what a tree of files cannot show: owners, modes, and who reads what. The rest
+    of what a host should be is in `HOST/HOST`.
     """
     site = load_site(SITES[name]).site
     files: dict[str, bytes] = {}
     for host in site.hosts:
-        artifacts = render_host(site, host, Nature(platform_named(platform)), _secrets(site))
+        generation = compile_generation(site, host, nature_of(name, platform), _secrets(site), {})
+        artifacts = generation.artifacts
+        files[f"{host.key}/HOST"] = host_listing(generation)
         files |= {f"{host.key}{artifact.path}": artifact.content for artifact in artifacts}
         files[f"{host.key}/FILES"] = "".join(_rows(artifacts)).encode()
     return files
+
+
+def nature_of(name: str, platform: str) -> Nature:
+    """Return what is known of the hosts of an inventory; those of `everything` have a firewall."""
+    record = platform_named(platform)
+    if name != "everything":
+        return Nature(record)
+    firewall = Firewall(_FIREWALLS[platform.partition("-")[0]], "internal")
+    return Nature(record, firewall, RESOLVER_MANAGERS)
 
 
 def golden_tree(name: str, platform: str) -> dict[str, bytes]:
