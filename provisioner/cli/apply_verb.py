@@ -38,7 +38,7 @@ from provisioner.verbs.verify import VerifyReport, verify_sites
     "--replace-mail-server",
     "replace_server",
     is_flag=True,
-    help="A mail server that you set up on a host before may end; `plan` shows what ends.",
+    help="Replace a mail server that works on a host already; `plan` shows what ends.",
 )
 def command(  # noqa: PLR0913 click hands over every option
     site_files: Sequence[Path],
@@ -51,12 +51,12 @@ def command(  # noqa: PLR0913 click hands over every option
     within: int,
     replace_server: bool,
 ) -> int:
-    """Bring every host to what the site file says, then verify it.
+    """Apply the site file to every host, then verify the hosts.
 
-    Nothing live is touched before the new configuration has passed the daemons' own
-    checks. With nothing to change, nothing is written and nothing is probed. Files that
-    were edited on a host since the last apply are not overwritten unless you say so. A new
-    configuration has to prove itself with real mail; else each host returns to the old one.
+    A new configuration must pass the daemons' own checks before it is activated. Then it must pass
+    a test with real mail, or each host returns to the old one. If there is nothing to change,
+    nothing is written and nothing is probed. Files that were edited on a host since the last apply
+    are not overwritten without --overwrite-drift.
     """
     drift = drift_decision(overwrite=overwrite_drift, keep=keep_drift)
     options = ApplyOptions(drift, within, replace_server)

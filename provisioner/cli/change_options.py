@@ -15,16 +15,20 @@ _within_option = click.option(
     default=CONFIRM_WITHIN,
     show_default=True,
     metavar="SECONDS",
-    help="A configuration that is not confirmed by then is taken back by the host itself.",
+    help="Time until the host itself takes back an unconfirmed configuration.",
 )
 
 
 def change_options(command: Command) -> Command:
     """Add what every verb takes that brings another configuration to hosts."""
     for option in (
-        click.option("--keep-drift", is_flag=True, help="Leave files alone that were edited."),
+        click.option(
+            "--keep-drift", is_flag=True, help="Keep files that were edited on the hosts."
+        ),
         _within_option,
-        click.option("--overwrite-drift", is_flag=True, help="Undo what was edited on the hosts."),
+        click.option(
+            "--overwrite-drift", is_flag=True, help="Overwrite files that were edited on the hosts."
+        ),
     ):
         command = option(command)
     return command
@@ -33,7 +37,7 @@ def change_options(command: Command) -> Command:
 def drift_decision(*, overwrite: bool, keep: bool) -> DriftDecision:
     """Return what becomes of edited files; click.UsageError where both options are given."""
     if overwrite and keep:
-        raise click.UsageError("--overwrite-drift and --keep-drift exclude each other")
+        raise click.UsageError("--overwrite-drift and --keep-drift are mutually exclusive")
     if overwrite:
         return DriftDecision.OVERWRITE
     return DriftDecision.KEEP if keep else DriftDecision.REFUSE

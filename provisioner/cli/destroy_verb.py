@@ -19,12 +19,14 @@ from provisioner.verbs.destroy import destroy_site, survey_destruction
 from provisioner.verbs.plan import SitePlan
 from provisioner.verbs.run import Run
 
-_KEPT = "mailboxes, people's accounts and packages stay"
+_KEPT = "mailboxes, people's accounts and packages stay on the hosts"
 
 
 @click.command("destroy")
 @host_options
-@click.option("--yes-destroy", "agreed", is_flag=True, help="Do it, instead of telling of it.")
+@click.option(
+    "--yes-destroy", "agreed", is_flag=True, help="Remove it; without this option nothing changes."
+)
 @change_options
 def command(  # noqa: PLR0913 click hands over every option
     site_file: Path,
@@ -37,11 +39,12 @@ def command(  # noqa: PLR0913 click hands over every option
     within: int,
     agreed: bool,
 ) -> int:
-    """Take mailprov off the hosts: mail stops there.
+    """Remove mailprov from the hosts: mail stops there.
 
-    Its files go, or what was found in their place is put back; services are as they were
-    found. Mailboxes, people's accounts and packages stay. Without --yes-destroy it only says
-    what it would do, and ends with exit code 5. What was interrupted goes on when run again.
+    The files of mailprov are removed, or replaced by the files found at the first apply. Services
+    return to the state in which they were found. Mailboxes, people's accounts and packages stay.
+    Without --yes-destroy the command only lists the changes, and ends with exit code 5. After an
+    interruption, run it again to continue.
     """
     options = ApplyOptions(drift_decision(overwrite=overwrite_drift, keep=keep_drift), within)
     with open_run(site_file, limit, accept_new=accept_new, quiet=as_json, passwords=False) as run:
@@ -77,11 +80,11 @@ def _tell(run: Run, options: ApplyOptions, *, as_json: bool) -> int:
 def destruction_lines(survey: SitePlan) -> Iterator[str]:
     """Yield what a destroy would do, host by host."""
     for ref, plan in survey.plans.items():
-        yield f"{ref.host}: would be as it was found"
+        yield f"{ref.host}: would return to the state as found"
         for change in plan.changes:
             if change.kind != "record":
                 yield f"  {change.action.value} {change.kind} {change.name}: {change.reason}"
         yield "  remove users' files, the prober's account and mailbox, keys that the host made"
-        yield "  remove /var/lib/mailprov, and with it every way back"
-    yield f"note: {_KEPT}; mail is not served any more"
-    yield "nothing was changed: run it again with --yes-destroy"
+        yield "  remove /var/lib/mailprov, and with it all earlier generations"
+    yield f"note: {_KEPT}; the hosts no longer serve mail"
+    yield "nothing was changed; to remove it, run the command again with --yes-destroy"

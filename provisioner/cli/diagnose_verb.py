@@ -28,16 +28,16 @@ from provisioner.verbs.diagnose import SiteDiagnosis, diagnose_site
     default="24h",
     show_default=True,
     metavar="TIME",
-    help="30m, 12h, 2d ago; or a moment like 2026-11-24T10:00.",
+    help="Start: 30m, 12h or 2d ago, or a time like 2026-11-24T10:00.",
 )
-@click.option("--all", "everything", is_flag=True, help="Show what is over, too.")
+@click.option("--all", "everything", is_flag=True, help="Show failures that are over, too.")
 @click.option(
     "--catalogue",
     "catalogues",
     multiple=True,
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Entries of your own (TOML); may be given several times.",
+    help="TOML file with entries of your own; repeatable.",
 )
 def command(  # noqa: PLR0913 one parameter an option is click's way
     site_file: Path,
@@ -49,10 +49,10 @@ def command(  # noqa: PLR0913 one parameter an option is click's way
     accept_new: bool,
     everything: bool,
 ) -> int:
-    """Read each host's mail log and explain what is wrong; nothing is written.
+    """Read the mail log of each host and explain the failures; write nothing.
 
-    Exit code 0 if nothing worse than a warning was found, 1 if an error or a line that
-    nothing explains was, 4 if a host cannot be reached.
+    The exit code is 0 if there was nothing worse than a warning. It is 1 for an error or an
+    unexplained line, and 4 if a host is unreachable.
     """
     moment = parse_since(since, datetime.now(UTC))
     catalogue = read_catalogue(catalogues)

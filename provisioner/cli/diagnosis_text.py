@@ -31,7 +31,7 @@ def diagnosis_lines(
         (one for host in hosts for one in host.unknown), key=lambda one: one.last, reverse=True
     )
     if unknown:
-        yield coloured("lines that look like trouble and that nothing here explains", "warning")
+        yield coloured("lines that may be errors and match no known failure", "warning")
         for lines in unknown[:_UNKNOWN_SHOWN]:
             yield from _unknown(lines)
         if len(unknown) > _UNKNOWN_SHOWN:
@@ -39,7 +39,7 @@ def diagnosis_lines(
         yield ""
     for host in hosts:
         if host.log.cut:
-            yield f"note: the log of {host.host} is too long; its oldest lines were not read"
+            yield f"note: the log of {host.host} is too long; the oldest lines were not read"
     yield _summary(hosts, since)
 
 

@@ -27,10 +27,10 @@ _INDENT = "    "
 @click.command("history")
 @host_options
 def command(site_file: Path, limit: Sequence[str], *, as_json: bool, accept_new: bool) -> int:
-    """Show what became of each transaction, host by host; nothing is written.
+    """List the past transactions of each host and their outcome; write nothing.
 
-    What is in force is marked with a star. BACK says what `mailprov rollback` can bring back:
-    a generation of the configuration, or with --directory the users of a number.
+    A star marks the state in force. BACK shows the options that bring a line back with `mailprov
+    rollback`: a generation of the configuration, or --directory with a number for the users.
     """
     with open_run(site_file, limit, accept_new=accept_new, quiet=as_json, passwords=False) as run:
         site = read_site_history(run)

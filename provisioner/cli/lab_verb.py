@@ -15,9 +15,9 @@ from provisioner.diagnostics import ExitCode
 
 @click.group("lab")
 def command() -> None:
-    """Real hosts on this machine: Debian servers with systemd and a network, as root.
+    """Run test hosts on this machine: Debian servers with systemd and a network; needs root.
 
-    They have no route out. `mailprov lab demo` shows a whole site on them.
+    The hosts have no route out. `mailprov lab demo` sets up a complete site on them.
     """
 
 
@@ -41,13 +41,13 @@ def install() -> None:
     default="debian-12",
     show_default=True,
     metavar="NAME",
-    help="What the hosts run, bare: debian-12, debian-13, el-9 (its layout only).",
+    help="Release on the hosts: debian-12, debian-13, or el-9 (layout only).",
 )
 @debug_option
 def up(name: str, site_files: tuple[Path, ...], release: str) -> None:
-    """Boot hosts with the names and addresses of site files, written for the lab.
+    """Boot hosts with the names and addresses of site files made for the lab.
 
-    Several sites share one lab and its internet, which knows the public records of each.
+    Several sites share one lab and its internet. That internet knows the public records of each.
     """
     from provisioner.cli.site_opening import load_and_warn  # noqa: PLC0415 not for --help
     from provisioner.lab.sites import LabSite, bring_up_sites  # noqa: PLC0415 not for --help
@@ -68,7 +68,7 @@ def up(name: str, site_files: tuple[Path, ...], release: str) -> None:
 @click.option("--purge", is_flag=True, help="Remove the cached root trees as well.")
 @debug_option
 def down(name: str, *, purge: bool) -> None:
-    """Remove a lab: its hosts, network and files, whatever state they are in."""
+    """Remove the hosts, network and files of a lab, in any state."""
     from provisioner.lab import take_down  # noqa: PLC0415 not for --help
 
     take_down(name, purge=purge)
@@ -94,7 +94,7 @@ def status() -> None:
 @click.argument("host")
 @debug_option
 def shell(name: str, host: str) -> None:
-    """Open a root shell on a lab host, network or not."""
+    """Open a root shell on a lab host; this needs no network."""
     from provisioner.lab import Lab  # noqa: PLC0415 not for --help
 
     arguments = Lab.attach(name).host(host).shell_argv()
@@ -105,12 +105,12 @@ def shell(name: str, host: str) -> None:
 @click.argument("site_file", metavar="SITE", type=click.Path(path_type=Path))
 @debug_option
 def demo(site_file: Path) -> int:
-    """Show a site from nothing to a mail that was read, on the lab named demo."""
+    """Set up a site in the lab `demo`, and send and read a message there."""
     from provisioner.lab import install_requirements  # noqa: PLC0415 not for --help
     from provisioner.lab.demo import run_demo  # noqa: PLC0415 not for --help
 
     begun = time.monotonic()
     install_requirements()
     run_demo(site_file, lambda lines: write_lines(["", *lines]))
-    write_lines(["", f"{time.monotonic() - begun:.0f} s in all"])
+    write_lines(["", f"{time.monotonic() - begun:.0f} s in total"])
     return ExitCode.OK

@@ -29,20 +29,20 @@ _OBJECTS_BETWEEN_COLLECTIONS = 100_000
 
 # verb: what `mailprov --help` says of it. Each is a module of this package.
 _VERBS = {
-    "validate": "Check a site file, without any connection.",
-    "schema": "Print the JSON Schema of the site file, for editors.",
-    "render": "Write the files of each host into a folder, offline.",
-    "plan": "Show what apply would change.",
-    "apply": "Bring the hosts to what the site file says, then verify.",
-    "verify": "Prove from outside that the site does what the file says.",
-    "send": "Send a mail to try, and follow it to its end.",
-    "status": "Show how the hosts are, and the mail that waits there.",
-    "diagnose": "Read the hosts' mail logs and explain what is wrong.",
-    "history": "Show what became of each apply, host by host.",
-    "rollback": "Bring an earlier configuration back.",
-    "destroy": "Take mailprov's own files off the hosts again.",
+    "validate": "Check a site file without connecting to any host.",
+    "schema": "Print the JSON Schema of the site file for an editor.",
+    "render": "Write the files of each host to a folder, offline.",
+    "plan": "Show the changes that apply would make.",
+    "apply": "Apply the site file to the hosts, then verify them.",
+    "verify": "Test the running site from outside against the site file.",
+    "send": "Send a test message and trace its delivery.",
+    "status": "Show the state of each host and the mail in its queue.",
+    "diagnose": "Read the hosts' mail logs and explain the failures.",
+    "history": "List the past transactions of each host and their outcome.",
+    "rollback": "Restore an earlier configuration.",
+    "destroy": "Remove mailprov from the hosts.",
     "user": "Add, change and remove users in the site file.",
-    "lab": "Real hosts on this machine, to try things on.",
+    "lab": "Run real test hosts on this machine.",
 }
 
 
@@ -70,9 +70,9 @@ class Verbs(click.Group):
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="mailprov")
 def mailprov() -> None:
-    """One readable file becomes a working mail site: Unbound, Postfix and Dovecot.
+    """Set up a mail site with Unbound, Postfix and Dovecot from one readable file.
 
-    The site file is the argument after the verb, ./site.yaml where none is given.
+    The site file is the argument after the verb; the default is ./site.yaml.
     """
 
 

@@ -27,12 +27,14 @@ limit_option = click.option(
     "limit",
     multiple=True,
     metavar="HOST",
-    help="Only this host of the site; may be given several times.",
+    help="Work on this host only; repeatable.",
 )
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
-debug_option = click.option("--debug", is_flag=True, help="Show tracebacks.", expose_value=False)
+debug_option = click.option(
+    "--debug", is_flag=True, help="Show the traceback of an error.", expose_value=False
+)
 
 accept_option = click.option(
     "--accept-new-host-keys",

@@ -24,9 +24,9 @@ from provisioner.verbs.plan import plan_sites
     "--platform",
     default="",
     metavar="NAME",
-    help="Plan for a release that the hosts are to be upgraded to, as if they ran it.",
+    help="Plan as if the hosts already ran this release, before an upgrade.",
 )
-@click.option("--concise", is_flag=True, help="One line a change, without the diffs.")
+@click.option("--concise", is_flag=True, help="Show one line for each change, without diffs.")
 def command(  # noqa: PLR0913 click hands over every option
     site_files: Sequence[Path],
     limit: Sequence[str],
@@ -36,9 +36,10 @@ def command(  # noqa: PLR0913 click hands over every option
     platform: str,
     concise: bool,
 ) -> int:
-    """Show what apply would change, as unified diffs; nothing is written.
+    """Show the changes that apply would make as unified diffs, and write nothing.
 
-    Exit code 0 if there is nothing to change, 2 if there is. Secrets are never shown.
+    The exit code is 0 if there is nothing to change, and 2 if there are changes. Secrets are
+    never shown.
     """
     if platform:
         platform_named(platform)  # refused before any host is asked

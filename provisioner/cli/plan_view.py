@@ -58,8 +58,8 @@ def plan_lines(
     yield f"{total} change{'' if total == 1 else 's'} on {hosts} host{'' if hosts == 1 else 's'}"
     if any(plan.drift for plan in survey.plans.values()):
         yield (
-            "files were edited on the host since the last apply: apply refuses to undo that "
-            "without --overwrite-drift, and leaves them alone with --keep-drift"
+            "files were edited on the host since the last apply: apply needs --overwrite-drift to "
+            "undo the edits, or --keep-drift to keep them"
         )
     if any(plan.ends for plan in survey.plans.values()):
         yield "apply refuses to end a mail server without --replace-mail-server"

@@ -35,22 +35,22 @@ _LISTING = "HOST"
     "--output",
     required=True,
     type=click.Path(file_okay=False, path_type=Path),
-    help="The folder to write HOST/PATH into; empty, new, or made by an earlier render.",
+    help="Folder for HOST/PATH: a new or empty one, or the output of an earlier render.",
 )
 @click.option(
     "--platform",
     default=DEFAULT_PLATFORM,
     show_default=True,
-    help="For hosts whose platform the site file leaves to detection.",
+    help="Platform of the hosts for which the site file names none.",
 )
 @debug_option
 def command(site_file: Path, limit: Sequence[str], output: Path, platform: str) -> int:
-    """Write each host's files below a folder, without any connection.
+    """Write the files of each host to a folder, without connecting to any host.
 
     HOST/HOST lists the packages, accounts, services and ports beside them.
 
-    Passwords and keys that the site file gives by reference are not read: a
-    placeholder that never admits anybody stands where they will be.
+    Passwords and keys that the site file gives by reference are not read. The files contain
+    placeholders instead, which match no password.
     """
     site = load_and_warn(site_file).site
     (hosts,) = limited_hosts([site], limit)

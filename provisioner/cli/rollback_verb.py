@@ -24,12 +24,12 @@ from provisioner.verbs.restore import restore_directory
 from provisioner.verbs.rollback import rollback_site
 
 _USERS_STAY = (
-    "users, aliases, passwords and keys are as they were before; `mailprov plan` shows what the "
+    "users, aliases, passwords and keys did not change; `mailprov plan` shows what the "
     "site file would change again"
 )
 _USERS_RETURN = (
-    "users, aliases and passwords are those of transaction {0} again, removed users and old "
-    "passwords included; `mailprov plan` shows what the site file would change again"
+    "users, aliases and passwords are as transaction {0} left them, including users removed later "
+    "and old passwords; `mailprov plan` shows what the site file would change again"
 )
 
 
@@ -39,13 +39,13 @@ _USERS_RETURN = (
     "--to",
     "wanted",
     metavar="GENERATION",
-    help="A generation, or its first digits (at least 4); 0 is the host as it was found. "
-    "Without it, the one before.",
+    help="Generation, or its first 4 or more digits; 0 is the host as found. "
+    "Default: the previous one.",
 )
 @click.option(
     "--directory",
     is_flag=True,
-    help="Bring users, aliases and passwords back instead, as the transaction --to left them.",
+    help="Restore the users, aliases and passwords of transaction --to instead.",
 )
 @change_options
 def command(  # noqa: PLR0913 click hands over every option
@@ -60,11 +60,10 @@ def command(  # noqa: PLR0913 click hands over every option
     wanted: str | None,
     directory: bool,
 ) -> int:
-    """Bring an earlier configuration back, as safely as apply brings a new one.
+    """Restore an earlier configuration, as safely as apply installs a new one.
 
-    Users, aliases and passwords stay as they are, and so do keys: no removed user and no old
-    password comes back. Mail in the queue for a domain that the earlier configuration does
-    not have is put on hold.
+    Users, aliases, passwords and keys stay as they are: no removed user and no old password comes
+    back. Mail in the queue is put on hold if the earlier configuration does not have its domain.
     """
     drift = drift_decision(overwrite=overwrite_drift, keep=keep_drift)
     options = ApplyOptions(drift, within)

@@ -13,7 +13,7 @@ from provisioner.cli.terminal import write_json
 def command() -> None:
     """Print the JSON Schema of the site file.
 
-    Editors that know YAML schemas complete and check the file with it.
+    An editor that supports YAML schemas completes and checks the file with it.
     """
     from provisioner.model.schema import site_schema  # noqa: PLC0415 slow to import
 

@@ -1,4 +1,4 @@
-"""`mailprov send`: a mail to try, and where it went."""
+"""`mailprov send`: a test message, and where it went."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from provisioner.verbs.send import Sending, ends_of, follow, hand_in
 if TYPE_CHECKING:
     from provisioner.site.secrets import Secrets
 
-_BODY = "This message was sent by `mailprov send`, to try the way that it took.\n"
+_BODY = "This is a test message from `mailprov send`.\n"
 _FIRST_PAUSE = 0.2  # seconds between two looks at the logs, growing
 _LONGEST_PAUSE = 1.0
 
@@ -68,21 +68,30 @@ def _finite(_: click.Context, __: click.Parameter, value: float) -> float:
 
 @click.command("send")
 @host_options
-@click.option("--from", "sender", required=True, metavar="ADDRESS", help="Who sends.")
+@click.option("--from", "sender", required=True, metavar="ADDRESS", help="Sender.")
 @click.option(
-    "--to", "recipients", required=True, multiple=True, metavar="ADDRESS", help="Who receives."
+    "--to",
+    "recipients",
+    required=True,
+    multiple=True,
+    metavar="ADDRESS",
+    help="Recipient; repeatable.",
 )
-@click.option("--login", metavar="USER", help="Who logs in, where it is not the sender.")
-@click.option("--password-stdin", is_flag=True, help="The first line of input is the password.")
-@click.option("--port", type=int, help="587 or 465; what the site has where not given.")
-@click.option("--subject", default="A mail to try", metavar="TEXT", help="The subject.")
-@click.option("--body", metavar="TEXT", help="The text; - reads it from standard input.")
+@click.option("--login", metavar="USER", help="User who logs in; default: the sender.")
+@click.option(
+    "--password-stdin",
+    is_flag=True,
+    help="Read the password from the first line of standard input.",
+)
+@click.option("--port", type=int, help="587 or 465; default: a port of the site.")
+@click.option("--subject", default="Test message", metavar="TEXT", help="Subject of the message.")
+@click.option("--body", metavar="TEXT", help="Text of the message; - reads standard input.")
 @click.option(
     "--wait",
     type=click.FloatRange(0),
     default=30,
     callback=_finite,
-    help="Seconds to follow it; 30 if not given.",
+    help="Seconds to trace the delivery; default: 30.",
 )
 def command(
     site_file: Path,
@@ -93,11 +102,11 @@ def command(
     wait: float,
     **typed: object,
 ) -> int:
-    """Send a mail as a mail client would, and follow it to its end.
+    """Send a test message as a mail client would, and trace its delivery.
 
-    A user of the site logs in and submits; an address of another domain comes in on port
-    25, as from another server. A name without @ is of the primary domain. Exit code 0 if
-    every recipient's mail was delivered or handed on.
+    A user of the site logs in and submits the message. A message from another domain comes in on
+    port 25, as from another server. A name without @ is of the primary domain. The exit code is 0
+    if the message was delivered or handed on for every recipient.
     """
     wish = Wish(**typed)  # type: ignore[arg-type] # click hands over what the options say
     site = load_and_warn(site_file).site

@@ -25,9 +25,9 @@ def command(
 ) -> int:
     """Show each host's generation, services, files, certificate, disk and waiting mail.
 
-    Nothing is written and nothing is probed; `verify` does that. Exit code 0 if every
-    service is up, every file as it should be, every certificate good for 14 days and no
-    mail has waited longer than the site's `queue_warning`, 1 if not.
+    Nothing is written and nothing is probed; `verify` does that. The exit code is 0 if all services
+    are up, all files are as applied, and all certificates are valid for 14 days or more. Also, no
+    mail may have waited longer than `queue_warning` of the site. Otherwise it is 1.
     """
     with open_runs(site_files, limit, accept_new=accept_new, quiet=as_json) as runs:
         status = status_sites(runs)

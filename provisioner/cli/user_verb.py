@@ -38,14 +38,12 @@ _scheme_option = click.option(
     type=click.Choice(NEW_SCHEMES),
     default=DEFAULT_SCHEME,
     show_default=True,
-    help="How the password is hashed.",
+    help="Hash scheme of the password.",
 )
 _generate_option = click.option(
-    "--generate", is_flag=True, help="Make a strong password and print it, once."
+    "--generate", is_flag=True, help="Generate a strong password and print it once."
 )
-_weak_option = click.option(
-    "--allow-weak", is_flag=True, help="Take a password that is guessed soon."
-)
+_weak_option = click.option("--allow-weak", is_flag=True, help="Accept a weak password.")
 
 
 def _about_one_user(command: Command) -> Command:
@@ -62,11 +60,10 @@ def _with_password(command: Command) -> Command:
 
 @click.group("user")
 def command() -> None:
-    """Add, change and remove users in the site file, which stays as it is otherwise.
+    """Add, change and remove users in the site file; the rest of the file stays as it is.
 
-    NAME is a name of the primary domain, or an address. Passwords are typed twice, or
-    piped; they are never arguments. The hosts know of it after the next apply, which
-    restarts nothing.
+    NAME is a name of the primary domain, or an address. Passwords are typed twice or piped; they
+    are never arguments. The hosts get the change with the next apply, which restarts nothing.
     """
 
 
@@ -77,7 +74,7 @@ def command() -> None:
 @click.option(
     "--reference",
     metavar="KIND:WHERE",
-    help="Write where the password is, like env:ALICE_PASSWORD or file:PATH; ask for none.",
+    help="Write a reference like env:ALICE_PASSWORD or file:PATH; ask for no password.",
 )
 def add(  # noqa: PLR0913 its options
     name: str,
@@ -89,7 +86,7 @@ def add(  # noqa: PLR0913 its options
     person: str,
     reference: str | None,
 ) -> int:
-    """Add a user, behind the last one."""
+    """Add a user after the last one."""
     if reference is not None and generate:
         raise click.UsageError("--generate makes a password, --reference names one: give one")
     check_shown(generate=generate)
@@ -144,7 +141,7 @@ def _check_new(opened: OpenSite, address: MailAddress, person: str) -> None:
 @click.option(
     "--replace-reference",
     is_flag=True,
-    help="Write a hash where the file says that the password is kept elsewhere.",
+    help="Replace a reference to a password by a hash.",
 )
 def passwd(  # noqa: PLR0913 its options
     name: str,
@@ -184,14 +181,14 @@ def passwd(  # noqa: PLR0913 its options
 @command.command("disable")
 @_about_one_user
 def disable(name: str, site_file: Path) -> int:
-    """Let a user log in no more; mail still arrives and is kept."""
+    """Disable the login of a user; mail still arrives and is kept."""
     return _switch(name, site_file, enabled=False)
 
 
 @command.command("enable")
 @_about_one_user
 def enable(name: str, site_file: Path) -> int:
-    """Let a disabled user log in again, with the password of before."""
+    """Enable the login of a disabled user again, with the old password."""
     return _switch(name, site_file, enabled=True)
 
 
@@ -214,11 +211,11 @@ def _switch(name: str, site_file: Path, *, enabled: bool) -> int:
 @click.option(
     "--delete-mail",
     is_flag=True,
-    help="Also apply, and delete the user's mail on the host. There is no way back.",
+    help="Also apply, and delete the user's mail on the host for good.",
 )
 @accept_option
 def remove(name: str, site_file: Path, *, delete_mail: bool, accept_new: bool) -> int:
-    """Remove a user from the site file; the mail is kept unless --delete-mail is given."""
+    """Remove a user from the site file; without --delete-mail the mail is kept."""
     opened = open_site(site_file)
     address = opened.address(name)
     if [*opened.keys] == [address]:

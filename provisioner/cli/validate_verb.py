@@ -20,10 +20,10 @@ from provisioner.site.load import load_site
 @json_option
 @debug_option
 def command(site_file: Path, *, as_json: bool) -> int:
-    """Check a site file; no host is asked, no secret is read.
+    """Check a site file without connecting to a host or reading a secret.
 
-    Exit code 0 if it is valid, 3 if not: every mistake is listed with its place, what
-    was got, what was wanted and how to fix it.
+    The exit code is 0 if the file is valid, and 3 if not. Every error gives location, found
+    value, expected value and fix.
     """
     try:
         loaded = load_site(site_file)

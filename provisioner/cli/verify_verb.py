@@ -18,7 +18,7 @@ from provisioner.verbs.verify import VerifyReport, verify_sites
 
 @click.command("verify")
 @several_sites_options
-@click.option("--all", "everything", is_flag=True, help="Name the probes that passed, too.")
+@click.option("--all", "everything", is_flag=True, help="List passed and skipped probes, too.")
 def command(
     site_files: Sequence[Path],
     limit: Sequence[str],
@@ -27,9 +27,9 @@ def command(
     accept_new: bool,
     everything: bool,
 ) -> int:
-    """Prove that the site does what the file says: real sessions, real mail.
+    """Test the running site against the site file, with real sessions and real mail.
 
-    Exit code 0 if every probe passed, 1 if one failed, 4 if a host cannot be reached.
+    The exit code is 0 if every probe passed, 1 if a probe failed, and 4 if a host is unreachable.
     """
     with open_runs(site_files, limit, accept_new=accept_new, quiet=as_json) as runs:
         reports = verify_sites(runs, open_asker)

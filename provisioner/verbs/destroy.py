@@ -78,7 +78,7 @@ def _take_away(run: Run, outcomes: Iterable[HostOutcome]) -> Iterable[HostOutcom
     before = {outcome.host: outcome for outcome in outcomes}
 
     def work(host: Host, transport: Transport) -> HostOutcome:
-        run.progress.tell(host.ref, "taking away what is left")
+        run.progress.tell(host.ref, "removing the remaining files")
         outcome = _remove(run, host, transport, before[host.ref])
         run.progress.tell(host.ref, "destroyed")
         return outcome
@@ -101,7 +101,7 @@ def _remove(run: Run, host: Host, transport: Transport, before: HostOutcome) -> 
         return generation_as_found(host, platform)
 
     session.observe(as_found)
-    doing = "taking away what is left"
+    doing = "removing the remaining files"
     with session.start("destroy", TRANSACT_SECONDS, doing, run.owner) as conversation:
         conversation.send(rows_text((Asked.MADE, path) for path in paths))
         conversation.finish()

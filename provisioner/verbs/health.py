@@ -38,7 +38,7 @@ from provisioner.verbs.run import Run
 
 def check_health(run: Run, host: Host, transport: Transport, open_asker: OpenAsker) -> None:
     """Return if the host's services work; MailprovError with what does not."""
-    run.progress.tell(host.ref, "proving that it works")
+    run.progress.tell(host.ref, "testing the new configuration")
     # The daemons' checkers have just read these very files, when they were staged.
     observed = observe_service(run, host, transport, Also.SERVICE)
     _judge(run, host, observed, open_asker, vital)
@@ -60,7 +60,7 @@ def check_recalled(
     def nothing(_: Question[Any]) -> None:
         return None
 
-    run.progress.tell(host.ref, "proving that it works")
+    run.progress.tell(host.ref, "testing the new configuration")
     session = run.session(transport)
     generation, facts = session.observe(lambda _: generation, Also.SERVICE)
     logins = {recipe.subject for recipe in generation.recipes if recipe.kind == "probe"}

@@ -26,7 +26,7 @@ def read_site_history(run: Run) -> SiteHistory:
     """Return what the run's hosts remember; nothing written. Raises nothing for a host."""
 
     def work(host: Host, transport: Transport) -> History:
-        run.progress.tell(host.ref, "reading its history")
+        run.progress.tell(host.ref, "reading the history")
         return read_history(run.session(transport))
 
     told = run.gather(work)

@@ -130,7 +130,7 @@ def settle_pending(run: Run, host: Host, transport: Transport, pending: Pending)
     """Have the host settle what broke off; MailprovError (refused) if somebody waits for it."""
     if pending.armed:
         raise unsettled(host, pending)
-    run.progress.tell(host.ref, "settling what an earlier run left")
+    run.progress.tell(host.ref, "finishing an interrupted transaction")
     for unit in run.session(transport).settle_abandoned().down:
         run.progress.tell(host.ref, f"{unit} did not come up with the configuration before")
 

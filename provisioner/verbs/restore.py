@@ -29,12 +29,12 @@ def restore_directory(run: Run, drift: DriftDecision, serial: str) -> tuple[Host
     """Put the directory of transaction `serial` back on the hosts that have users."""
 
     def work(host: Host, transport: Transport) -> HostOutcome:
-        run.progress.tell(host.ref, "bringing users back")
+        run.progress.tell(host.ref, "restoring users")
         session = run.session(transport)
         history = read_history(session)
         changes, notes = _restore(run, host, session, history, (serial, drift))
         status = HostStatus.CHANGED if changes else HostStatus.UNCHANGED
-        run.progress.tell(host.ref, "users brought back")
+        run.progress.tell(host.ref, "users restored")
         return HostOutcome(host.ref, status, history.current, changes, notices=notes)
 
     hosts = [host for host in run.hosts if Role.STORE in host.roles]
@@ -51,7 +51,7 @@ def _restore(
 ) -> tuple[tuple[Change, ...], tuple[str, ...]]:
     """Return what the host changed, and what is told of users who lost their access."""
     serial, drift = what
-    doing = "bringing users back"
+    doing = "restoring users"
     arguments = (run.owner, serial, history.serial, drift.value)
     with session.start("restore", TRANSACT_SECONDS, doing, *arguments) as conversation:
         conversation.finish()

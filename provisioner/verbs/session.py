@@ -66,8 +66,8 @@ class HostSession:
         with self.start("observe", OBSERVE_SECONDS, "observing the host") as conversation:
             introduced = list(up_to(Section.READY, conversation.lines()))
             if introduced[-1:] != [f"@{Section.READY}"]:
-                raise self.broken("introducing the host", conversation.result())
-            with understanding(self.where, "introducing itself"):
+                raise self.broken("identifying the host", conversation.result())
+            with understanding(self.where, "identifying itself"):
                 introduction = parse_introduction(introduced)
             generation = compile_for(introduction)
             rows = observation_rows(generation, introduction, also)
@@ -77,7 +77,7 @@ class HostSession:
             completed = conversation.result()
         if lines[-1:] != [f"@{Section.END}"]:
             raise self.broken("observing the host", completed)
-        with understanding(self.where, "observing it"):
+        with understanding(self.where, "observing the host"):
             return generation, parse_facts(introduction, lines)
 
     def install(self, plan: Plan, tell: Tell) -> None:
@@ -122,7 +122,7 @@ class HostSession:
         names something pending, it is to be confirmed; else all is in force.
         """
         archive = pack_transaction(plan)
-        doing = "carrying out the transaction"
+        doing = "running the transaction"
         arguments = (owner, str(within))
         with self.start("transact", TRANSACT_SECONDS, doing, *arguments) as conversation:
             conversation.send(archive)
@@ -158,9 +158,9 @@ class HostSession:
         return self._settle("abandoned")
 
     def _settle(self, *arguments: str) -> TransactionAnswer:
-        with self.start("settle", SETTLE_SECONDS, "settling the transaction", *arguments) as talk:
+        with self.start("settle", SETTLE_SECONDS, "ending the transaction", *arguments) as talk:
             talk.finish()
-            with understanding(self.where, "settling the transaction"):
+            with understanding(self.where, "ending the transaction"):
                 answer = read_answer(talk.lines(), lambda _: None)
             completed = talk.result()
         if completed.status == Status.DONE and answer.finished:
@@ -187,7 +187,7 @@ class HostSession:
                 or "make room on the host's disk, then apply again",
             )
             raise ReturnedError(self.where, failure, answer)
-        raise self.broken("settling the transaction", completed)
+        raise self.broken("ending the transaction", completed)
 
     def _unsettled(self, answer: TransactionAnswer) -> Diagnostic:
         return Diagnostic(

@@ -101,7 +101,7 @@ def _report(
     asked = {host.key for host in run.hosts}
     findings += (gap for gap in unproven_findings(run.site) if gap.host in asked)
     for host in run.hosts:
-        run.progress.tell(host.ref, "not reached" if host.ref in errors else "verified")
+        run.progress.tell(host.ref, "unreachable" if host.ref in errors else "verified")
     return VerifyReport(Verdict(tuple(findings)), errors)
 
 

@@ -33,13 +33,13 @@ def ask_way_out(run: Run, host: Host, transport: Transport) -> tuple[Finding, ..
 
 def _findings(run: Run, host: Host, transport: Transport) -> Iterator[Finding]:
     session = run.session(transport)
-    with session.start("way_out", ASK_SECONDS, "asking for the way out") as conversation:
+    with session.start("way_out", ASK_SECONDS, "testing outgoing mail") as conversation:
         conversation.send(way_out_rows(run.site, host))
         conversation.finish()
         answer = Answer.read(conversation.lines())
         completed = conversation.result()
     if not answer.ends_with(Section.END):
-        raise session.broken("asking for the way out", completed)
-    with understanding(session.where, "asking for the way out"):
+        raise session.broken("testing outgoing mail", completed)
+    with understanding(session.where, "testing outgoing mail"):
         told = parse_way_out(answer)
     yield from judge_way_out(run.site, host, told)

@@ -1,4 +1,4 @@
-"""A mail to try, through real daemons: what arrives, what is refused, what waits."""
+"""A test message, through real daemons: what arrives, what is refused, what waits."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def test_the_worst_comes_first_then_the_unknown_then_the_sum() -> None:
     assert [head.split(":")[0] for head in heads] == [
         "error",
         "notice",
-        "lines that look like trouble and that nothing here explains",
+        "lines that may be errors and match no known failure",
         "diagnose since 24h",
     ]
     assert got[-1] == "diagnose since 24h: 1 error, 1 notice, 1 unknown"
