@@ -153,7 +153,7 @@ class Stream:
         if self._heard > SESSION_BYTES:
             raise BrokenOff(f"more than {SESSION_BYTES >> 20} MiB from the server")
         if time.monotonic() > self._end:
-            raise BrokenOff(f"no end within {SESSION_SECONDS:g} s")
+            raise BrokenOff(f"the session timed out after {SESSION_SECONDS:g} s")
 
 
 @contextmanager

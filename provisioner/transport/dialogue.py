@@ -214,9 +214,9 @@ class Dialogue:
     def _too_slow(self) -> MailprovError:
         return unreachable(
             self._peer.where,
-            f"no end within {self._limit:g} s while {self._doing}",
+            f"timed out after {self._limit:g} s while {self._doing}",
             got=self._stderr.read().decode("utf-8", "replace")[-500:].strip(),
-            fix="see on the host what it is busy with, then run the same command again",
+            fix="check on the host which process is busy, then run the command again",
         )
 
     # What the threads do.
@@ -240,7 +240,7 @@ class Dialogue:
             self._peer.where,
             f"connection lost while {self._doing}",
             got=str(lost),
-            fix="check that the host is up and its network steady, then run the same command again",
+            fix="check that the host is up and its network is stable, then run the command again",
         )
 
     def _fail(self, error: Exception) -> None:
@@ -270,10 +270,10 @@ class Dialogue:
     def _too_much(self, limit: str) -> MailprovError:
         return MailprovError(
             Diagnostic(
-                summary=f"more than {limit} of output while {self._doing}: the program was ended",
+                summary=f"more than {limit} of output while {self._doing}: program ended",
                 where=self._peer.where,
                 got=quoted(self._last_line(), 200),
-                fix="see on the host which tool prints that without an end, then run it again",
+                fix="check on the host which tool prints so much, then run the command again",
             ),
             ExitCode.FAILED,
         )

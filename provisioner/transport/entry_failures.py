@@ -25,18 +25,18 @@ class _Cause(NamedTuple):
 _LOGIN_CAUSES = (
     _Cause(
         (b"account is currently not available", b"This account is not available"),
-        "the login shell of {user} is nologin: it lets nobody in",
+        "the login shell of {user} is nologin, which refuses every login",
         "log in as somebody with a shell (hosts.{host}.ssh.user), or give {user} one on the host: "
         "/usr/sbin/usermod --shell /bin/sh {user}",
     ),
     _Cause(
         (b"password has expired", b"required to change your password", b"change required"),
-        "the password of {user} has expired, and sshd runs nothing until it is changed",
+        "the password of {user} has expired: sshd runs no program before it is changed",
         "log in to the host once and change it, or as root there: /usr/bin/passwd {user}",
     ),
     _Cause(
         (b"restricted",),
-        "the login shell of {user} is a restricted one: it does not run the command it is given",
+        "the login shell of {user} is restricted and does not run the given command",
         "log in as somebody with a full shell (hosts.{host}.ssh.user), or give {user} one on the "
         "host: /usr/sbin/usermod --shell /bin/sh {user}",
     ),
@@ -45,7 +45,7 @@ _LOGIN_CAUSES = (
 _SUDO_CAUSES = (
     _Cause(
         (b"must have a tty", b"you must have a tty"),
-        "sudo wants a terminal",
+        "sudo requires a terminal",
         "add `Defaults:{user} !requiretty` with visudo on the host",
     ),
     _Cause(
@@ -60,7 +60,7 @@ _SUDO_CAUSES = (
     ),
     _Cause(
         (b"account validation failure", b"Account or password is expired", b"Account expired"),
-        "sudo finds the account of {user} expired",
+        "sudo reports that the account of {user} has expired",
         "renew the account or its password on the host",
     ),
     _Cause(
@@ -70,8 +70,8 @@ _SUDO_CAUSES = (
     ),
     _Cause(
         (b"'sudo': No such file", b"sudo: not found", b"sudo: command not found"),
-        "there is no sudo on the host",
-        "install sudo there, or log in as root (hosts.{host}.ssh.user)",
+        "sudo is not installed on the host",
+        "install sudo on the host, or log in as root (hosts.{host}.ssh.user)",
     ),
 )
 
@@ -91,10 +91,10 @@ def explain_entry_failure(entry: Entry, status: int | None, *, peer: Peer) -> Ma
     ended = f" (status {status})" if status is not None else ""
     return unreachable(
         peer.where,
-        f"what the host runs when {peer.user} logs in ended before the program started{ended}",
+        f"the login of {peer.user} ended before the program started{ended}",
         got=printable(said) or "no word",
-        want="a login shell that runs the command it is given, like /bin/sh",
-        fix=f"look for a command that stands in for it (ForceCommand in sshd_config, command= in "
+        want="a login shell that runs the given command, like /bin/sh",
+        fix=f"look for a forced command (ForceCommand in sshd_config, command= in "
         f"authorized_keys of {peer.user}), and for the shell of {peer.user}: getent passwd "
         f"{peer.user}",
     )
@@ -131,7 +131,7 @@ def _explain_sudo(entry: Entry, said: bytes, peer: Peer) -> MailprovError:
     if _any_in(_SUDO_PASSWORD_WANTED, said):
         return unreachable(
             peer.where,
-            "sudo asks for a password and the site file names none",
+            "sudo asks for a password, but the site file has none",
             fix=f"set hosts.{peer.host}.ssh.become_password to {{env: VAR}}, {{file: PATH}} or "
             f"{{command: [argv]}}, or give {peer.user} NOPASSWD with visudo on the host",
         )

@@ -77,7 +77,7 @@ class Fleet:
                     self._open[host.ref] = transport
                     return transport
         transport.close()
-        raise unreachable(str(host.key), "the run was ended before the host was reached")
+        raise unreachable(str(host.key), "the run ended before the host was reached")
 
     def reopen(self, host: Host) -> Transport:
         """Return a fresh connection in place of the host's; MailprovError if there is none.
@@ -94,7 +94,7 @@ class Fleet:
             before.close()
         if closed:
             fresh.close()
-            raise unreachable(str(host.key), "the run was ended before the host was reached")
+            raise unreachable(str(host.key), "the run ended before the host was reached")
         return fresh
 
     def each(

@@ -114,7 +114,7 @@ class ChildProcess:
             return self._opened.wait(_PATIENCE if self._killed else None)
         except subprocess.TimeoutExpired as still:
             threading.Thread(target=self._opened.wait, name="mailprov reap", daemon=True).start()
-            raise ConnectionLostError("the program was left and goes on") from still
+            raise ConnectionLostError("the program continues without supervision") from still
 
     def kill(self) -> None:
         """Hang up: a program that has begun something ends that in order, any other ends.

@@ -214,7 +214,7 @@ def test_another_host_key_is_refused_before_anything_is_sent(
     ("sudoers", "settings", "want"),
     [
         ("ALL=(ALL:ALL) ALL", ", become_password: {env: SUDO}", "sudo refused the password of op"),
-        ("ALL=(ALL:ALL) ALL", "", "sudo asks for a password and the site file names none"),
+        ("ALL=(ALL:ALL) ALL", "", "sudo asks for a password, but the site file has none"),
         ("ALL=(ALL:ALL) NOPASSWD: /bin/true", "", "sudo asks for a password"),
         ("", ", become_password: {env: SUDO}", "op may not use sudo"),
     ],

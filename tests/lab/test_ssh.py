@@ -144,9 +144,9 @@ def test_a_password_of_two_lines_is_not_sent(lab: Lab) -> None:
 @pytest.mark.parametrize(
     ("user", "sudo", "want"),
     [
-        ("asked", None, "sudo asks for a password and the site file names none"),
+        ("asked", None, "sudo asks for a password, but the site file has none"),
         ("stranger", PASSWORD, "stranger may not use sudo"),
-        ("terminal", PASSWORD, "sudo wants a terminal"),
+        ("terminal", PASSWORD, "sudo requires a terminal"),
         ("limited", None, "sudo asks for a password"),
     ],
 )
@@ -158,7 +158,7 @@ def test_a_host_without_sudo_is_told(lab: Lab) -> None:
     one = lab.host("one")
     one.check_run(["mv", "/usr/bin/sudo", "/usr/bin/sudo.away"])
     try:
-        assert "there is no sudo on the host" in refusal(open_as(lab, "asked", become="sudo"))
+        assert "sudo is not installed on the host" in refusal(open_as(lab, "asked", become="sudo"))
     finally:
         one.check_run(["mv", "/usr/bin/sudo.away", "/usr/bin/sudo"])
 
@@ -171,7 +171,7 @@ def test_a_login_that_is_not_root_is_told(lab: Lab) -> None:
 
 def test_a_login_shell_that_lets_nobody_in_is_told(lab: Lab) -> None:
     text = refusal(open_as(lab, "nologin"))
-    assert "the login shell of nologin is nologin: it lets nobody in" in text
+    assert "the login shell of nologin is nologin, which refuses every login" in text
 
 
 @pytest.mark.parametrize("user", ["shell-bash", "shell-dash"])

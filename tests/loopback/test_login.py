@@ -186,7 +186,7 @@ def test_too_many_keys_are_told(client: Client, sshd: Sshd, agent: Path, tmp_pat
     for number in range(8):
         add(agent, keygen(tmp_path / f"key{number}", "-N", ""))
     text = refusal(client.with_options(agent_socket=str(agent)), sshd)
-    assert "sshd ended the connection during the login after 6 attempts" in text
+    assert "sshd closed the connection during the login after 6 attempts" in text
     assert "IdentitiesOnly" in text
 
 
@@ -203,5 +203,5 @@ def test_identities_only_keeps_other_agent_keys_out(
 def test_a_second_factor_that_is_missing_is_told(client: Client, start_sshd: StartSshd) -> None:
     sshd = start_sshd(extra="PasswordAuthentication yes\nAuthenticationMethods publickey,password")
     text = refusal(client, sshd)
-    assert "accepted, sshd wants another proof as well" in text
+    assert "accepted, but sshd requires a second method" in text
     assert "sshd offers: password" in text

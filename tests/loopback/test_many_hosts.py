@@ -35,7 +35,7 @@ def test_hosts_that_keep_silent_do_not_keep_the_others_waiting(
             answers = list(fleet.each([*silent, *good], say_name))
     first = answers[: len(good)]
     assert {answer.value for answer in first} == {host.key for host in good}
-    assert all("no SSH banner came" in str(answer.error) for answer in answers[len(good) :])
+    assert all("no SSH banner arrived" in str(answer.error) for answer in answers[len(good) :])
 
 
 def named(host: Host, key: str) -> Host:

@@ -119,7 +119,7 @@ def test_a_program_over_its_limit_is_ended_and_the_connection_goes_on(
     transport: SshTransport,
 ) -> None:
     begun = time.monotonic()
-    with pytest.raises(MailprovError, match=r"no end within 0\.3 s while waiting"):
+    with pytest.raises(MailprovError, match=r"timed out after 0\.3 s while waiting"):
         transport.run("sleep 60", timeout=0.3, doing="waiting")
     assert time.monotonic() - begun < 3
     assert transport.run("echo still here", timeout=5).stdout == b"still here\n"
@@ -143,7 +143,7 @@ def test_a_stopped_server_does_not_hold_the_sender_forever(
         for pid in sshd.sessions():
             os.kill(pid, signal.SIGSTOP)
         begun = time.monotonic()
-        with pytest.raises(MailprovError, match="no end within 1 s while sending"):
+        with pytest.raises(MailprovError, match="timed out after 1 s while sending"):
             talk.send(bytes(30 * MIB))
         assert time.monotonic() - begun < 5
     transport.close()
@@ -227,5 +227,5 @@ def test_a_restricted_shell_runs_nothing_and_is_told(
 ) -> None:
     with pytest.raises(MailprovError) as caught:
         open_in("rbash").run(f"touch {tmp_path}/ran", timeout=5)
-    assert "is a restricted one" in caught.value.diagnostics[0].summary
+    assert "is restricted and" in caught.value.diagnostics[0].summary
     assert not (tmp_path / "ran").exists()

@@ -120,7 +120,7 @@ class Resolver:
         if not parts or not depth:
             raise unreachable(
                 f"jump host {quoted(text)}",
-                "not a jump host" if depth else "jump hosts lead to jump hosts without end",
+                "not a jump host" if depth else "the jump hosts form a loop",
                 want="[user@]host[:port], several separated by commas",
                 fix="correct hosts.K.ssh.jump in the site file or ProxyJump in ssh_config",
             )
@@ -219,7 +219,10 @@ def _number(found: Mapping[str, tuple[str, ...]], keyword: str, default: int) ->
         return default
     if not text.isdecimal() or int(text) > _HIGHEST_PORT:
         raise unreachable(
-            "ssh_config", f"{keyword} is no number", got=quoted(text), fix="correct ~/.ssh/config"
+            "ssh_config",
+            f"{keyword} is not a number",
+            got=quoted(text),
+            fix="correct ~/.ssh/config",
         )
     return int(text)
 
@@ -244,7 +247,7 @@ def _path(text: str) -> Path:
     except RuntimeError as error:
         raise unreachable(
             quoted(text),
-            "there is no such user's folder on this machine",
+            "no home folder of this user exists on this machine",
             got=text.partition("/")[0],
             want="~, or ~ and the name of a user",
             fix="correct hosts.K.ssh.key in the site file or the path in ssh_config",

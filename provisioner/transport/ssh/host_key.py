@@ -62,7 +62,7 @@ def _read_known_hosts(file: Path) -> tuple[KnownHost, ...]:
     except OSError as problem:
         raise unreachable(
             str(file),
-            "the known host keys cannot be read",
+            "the file of known host keys cannot be read",
             got=problem.strerror or str(problem),
             fix=f"let this user read {file}",
         ) from problem
@@ -80,7 +80,7 @@ def append_known_host(file: Path, line: str) -> None:
     except OSError as problem:
         raise unreachable(
             str(file),
-            "the new host key cannot be remembered",
+            "the new host key cannot be saved",
             got=problem.strerror or str(problem),
             fix=f"let this user write {file}",
         ) from problem
@@ -113,7 +113,7 @@ def explain_host_key(
     )
     return unreachable(
         endpoint.where,
-        "the host key has changed: this may be another machine, or somebody in between",
+        "the host key has changed: this may be another machine or an attack",
         got=shown,
         want=entries,
         fix=f"compare {key.fingerprint} with `{_console_command(key)}` on the host's console; "
@@ -130,7 +130,9 @@ def _unknown(
     else:
         # ssh-keyscan knows no jump hosts, and would write another name than an alias.
         scan = f"echo {shlex.quote(key.line(name))}"
-    authority = " (a certificate authority is known for it, which mailprov does not follow)"
+    authority = (
+        " (known_hosts names a certificate authority for it, which mailprov does not support)"
+    )
     return unreachable(
         endpoint.where,
         "the host key is unknown" + (authority if judgement.entries else ""),

@@ -102,7 +102,7 @@ class Login:
             self._tried.append(f"{name} ({broken})")
         else:
             if further:
-                self._tried.append(f"{name} (accepted, sshd wants another proof as well)")
+                self._tried.append(f"{name} (accepted, but sshd requires a second method)")
                 self._offered = further
         return self._transport.is_authenticated()
 
@@ -110,7 +110,7 @@ class Login:
         return unreachable(
             self._endpoint.where,
             f"sshd refused the login of {self._endpoint.user}",
-            got="tried " + (", ".join(self._tried) or "nothing: there is no key and no password"),
+            got="tried " + (", ".join(self._tried) or "no method: there is no key and no password"),
             want="one of the methods that sshd offers: " + ", ".join(self._offered),
             fix=self._remedy(),
         )
@@ -130,7 +130,7 @@ class Login:
         many = len(self._tried) >= _ATTEMPTS_SOME_SSHDS_ALLOW - 1
         return unreachable(
             self._endpoint.where,
-            "sshd ended the connection during the login"
+            "sshd closed the connection during the login"
             + (f" after {len(self._tried)} attempts" if self._tried else ""),
             got="tried " + ", ".join(self._tried),
             fix="name the right key: hosts.K.ssh.key, or IdentityFile and IdentitiesOnly in "
@@ -142,7 +142,7 @@ class Login:
     def _broken(self, broken: Exception) -> MailprovError:
         return unreachable(
             self._endpoint.where,
-            "no answer to the login",
+            "sshd did not answer the login",
             got=str(broken) or type(broken).__name__,
             fix="look for the reason in the host's journal (`/usr/bin/journalctl -u ssh -u sshd`)",
         )

@@ -20,7 +20,7 @@ _BEFORE_LOGIN = 1024 * 1024
 _PROBE_AFTER = 15
 _PROBE_EVERY = 5
 _PROBES = 3
-_BEHIND = "a host behind another one needs hosts.K.ssh.jump"
+_BEHIND = "a host behind a jump host needs hosts.K.ssh.jump"
 
 
 def connect_tcp(endpoint: Endpoint, silence_limit: float) -> socket.socket:
@@ -59,7 +59,9 @@ class Entrance:
         if self._left is not None:
             self._left -= len(data)
             if self._left < 0:
-                raise OSError(f"more than {_BEFORE_LOGIN >> 10} KiB came before the login was over")
+                raise OSError(
+                    f"more than {_BEFORE_LOGIN >> 10} KiB arrived before the login completed"
+                )
         return data
 
     def send(self, data: bytes) -> int:
@@ -133,7 +135,7 @@ def explain_connect_failure(endpoint: Endpoint, address: str, problem: Exception
         summary = f"{target} did not answer within {endpoint.connect_timeout:g} s"
         fix = f"check that the host is up and that no firewall drops the connection; {_BEHIND}"
     else:
-        summary = f"there is no way to {target}"
+        summary = f"there is no route to {target}"
         fix = f"check the address and this machine's network; {_BEHIND}"
     return unreachable(endpoint.where, summary, got=_words(problem), fix=fix)
 
@@ -156,10 +158,10 @@ def explain_handshake_failure(
         words = proxy_said or words
         fix = f"try it by hand: `{endpoint.proxy_command}` should print `SSH-2.0-…`"
     elif "banner" in words or "protocol version" in words:
-        summary = "no SSH banner came: something listens there, but it does not answer as sshd"
-        fix = "check address and port; sshd may be overloaded, or hide behind MaxStartups"
+        summary = "no SSH banner arrived: a program listens there, but it does not answer like sshd"
+        fix = "check address and port; sshd may be overloaded, or limited by MaxStartups"
     else:
-        summary, fix = "the SSH handshake did not end", journal
+        summary, fix = "the SSH handshake did not complete", journal
     return unreachable(endpoint.where, summary, got=words, fix=fix)
 
 

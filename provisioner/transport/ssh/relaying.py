@@ -61,7 +61,7 @@ class Relays:
         with self._changed:
             left = until - time.monotonic()
             if not self._changed.wait_for(lambda: self._open < MOST, left):
-                raise TimeoutError("no session of the host's sshd became free")
+                raise TimeoutError("all sessions of the host's sshd stayed in use")
             self._open += 1
 
     def _give_turn_back(self) -> int:
@@ -109,7 +109,9 @@ def _await_connection(conversation: Dialogue, timeout: float) -> None:
         return
     completed = conversation.result()
     if completed.status == _NOT_FOUND:
-        raise ConnectionRefusedError("its sshd forwards no connection, and it has no bash")
+        raise ConnectionRefusedError(
+            "its sshd forwards no connection, and bash is not installed there"
+        )
     lines = completed.stderr.decode("utf-8", "replace").strip().splitlines()
     # bash(1) names itself, the line and the path before the reason.
     raise ConnectionRefusedError(lines[0].rpartition(": ")[2] if lines else "no connection")

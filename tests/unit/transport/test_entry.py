@@ -132,16 +132,16 @@ def test_what_no_argument_holds_is_refused() -> None:
     [
         (
             b"sudo: a password is required\n",
-            "sudo asks for a password and the site file names none",
+            "sudo asks for a password, but the site file has none",
         ),
-        (b"sudo: sorry, you must have a tty to run sudo\n", "sudo wants a terminal"),
+        (b"sudo: sorry, you must have a tty to run sudo\n", "sudo requires a terminal"),
         (b"deploy is not in the sudoers file.\n", "deploy may not use sudo"),
         (b"Sorry, user deploy may not run sudo on mail.\n", "deploy may not use sudo"),
         (
             b"Sorry, user deploy is not allowed to execute '/usr/bin/sh -c x' as root on mail.\n",
             "sudo does not let deploy run sh as root",
         ),
-        (b"env: 'sudo': No such file or directory\n", "there is no sudo on the host"),
+        (b"env: 'sudo': No such file or directory\n", "sudo is not installed on the host"),
         (b"sudo: 1 incorrect password attempt\n", "sudo refused the password of deploy"),
         (b"sudo: unable to open /etc/sudoers\n", "sudo did not start the program for deploy"),
     ],
@@ -159,14 +159,14 @@ def test_what_sudo_says_is_explained(said: bytes, want: str) -> None:
 @pytest.mark.parametrize(
     ("said", "want"),
     [
-        (b"This account is currently not available.\n", "is nologin: it lets nobody in"),
-        (b"rbash: line 1: exec: restricted\n", "is a restricted one"),
+        (b"This account is currently not available.\n", "is nologin, which refuses every login"),
+        (b"rbash: line 1: exec: restricted\n", "is restricted and"),
         (
             b"Your password has expired.\nPassword change required but no TTY available.\n",
             "the password of deploy has expired",
         ),
-        (b"hello from a forced command\n", "what the host runs when deploy logs in ended"),
-        (b"", "what the host runs when deploy logs in ended"),
+        (b"hello from a forced command\n", "the login of deploy ended"),
+        (b"", "the login of deploy ended"),
     ],
 )
 def test_what_keeps_a_login_from_running_anything_is_not_blamed_on_sudo(

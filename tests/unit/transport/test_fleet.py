@@ -109,7 +109,7 @@ def test_leaving_ends_what_runs() -> None:
 def test_a_closed_fleet_opens_nothing() -> None:
     fleet = Fleet(OPTIONS, lambda _: str)
     fleet.close()
-    with pytest.raises(MailprovError, match="the run was ended"):
+    with pytest.raises(MailprovError, match="the run ended"):
         fleet.transport(this_machine("one"))
 
 
