@@ -1,23 +1,25 @@
 """The Jinja environment that every configuration file goes through.
 
-A template may print nothing but text that a quoting filter returned, and numbers: what
-was forgotten is an error at the first rendering. A name that a view does not have is an
-error too, never a silent blank.
+A template may print nothing but text that a quoting filter returned, text that stands in the
+template itself, and numbers: what was forgotten is an error at the first rendering. A name that a
+view does not have is an error too, never a silent blank.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
-from jinja2 import Environment, FunctionLoader, StrictUndefined, Undefined
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from jinja2.ext import Extension
+from jinja2.lexer import Token, TokenStream
 
 from provisioner.render.quoting import FILTERS, Quoted
+from provisioner.render.settings import Recorder, Rendered, refuse_unquoted
 
 MANAGED = "# Managed by mailprov. Edits here show as drift; change site.yaml instead.\n"
 """The first line of a file that no template writes."""
@@ -45,14 +47,36 @@ class Templates:
             lstrip_blocks=True,
             keep_trailing_newline=True,
             autoescape=False,  # noqa: S701 the output is daemon configuration; `finalize` sees to quoting
-            finalize=_refuse_unquoted,
+            finalize=refuse_unquoted,
+            extensions=[_WrittenText],
         )
         made.filters.update(self._filters)
+        made.filters[_WRITTEN] = Quoted
         return made
 
     def render(self, name: str, view: object) -> bytes:
         """Return the text of `templates/NAME.j2` for a view, which the template calls `view`."""
         return self.environment.get_template(name).render(view=view).encode()
+
+    def record(self, name: str, view: object, recorder: Recorder) -> Rendered:
+        """Return the same for a template that sets what it sets by the recorder's words."""
+        template = self.environment.get_template(name)
+        return recorder.rendered(template.render(view=view, **recorder.words()))
+
+
+_WRITTEN = "written"
+
+
+class _WrittenText(Extension):
+    """Text between quotes in a template is the template's own, and written as it has to be."""
+
+    def filter_stream(self, stream: TokenStream) -> Iterator[Token]:
+        """Yield the tokens, with a filter behind each text."""
+        for token in stream:
+            yield token
+            if token.type == "string":
+                yield Token(token.lineno, "pipe", "|")
+                yield Token(token.lineno, "name", _WRITTEN)
 
 
 TEMPLATES = Templates()
@@ -70,11 +94,3 @@ def template_folder() -> Traversable:
 def _template_text(folder: Traversable, name: str) -> str | None:
     file = folder.joinpath(*f"{name}.j2".split("/"))
     return file.read_text(encoding="utf-8") if file.is_file() else None
-
-
-def _refuse_unquoted(value: Any) -> Any:  # noqa: ANN401 Jinja hands over whatever a template prints
-    if isinstance(value, Undefined):
-        return str(value)  # raises, naming what is missing
-    if isinstance(value, Quoted) or type(value) is int:
-        return value
-    raise TypeError(f"a template prints {type(value).__name__} without a quoting filter: {value!r}")

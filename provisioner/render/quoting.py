@@ -22,9 +22,17 @@ WORD = re.compile(r"[A-Za-z0-9_.,:;@/+*=!?~-]+")
 
 
 class Quoted(str):
-    """Text in a daemon's own language: safe to print into its configuration."""
+    """Text in a daemon's own language: safe to print into its configuration.
+
+    So are two such texts put together (`+`); with any other text beside it, the sum is plain.
+    """
 
     __slots__ = ()
+
+    def __add__(self, other: str) -> str:
+        """Return the two texts as one."""
+        both = super().__add__(other)
+        return Quoted(both) if isinstance(other, Quoted) else both
 
 
 def comment(value: str) -> Quoted:

@@ -14,8 +14,8 @@ from provisioner.daemons.postfix.features import PostfixFeatures, postfix_featur
 from provisioner.daemons.postfix.habits import habits
 from provisioner.daemons.postfix.maps import MapView, alias_rows, recipient_rows, sender_rows
 from provisioner.daemons.postfix.options import (
-    with_main_options,
-    with_master_options,
+    MainCf,
+    MasterCf,
     without_absent,
 )
 from provisioner.daemons.postfix.quoting import TEMPLATES
@@ -124,10 +124,10 @@ def render_postfix(
     config = platform.daemons["postfix"].config_dir
     extra, tables = render_postfix_secrets(without_absent(site.postfix), platform, secrets)
     yield from tables
-    master = with_master_options(TEMPLATES.render("postfix/master.cf", view).decode(), extra.master)
-    yield Artifact(f"{config}/master.cf", master.encode(), daemons=("postfix",), rank=80)
-    main = with_main_options(TEMPLATES.render("postfix/main.cf", view).decode(), extra.main)
-    yield Artifact(f"{config}/main.cf", main.encode(), daemons=("postfix",), rank=90)
+    master = TEMPLATES.record("postfix/master.cf", view, MasterCf(extra.master))
+    yield Artifact(f"{config}/master.cf", master.text, daemons=("postfix",), rank=80)
+    main = TEMPLATES.record("postfix/main.cf", view, MainCf(extra.main))
+    yield Artifact(f"{config}/main.cf", main.text, daemons=("postfix",), rank=90)
 
 
 def _maps(site: Site, folder: str) -> Iterator[Artifact]:

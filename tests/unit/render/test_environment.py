@@ -61,7 +61,7 @@ def test_a_template_names_the_program_and_keeps_to_simple_logic(name: str, text:
     # A block tag at the end would take the last newline with it.
     assert not text.rstrip("\n").endswith("%}") or text.endswith("%}\n")
     words = {tag.split()[0] for tag in re.findall(r"{%-?\s*(.*?)\s*-?%}", text)}
-    assert words <= {"if", "elif", "else", "endif", "for", "endfor"}
+    assert words <= {"if", "elif", "else", "endif", "for", "endfor", "call", "endcall"}
     depth = 0
     for tag in re.findall(r"{%-?\s*(for|endfor)", text):
         depth += 1 if tag == "for" else -1

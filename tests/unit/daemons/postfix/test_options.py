@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 from unit.render.sites import ONE_HOST, artifacts_of, site_of
 
 from provisioner.daemons.postfix.options import (
-    with_main_options,
-    with_master_options,
+    MainCf,
+    MasterCf,
     without_absent,
 )
+from provisioner.daemons.postfix.quoting import TEMPLATES
 from provisioner.daemons.postfix.services import MX_SERVICE, WORKINGS, canonical_service
 from provisioner.model.site import PostfixExtra
+from provisioner.render.settings import Recorder, Rendered
 
 _MAIN = """\
 # head
@@ -30,6 +34,41 @@ _MASTER = """\
 # comment
 smtp       unix  -       -       y       -       -       smtp
 """
+# The templates that print these.
+_MAIN_TEMPLATE = """\
+# head
+
+{% call setting("mynetworks") %}
+    127.0.0.0/8
+    [::1]/128
+{% endcall %}
+# why
+{{ setting("biff", "no") }}
+"""
+_MASTER_TEMPLATE = """\
+{% call service() %}25         inet  n       -       y       -       -       smtpd{% endcall %}
+{% call service() %}
+587        inet  n       -       y       -       -       smtpd
+    {{ option("syslog_name", "postfix/submission") }}
+    {{ option("smtpd_helo_restrictions", "") }}
+{% endcall %}
+# comment
+{% call service() %}smtp       unix  -       -       y       -       -       smtp{% endcall %}
+"""
+_TEMPLATES = {_MAIN: _MAIN_TEMPLATE, _MASTER: _MASTER_TEMPLATE}
+
+
+def rendered(template: str, recorder: Recorder) -> Rendered:
+    made = TEMPLATES.environment.from_string(template)
+    return recorder.rendered(made.render(recorder.words()))
+
+
+def with_main_options(text: str, options: Mapping[str, str]) -> str:
+    return rendered(_TEMPLATES[text], MainCf(options)).text.decode()
+
+
+def with_master_options(text: str, services: Mapping[str, Mapping[str, str]]) -> str:
+    return rendered(_TEMPLATES[text], MasterCf(services)).text.decode()
 
 
 def test_without_options_nothing_changes() -> None:
@@ -107,3 +146,39 @@ def test_what_no_postfix_has_is_not_handed_on() -> None:
     assert without_absent(extra) == PostfixExtra(
         main={"biff": "yes"}, master={"587/inet": {"smtpd_recipient_limit": "50"}}
     )
+
+
+def test_the_record_of_main_cf_has_what_postfix_will_read() -> None:
+    template = _MAIN_TEMPLATE + "{% call setting('x') %}\n    # why\n    y\n{% endcall %}\n"
+    record = rendered(template, MainCf({"biff": "yes", "queue_run_delay": "100s"})).settings
+    assert record == {
+        "mynetworks": ("127.0.0.0/8 [::1]/128",),
+        "biff": ("yes",),
+        "x": ("y",),
+        "queue_run_delay": ("100s",),
+    }
+
+
+def test_the_record_of_master_cf_has_columns_and_parameters() -> None:
+    own = {"submission": {"process_limit": "7", "x": "1"}, "9/inet": {"command": "smtpd -v"}}
+    record = rendered(_MASTER_TEMPLATE, MasterCf(own)).settings
+    service = {name.partition("/")[2]: value for name, value in record.items() if "587/" in name}
+    assert service == {
+        "private": ("n",),
+        "unprivileged": ("-",),
+        "chroot": ("y",),
+        "wakeup": ("-",),
+        "process_limit": ("7",),
+        "command": ("smtpd",),
+        "syslog_name": ("postfix/submission",),
+        "smtpd_helo_restrictions": ("",),
+        "x": ("1",),
+    }
+    assert record["9/command"] == ("smtpd -v",)
+    assert record["smtp/chroot"] == ("y",)
+
+
+@pytest.mark.parametrize("name", ["smtp/unix", "smtp"])
+def test_a_service_that_is_named_without_an_option_is_still_the_sites(name: str) -> None:
+    got = with_master_options(_MASTER, {name: {}})
+    assert "# From site.yaml (postfix.master):\nsmtp  unix  -  -  y  -  -  smtp\n" in got
