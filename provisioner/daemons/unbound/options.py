@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 
 from provisioner.model.secrets import HeldSecret
 from provisioner.render.environment import MANAGED
+from provisioner.render.quoting import Quoted
+from provisioner.render.settings import NOTHING, Recorder, Word, spelled
 
 Sections = Mapping[str, Mapping[str, tuple[str, ...]]]
 
@@ -23,26 +25,38 @@ _SEVERAL_WORDS = re.compile(
 )
 
 
-# These are rows of data, not one setting: the site's come beside mailprov's.
-_ADDED = frozenset({"local-zone", "local-data", "local-data-ptr"})
+class UnboundConf(Recorder):
+    """The words of unbound.conf: `section` opens a clause, `option` stands in it.
 
+    own: the site's own options, which are in a file of theirs (`render_unbound_site`): in place of
+    mailprov's of the same name a comment points there. local-zone, local-data and local-data-ptr
+    are rows of data and no settings: the site's come beside mailprov's, and a template writes them
+    as they are. The record has `server/deny-any`, for what mailprov sets.
+    """
 
-def without_replaced(text: bytes, sections: Sections) -> bytes:
-    """Return a rendered part of unbound.conf without the options that the site sets itself."""
-    kept: list[str] = []
-    section = ""
-    for line in text.decode().splitlines(keepends=True):
-        if opened := re.fullmatch(r"([a-z-]+):\n", line):
-            section = opened[1]
-        option = re.match(r" +([a-z0-9-]+):", line)
-        replaced = sections.get(section, {}).keys() - _ADDED
-        if option and option[1] in replaced:
-            note = f"    # {option[1]}: set by site.yaml, see mailprov-site.conf\n"
-            if note not in kept:
-                kept.append(note)
-        else:
-            kept.append(line)
-    return "".join(kept).encode()
+    def __init__(self, own: Sections) -> None:
+        super().__init__()
+        self._own = own
+        self._section = ""
+        self._pointed: set[str] = set()
+
+    def words(self) -> Mapping[str, Word]:
+        """Return what a template can call."""
+        return {"section": self._open, "option": self._option}
+
+    def _open(self, name: str) -> Quoted:
+        self._section = name
+        return Quoted(f"{name}:")
+
+    def _option(self, name: str, value: object) -> Quoted:
+        text = spelled(value)
+        if name not in self._own.get(self._section, {}):
+            self.record(f"{self._section}/{name}", text)
+            return Quoted(f"{name}: {text}")
+        if name in self._pointed:
+            return NOTHING
+        self._pointed.add(name)
+        return Quoted(f"# {name}: set by site.yaml, see mailprov-site.conf")
 
 
 def render_unbound_site(sections: Sections, included: Sequence[str] = ()) -> bytes:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from ipaddress import ip_network
 
 from provisioner.daemons.unbound.habits import habits
-from provisioner.daemons.unbound.options import render_unbound_site, without_replaced
+from provisioner.daemons.unbound.options import UnboundConf, render_unbound_site
 from provisioner.daemons.unbound.quoting import TEMPLATES, unbound_string
 from provisioner.model.names import DomainName
 from provisioner.model.once import once_per_site
@@ -102,7 +102,7 @@ def render_unbound(
     yield from parts
     yield from _secrets(site, platform, secrets)
     view = replace(view, interfaces=unbound_interfaces(host))
-    main = without_replaced(TEMPLATES.render("unbound/unbound.conf", view), site.unbound)
+    main = TEMPLATES.record("unbound/unbound.conf", view, UnboundConf(site.unbound)).text
     path = f"{platform.daemons['unbound'].config_dir}/unbound.conf"
     yield Artifact(path, main, daemons=("unbound",), restart=True, rank=30)
     if switch := habits(platform).anchor_switch:
@@ -157,8 +157,8 @@ def _parts(
         if part == "site":
             content = render_unbound_site(site.unbound, included)
         else:
-            text = TEMPLATES.render(f"unbound/unbound.conf.d/mailprov-{part}.conf", view)
-            content = without_replaced(text, site.unbound)
+            name = f"unbound/unbound.conf.d/mailprov-{part}.conf"
+            content = TEMPLATES.record(name, view, UnboundConf(site.unbound)).text
         restart = part in {"control", "site"}
         yield Artifact(path, content, daemons=("unbound",), restart=restart, rank=20)
 
