@@ -52,7 +52,7 @@ class Recorder:
 
     def rendered(self, text: str) -> Rendered:
         """Return the file for the text that a template made by this recorder's words."""
-        return Rendered((_LEFT_OUT.sub("", text) + self.rest()).encode(), self.settings)
+        return Rendered((_LEFT_OUT.sub("", text) + self.rest()).encode(), dict(self.settings))
 
     def record(self, name: str, value: str) -> None:
         """Write down a setting."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from provisioner.daemons.dovecot.habits import habits
-from provisioner.daemons.dovecot.options import render_dovecot_site
+from provisioner.daemons.dovecot.options import DovecotConf, render_dovecot_site
 from provisioner.daemons.dovecot.quoting import TEMPLATES, dovecot_value
 from provisioner.daemons.dovecot.users import mailbox_rows, password_rows
 from provisioner.model.prober import probe_login, probe_other_names
@@ -125,8 +125,8 @@ def render_dovecot(carrier: Carrier) -> Iterator[Artifact]:
     for part, content in parts.items():
         yield Artifact(f"{record.config_dir}/{part}", content, daemons=("dovecot",), rank=30)
     view = replace(view, includes=tuple(parts))
-    main = TEMPLATES.render(f"dovecot/{record.dialect}/dovecot.conf", view)
-    yield Artifact(f"{record.config_dir}/dovecot.conf", main, daemons=("dovecot",), rank=40)
+    main = TEMPLATES.record(f"dovecot/{record.dialect}/dovecot.conf", view, DovecotConf())
+    yield Artifact(f"{record.config_dir}/dovecot.conf", main.text, daemons=("dovecot",), rank=40)
 
 
 # As Debian's unit has it; the largest client_limit of 10-master.conf is 8192.
@@ -186,11 +186,14 @@ def _parts(
     view: DovecotView, dialect: str, options: Mapping[str, str], included: Sequence[str]
 ) -> Iterator[tuple[str, bytes]]:
     """Yield the parts that dovecot.conf includes, in their order. included: secrets' files."""
+    ours = DovecotConf()
     own = {
-        part: TEMPLATES.render(f"dovecot/{'both' if part in _SAID_ALIKE else dialect}/{part}", view)
+        part: TEMPLATES.record(
+            f"dovecot/{'both' if part in _SAID_ALIKE else dialect}/{part}", view, ours
+        ).text
         for part in view.includes
     }
-    first, last = render_dovecot_site(options, b"".join(own.values()).decode(), included)
+    first, last = render_dovecot_site(options, ours, included)
     if first:
         yield _SITE_FIRST, first
     yield from own.items()
@@ -205,9 +208,10 @@ def _directory(
         return  # users and their passwords are the host's own accounts
     passwords = tuple(password_rows(site, secrets))
     if dialect in _WORKERS_READ_NO_PASSWD_FILE:
-        lookups = TEMPLATES.render(f"dovecot/{dialect}/mailprov/passwords.conf.ext", view)
+        name = f"dovecot/{dialect}/mailprov/passwords.conf.ext"
+        lookups = TEMPLATES.record(name, view, DovecotConf())
         path = f"{view.folder}/passwords.conf.ext"
-        yield Artifact(path, lookups, daemons=("dovecot",), rank=20)
+        yield Artifact(path, lookups.text, daemons=("dovecot",), rank=20)
         # In force before `users`, which ends the sessions of those who are out.
         yield _users_file(view, "passwords", passwords, rank=9)
     yield _users_file(view, "users", passwords)
@@ -229,7 +233,8 @@ def _users_file(view: DovecotView, name: str, rows: tuple[object, ...], rank: in
 
 
 def _lookups(view: DovecotView, dialect: str) -> Artifact:
-    content = TEMPLATES.render(f"dovecot/{dialect}/mailprov/tables.conf.ext", view)
+    name = f"dovecot/{dialect}/mailprov/tables.conf.ext"
+    content = TEMPLATES.record(name, view, DovecotConf()).text
     path = f"{view.folder}/tables.conf.ext"
     restart = dialect in _DRIVERS_BRING_SETTINGS
     return Artifact(path, content, daemons=("dovecot",), restart=restart, rank=20)
