@@ -52,7 +52,9 @@ class Recorder:
 
     def rendered(self, text: str) -> Rendered:
         """Return the file for the text that a template made by this recorder's words."""
-        return Rendered((_LEFT_OUT.sub("", text) + self.rest()).encode(), dict(self.settings))
+        if NOTHING in text:
+            text = _LEFT_OUT.sub("", text)
+        return Rendered((text + self.rest()).encode(), dict(self.settings))
 
     def record(self, name: str, value: str) -> None:
         """Write down a setting."""
@@ -66,8 +68,8 @@ def spelled(value: object) -> str:
 
 def refuse_unquoted(value: Any) -> Any:  # noqa: ANN401 Jinja hands over whatever a template prints
     """Return what a template may print; TypeError for text that no quoting filter returned."""
-    if isinstance(value, Undefined):
-        return str(value)  # raises, naming what is missing
     if isinstance(value, Quoted) or type(value) is int:
         return value
+    if isinstance(value, Undefined):
+        return str(value)  # raises, naming what is missing
     raise TypeError(f"a template prints {type(value).__name__} without a quoting filter: {value!r}")
