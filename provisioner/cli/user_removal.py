@@ -63,7 +63,7 @@ def _told(outcomes: Sequence[HostOutcome]) -> ExitCode:
     if errors:
         told = Diagnostic(
             summary="the user is out of the site file, not off every host; no mail was deleted",
-            fix="remove the cause that is shown above, then run the same command again",
+            fix="remove the cause shown above, then run the command again",
         )
         show_diagnostics([told])
     return exit_code_of(errors)

@@ -78,7 +78,7 @@ def _carrier(generation: Generation, name: str, reasons: Iterable[str]) -> Diagn
         "of the site; nothing was changed",
         where=f"{generation.host}: account {name}",
         got="\n".join(reasons),
-        want="a login for mailprov that is nobody's mail account",
+        want="a login for mailprov that is not a mail account",
         fix=f"name another login (hosts.{generation.host}.ssh.user), or on this machine run "
         f"mailprov from another one; or keep {name} a user as the account is: the shell by "
         "`accounts.shell`, and the hash that it has as the password",

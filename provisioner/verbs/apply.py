@@ -142,8 +142,8 @@ def _install(
     runs: Runs, hosts: Sequence[Host], plans: dict[HostRef, Plan], replan: Replan
 ) -> Iterator[tuple[HostRef, Plan | None, MailprovError | None]]:
     at_work = AtWork(
-        "interrupted while packages were installed",
-        "the host finishes what it has begun; apply again, it goes on from there",
+        "interrupted during the installation of packages",
+        "the host completes the current step; run apply again to continue",
         runs.name,
     )
 
@@ -174,10 +174,10 @@ class _Transaction:
     def carry_out(self, hosts: Sequence[Host]) -> dict[HostRef, HostOutcome]:
         """Carry out the plans of these hosts side by side and say what became of each."""
         at_work = AtWork(
-            "interrupted while the configuration was being changed",
-            f"unless it was confirmed already, the host returns to the configuration before by "
-            f"itself, at the latest {self.options.within} s after it has taken the new one; "
-            "`mailprov history` tells which, then apply again",
+            "interrupted during the change of the configuration",
+            "an unconfirmed configuration is taken back by the host itself, at most "
+            f"{self.options.within} s after its activation; `mailprov history` shows the "
+            "configuration in force, then apply again",
             self.runs.name,
         )
 
@@ -264,9 +264,9 @@ class _Transaction:
         returns = Diagnostic(
             summary="the new configuration could not be confirmed",
             where=str(host.key),
-            got="no fresh connection to the host",
-            want="one, to prove that the host can still be reached",
-            fix=f"the host puts the old configuration back by itself within "
+            got="no new connection to the host",
+            want="a new connection, to prove that the host is still reachable",
+            fix=f"the host restores the old configuration by itself within "
             f"{self.options.within} s; then apply again",
         )
         return MailprovError([*error.diagnostics, returns], error.exit_code)

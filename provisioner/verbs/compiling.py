@@ -86,7 +86,7 @@ class Compiler:
             raise MailprovError(refusals, ExitCode.INVALID_SITE)
         for place in unread:
             if place in missing:
-                yield f"{missing[place].summary}: {host.key} keeps the secret that it has"
+                yield f"{missing[place].summary}: {host.key} keeps its present secret"
 
     def platform_for(self, host: Host, introduction: Introduction) -> Platform:
         """Return what the host runs, or will; MailprovError (refused) if it is unknown."""
@@ -158,7 +158,7 @@ def _dialect(host: Host, platform: Platform, daemon: Daemon, version: str) -> st
         title = daemon.capitalize()
         raise MailprovError(
             Diagnostic(
-                summary=f"this {title} speaks a language that is not supported yet",
+                summary=f"mailprov does not support the configuration language of this {title}",
                 where=str(host.key),
                 got=f"{title} {version}",
                 want=" or ".join(f"{title} {one}" for one in known)
@@ -179,7 +179,7 @@ def _as_if(ahead: Platform, introduction: Introduction) -> str:
     after = ", ".join(
         f"{name.capitalize()} {record.version}" for name, record in ahead.daemons.items()
     )
-    system = introduction.os_release.get("PRETTY_NAME") or "an unknown system"
+    system = introduction.os_release.get("PRETTY_NAME") or "an unknown operating system"
     return (
         f"planned as if it ran {ahead.title} ({after}); it runs {system}"
         f"{f' ({before})' if before else ''}"

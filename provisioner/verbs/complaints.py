@@ -36,10 +36,10 @@ def read_complaints(run: Run, host: Host, transport: Transport) -> tuple[Diagnos
         return ()
     return (
         Diagnostic(
-            summary="what the daemons logged of the new configuration",
+            summary="log lines of the daemons about the new configuration",
             where=str(host.key),
             got="\n".join(lines),
-            fix="correct in the site file what these lines name, then apply again",
+            fix="correct the cause of these lines in the site file, then apply again",
         ),
     )
 

@@ -120,7 +120,7 @@ def _remove(run: Run, host: Host, transport: Transport, before: HostOutcome) -> 
 def _in_use(host: HostKey, answer: Answer) -> MailprovError:
     return MailprovError(
         Diagnostic(
-            summary="somebody else has changed this host meanwhile; what is left stays",
+            summary="another run has changed this host in the meantime; the remaining files stay",
             where=str(host),
             got="\n".join(line for part in answer.parts for line in part.lines),
             fix="look at `mailprov history`, then run destroy again",

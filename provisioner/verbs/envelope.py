@@ -71,13 +71,13 @@ def find_sender(site: Site, text: str, login: str | None) -> Sender:
             "several users may send as this alias",
             got=quoted(text),
             want=f"--login {' or '.join(user.address for user in owners)}",
-            fix="say with --login who of them sends",
+            fix="name the sending user with --login",
         )
     raise _usage(
-        "nobody of the site may send as this address",
+        "no user of the site may send as this address",
         got=quoted(text),
         want=f"a user, or an alias that leads to one: {_names(site)}",
-        fix="correct --from, or say with --login who tries it",
+        fix="correct --from, or name a user with --login",
     )
 
 
@@ -89,9 +89,9 @@ def find_door(site: Site, sender: Sender, recipients: Sequence[str], port: int |
     if sender.user is None:
         if port not in {None, SMTP_PORT}:
             raise _usage(
-                "a sender from outside does not log in, and comes in on port 25",
+                "a sender from outside uses port 25, without a login",
                 got=f"--port {port}",
-                fix="leave out --port, or say with --login who sends",
+                fix="leave out --port, or name the sending user with --login",
             )
         return _exchanger(site, recipients)
     host = site.hosts_with(Role.SUBMISSION)[0]
@@ -99,7 +99,7 @@ def find_door(site: Site, sender: Sender, recipients: Sequence[str], port: int |
     wanted = port if port is not None else _usual(open_ports)
     if wanted not in open_ports:
         raise _usage(
-            "the site takes no submissions on this port",
+            "the site accepts no submission on this port",
             got=f"--port {port}",
             want=f"one of {', '.join(map(str, sorted(open_ports)))}",
             fix="see submission.ports in the site file",

@@ -49,6 +49,6 @@ def _shared(hosts: list[HostRef], name: Callable[[HostRef], str]) -> Diagnostic:
         summary=f"one machine belongs to {where}; nothing was changed",
         where=name(last),
         got=f"the same machine as {' and '.join(map(name, others))}",
-        want="a machine of its own for each host",
+        want="a separate machine for each host",
         fix="correct the address of one of these hosts, or take it out of its site file",
     )

@@ -49,9 +49,9 @@ def check_nothing_else_pends(survey: SitePlan) -> None:
         more = [f"and {len(pending) - _SHOWN} more"] if len(pending) > _SHOWN else []
         raise MailprovError(
             Diagnostic(
-                summary="other changes than those of users are pending; nothing was changed",
+                summary="changes other than those of users are pending; nothing was changed",
                 got="\n".join([*pending[:_SHOWN], *more]),
-                want="hosts that are what the site file says, but for users and aliases",
+                want="hosts that match the site file, except for users and aliases",
                 fix="look at `mailprov plan`, apply it, then run this again",
             ),
             ExitCode.REFUSED,
@@ -108,9 +108,9 @@ def _parse(text: str) -> _Answer:
 
 def _unheard(store: Host) -> Diagnostic:
     return Diagnostic(
-        summary="the user is removed; whether the mail was deleted, the host could not say",
+        summary="the user is removed, but the host did not confirm that the mail was deleted",
         where=str(store.key),
-        fix="run the same command again: it deletes what is left, or says that nothing is",
+        fix="run the command again: it deletes the remaining mail, or reports that none is left",
     )
 
 
@@ -119,17 +119,17 @@ def _not_deleted(
 ) -> MailprovError:
     meanings: Mapping[int, str] = {
         Status.REFUSED: "the host refuses to delete the mail",
-        Status.LOCKED: "another apply is at work on the host",
+        Status.LOCKED: "another apply is running on the host",
     }
-    what = meanings.get(status, "the mail could not be deleted, or not all of it")
+    what = meanings.get(status, "the mail, or a part of it, could not be deleted")
     gone = ", ".join(answer.deleted) or "nothing"
     return MailprovError(
         Diagnostic(
-            summary=f"{what}; the user is removed, deleted was: {gone}",
+            summary=f"{what}; the user is removed, and these were deleted: {gone}",
             where=str(store.key),
             got=words,
             want=f"the mail of {address} gone",
-            fix="remove the cause that is shown, then run the same command again",
+            fix="remove the cause shown above, then run the command again",
         ),
         ExitCode.REFUSED if status in {Status.REFUSED, Status.LOCKED} else ExitCode.FAILED,
     )

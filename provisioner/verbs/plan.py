@@ -132,17 +132,17 @@ def settle_pending(run: Run, host: Host, transport: Transport, pending: Pending)
         raise unsettled(host, pending)
     run.progress.tell(host.ref, "finishing an interrupted transaction")
     for unit in run.session(transport).settle_abandoned().down:
-        run.progress.tell(host.ref, f"{unit} did not come up with the configuration before")
+        run.progress.tell(host.ref, f"{unit} did not start with the old configuration")
 
 
 def unsettled(host: Host, pending: Pending) -> MailprovError:
     """Return the error (refused) that tells of a transaction in force and not confirmed."""
     if pending.armed:
-        summary = "another run has changed this host and waits to confirm it"
-        fix = "wait: it is confirmed or taken back within about a minute; then run it again"
+        summary = "another run has changed this host, and the change is not confirmed yet"
+        fix = "wait about a minute until it is confirmed or taken back, then run the command again"
     else:
-        summary = "an earlier run broke off before it confirmed its change; nothing was changed now"
-        fix = "`mailprov apply`, or destroy with --yes-destroy, has the host settle it first"
+        summary = "an earlier run was interrupted before the confirmation; nothing was changed now"
+        fix = "run `mailprov apply`, or destroy with --yes-destroy: both settle that change first"
     got = f"{pending.owner}, generation {pending.generation}"
     return MailprovError(Diagnostic(summary, str(host.key), got, fix=fix), ExitCode.REFUSED)
 
@@ -153,8 +153,8 @@ def _undecided(host: Host, drift: Drift) -> Diagnostic:
         where=f"{host.key}:{drift.path}",
         got=drift.diff.rstrip() or drift.what,
         want="the file as the last apply left it",
-        fix="take the edit over into the site file; or run it again with --overwrite-drift to "
-        "undo it, with --keep-drift to leave the file as it is",
+        fix="copy the edit to the site file; or run the command again, with --overwrite-drift to "
+        "undo the edit or --keep-drift to keep it",
     )
 
 

@@ -11,7 +11,7 @@ from provisioner.model.site import Site
 from provisioner.verbs.envelope import owners_of, plain_address
 from provisioner.verbs.handover import Posting, Refusal, Stage
 
-_UNSURE = "the server may have taken the message all the same; its mail log says so"
+_UNSURE = "the server may have accepted the message; check its mail log"
 
 
 def explain_refusal(site: Site, posting: Posting, refusal: Refusal) -> str:
@@ -29,7 +29,7 @@ def explain_refusal(site: Site, posting: Posting, refusal: Refusal) -> str:
 
 def _login_reason(posting: Posting, refusal: Refusal) -> str:
     if refusal.code in {421, 450, 454}:
-        return "not about the password: too many logins a minute, or Dovecot does not answer"
+        return "the password is not the cause: too many logins a minute, or Dovecot does not answer"
     return (
         f"the password that the host has for {posting.login} is another one; "
         "was the site applied since it changed?"
@@ -42,7 +42,7 @@ def _unknown_recipient(site: Site, _: Posting, refusal: Refusal) -> str:
         return ""
     plain = plain_address(refusal.recipient)
     if directory.user(plain) or directory.alias(plain):
-        return f"{plain} stands in the site file and not on the host: apply the site"
+        return f"{plain} is in the site file but not on the host: apply the site"
     return f"{plain} is no user and no alias of the site"
 
 
@@ -79,7 +79,7 @@ def _too_big(site: Site, posting: Posting, _: Refusal) -> str:
 def _no_login(_: Site, posting: Posting, __: Refusal) -> str:
     if posting.door.service.port == SMTP_PORT:
         return ""
-    return f"port {posting.door.service.port} is for who logs in"
+    return f"port {posting.door.service.port} is for users who log in"
 
 
 _REASONS = (

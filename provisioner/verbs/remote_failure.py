@@ -70,7 +70,7 @@ _CAUSES = {
     ),
     # What dash calls any failure to write.
     "printf: I/O error": Cause(
-        "a file could not be written", "see whether the disk is full (`df`, `df -i`)"
+        "a file could not be written", "check whether the disk is full (`df`, `df -i`)"
     ),
     "Disk quota exceeded": Cause(
         "a disk quota of the host is used up", "raise it or make room, then run it again"
@@ -81,10 +81,12 @@ _CAUSES = {
         "run it again",
     ),
     "Input/output error": Cause(
-        "a disk of the host fails", "look at `/usr/bin/journalctl -k` there, and save what is on it"
+        "a disk of the host has failed",
+        "look at `/usr/bin/journalctl -k` there, and save what is on it",
     ),
     "Cannot allocate memory": Cause(
-        "the host has no memory left", "see what takes it (`ps`, `free`), then run it again"
+        "the host has no memory left",
+        "find the process that uses it (`ps`, `free`), then run the command again",
     ),
 }
 
@@ -117,14 +119,13 @@ def broken_off(where: str, doing: str, completed: Completed, reader: str) -> Mai
     if completed.status == Status.UNFIT_STATE:
         return MailprovError(unfit_state(where, said, reader), ExitCode.REFUSED)
     cause = cause_in(said)
-    summary = f"the remote program broke off while {doing}"
+    summary = f"the remote program ended early while {doing}"
     return MailprovError(
         Diagnostic(
             summary=f"{summary}: {cause.summary}" if cause.summary else summary,
             where=where,
             got=f"exit status {completed.status}, {quoted(said, 400)}",
-            fix=cause.fix
-            or "look at the host: disk space, memory, and its journal; then try again",
+            fix=cause.fix or "check disk space, memory and the journal of the host, then try again",
         )
     )
 
@@ -151,12 +152,10 @@ def _malformed(where: str, doing: str, section: str, line: str) -> MailprovError
             summary=f"the host's answer while {doing} is malformed{part}",
             where=where,
             got=quoted(line, 200) if line else "",
-            want=f"what `{tool}` prints"
+            want=f"what `{tool}` prints" if tool else "the answer of mailprov's own program",
+            fix="find the program that the host runs in its place (`type -a`), then try again"
             if tool
-            else "an answer as mailprov's own programs give it",
-            fix="see on the host what answers in its place (`type -a`), then run it again"
-            if tool
-            else "run it again; if it stays, look at the host's journal and at its disk",
+            else "run the command again; if the error stays, check journal and disk of the host",
         )
     )
 
@@ -168,18 +167,18 @@ def unfit_state(where: str, said: str, reader: str) -> Diagnostic:
     kind, subject, words = (*(printable(field, 300) for field in row[1:4]), "", "", "")[:3]
     if kind == "newer":
         return Diagnostic(
-            summary="a newer mailprov has been at work on this host; nothing was changed",
+            summary="a newer mailprov has changed this host; nothing was changed now",
             where=where,
             got=f"state of format {subject} in {STATE}",
             want=f"a format that {reader} reads",
             fix=f"use mailprov {words} or newer" if words else "use that newer mailprov",
         )
     return Diagnostic(
-        summary="what mailprov keeps on this host is damaged; nothing was changed",
+        summary="the state of mailprov on this host is damaged; nothing was changed",
         where=f"{where}:{subject or STATE}",
         got=words or quoted(said, 400),
-        want="what mailprov left there",
-        fix=f"bring {STATE} back from a backup of the host, or put the one thing right. If that "
-        f"cannot be: {_ASIDE} there, and apply: the daemons and the mail stay "
-        "as they are, and what is there then becomes generation 0",
+        want="the state as mailprov left it",
+        fix=f"restore {STATE} from a backup of the host, or repair the named file. If that is not "
+        f"possible: {_ASIDE} there, and apply. The daemons and the mail stay as they are; the "
+        "present state becomes generation 0",
     )

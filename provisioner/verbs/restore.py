@@ -86,7 +86,7 @@ def _failure(
     kept = ", ".join(sorted(history.snapshots, key=int))
     refusals: Mapping[int, Diagnostic] = {
         Status.REFUSED: Diagnostic(
-            summary="what the host keeps of that transaction is damaged; nothing was changed",
+            summary="the record of that transaction on the host is damaged; nothing was changed",
             got=f"another content of {said.get(Section.DAMAGED, '')}",
             fix="choose another transaction, or apply a site file",
         ),
@@ -99,24 +99,23 @@ def _failure(
         Status.UNSUITABLE: Diagnostic(
             summary="those users are of another kind than the configuration in force reads; "
             "nothing was changed",
-            fix="apply the site file as it was then: it brings both",
+            fix="apply the site file of that time: it has both",
         ),
         Status.EDITED: Diagnostic(
             summary="files of users were changed on the host since the last apply; nothing was "
             "changed there",
             got=said.get(Section.EDITED, ""),
-            fix="--overwrite-drift puts the earlier ones in their place, --keep-drift leaves "
-            "these files as they are",
+            fix="--overwrite-drift restores the earlier files, --keep-drift keeps the present ones",
         ),
         Status.CARRIER: Diagnostic(
             summary="those users bring another password or a lock for an account that this "
             "connection, or its sudo, hangs on; nothing was changed",
             got=said.get(Section.CARRIER, ""),
-            want="a login for mailprov that is nobody's mail account",
-            fix="name another login (hosts.K.ssh.user), then do it again",
+            want="a login for mailprov that is not a mail account",
+            fix="name another login (hosts.K.ssh.user), then run the command again",
         ),
         Status.LOCKED: Diagnostic(
-            summary="another apply is at work on this host, or has just been",
+            summary="another apply is running on this host, or has just ended",
             got=said.get(Section.LOCKED, ""),
             fix="wait until it has ended, then try again",
         ),

@@ -125,7 +125,7 @@ def _other_release(host: Host, generation: Generation, title: str) -> MailprovEr
             where=str(host.key),
             got=title,
             want=generation.platform.title,
-            fix="apply a site file; it is rendered for what the host runs now",
+            fix="apply a site file; mailprov renders it for the present release",
         ),
         ExitCode.REFUSED,
     )

@@ -56,7 +56,7 @@ def hand_in(run: Run, posting: Posting, submit: Submit) -> Sending:
     if posting.door.host.key not in {host.key for host in hosts}:
         raise MailprovError(
             Diagnostic(
-                "--limit leaves out the host where the message goes in",
+                "--limit excludes the host that accepts the message",
                 want=posting.door.host.key,
                 fix=f"add --limit {posting.door.host.key}, or leave it out",
             ),

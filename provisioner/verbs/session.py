@@ -170,17 +170,17 @@ class HostSession:
         if completed.status == Status.ABSENT:
             raise MailprovError(
                 Diagnostic(
-                    summary="the host is no longer waiting: it has put the old configuration back",
+                    summary="the host did not wait any longer and restored the old configuration",
                     where=self.where,
                     got=answer.history.replace("\t", " ") or "no transaction is pending",
                     want="a confirmation in time (--confirm-within)",
-                    fix="remove what kept the confirmation from coming, then apply again",
+                    fix="remove the cause of the missing confirmation, then apply again",
                 )
             )
         if completed.status == Status.RETURNED:
             failure = Diagnostic(
-                summary="the host could not confirm its new configuration; the configuration "
-                "before is back in force",
+                summary="the host could not confirm its new configuration; the old "
+                "configuration is in force again",
                 where=self.where,
                 got=stderr_of(completed),
                 fix=cause_in(stderr_of(completed)).fix
@@ -191,12 +191,11 @@ class HostSession:
 
     def _unsettled(self, answer: TransactionAnswer) -> Diagnostic:
         return Diagnostic(
-            summary="another program of mailprov's is at work on this host, so nothing was settled",
+            summary="another mailprov program is running on this host: the transaction stays open",
             where=self.where,
             got="\n".join(answer.locked),
             want="the host's lock within 20 s",
-            fix="wait a minute, see `mailprov history` for what has become of the configuration, "
-            "then apply again",
+            fix="wait a minute, check the outcome with `mailprov history`, then apply again",
         )
 
     def start(self, verb: str, seconds: float, doing: str, *arguments: str) -> Conversation:
@@ -213,12 +212,12 @@ class HostSession:
                 summary="a file was changed since the host was observed; nothing was changed there",
                 where=self.where,
                 got="\n".join(answer.edited),
-                want="files as they were when the changes were decided",
+                want="the files as observed",
                 fix="look at `mailprov plan`, then run it again",
             )
         if completed.status == Status.LOCKED:
             return Diagnostic(
-                summary="another apply is at work on this host, or has just been",
+                summary="another apply is running on this host, or has just ended",
                 where=self.where,
                 got="\n".join(answer.locked),
                 fix="wait until it has ended, look at `mailprov plan`, then run it again",
@@ -229,7 +228,7 @@ class HostSession:
                 "nothing on the host was changed",
                 where=self.where,
                 got="\n".join(answer.checks) or stderr_of(completed),
-                want="no word on standard error from any of them",
+                want="no output on standard error",
                 fix="correct the site file; the escape hatches (postfix, dovecot, unbound) "
                 "are the usual cause",
             )
@@ -240,12 +239,12 @@ class HostSession:
         elif answer.failed:
             what = f"the step `{answer.failed.strip()}` failed"
         else:
-            what = f"the transaction broke off with exit status {completed.status}"
+            what = f"the transaction ended with exit status {completed.status}"
         return Diagnostic(
             summary=f"{what}; {_left_behind(answer, completed)}",
             where=self.where,
             got=shortened(said),
-            fix=cause.fix or "remove the cause that is shown, then apply again",
+            fix=cause.fix or "remove the cause shown above, then apply again",
         )
 
     def _held_diagnostic(self, manager: str, holder: str) -> Diagnostic:
@@ -254,9 +253,9 @@ class HostSession:
             "nothing was changed",
             where=self.where,
             got=f"{holder}, for longer than a minute",
-            want="nobody else who installs packages",
-            fix="let it end, or end it if it hangs, then apply again; a lock file is never the "
-            "cause and is not to be removed",
+            want="no other program that installs packages",
+            fix="wait until it ends, or end it if it hangs, then apply again; do not remove its "
+            "lock file, which is never the cause",
         )
 
     def broken(self, doing: str, completed: Completed) -> MailprovError:
@@ -267,7 +266,7 @@ class HostSession:
 def _left_behind(answer: TransactionAnswer, completed: Completed) -> str:
     """Return in words what a transaction that broke off has changed."""
     if completed.status == Status.RETURNED:
-        return "the configuration before is back in force"
+        return "the old configuration is in force again"
     if not answer.begun:
         return "nothing live was changed"
     return "the steps before it are in force"

@@ -41,7 +41,7 @@ class TransactionAnswer:
         # Sessions are looked for more than once, so that a host may say the same again.
         ended, kept = (", ".join(dict.fromkeys(self.ended)), "; ".join(dict.fromkeys(self.kept)))
         return (
-            *([f"logged out, because their access changed: {ended}"] if ended else []),
+            *([f"logged out because of changed access: {ended}"] if ended else []),
             *([f"open sessions could not be ended: {kept}"] if kept else []),
         )
 
@@ -96,7 +96,7 @@ def down_diagnostics(where: str, answer: TransactionAnswer) -> tuple[Diagnostic,
     """Return what a person is told of services that a return could not bring up."""
     return tuple(
         Diagnostic(
-            summary=f"{unit} did not come up again with the configuration before",
+            summary=f"{unit} did not start again with the old configuration",
             where=where,
             got="\n".join(lines),
             want=f"{unit} active",

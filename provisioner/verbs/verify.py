@@ -123,7 +123,7 @@ def _host_findings(
 def _only_warned(finding: Finding) -> Finding:
     if finding.status is not Status.FAILED:
         return finding
-    remedy = "it was left alone as you said (--keep-drift); take the edit over into the site file"
+    remedy = "it was kept because of --keep-drift; copy the edit to the site file"
     return replace(finding, status=Status.WARNING, remedy=remedy)
 
 

@@ -175,7 +175,7 @@ def test_a_second_apply_at_the_same_time_is_refused(beginner: DeployedSite) -> N
     finally:
         host.check_run(["systemctl", "stop", "holder"])
     assert done.returncode == 5, done.stderr
-    assert "another apply is at work" in done.stderr
+    assert "another apply is running" in done.stderr
 
 
 def test_an_unknown_platform_is_refused(beginner: DeployedSite) -> None:

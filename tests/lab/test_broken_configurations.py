@@ -34,10 +34,10 @@ class Noticed(Enum):
 
     BY_THE_MODEL = (3, "")
     BY_A_CHECK = (1, "nothing on the host was changed")
-    BY_THE_DAEMON = (1, "the configuration before is back in force")
+    BY_THE_DAEMON = (1, "the old configuration is in force again")
     BY_PROVING_IT = (1, "the new configuration does not work")
     BY_A_STRANGER = (1, "the new configuration is not safe")
-    BY_ITS_DEATH = (1, "the configuration before is back in force|the new configuration does not")
+    BY_ITS_DEATH = (1, "the old configuration is in force again|the new configuration does not")
 
 
 @dataclass(frozen=True)

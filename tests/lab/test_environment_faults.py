@@ -136,7 +136,7 @@ def test_a_disk_that_fills_up_in_the_middle_of_the_activation_undoes_it(mail: Ma
         mail.host.check_run(["systemctl", "daemon-reload"])
     assert int(room) < 1024
     assert there == (before, 1)
-    assert "the configuration before is back in force" in said
+    assert "the old configuration is in force again" in said
     mail.assert_old(size=before)
     mail.converge(path, size)
 
@@ -262,7 +262,7 @@ def test_a_second_apply_says_who_holds_the_host_and_a_killed_one_holds_nothing(m
         _, first = process.communicate(timeout=60)
     assert f"(process {process.pid}) since 20" in holder
     assert holder in said
-    assert "another apply is at work" in said
+    assert "another apply is running" in said
     assert process.returncode in {1, 4}, first
     assert "Traceback" not in first
     assert mail.size() == before
@@ -471,7 +471,7 @@ def test_damaged_state_is_refused_with_its_name_and_the_way_out(kept: Mail) -> N
     for damage, named in DAMAGE.items():
         kept.host.check_run(["sh", "-c", damage])
         said = kept.refused(path, code=5)
-        assert "what mailprov keeps on this host is damaged; nothing was changed" in said
+        assert "the state of mailprov on this host is damaged; nothing was changed" in said
         assert named in said
         assert f"mv {STATE} {STATE}.damaged" in said
         kept.host.check_run(["sh", "-c", f"rm -rf {STATE} && cp -a /root/state {STATE}"])
@@ -486,7 +486,7 @@ def test_every_verb_refuses_the_state_of_a_newer_mailprov(kept: Mail) -> None:
         options = ["--yes-destroy"] if verb == "destroy" else []
         done = kept.site.mailprov(verb, *options, site=kept.in_force)
         assert done.returncode == 5, (verb, done.stdout + done.stderr)
-        assert "a newer mailprov has been at work on this host" in done.stderr
+        assert "a newer mailprov has changed this host" in done.stderr
         assert "state of format 3" in done.stderr
         assert "use mailprov 7.1.0 or newer" in done.stderr
     assert kept.host.check_run(listing) == before

@@ -220,7 +220,7 @@ def test_who_only_looks_needs_no_password_and_is_told(relayed: Relayed) -> None:
     plan = blind.run("plan")
     assert (
         "note: relay.password: the environment variable RELAY_PASSWORD is not set: "
-        "mail keeps the secret that it has" in plan.stdout
+        "mail keeps its present secret" in plan.stdout
     )
 
 

@@ -208,7 +208,7 @@ def test_ctrl_c_names_each_host_that_is_at_work_and_both_return(sites: Sites) ->
             sites.host(name).write_file(OVERRIDE, "")
             sites.host(name).check_run(["systemctl", "daemon-reload"])
     assert process.returncode == 130, said
-    told = "interrupted while the configuration was being changed"
+    told = "interrupted during the change of the configuration"
     assert f"one.example/mail: {told}" in said
     assert f"two.example/mail: {told}" in said
     assert "Traceback" not in said

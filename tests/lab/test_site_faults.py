@@ -142,7 +142,7 @@ def test_ctrl_c_tells_what_becomes_of_the_hosts_and_they_return(three: Three) ->
         out, said = process.communicate(timeout=60)
     assert process.returncode == 130, said
     assert out == ""
-    told = "interrupted while the configuration was being changed"
+    told = "interrupted during the change of the configuration"
     # The third host's turn had not come.
     assert f"ns2: {told}" in said
     assert f"mail: {told}" not in said

@@ -79,7 +79,7 @@ def test_until_it_is_confirmed_postfix_bounces_nothing_and_another_apply_waits(
         assert process.wait(timeout=60) == 0
     assert soft == "yes\n"
     assert second.returncode == 5
-    assert "waits to confirm" in second.stderr
+    assert "the change is not confirmed yet" in second.stderr
     assert (size_on(host), last_outcome(host)) == (13, "confirmed")
     assert host.check_run(["postconf", "-h", "soft_bounce"]) == "no\n"
     beginner.apply()
@@ -148,7 +148,7 @@ def test_a_step_that_fails_puts_the_old_configuration_back(beginner: DeployedSit
         host.check_run(["rm", override])
         host.check_run(["systemctl", "daemon-reload"])
     assert done.returncode == 1
-    assert "`reload dovecot.service` failed; the configuration before is back" in done.stderr
+    assert "`reload dovecot.service` failed; the old configuration is in force again" in done.stderr
     assert_returned(beginner, host)
     beginner.apply(site=changed)
     assert beginner.mailprov("plan", site=changed).returncode == 0

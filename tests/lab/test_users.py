@@ -231,7 +231,7 @@ def test_a_mailbox_that_is_a_link_is_refused_and_the_user_is_gone(people: People
     try:
         told = people.user("remove", "frank", str(people.path), "--delete-mail", code=5)
         assert "is a symbolic link" in told
-        assert "deleted was: nothing" in told
+        assert "these were deleted: nothing" in told
         people.mail.check_run(["test", "-f", "/srv/elsewhere/precious"])
         assert not people.receives("frank")
     finally:

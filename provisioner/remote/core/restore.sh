@@ -152,7 +152,7 @@ restore_passwords() {
     done <"$work/locks"
 }
 
-# A file that somebody keeps is still compared with what mailprov left there.
+# A file that somebody keeps is still compared with the state as mailprov left it.
 left_then() {
     while IFS="$tab" read -r kind path rest; do
         if [ "$path" = "$copy" ]; then

@@ -51,10 +51,10 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     [
         (["--to", "bob"], "--from"),
         (["--from", "alice"], "--to"),
-        (["--from", "nobody", "--to", "bob"], "nobody of the site may send as this address"),
+        (["--from", "nobody", "--to", "bob"], "no user of the site may send as this address"),
         (["--from", "carol", "--to", "bob"], "this user is disabled"),
         (["--from", "alice", "--to", "b ob"], "--to: not a mail address"),
-        (["--from", "alice", "--to", "bob", "--port", "25"], "no submissions on this port"),
+        (["--from", "alice", "--to", "bob", "--port", "25"], "no submission on this port"),
         (["--from", "alice", "--to", "bob", "--port", "x"], "not a valid integer"),
         (["--from", "alice", "--to", "bob", "--wait", "-1"], "--wait"),
         (["--from", "alice", "--to", "bob", "--wait", "nan"], "--wait"),

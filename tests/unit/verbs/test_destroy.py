@@ -31,7 +31,8 @@ class Quiet:
 
 
 @pytest.mark.parametrize(
-    ("armed", "want"), [(False, "an earlier run broke off"), (True, "waits to confirm it")]
+    ("armed", "want"),
+    [(False, "an earlier run was interrupted"), (True, "the change is not confirmed yet")],
 )
 @pytest.mark.parametrize("settle", [False, True])
 def test_a_pending_transaction_is_told_and_not_settled_without_agreement(

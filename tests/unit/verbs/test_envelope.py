@@ -62,10 +62,10 @@ def test_the_sender_and_who_logs_in(
 @pytest.mark.parametrize(
     ("typed", "login", "want"),
     [
-        ("nobody", None, "nobody of the site may send as this address"),
-        ("away", None, "nobody of the site may send as this address"),
+        ("nobody", None, "no user of the site may send as this address"),
+        ("away", None, "no user of the site may send as this address"),
         ("carol", None, "this user is disabled"),
-        ("old", None, "nobody of the site may send as this address"),
+        ("old", None, "no user of the site may send as this address"),
         ("alice", "carol", "this user is disabled"),
         ("sales", None, "--login alice@example.org or bob@example.org"),
         ("alice", "nobody", "--login names no user of the site"),
@@ -121,9 +121,9 @@ def test_a_user_submits_on_587_unless_that_is_closed(
 @pytest.mark.parametrize(
     ("typed", "asked", "want"),
     [
-        ("alice", 465, "the site takes no submissions on this port"),
-        ("alice", 25, "the site takes no submissions on this port"),
-        ("x@b.example", 587, "a sender from outside does not log in"),
+        ("alice", 465, "the site accepts no submission on this port"),
+        ("alice", 25, "the site accepts no submission on this port"),
+        ("x@b.example", 587, "a sender from outside uses port 25"),
     ],
 )
 def test_a_port_that_does_not_fit_is_wrong_usage(typed: str, asked: int, want: str) -> None:

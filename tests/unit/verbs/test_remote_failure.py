@@ -24,7 +24,7 @@ def completed(status: int, stderr: str) -> Completed:
         (errno.ENOSPC, "a disk of the host is full"),
         (errno.EROFS, "a file system of the host is read-only"),
         (errno.EDQUOT, "a disk quota of the host is used up"),
-        (errno.EIO, "a disk of the host fails"),
+        (errno.EIO, "a disk of the host has failed"),
         (errno.ENOMEM, "the host has no memory left"),
     ],
 )
@@ -33,14 +33,14 @@ def test_the_systems_own_words_are_understood(number: int, want: str) -> None:
     error = broken_off("mail", "observing the host", completed(1, said), READER)
     (told,) = error.diagnostics
     assert error.exit_code is ExitCode.FAILED
-    assert told.summary == f"the remote program broke off while observing the host: {want}"
+    assert told.summary == f"the remote program ended early while observing the host: {want}"
     assert said in told.got
     assert told.fix == cause_in(said).fix != ""
 
 
 def test_an_unknown_cause_is_told_as_it_is() -> None:
     (told,) = broken_off("mail", "observing", completed(2, "sh: x: not found"), READER).diagnostics
-    assert told.summary == "the remote program broke off while observing"
+    assert told.summary == "the remote program ended early while observing"
     assert told.got == 'exit status 2, "sh: x: not found"'
     assert told.fix
 

@@ -235,7 +235,7 @@ def test_nothing_is_sent_when_a_host_cannot_be_asked() -> None:
                 550,
                 "bob+y@example.org",
             ),
-            "bob@example.org stands in the site file and not on the host: apply the site",
+            "bob@example.org is in the site file but not on the host: apply the site",
         ),
         (
             "sales@example.org",
@@ -268,7 +268,11 @@ def test_nothing_is_sent_when_a_host_cannot_be_asked() -> None:
             "submission.message_size is 64K",
         ),
         ("alice", Refusal(Stage.LOGIN, "535 5.7.8 Error", 535), "is another one"),
-        ("alice", Refusal(Stage.LOGIN, "454 4.7.0 Temporary", 454), "not about the password"),
+        (
+            "alice",
+            Refusal(Stage.LOGIN, "454 4.7.0 Temporary", 454),
+            "the password is not the cause",
+        ),
         (
             "alice",
             Refusal(Stage.DATA, "552 5.3.4 Error: message file too big", 552),
@@ -276,7 +280,7 @@ def test_nothing_is_sent_when_a_host_cannot_be_asked() -> None:
         ),
         ("alice", Refusal(Stage.CONNECT, "cannot be reached"), ""),
         ("alice", Refusal(Stage.DATA, "550 5.7.1 spam", 550), ""),
-        ("alice", Refusal(Stage.DATA, "no answer in time"), "may have taken the message"),
+        ("alice", Refusal(Stage.DATA, "no answer in time"), "may have accepted the message"),
     ],
 )
 def test_a_refusal_is_explained_where_the_site_file_knows_why(

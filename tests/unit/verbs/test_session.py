@@ -60,9 +60,9 @@ def test_a_service_that_stays_down_after_a_return_is_told_with_its_log() -> None
             "|fatal: no room", "@held", "Q1\tother.example", status=71,
         )  # fmt: skip
     failed, down = returned.value.diagnostics
-    assert "the configuration before is back in force" in failed.summary
+    assert "the old configuration is in force again" in failed.summary
     assert failed.got == "Fatal: no"
-    assert down.summary.startswith("postfix@-.service did not come up again")
+    assert down.summary.startswith("postfix@-.service did not start again")
     assert down.got == "fatal: no room"
     assert "systemctl restart postfix@-.service" in down.fix
     assert returned.value.answer.held == ["Q1\tother.example"]
@@ -71,7 +71,7 @@ def test_a_service_that_stays_down_after_a_return_is_told_with_its_log() -> None
 def test_a_host_that_is_busy_is_no_broken_program() -> None:
     busy = session("settle", "@locked", "me since now", status=75)
     for settle in (lambda: busy.confirm("1"), lambda: busy.take_back("1", "x")):
-        with pytest.raises(MailprovError, match="at work on this host") as refusal:
+        with pytest.raises(MailprovError, match="program is running on this host") as refusal:
             settle()
         assert refusal.value.exit_code is ExitCode.REFUSED
         assert refusal.value.diagnostics[0].got == "me since now"
@@ -80,7 +80,7 @@ def test_a_host_that_is_busy_is_no_broken_program() -> None:
 def test_a_confirmation_that_came_too_late_says_what_became_of_it() -> None:
     line = "2026-11-24T12:00:00Z\t3\tconfiguration\tab\tme\treturned: not confirmed in time"
     late = session("settle", "@history", line, status=66)
-    with pytest.raises(MailprovError, match="no longer waiting") as told:
+    with pytest.raises(MailprovError, match="did not wait any longer") as told:
         late.confirm("3")
     assert "returned: not confirmed in time" in told.value.diagnostics[0].got
 
@@ -89,4 +89,4 @@ def test_what_a_return_put_on_hold_or_logged_out_is_in_the_answer() -> None:
     said = ("@ended alice", "@held", "Q1\tother.example", "@finished")
     answer = session("settle", *said, status=0).take_back("3", "it does not work")
     assert answer.held == ["Q1\tother.example"]
-    assert answer.notes() == ("logged out, because their access changed: alice",)
+    assert answer.notes() == ("logged out because of changed access: alice",)

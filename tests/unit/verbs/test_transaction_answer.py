@@ -38,7 +38,7 @@ def test_ended_sessions_are_noted_and_a_failure_to_end_one_is_told() -> None:
     )  # fmt: skip
     assert answer.finished
     assert answer.notes() == (
-        "logged out, because their access changed: alice@example.org, bob@example.org",
+        "logged out because of changed access: alice@example.org, bob@example.org",
         "open sessions could not be ended: carol@example.org (no answer from anvil)",
     )
 
@@ -47,7 +47,7 @@ def test_what_is_said_again_is_told_once() -> None:
     said = ["@ended alice@example.org", "@kept carol@example.org", "|no answer from anvil"]
     answer = read_answer([*said, *said, "@finished"], lambda _: None)
     assert answer.notes() == (
-        "logged out, because their access changed: alice@example.org",
+        "logged out because of changed access: alice@example.org",
         "open sessions could not be ended: carol@example.org (no answer from anvil)",
     )
 
