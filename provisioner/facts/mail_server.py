@@ -122,7 +122,7 @@ def server_diagnostic(host: Host, lines: Iterable[str]) -> Diagnostic:
         "nothing was changed",
         where=str(host.key),
         got="\n".join(lines),
-        want="a host without one, or your word that this one goes",
+        want="a host without a mail server, or your consent to replace it",
         fix="take over into the site file what is to go on, then run it again with "
         "--replace-mail-server. Its files are kept, and `mailprov destroy` brings them back; "
         "mail in its mailboxes stays where it is and is not seen by the new server",

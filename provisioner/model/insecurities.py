@@ -51,12 +51,12 @@ INSECURITIES: Mapping[Allowance, Insecurity] = {
     ),
     Allowance.NO_TLS: Insecurity(
         "no TLS",
-        "whoever is on the way can read and change mail, and read passwords",
+        "an attacker on the network path can read and change mail, and read passwords",
         "`tls: self-signed`, the default, or `tls: {files: …}` with a certificate of yours",
     ),
     Allowance.WEAK_HASH: Insecurity(
         "weak password schemes",
-        "who gets hold of the hashes soon has the passwords",
+        "stolen hashes soon reveal the passwords",
         "hashes of `doveadm pw -s BLF-CRYPT`, or references to long passwords, which mailprov "
         "hashes with it",
     ),

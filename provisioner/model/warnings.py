@@ -112,7 +112,7 @@ def _warn_allowances(reading: Reading) -> Iterator[SiteProblem]:
         if not is_used(reading, allowance):
             yield SiteProblem(
                 ("allow_insecure", allowance.value),
-                "an allowance that nothing uses",
+                "an unused allowance",
                 got=allowance.value,
                 want="allowances for what the site really does",
                 fix="remove it, so that the wish cannot come in unnoticed later",
@@ -127,7 +127,7 @@ def _warn_dns(reading: Reading) -> Iterator[SiteProblem]:
         if zone.canonical == ".":
             yield SiteProblem(
                 ("dns", "insecure", index),
-                "no signature in the DNS is checked any more",
+                "no DNS signature is checked any more",
                 got=".",
                 want="the zones that cannot be checked",
                 fix="list these zones alone",
@@ -137,7 +137,7 @@ def _warn_dns(reading: Reading) -> Iterator[SiteProblem]:
             if zone.canonical in reading.domains:
                 yield SiteProblem(
                     ("dns", "forward", zone),
-                    "nobody is asked for a domain of the site that is static",
+                    "no server is asked for a domain of the site that is static",
                     got=f"{zone.canonical}, and zone_type: static",
                     want="zone_type: transparent, by which other names of it are asked for",
                     fix="remove the zone, or `zone_type`",
@@ -164,7 +164,7 @@ def _warn_readers(reading: Reading) -> Iterator[SiteProblem]:
     if users and theirs and not any(user.enabled for user in users.values()):
         yield SiteProblem(
             ("users",),
-            "nobody may log in who gets the mail of postmaster and the like",
+            "the user who gets the mail of postmaster and the like may not log in",
             got=f"{reading.first_user}, who is disabled",
             want="a reader for what the world tells a mail server's operator (RFC 5321, 4.5.1)",
             fix="enable a user, or give these addresses another target under `aliases`",

@@ -17,7 +17,7 @@ def stranger(
     """Return what is told of an account that was there before and is no user's yet."""
     if state.uid == 0:
         return Diagnostic(
-            summary=f"{account.name} is the host's administrator and can be no user of the site",
+            summary=f"{account.name} is the administrator of the host and cannot be a user here",
             where=str(generation.host),
             got="uid 0",
             want="a person's account",

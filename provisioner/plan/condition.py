@@ -92,7 +92,7 @@ class Condition:
             yield "never applied"
             return  # all else follows from it
         if self.unconfirmed:
-            yield "what was applied is not confirmed"
+            yield "the last apply is not confirmed"
         for unit in self.units:
             if unit.problem:
                 yield unit.problem
@@ -108,7 +108,7 @@ class Condition:
             yield (
                 "the certificate has expired"
                 if ended
-                else f"the certificate ends in {self.days_left} days"
+                else f"the certificate expires in {self.days_left} days"
             )
         if self.queue and self.queue.oldest:
             yield from _waiting_too_long(self.queue, self.now, self.queue_warning)

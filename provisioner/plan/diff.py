@@ -238,7 +238,7 @@ def _password_change(account: Account, state: AccountState | None) -> Iterator[C
         reason = "locked" if account.locked else "new" if state is None else "differs"
         yield _of_directory("password", account.name, Action.UPDATE, reason)
     elif account.locked and state.expires != EXPIRED:
-        reason = "locked, and lets in who has a key"
+        reason = "locked, but SSH keys still work"
         yield _of_directory("password", account.name, Action.UPDATE, reason)
     elif not account.locked and state.expires == EXPIRED:
         yield _of_directory("password", account.name, Action.UPDATE, "the account has expired")

@@ -86,8 +86,8 @@ def in_words(problems: Iterable[FileProblem]) -> str:
     plain = {
         "content": "content differs",
         "missing": "missing",
-        TableFlaw.UNFINISHED: "a change of it broke off",
-        TableFlaw.DERIVED: "the lookup tables made of it are not as they were left",
+        TableFlaw.UNFINISHED: "a change of it was interrupted",
+        TableFlaw.DERIVED: "its lookup tables were changed",
         TableFlaw.FOREIGN: "Postfix's lookup tables are of another type than this release's",
     }
     return ", ".join(

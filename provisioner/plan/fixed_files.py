@@ -33,7 +33,7 @@ def fixed_diagnostic(plan: Plan, fixed: Iterable[FixedFile]) -> Diagnostic | Non
     if any(one.path == RESOLV_CONF for one in stuck):
         fix += f". {RESOLV_CONF} is left as it is with `resolv_conf: keep` under hosts.{host}"
     return Diagnostic(
-        summary="files that have to change on this host cannot be changed; nothing was changed",
+        summary="files that must change on this host cannot be replaced; nothing was changed",
         where=str(host),
         got="\n".join(dict.fromkeys(_in_words(stuck))),
         want="files that root can replace",

@@ -103,7 +103,7 @@ def check_wanted(wanted: str) -> None:
         return
     raise MailprovError(
         Diagnostic(
-            summary="--to names no generation",
+            summary="--to is not a generation",
             got=quoted(wanted),
             want=f"at least {_SHORTEST} of its hexadecimal digits, or 0 for the host as found",
             fix="`mailprov history` lists them",
@@ -130,9 +130,11 @@ def choose_generation(where: str, history: History, wanted: str | None) -> str:
     several = ", ".join(found)
     raise _no_choice(
         where,
-        "several generations begin like this" if found else "the host remembers no such generation",
+        "several generations begin with these digits"
+        if found
+        else "the host has no such generation",
         got=f"{wanted}: {several}" if several else wanted,
-        want=", ".join(sorted(history.generations)) or "one that was confirmed there",
+        want=", ".join(sorted(history.generations)) or "a generation that was confirmed there",
     )
 
 
@@ -149,7 +151,7 @@ def _before(where: str, history: History) -> str:
         where,
         "there is no earlier configuration to go back to",
         got=f"generation {history.current or 'none'} in force",
-        want="one that was confirmed before it",
+        want="a generation that was confirmed before it",
         fix="`mailprov rollback --to 0` goes back to the host as it was found",
     )
 

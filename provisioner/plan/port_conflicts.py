@@ -119,10 +119,10 @@ def conflict_diagnostic(plan: Plan, conflicts: Iterable[PortConflict]) -> Diagno
         for (port, daemon, holder), addresses in ports.items()
     ]
     return Diagnostic(
-        summary="ports that the site needs on this host are taken; nothing was changed",
+        summary="other programs hold ports that the site needs on this host; nothing was changed",
         where=str(plan.generation.host),
         got="\n".join(lines),
-        want="each of them free, or held by the daemon that mailprov runs there",
+        want="free ports, or ports of the daemons that mailprov runs",
         fix=_fix(plan, found),
     )
 

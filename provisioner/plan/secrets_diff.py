@@ -63,7 +63,7 @@ def refuse_unread_secrets(generation: Generation, changes: Iterable[Change]) -> 
         raise MailprovError(
             [
                 Diagnostic(
-                    summary="a secret has to be written, and its reference could not be read",
+                    summary="a secret must be written, but its reference cannot be read",
                     where=f"{generation.host}:{path}",
                     got="another file there than the last apply left",
                     want="the secret, where the site file says that it is",

@@ -50,14 +50,14 @@ def diff_unit(
     else:
         causes = [artifact.path for artifact in changed if _needs_restart(own, artifact, facts)]
     if replaced:
-        yield Change("unit", unit.name, Action.RESTART, f"takes the place of {replaced[0]}")
+        yield Change("unit", unit.name, Action.RESTART, f"replaces {replaced[0]}")
     elif running is None or running.active not in _UP:
         yield Change("unit", unit.name, Action.START, "not running")
     elif running.sub == "exited":
         # As Debian 12 had it, whose postfix.service was a name only: a start would do nothing.
-        yield Change("unit", unit.name, Action.RESTART, "is up without a process")
+        yield Change("unit", unit.name, Action.RESTART, "is active without a process")
     elif unit.name in facts.introduction.unfinished:
-        yield Change("unit", unit.name, Action.RESTART, "an earlier apply broke off")
+        yield Change("unit", unit.name, Action.RESTART, "an earlier apply was interrupted")
     elif causes:
         yield Change("unit", unit.name, Action.RESTART, _because(causes))
     elif names:

@@ -115,10 +115,10 @@ def _run(words: tuple[str, ...], base: Path, environment: Mapping[str, str]) -> 
     except subprocess.TimeoutExpired as error:
         _end(process)
         raise InvalidValueError(
-            f"the command {name} did not end in {COMMAND_SECONDS:.0f} seconds",
+            f"the command {name} did not end within {COMMAND_SECONDS:.0f} seconds",
             got="no end",
             want="a program that prints the secret and asks nothing",
-            fix="unlock the password store first, and try the command by hand",
+            fix="unlock the password store first, then try the command by hand",
         ) from error
     if process.returncode != 0:
         raise InvalidValueError(

@@ -91,7 +91,7 @@ class Secrets:
         unknown = self._unread.keys() - known.keys()
         if unknown and self._need is Need.UNKNOWN:
             problems = (
-                replace(problem, want=f"{problem.want}: the host does not know the password yet")
+                replace(problem, want=f"{problem.want}: the host does not have the password yet")
                 for address, problem in self._unread.items()
                 if address in unknown
             )
@@ -103,9 +103,9 @@ class Secrets:
         """Yield what becomes of the passwords that could not be read here, in a line each."""
         kept = [address for address in self._unread if address in known]
         if kept:
-            yield f"{self._listed(kept)}: the host keeps the password that it has"
+            yield f"{self._listed(kept)}: the host keeps the present password"
         if new := [address for address in self._unread if address not in known]:
-            yield f"{self._listed(new)}: the host does not know the password, and apply needs it"
+            yield f"{self._listed(new)}: the host does not have the password, and apply needs it"
 
     def _listed(self, addresses: Sequence[MailAddress]) -> str:
         shown = [f"{one} ({self._unread[one].summary})" for one in addresses[:_NAMED]]
@@ -255,7 +255,7 @@ def _checked(value: str, site: Site) -> str:
     shown = f"{{{hashed.scheme}}}"
     if hashed.weak and Allowance.WEAK_HASH not in site.allow_insecure:
         raise InvalidValueError(
-            "a weak password scheme: who gets the hash soon has the password",
+            "a weak password scheme: a stolen hash soon reveals the password",
             got=shown,
             want="BLF-CRYPT, ARGON2ID, SHA512-CRYPT or another strong scheme",
             fix="make a new hash; or, to insist, `allow_insecure: {weak-hash: REASON}`",

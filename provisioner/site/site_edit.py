@@ -50,7 +50,7 @@ def edit_site(octets: bytes, before: LoadedSite, change: UserChange) -> EditedSi
     document = read_yaml(new.decode("utf-8"))
     want = changed_tree(_tree(octets), change)
     if document.problems or document.top is None or not _same(document.top, want):
-        summary = "the file is written in a way that cannot be edited in place"
+        summary = "the format of the file does not allow an edit in place"
         raise _not_editable(name, summary, "another tree than wanted", "edit it by hand")
     try:
         after = parse_site(new, name)
@@ -60,7 +60,7 @@ def edit_site(octets: bytes, before: LoadedSite, change: UserChange) -> EditedSi
         ):
             raise _no_such_user_possible(name, error.diagnostics) from error
         head = Diagnostic(
-            summary="with this change the site file would be invalid; it was left as it is",
+            summary="this change would make the site file invalid; it was not changed",
             where=name,
             fix="first change what is shown below, whose places are those after the change",
         )
@@ -81,7 +81,7 @@ def _same(one: Tree, other: Tree) -> bool:
 
 def _no_such_user_possible(name: str, told: Iterable[Diagnostic]) -> MailprovError:
     head = Diagnostic(
-        summary="the site cannot have such a user; the file was left as it is",
+        summary="the site cannot have such a user; the file was not changed",
         where=name,
         fix="run the command again without what is shown below",
     )

@@ -112,7 +112,7 @@ def _sync_folder(folder: Path) -> None:
 def _changed_meanwhile(path: Path) -> MailprovError:
     return MailprovError(
         Diagnostic(
-            summary="the site file was changed by somebody else meanwhile; it was left as it is",
+            summary="another program changed the site file in the meantime; it was not written",
             where=str(path),
             want="the file that was read a moment ago",
             fix="look at it, then run the command again",
@@ -124,10 +124,10 @@ def _changed_meanwhile(path: Path) -> MailprovError:
 def _in_use(path: Path) -> MailprovError:
     return MailprovError(
         Diagnostic(
-            summary="another program holds the lock of the site file; it was left as it is",
+            summary="another program holds the lock of the site file; it was not changed",
             where=str(path),
             got=f"the lock (flock) is not free after {_PATIENCE:.0f} seconds",
-            want="nobody else who edits the file",
+            want="no other program that edits the file",
             fix="wait for the other program to end (`fuser` names it), then run this again",
         ),
         ExitCode.REFUSED,
@@ -137,7 +137,7 @@ def _in_use(path: Path) -> MailprovError:
 def _unwritable(path: Path, reason: str) -> MailprovError:
     return MailprovError(
         Diagnostic(
-            summary="the site file cannot be written; it was left as it is",
+            summary="the site file cannot be written; it was not changed",
             where=str(path),
             got=reason,
             want="a file and a folder that this user may write, with the file's owner kept",

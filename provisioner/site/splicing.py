@@ -167,10 +167,10 @@ def remove_entry(lines: Lines, node: yaml.MappingNode, entry: Entry) -> list[Spl
     before, rest = lines.before(start), lines.rest(end).strip()
     if before.strip() not in {"", "?"} or (rest and not rest.startswith("#")):
         raise InvalidValueError(
-            "a user whose text cannot be told from what surrounds it",
+            "the text of a user cannot be separated from the text around it",
             got=f"{before.strip()} before it, {rest or 'nothing'} behind it",
             want="lines of its own",
-            fix="take the user out with an editor",
+            fix="remove the user with an editor",
         )
     return [_whole_lines(lines, start, end)]
 

@@ -131,7 +131,7 @@ def warn_chain(
         yield (
             "certificate",
             InvalidValueError(
-                "the certificates are out of order, or one is there twice",
+                "the certificates are out of order, or one occurs twice",
                 got=f"{len(chain)} certificates",
                 want="each certificate followed by its issuer's",
                 fix="order the file: the host's own, then intermediates; until then mailprov puts "
@@ -142,7 +142,7 @@ def warn_chain(
         yield (
             "certificate",
             InvalidValueError(
-                "a certificate that no other of the file was issued by",
+                "a certificate that issued no other certificate of the file",
                 got=quoted(other.subject.rfc4514_string()),
                 want="the host's own certificate and its issuers'",
                 fix="remove it",

@@ -146,7 +146,7 @@ def test_a_disk_that_is_full_when_it_is_confirmed_undoes_it(mail: Mail) -> None:
     before = mail.size()
     with disk_with(mail.host, 20 * 1024):
         with applying(mail.site, path) as process:
-            follow(process, "proving")
+            follow(process, "testing the new configuration")
             process.send_signal(signal.SIGSTOP)
             fill(mail.host)
             process.send_signal(signal.SIGCONT)
@@ -165,7 +165,7 @@ def test_a_host_that_nobody_confirms_returns_on_a_full_disk(mail: Mail) -> None:
     before = mail.size()
     with disk_with(mail.host, 20 * 1024):
         with applying(mail.site, path, "--confirm-within", "10") as process:
-            follow(process, "proving")
+            follow(process, "testing the new configuration")
         fill(mail.host)
         assert mail.size() == size
         wait_until(mail.host, f"[ ! -e {PENDING} ]", 30)
@@ -235,7 +235,7 @@ def test_nothing_is_executed_where_nothing_may_be(mail: Mail) -> None:
         # The host's own return, too, is read by a shell and not executed.
         other, _ = mail.another()
         with applying(mail.site, other, "--confirm-within", "10") as process:
-            follow(process, "proving")
+            follow(process, "testing the new configuration")
         wait_until(mail.host, f"[ ! -e {PENDING} ]", 30)
         assert mail.last_outcome() == "returned: not confirmed in time"
     mail.assert_old(size=size)
@@ -409,7 +409,7 @@ def test_a_clock_that_is_a_day_off_harms_nothing(mail: Mail, by: str) -> None:
         assert 86000 < there * int(f"{by[0]}1") < 87000
         # Nobody confirms it: the host's own timer counts seconds, whatever the clock says.
         with applying(mail.site, path, "--confirm-within", "10") as process:
-            follow(process, "proving")
+            follow(process, "testing the new configuration")
         wait_until(host, f"[ ! -e {PENDING} ]", 30)
         assert (mail.size(), mail.last_outcome()) == (before, "returned: not confirmed in time")
         # A certificate is made; mail works by it on the host.

@@ -329,7 +329,7 @@ def test_a_return_lets_in_no_mail_that_it_would_bounce_and_tells_what_waits(
     first, _ = rolled.generations()
     rolled.back("--to", first)
     with applying(rolled.site, rolled.site_b) as process:
-        follow(process, "proving")
+        follow(process, "testing the new configuration")
         process.send_signal(signal.SIGSTOP)
         # What B takes mail for, and A does not, is in the queue; and B cannot prove itself.
         leave_waiting(host, "carol@other.example", start=False)

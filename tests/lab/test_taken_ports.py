@@ -24,7 +24,7 @@ INVENTORIES = Path(__file__).parents[2] / "inventories"
 PASSWORDS = {"WANGSHENG_PASSWORD": "one for wangsheng's mail", "XHYHUIYING_PASSWORD": "and another"}
 LISTEN = "systemd-socket-activate -l"
 FIX = re.compile(r"fix: +on (\w+): `([^`]+)`; then run it again")
-TAKEN = "ports that the site needs on this host are taken; nothing was changed"
+TAKEN = "other programs hold ports that the site needs on this host; nothing was changed"
 
 
 def deployed(lab: Lab, inventory: str, environment: dict[str, str]) -> DeployedSite:

@@ -71,7 +71,7 @@ def test_until_it_is_confirmed_postfix_bounces_nothing_and_another_apply_waits(
 ) -> None:
     host = beginner.host("mail")
     with applying(beginner, sized(beginner, 13)) as process:
-        follow(process, "proving")
+        follow(process, "testing the new configuration")
         process.send_signal(signal.SIGSTOP)
         soft = host.check_run(["postconf", "-h", "soft_bounce"])
         second = beginner.mailprov("apply", site=sized(beginner, 14))
@@ -90,7 +90,7 @@ def test_a_killed_controller_leaves_a_host_that_returns_in_time(beginner: Deploy
     host = beginner.host("mail")
     changed = sized(beginner, 15)
     with applying(beginner, changed, "--confirm-within", str(SECONDS)) as process:
-        follow(process, "proving")
+        follow(process, "testing the new configuration")
     assert size_on(host) == 15
     wait_until(host, f"[ ! -e {PENDING} ]", SECONDS + 15)
     assert last_outcome(host) == "returned: not confirmed in time"
@@ -118,7 +118,7 @@ def test_a_host_that_goes_down_meanwhile_comes_up_with_the_old_configuration(
 ) -> None:
     host = beginner.host("mail")
     with applying(beginner, sized(beginner, 17)) as process:
-        follow(process, "proving")
+        follow(process, "testing the new configuration")
         process.send_signal(signal.SIGSTOP)
         host.kill()
         host.boot()

@@ -41,7 +41,7 @@ def judge_relay(reading: Reading) -> Iterator[SiteProblem]:
             "the relay is a host of this site: mail would come back to it for ever",
             got=relay.host,
             want="another server, which sends mail on",
-            fix="name the provider's server; leave `relay` out where this site sends by itself",
+            fix="name the provider's server; leave `relay` out if this site sends by itself",
         )
     if relay.tls == "none" and relay.ca_file is not None:
         yield SiteProblem(

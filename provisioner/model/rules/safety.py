@@ -126,7 +126,7 @@ def judge_hashes(reading: Reading) -> Iterator[SiteProblem]:
         if isinstance(user.password, PasswordHash) and user.password.weak:
             yield _unsafe(
                 ("users", key, "password"),
-                "a weak password scheme: who gets the hash soon has the password",
+                "a weak password scheme: a stolen hash soon reveals the password",
                 Allowance.WEAK_HASH,
                 got=f"{{{user.password.scheme}}}",
                 want="BLF-CRYPT, ARGON2ID, SHA512-CRYPT or another strong scheme",

@@ -65,7 +65,7 @@ def judge_held_secrets(reading: Reading, hatch: HatchRules) -> Iterator[SiteProb
         if not hatch.held.allowed(text.name):
             yield SiteProblem(
                 text.path,
-                "a secret where the daemon reads none from a file of its own",
+                "a secret where the daemon cannot read one from a separate file",
                 got="{secret: …}",
                 want=hatch.held.want,
                 fix=hatch.held.way_out(text.name),

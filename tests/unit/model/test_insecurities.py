@@ -104,7 +104,7 @@ def test_without_tls_the_way_out_of_cleartext_logins_begins_with_tls() -> None:
 
 def test_an_allowance_that_nothing_uses_is_told_once_and_as_that() -> None:
     (warning,) = warn_site(reading_of(allow_insecure={"no-tls": "a lab"}))
-    assert warning.summary == "an allowance that nothing uses"
+    assert warning.summary == "an unused allowance"
 
 
 def test_long_lists_of_networks_are_cut() -> None:

@@ -95,7 +95,7 @@ def test_what_waits_to_be_confirmed_is_one() -> None:
     facts = fulfilled()
     pending = Pending("8", GENERATION.id, "somebody", armed=True)
     facts = replace(facts, introduction=replace(facts.introduction, pending=pending))
-    assert problems(observed(facts)) == ("what was applied is not confirmed",)
+    assert problems(observed(facts)) == ("the last apply is not confirmed",)
 
 
 def test_a_file_that_is_gone_is_one() -> None:
@@ -120,7 +120,7 @@ def test_a_service_that_nobody_knows_of_is_one() -> None:
     ("days", "want"),
     [
         (14, ()),
-        (13, ("the certificate ends in 13 days",)),
+        (13, ("the certificate expires in 13 days",)),
         (-1, ("the certificate has expired",)),
     ],
 )
@@ -133,7 +133,7 @@ def test_a_certificate_is_one_when_less_than_two_weeks_are_left(
 def test_a_certificate_that_the_host_makes_anew_is_a_change_to_apply_as_well() -> None:
     assert problems(observed(days=13)) == (
         "1 change of the site file to apply",
-        "the certificate ends in 13 days",
+        "the certificate expires in 13 days",
     )
 
 

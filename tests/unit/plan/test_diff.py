@@ -395,7 +395,7 @@ def test_a_record_that_is_written_anew_for_the_same_generation_says_so() -> None
     [
         (False, {"password": "$2b$12$old"}, "differs"),
         (True, {"password": "$2b$12$new"}, "locked"),
-        (True, {"password": "!$2b$12$new"}, "locked, and lets in who has a key"),
+        (True, {"password": "!$2b$12$new"}, "locked, but SSH keys still work"),
         (False, {"expires": EXPIRED}, "the account has expired"),
     ],
 )

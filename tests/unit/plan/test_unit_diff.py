@@ -102,8 +102,8 @@ _OWED = replace(fulfilled().introduction, unfinished=frozenset({"postfix.service
     [
         (with_unit(enabled="disabled"), "enable", "does not start at boot"),
         (with_unit(active="failed"), "start", "not running"),
-        (with_unit(sub="exited"), "restart", "is up without a process"),
-        (replace(fulfilled(), introduction=_OWED), "restart", "an earlier apply broke off"),
+        (with_unit(sub="exited"), "restart", "is active without a process"),
+        (replace(fulfilled(), introduction=_OWED), "restart", "an earlier apply was interrupted"),
         (with_file(fulfilled(), MAP.path, None), "reload", f"{MAP.path} changed"),
         (_TWO, "reload", f"{MAIN_CF.path} and 1 more changed"),
     ],
@@ -133,5 +133,5 @@ def test_a_unit_that_takes_anothers_place_names_it_on_both_sides() -> None:
     plan = diff_generation(UPGRADED, replace(facts, units={**facts.units, old.name: old}))
     assert [(one.name, one.reason) for one in plan.changes if one.kind == "unit"] == [
         ("postfix@-.service", "postfix.service takes its place"),
-        ("postfix.service", "takes the place of postfix@-.service"),
+        ("postfix.service", "replaces postfix@-.service"),
     ]

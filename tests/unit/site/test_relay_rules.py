@@ -118,4 +118,4 @@ def test_a_relay_in_cleartext_is_warned_of_and_an_allowance_for_nothing_too(
     (warning,) = loaded(f"{beginner}{relay}{allowed}").warnings
     assert "mail to the relay without TLS" in warning.summary
     (idle,) = loaded(f"{beginner}{allowed}").warnings
-    assert "an allowance that nothing uses" in idle.summary
+    assert "an unused allowance" in idle.summary

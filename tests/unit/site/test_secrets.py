@@ -110,7 +110,7 @@ def test_all_that_is_wrong_is_told_at_its_place(read: Read) -> None:
         "5:17: users.a.password: the environment variable MISSING is not set",
         told[2],
         '7:29: users."c@example.org".password: a password that bcrypt cannot take',
-        "8:17: users.d.password: a weak password scheme: who gets the hash soon has the password",
+        "8:17: users.d.password: a weak password scheme: a stolen hash soon reveals the password",
         "9:17: users.e.password: a malformed BLF-CRYPT hash",
         "10:17: users.f.password: a password in cleartext",
     ]
@@ -130,7 +130,7 @@ def test_a_password_that_cannot_be_read_stays_as_the_host_has_it(read: Read) -> 
     assert list(secrets.notes(known)) == [
         (
             "passwords that cannot be read here: bob@example.org (the environment variable B is "
-            "not set): the host keeps the password that it has"
+            "not set): the host keeps the present password"
         )
     ]
     changed = read(TWO, A="another").settle(known)
@@ -146,7 +146,7 @@ def test_a_password_that_the_host_does_not_know_is_needed_to_apply(read: Read) -
     assert _places(refusal.value) == [
         "6:19: users.bob.password: the environment variable B is not set"
     ]
-    assert "the host does not know the password yet" in refusal.value.diagnostics[0].want
+    assert "the host does not have the password yet" in refusal.value.diagnostics[0].want
 
 
 def test_who_only_looks_needs_no_password(read: Read) -> None:
@@ -382,7 +382,7 @@ def test_what_a_client_may_stumble_over_is_warned_of(
     assert told == {
         "the certificate does not name every host that speaks TLS",
         "the certificate expires soon",
-        "a certificate that no other of the file was issued by",
+        "a certificate that issued no other certificate of the file",
         "others can read the private key",
     }
 

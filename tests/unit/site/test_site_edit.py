@@ -241,7 +241,7 @@ def refused(text: str, change: UserChange) -> MailprovError:
 def test_an_alias_that_would_lead_nowhere_is_told_with_its_place() -> None:
     error = refused(BLOCK, RemoveUser("alice"))
     assert error.exit_code is ExitCode.INVALID_SITE
-    assert "with this change" in error.diagnostics[0].summary
+    assert "this change would" in error.diagnostics[0].summary
     assert error.diagnostics[1].where == "site.yaml:10:18"
     assert "alice@example.org" in error.diagnostics[1].got
 

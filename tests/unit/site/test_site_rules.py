@@ -197,7 +197,7 @@ def test_who_receives_mail_must_be_there_to_do_so(
             "",
             [
                 (
-                    "4:23: users.a.password: a weak password scheme: who gets the hash soon has "
+                    "4:23: users.a.password: a weak password scheme: a stolen hash soon reveals "
                     "the password"
                 )
             ],
@@ -768,10 +768,13 @@ unbound: {server: {cache-max-ttl: 60, tls-cert-bundle: "", do-not-query-address:
         ("domain: example.local\n", "1:9: warning: domain: a name under .local"),
         ("domain: example.org\nallow_insecure: {no-tls: lab}\n", "2:18: warning: allow_insecure"),
         ("domain: example.org\nallow_insecure: {open-relay: lab}\n", "2:18: warning: allow_ins"),
-        ("domain: example.org\ndns: {insecure: .}\n", "2:17: warning: dns.insecure: no signature"),
+        (
+            "domain: example.org\ndns: {insecure: .}\n",
+            "2:17: warning: dns.insecure: no DNS signature",
+        ),
         (
             "domain: example.org\ndns: {zone_type: static, forward: {example.org: 192.0.2.9}}\n",
-            '2:36: warning: dns.forward."example.org": nobody is asked',
+            '2:36: warning: dns.forward."example.org": no server is asked',
         ),
         (
             "domain: example.org\naccounts: {kind: virtual, shell: /bin/sh}\n",
@@ -1040,4 +1043,4 @@ def test_an_allowance_lets_a_hatch_through_and_is_told_at_its_key(
 ) -> None:
     got = loaded(f"{beginner}{section}allow_insecure: {{{allowance}: a lab}}\n")
     assert any(one.where.startswith("site.yaml:6:") for one in got.warnings)
-    assert not any("nothing uses" in one.summary for one in got.warnings)
+    assert not any("unused allowance" in one.summary for one in got.warnings)

@@ -109,7 +109,7 @@ def test_a_folder_that_cannot_be_written_is_told(
         replace_site_file(site, b"old", b"new")
     assert refusal.value.exit_code is ExitCode.FAILED
     assert "Read-only file system" in str(refusal.value)
-    assert "left as it is" in str(refusal.value)
+    assert "was not changed" in str(refusal.value)
 
 
 def test_what_is_no_file_is_told(tmp_path: Path) -> None:
