@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
+
+import pytest
 
 from provisioner.daemons.dovecot.options import DovecotConf, render_dovecot_site
 from provisioner.daemons.dovecot.quoting import TEMPLATES
+from provisioner.render.environment import template_folder
 
 _TEMPLATE = """\
 # head
@@ -109,3 +113,12 @@ def test_the_sites_settings_go_where_the_record_says() -> None:
         "  client_limit = 1",
         "}",
     ]
+
+
+@pytest.mark.parametrize("folder", ["2.3/conf.d", "2.4/conf.d", "both/conf.d", "2.3", "2.4"])
+def test_a_template_sets_nothing_without_a_word(folder: str) -> None:
+    files = template_folder().joinpath("dovecot", *folder.split("/")).iterdir()
+    texts = [file.read_text(encoding="utf-8") for file in files if file.is_file()]
+    assert texts
+    for text in texts:
+        assert not re.findall(r"^ *[\w/]+ *=.*|^ *\w.*\{$", text, re.MULTILINE)

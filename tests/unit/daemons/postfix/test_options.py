@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import pytest
@@ -15,6 +16,7 @@ from provisioner.daemons.postfix.options import (
 from provisioner.daemons.postfix.quoting import TEMPLATES
 from provisioner.daemons.postfix.services import MX_SERVICE, WORKINGS, canonical_service
 from provisioner.model.site import PostfixExtra
+from provisioner.render.environment import template_folder
 from provisioner.render.settings import Recorder, Rendered
 
 _MAIN = """\
@@ -182,3 +184,13 @@ def test_the_record_of_master_cf_has_columns_and_parameters() -> None:
 def test_a_service_that_is_named_without_an_option_is_still_the_sites(name: str) -> None:
     got = with_master_options(_MASTER, {name: {}})
     assert "# From site.yaml (postfix.master):\nsmtp  unix  -  -  y  -  -  smtp\n" in got
+
+
+@pytest.mark.parametrize(
+    ("name", "raw"), [("main", r"\w+ *="), ("master", r" *-o|\w+ +(inet|unix)")]
+)
+def test_a_template_sets_nothing_without_a_word(name: str, raw: str) -> None:
+    text = template_folder().joinpath("postfix", f"{name}.cf.j2").read_text(encoding="utf-8")
+    # The row of a service stands right behind its word.
+    rows = text.replace("{% call service() %}\n", "{% call service() %}")
+    assert not [line for line in rows.splitlines() if re.match(raw, line)]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
+import pytest
 from unit.render.sites import TWO_HOSTS, artifacts_of, site_of
 
 from provisioner.daemons.unbound.options import Sections, UnboundConf
 from provisioner.daemons.unbound.quoting import TEMPLATES
+from provisioner.render.environment import template_folder
 from provisioner.render.settings import Rendered
 
 _TEMPLATE = """\
@@ -79,3 +83,13 @@ def test_rows_of_data_stand_beside_the_sites() -> None:
     assert '    local-data: "mail.example.org. 3600 IN A 10.0.0.3"\n' in zones
     assert '    local-data: "x.example.org. A 10.0.0.9"\n' in site
     assert "    # deny-any: set by site.yaml, see mailprov-site.conf\n" in server
+
+
+@pytest.mark.parametrize(
+    "name", ["", *(f".d/mailprov-{part}" for part in ("server", "zones", "forward", "control"))]
+)
+def test_a_template_sets_nothing_but_rows_of_data_without_a_word(name: str) -> None:
+    file = f"unbound.conf{name}{'.conf' if name else ''}.j2"
+    text = template_folder().joinpath("unbound", *file.split("/")).read_text(encoding="utf-8")
+    raw = {found[1] for found in re.finditer(r"^ *([a-z-]+):", text, re.MULTILINE)}
+    assert raw <= {"local-zone", "local-data", "local-data-ptr", "include"}
