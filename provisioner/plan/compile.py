@@ -72,7 +72,7 @@ def compile_generation(
             *_resolver_notices(carrier, rooms),
         ),
         ports=tuple(sorted({service.port for service in mail_services_of(site, host)})),
-        listeners=tuple(listeners_of(carrier)),
+        listeners=listeners_of(carrier),
         user_files=user_files(one.path for one in artifacts if one.plane is Plane.DIRECTORY),
         people=frozenset(_people(site)) if stores else frozenset(),
     )

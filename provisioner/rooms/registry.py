@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from functools import cache, lru_cache
 from graphlib import TopologicalSorter
 from importlib import import_module
@@ -69,10 +69,10 @@ def carrier_of(site: Site, host: Host, nature: Nature, secrets: SiteSecrets) -> 
     return Carrier(site, host, nature, secrets, reaches_among(names, nature.platform))
 
 
-def listeners_of(carrier: Carrier) -> Iterator[Listener]:
-    """Yield the ports of a host's daemons with the addresses that each is opened on."""
-    for one in rooms_of(carrier.host):
-        yield from one.behaviour.listeners(carrier)
+def listeners_of(carrier: Carrier) -> tuple[Listener, ...]:
+    """Return the ports of a host's daemons, by number, with the addresses of each."""
+    found = (one for room in rooms_of(carrier.host) for one in room.behaviour.listeners(carrier))
+    return tuple(sorted(found, key=lambda one: (one.port, one.transport)))
 
 
 @cache

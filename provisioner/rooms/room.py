@@ -1,9 +1,10 @@
 """What a room is: all that the rest of the project may ask about one daemon.
 
 A room is a folder in provisioner/daemons. Its `spec.py` has `ROOM`, which is data and quick to
-load. What needs templates is in `behaviour.py`, and what the site file may say in the daemon's own
-words in `rules.py`; both are loaded when somebody asks. `families.toml` has what is true of the
-daemon in each family of systems, `failures.toml` its known failures.
+load. What needs templates is in `behaviour.py`, what the site file may say in the daemon's own
+words in `rules.py`, and how the daemon writes to the mail log in `log.py`. These are loaded when
+somebody asks. `families.toml` has what is true of the daemon in each family of systems,
+`failures.toml` its known failures, and `*.sh` what of it runs on hosts.
 """
 
 from __future__ import annotations

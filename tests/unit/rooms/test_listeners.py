@@ -70,3 +70,13 @@ def test_inet_protocols_narrows_what_postfix_opens() -> None:
     extra = PostfixExtra(main={"inet_protocols": "ipv6"})
     got = opened("mail", mail="2001:db8::10", postfix=extra)
     assert got["postfix", "tcp", 25] == {"::"}
+
+
+def test_ports_are_told_by_number_whichever_daemon_opens_them() -> None:
+    site = two_host_site()
+    carrier = carrier_of(
+        site, site.host("mail"), Nature(platform_named("debian-12")), SiteSecrets()
+    )
+    ports = [one.port for one in listeners_of(carrier)]
+    assert ports == sorted(ports)
+    assert [one.daemon for one in listeners_of(carrier)][:2] == ["postfix", "dovecot"]
