@@ -52,6 +52,7 @@ bench: venv
 
 golden: venv
 	PYTHONPATH=tests .venv/bin/python -m golden.rewrite
+	.venv/bin/python tools/draw_architecture.py
 
 # All that [tool.mutmut] in pyproject.toml names, or less: make mutants ONLY='provisioner.plan.drift.*'
 mutants:

@@ -120,7 +120,7 @@ def _ansible(name: str, folder: Path, home: Mapping[str, str]) -> Command:
 
 
 def _pyinfra(folder: Path, home: Mapping[str, str]) -> Command:
-    words = (str(TOOLS / "pyinfra"), "-y", "--parallel", str(FORKS), "site.py", "deploy.py")
+    words = (str(TOOLS / "pyinfra"), "-y", "--parallel", str(FORKS), "inventory.py", "deploy.py")
     return Command(words, {**home, "BENCHMARK_RESOURCES": str(folder)}, PEERS)
 
 
