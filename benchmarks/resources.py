@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from provisioner.model.secrets import PasswordHash, SiteSecrets
+from provisioner.directory.inline import directory_of
+from provisioner.model.secrets import SiteSecrets
 from provisioner.model.site import Site
 from provisioner.plan.compile import compile_generation
 from provisioner.plan.generation import Generation
@@ -45,11 +46,9 @@ _PROBE = (
 
 def generations_of(site: Site) -> tuple[Generation, ...]:
     """Return the generation of each host of a site whose passwords are all hashes."""
-    passwords = {u.address: u.password for u in site.users if isinstance(u.password, PasswordHash)}
+    secrets = SiteSecrets(directory_of(site).hashes())
     nature = Nature(platform_named(PLATFORM))
-    return tuple(
-        compile_generation(site, host, nature, SiteSecrets(passwords), {}) for host in site.hosts
-    )
+    return tuple(compile_generation(site, host, nature, secrets, {}) for host in site.hosts)
 
 
 def write_resources(generations: Sequence[Generation], folder: Path) -> dict[str, Resources]:

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from golden.differences import differences, tree_of
 
-from provisioner.model.secrets import PasswordHash, SiteSecrets
-from provisioner.model.site import Site
+from provisioner.directory.inline import directory_of
+from provisioner.model.secrets import SiteSecrets
 from provisioner.plan.compile import compile_generation
 from provisioner.plan.listing import host_listing
 from provisioner.platforms.records import known_platforms, platform_named
@@ -46,8 +46,9 @@ def rendered_tree(name: str, platform: str) -> dict[str, bytes]:
     """
     site = load_site(SITES[name]).site
     files: dict[str, bytes] = {}
+    secrets = SiteSecrets(directory_of(site).hashes())
     for host in site.hosts:
-        generation = compile_generation(site, host, nature_of(name, platform), _secrets(site), {})
+        generation = compile_generation(site, host, nature_of(name, platform), secrets, {})
         artifacts = generation.artifacts
         files[f"{host.key}/HOST"] = host_listing(generation)
         files |= {f"{host.key}{artifact.path}": artifact.content for artifact in artifacts}
@@ -82,15 +83,6 @@ def rendered_differences(name: str) -> str:
     others = [platform for platform in PLATFORMS if platform != WHOLE]
     trees = {platform: rendered_tree(name, platform) for platform in others}
     return differences(rendered_tree(name, WHOLE), trees)
-
-
-def _secrets(site: Site) -> SiteSecrets:
-    passwords = {
-        user.address: user.password
-        for user in site.users
-        if isinstance(user.password, PasswordHash)
-    }
-    return SiteSecrets(passwords)
 
 
 def _rows(artifacts: tuple[Artifact, ...]) -> Iterator[str]:

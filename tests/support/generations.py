@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 
 from provisioner.facts.certificate import HostCertificate
 from provisioner.facts.host import AccountState, Facts, FileState, Introduction, UnitState
-from provisioner.model.names import HostKey
+from provisioner.model.names import DomainName, HostKey
+from provisioner.model.site import Host, Role
 from provisioner.plan.diff import diff_generation, left_by
 from provisioner.plan.generation import Generation
 from provisioner.platforms.records import platform_named
@@ -34,8 +36,17 @@ CERTIFICATE = HostCertificate(
     ends=NOW + timedelta(days=3650),
     read_at=NOW,
 )
+HOST = Host(
+    site=DomainName("example.org"),
+    key=HostKey("mail"),
+    fqdn=DomainName("mail.example.org"),
+    addresses=(ip_address("192.0.2.10"),),
+    roles=frozenset(Role),
+)
+"""The host that all of this is about."""
+
 GENERATION = Generation(
-    host=HostKey("mail"),
+    host=HOST.key,
     platform=platform_named("debian-12"),
     packages=("postfix", "dovecot-core"),
     groups=(Group("vmail"),),

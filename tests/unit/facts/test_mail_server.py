@@ -6,9 +6,8 @@ did not say that its relay, its maps and its mailboxes were no longer used.
 
 from __future__ import annotations
 
-from ipaddress import ip_address
-
 import pytest
+from support.generations import HOST
 
 from provisioner.facts.mail_server import (
     FoundServer,
@@ -16,16 +15,8 @@ from provisioner.facts.mail_server import (
     server_diagnostic,
     what_would_end,
 )
-from provisioner.model.names import DomainName, HostKey
-from provisioner.model.site import Host, Role
+from provisioner.model.site import Role
 
-HOST = Host(
-    site=DomainName("example.org"),
-    key=HostKey("mail"),
-    fqdn=DomainName("mail.example.org"),
-    addresses=(ip_address("192.0.2.10"),),
-    roles=frozenset(Role),
-)
 NAMES = ["name\tmail", "name\tmail.example.org"]
 # As the packages' installers leave them, each on a host of that system.
 DEBIAN_12 = """

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from ipaddress import ip_address
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.generations import GENERATION, MAIN_CF, MAP, USERS
+from support.generations import GENERATION, HOST, MAIN_CF, MAP, USERS
 
 from provisioner.diagnostics import MailprovError
 from provisioner.facts.host import LeftFile
-from provisioner.model.names import DomainName, HostKey
-from provisioner.model.site import Host, Role
 from provisioner.plan.diff import left_by
 from provisioner.plan.generation import Generation
 from provisioner.plan.recall import (
@@ -26,13 +23,6 @@ from provisioner.platforms.records import platform_named
 from provisioner.render.artifact import Artifact, Plane, SealedArtifact
 from provisioner.resources.declared import Account, Folder, Group, Listener, Recipe, Unit
 
-HOST = Host(
-    site=DomainName("example.org"),
-    key=HostKey("mail"),
-    fqdn=DomainName("mail.example.org"),
-    addresses=(ip_address("192.0.2.10"),),
-    roles=frozenset(Role),
-)
 KEY = Artifact("/etc/mailprov/tls/site.pem", b"secret key", mode=0o600, secret=True)
 WITH_KEY = replace(GENERATION, artifacts=(KEY, MAIN_CF, MAP, USERS), recipes=())
 

@@ -5,19 +5,17 @@ from __future__ import annotations
 import hashlib
 import io
 import tarfile
-from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.generations import HOST
 from support.recorded_states import Recording, recordings
 from unit.render.sites import site_of
 
 from provisioner.diagnostics import MailprovError
-from provisioner.model.names import DomainName, HostKey
 from provisioner.model.secrets import SiteSecrets
-from provisioner.model.site import Host, Role
 from provisioner.plan.compile import compile_generation
 from provisioner.plan.recall import Remembered, recall_generation
 from provisioner.plan.record import RecordError, name_of
@@ -28,13 +26,6 @@ from provisioner.render.nature import Nature
 
 STORED = (Path(__file__).parents[2] / "recorded/records/generation-1.txt").read_bytes()
 NAME = "c4140920490523f7"
-HOST = Host(
-    site=DomainName("example.org"),
-    key=HostKey("mail"),
-    fqdn=DomainName("mail.example.org"),
-    addresses=(ip_address("192.0.2.10"),),
-    roles=frozenset(Role),
-)
 
 
 def remembered(recording: Recording, name: str) -> Remembered:

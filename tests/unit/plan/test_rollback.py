@@ -5,15 +5,21 @@ from __future__ import annotations
 import io
 import tarfile
 from dataclasses import replace
-from ipaddress import ip_address
 
 import pytest
-from support.generations import GENERATION, MAIN_CF, MAP, USERS, fulfilled, state_of, with_file
+from support.generations import (
+    GENERATION,
+    HOST,
+    MAIN_CF,
+    MAP,
+    USERS,
+    fulfilled,
+    state_of,
+    with_file,
+)
 
 from provisioner.diagnostics import ExitCode, MailprovError
 from provisioner.facts.host import AccountState, Facts
-from provisioner.model.names import DomainName, HostKey
-from provisioner.model.site import Host, Role
 from provisioner.plan.change import Action
 from provisioner.plan.diff import left_by
 from provisioner.plan.generation import Generation
@@ -22,13 +28,6 @@ from provisioner.plan.rollback import diff_recalled, refuse_other_users
 from provisioner.plan.transaction import pack_transaction
 from provisioner.render.artifact import Artifact, Plane, SealedArtifact
 
-HOST = Host(
-    site=DomainName("example.org"),
-    key=HostKey("mail"),
-    fqdn=DomainName("mail.example.org"),
-    addresses=(ip_address("192.0.2.10"),),
-    roles=frozenset(Role),
-)
 OLD_MAIN = replace(MAIN_CF, content=b"a = 1\nb = 1\n")
 EARLIER = replace(GENERATION, artifacts=(OLD_MAIN, MAP), user_files=(USERS.path,))
 AS_FOUND = generation_as_found(HOST, GENERATION.platform)

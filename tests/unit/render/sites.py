@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from provisioner.model.secrets import PasswordHash, SiteSecrets
+from provisioner.directory.inline import directory_of
+from provisioner.model.secrets import SiteSecrets
 from provisioner.model.site import Site
 from provisioner.platforms.records import platform_named
 from provisioner.render.artifact import Artifact
@@ -31,13 +32,8 @@ def site_of(text: str, more: str = "") -> Site:
 
 def artifacts_of(site: Site, host: str, platform: str = "debian-12") -> dict[str, Artifact]:
     """Return a host's files by path, in the order of activation; hashes of the site file are in."""
-    passwords = {
-        user.address: user.password
-        for user in site.users
-        if isinstance(user.password, PasswordHash)
-    }
-    nature = Nature(platform_named(platform))
-    rendered = render_host(site, site.host(host), nature, SiteSecrets(passwords))
+    secrets = SiteSecrets(directory_of(site).hashes())
+    rendered = render_host(site, site.host(host), Nature(platform_named(platform)), secrets)
     return {artifact.path: artifact for artifact in rendered}
 
 
