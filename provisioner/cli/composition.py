@@ -160,6 +160,7 @@ def _connected(
     progress = LiveProgress(refs, str if several else by_key, quiet=quiet)
     owner = f"{_user_name()}@{socket.gethostname()} (process {os.getpid()})"
     machines = Machines()
+    programs = remote_programs()
     with Fleet(options, lambda host: reveals[host.site]) as fleet:
         yield Runs(
             tuple(
@@ -167,7 +168,7 @@ def _connected(
                     site=one.site,
                     hosts=tuple(its),
                     fleet=fleet,
-                    programs=remote_programs(),
+                    programs=programs,
                     compiler=_compiler(one),
                     progress=progress,
                     owner=owner,

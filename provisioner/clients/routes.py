@@ -18,6 +18,7 @@ from itertools import islice
 from provisioner.clients.lookup import local_address_towards
 from provisioner.clients.stream import BrokenOff, Stream
 from provisioner.diagnostics import MailprovError
+from provisioner.model.services import DNS_PORT
 from provisioner.model.site import Host, IPAddress
 from provisioner.probes.catalogue import address_literal
 from provisioner.probes.finding import DIRECT
@@ -27,7 +28,6 @@ from provisioner.verbs.ports import Transport
 
 CONNECT_LIMIT = 3.0  # seconds; a firewall that drops is told apart from a slow line
 SSH_CONNECT_LIMIT = 10.0
-_DNS_PORT = 53
 _FRESH = 5.0  # seconds; mail servers wait for a minute and more
 _OTHERS = 4  # hosts beside the asked one that a question may be put from
 CONVERSATION_LIMIT = 15.0  # seconds a reply may take: DNS look-ups and Dovecot's penalties
@@ -66,7 +66,7 @@ class FirstConnections:
 
     def put(self, endpoint: Endpoint, connection: socket.socket) -> None:
         """Keep a connection, but to a name server: that waits for nobody."""
-        if endpoint.port == _DNS_PORT:
+        if endpoint.port == DNS_PORT:
             connection.close()
         else:
             self._open[endpoint] = connection, time.monotonic()

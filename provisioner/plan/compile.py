@@ -25,7 +25,7 @@ from provisioner.render.nature import Nature
 from provisioner.render.resolver_view import RESOLV_CONF
 from provisioner.render.tls_chain import CHAIN_PATH
 from provisioner.resources.declared import Account, Folder, Group, Recipe, Unit
-from provisioner.rooms.host_tree import render_host
+from provisioner.rooms.host_tree import render_carrier
 from provisioner.rooms.registry import carrier_of, listeners_of, rooms_of
 from provisioner.rooms.room import Carrier, Room
 
@@ -51,7 +51,7 @@ def compile_generation(
     carrier = carrier_of(site, host, nature, secrets)
     rooms = rooms_of(host)
     stores = Role.STORE in host.roles
-    artifacts = render_host(site, host, nature, secrets)
+    artifacts = render_carrier(carrier)
     if stores and credentials:
         artifacts = (*artifacts, _remembered(credentials))
     return Generation(

@@ -18,6 +18,9 @@ Row = tuple[str, ...]
 QUEUE_SHOWN = 20
 """How many of a queue's messages a status shows, the oldest ones."""
 
+CERTIFICATE = "certificate"
+"""Beside the daemons: whether key and certificate belong together."""
+
 
 class Also(Flag):
     """What is observed beyond what a plan compares.
@@ -108,11 +111,14 @@ def _file_rows(generation: Generation, introduction: Introduction) -> Iterator[R
         yield (Asked.FILE, folder.path, "-", "1", "-")
 
 
+def checkers_of(generation: Generation) -> tuple[str, ...]:
+    """Return whose checkers a host has: its daemons', and that of the certificate."""
+    own = tuple(unit.daemon for unit in generation.units)
+    return (*own, CERTIFICATE) if generation.certificate_path else own
+
+
 def _checker_rows(generation: Generation) -> Iterator[Row]:
-    for unit in generation.units:
-        yield (Asked.CHECK, unit.daemon)
-    if generation.certificate_path:
-        yield (Asked.CHECK, "certificate")
+    yield from ((Asked.CHECK, name) for name in checkers_of(generation))
 
 
 def _status_rows(generation: Generation) -> Iterator[Row]:

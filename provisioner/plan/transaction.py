@@ -40,6 +40,7 @@ from typing import TypeVar
 from provisioner.plan.change import Action, Change, Plan
 from provisioner.plan.diff import DIRECTORY, left_by, password_text
 from provisioner.plan.generation import Generation
+from provisioner.plan.manifest import checkers_of
 from provisioner.plan.secrets_diff import is_known
 from provisioner.remote.protocol import Staged, rows_text
 from provisioner.render.artifact import Plane
@@ -84,10 +85,6 @@ def pack_transaction(plan: Plan) -> bytes:
     return buffer.getvalue()
 
 
-CERTIFICATE = "certificate"
-"""Beside the daemons: whether key and certificate belong together."""
-
-
 def checks_of(plan: Plan) -> tuple[str, ...]:
     """Return whose checkers read the staged tree: those of the daemons that a change concerns.
 
@@ -95,20 +92,14 @@ def checks_of(plan: Plan) -> tuple[str, ...]:
     """
     artifacts = {artifact.path: artifact for artifact in plan.generation.artifacts}
     readers: set[str] = set()
-    concerned = False
     for change in plan.transaction:
         if change.kind not in {"file", "secret"} or change.name == TABLE_PATH:
             continue
         artifact = artifacts.get(change.name)
         if artifact is None or not artifact.daemons:
-            return (*_daemons(plan), *([CERTIFICATE] if plan.generation.certificate_path else []))
-        concerned = True
+            return checkers_of(plan.generation)
         readers.update(artifact.daemons)
-    return tuple(daemon for daemon in _daemons(plan) if concerned and daemon in readers)
-
-
-def _daemons(plan: Plan) -> Iterator[str]:
-    return (unit.daemon for unit in plan.generation.units)
+    return tuple(name for name in checkers_of(plan.generation) if name in readers)
 
 
 def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:

@@ -25,9 +25,14 @@ def render_host(
     secrets get a placeholder that admits nobody. Raises MailprovError (invalid site)
     for a value that a daemon's language cannot express.
     """
-    artifacts = _artifacts(carrier_of(site, host, nature, secrets))
-    opened = render_firewall(site, host, nature.firewall) if nature.firewall else ()
-    return (*sorted(artifacts, key=lambda artifact: artifact.rank), *opened)
+    return render_carrier(carrier_of(site, host, nature, secrets))
+
+
+def render_carrier(carrier: Carrier) -> tuple[Artifact, ...]:
+    """Return the same for the host as its daemons see it."""
+    firewall = carrier.nature.firewall
+    opened = render_firewall(carrier.site, carrier.host, firewall) if firewall else ()
+    return (*sorted(_artifacts(carrier), key=lambda artifact: artifact.rank), *opened)
 
 
 def _artifacts(carrier: Carrier) -> Iterator[Artifact]:

@@ -86,31 +86,27 @@ def parse_site(octets: bytes, name: str) -> LoadedSite:
     top = document.top
     spoilt = {str(problem.path[0]) for problem in document.problems if problem.path}
     file, problems = _validated(top, spoilt)
+    reading = None if file is None else Reading(file, hatch_rules())
     site: Site | None = None
     code = ExitCode.INVALID_SITE
-    if file is not None and not document.problems:
+    if file is not None and reading is not None and not document.problems:
         platforms = list(judge_platforms(file))
         try:
-            site = resolve_site(_reading(file))
+            site = resolve_site(reading)
         except InvalidSiteError as error:
             problems += error.problems
         if platforms and not problems:
             code = ExitCode.REFUSED  # all else is well; whoever knows the host has to decide
         problems += platforms
-    if site is None or file is None or problems:
+    if site is None or reading is None or problems:
         taken = {mark for mark, _ in found}
         placed = [told_by_model(problem, top) for problem in problems]
         found += [(mark, told) for mark, told in placed if mark not in taken]
         raise MailprovError(in_order(found, name), code)
-    reading = _reading(file)
     warnings = [told_by_model(warning, top) for warning in warn_site(reading)]
     notes = [told_by_model(note, top) for note in note_habits(reading, site)]
     told = (*in_order(warnings, name, "warning: "), *in_order(notes, name, "note: "))
     return LoadedSite(site, told, Path(name))
-
-
-def _reading(file: SiteFile) -> Reading:
-    return Reading(file, hatch_rules())
 
 
 def _validated(top: YamlMap, spoilt: set[str]) -> tuple[SiteFile | None, list[SiteProblem]]:
@@ -140,7 +136,7 @@ def _judged_in_part(top: YamlMap, spoilt: set[str]) -> Iterable[SiteProblem]:
     except ValidationError:
         return ()
     platforms = () if "hosts" in spoilt | missing else judge_platforms(file)
-    return (*judge_site(_reading(file), spoilt | missing), *platforms)
+    return (*judge_site(Reading(file, hatch_rules()), spoilt | missing), *platforms)
 
 
 def _unreadable(path: Path, error: OSError | ValueError) -> Diagnostic:

@@ -227,15 +227,12 @@ class _Transaction:
         )
 
     def _change(self, host: Host, transport: Transport, plan: Plan) -> TransactionAnswer:
-        return (
-            self.runs.of(host.ref)
-            .session(transport)
-            .transact(
-                plan,
-                self.runs.of(host.ref).owner,
-                self.options.within,
-                lambda text: self.runs.progress.tell(host.ref, text),
-            )
+        run = self.runs.of(host.ref)
+        return run.session(transport).transact(
+            plan,
+            run.owner,
+            self.options.within,
+            lambda text: run.progress.tell(host.ref, text),
         )
 
     def _prove(self, host: Host, serial: str) -> tuple[MailprovError | None, TransactionAnswer]:

@@ -20,7 +20,7 @@ from provisioner.plan.port_conflicts import conflict_diagnostic, find_conflicts
 from provisioner.plan.secrets_diff import refuse_unread_secrets
 from provisioner.render.artifact import Plane
 from provisioner.verbs.ports import Transport
-from provisioner.verbs.run import Run
+from provisioner.verbs.run import Run, of_site
 from provisioner.verbs.runs import Runs
 
 
@@ -46,10 +46,7 @@ class SitePlan:
 
     def of(self, site: DomainName) -> SitePlan:
         """Return the part that is about one site."""
-        return SitePlan(
-            {ref: plan for ref, plan in self.plans.items() if ref.site == site},
-            {ref: error for ref, error in self.errors.items() if ref.site == site},
-        )
+        return SitePlan(of_site(self.plans, site), of_site(self.errors, site))
 
 
 def plan_host(

@@ -20,7 +20,7 @@ from provisioner.verbs.apply import HostOutcome, HostStatus
 from provisioner.verbs.plan import DriftDecision
 from provisioner.verbs.ports import Transport
 from provisioner.verbs.recalling import read_history
-from provisioner.verbs.run import Run
+from provisioner.verbs.run import Run, gather
 from provisioner.verbs.session import TRANSACT_SECONDS, HostSession
 from provisioner.verbs.transaction_answer import read_answer
 
@@ -38,12 +38,12 @@ def restore_directory(run: Run, drift: DriftDecision, serial: str) -> tuple[Host
         return HostOutcome(host.ref, status, history.current, changes, notices=notes)
 
     hosts = [host for host in run.hosts if Role.STORE in host.roles]
-    answers = run.fleet.each(hosts, work)
-    outcomes = {
-        one.host.ref: one.value or HostOutcome(one.host.ref, HostStatus.FAILED, error=one.error)
-        for one in answers
-    }
-    return tuple(outcomes[host.ref] for host in hosts)
+    told = gather(run.fleet, hosts, work)
+    return tuple(
+        told.values.get(host.ref)
+        or HostOutcome(host.ref, HostStatus.FAILED, error=told.errors[host.ref])
+        for host in hosts
+    )
 
 
 def _restore(

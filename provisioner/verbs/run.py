@@ -11,7 +11,7 @@ from typing import Generic, Protocol, TypeVar
 
 from provisioner.diagnostics import MailprovError
 from provisioner.facts.host import Facts, Introduction
-from provisioner.model.names import HostRef
+from provisioner.model.names import DomainName, HostRef
 from provisioner.model.site import Host, Site
 from provisioner.plan.generation import Generation
 from provisioner.plan.manifest import Also
@@ -78,6 +78,11 @@ class Gathered(Generic[T]):
 
     values: dict[HostRef, T]
     errors: dict[HostRef, MailprovError]
+
+
+def of_site(by_host: Mapping[HostRef, T], site: DomainName) -> dict[HostRef, T]:
+    """Return what is about the hosts of one site."""
+    return {ref: one for ref, one in by_host.items() if ref.site == site}
 
 
 def gather(

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TypeVar
 
 from provisioner.model.names import DomainName, HostRef
@@ -64,7 +65,11 @@ class Runs:
 
     def of(self, host: HostRef) -> Run:
         """Return the run over the host's site."""
-        return next(run for run in self.runs if run.site.domain == host.site)
+        return self._by_site[host.site]
+
+    @cached_property
+    def _by_site(self) -> Mapping[DomainName, Run]:
+        return {run.site.domain: run for run in self.runs}
 
     def within(self, sites: Collection[DomainName]) -> Runs:
         """Return the runs over these sites alone, one at least."""

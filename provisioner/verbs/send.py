@@ -21,7 +21,7 @@ from provisioner.verbs.handover import Handover, Posting, Refusal, Submit
 from provisioner.verbs.mail_log import read_mail_log
 from provisioner.verbs.ports import Transport
 from provisioner.verbs.refusal import explain_refusal
-from provisioner.verbs.run import Run
+from provisioner.verbs.run import Run, gather
 
 _MAIL_ROLES = {Role.MX, Role.SUBMISSION, Role.STORE}
 _NOTHING = "^$a"
@@ -71,16 +71,11 @@ def hand_in(run: Run, posting: Posting, submit: Submit) -> Sending:
         began = read_mail_log(run, transport, 1, pattern=_NOTHING).now
         return transport, began, fingerprint
 
-    prepared = {}
-    errors = []
-    for answer in run.fleet.each(hosts, prepare):
-        if answer.value is not None:
-            prepared[answer.host.ref] = answer.value
-        if answer.error is not None:
-            errors.append(answer.error)
-    if errors:
+    told = gather(run.fleet, hosts, prepare)
+    if errors := [*told.errors.values()]:
         rows = [diagnostic for error in errors for diagnostic in error.diagnostics]
         raise MailprovError(rows, errors[0].exit_code)
+    prepared = told.values
     handover = submit(
         posting,
         hosts=run.site.hosts,

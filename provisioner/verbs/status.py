@@ -10,7 +10,7 @@ from provisioner.model.site import Host
 from provisioner.plan.condition import Condition, judge_condition
 from provisioner.plan.manifest import Also
 from provisioner.verbs.ports import Transport
-from provisioner.verbs.run import Run
+from provisioner.verbs.run import Run, of_site
 from provisioner.verbs.runs import Runs
 
 
@@ -28,10 +28,7 @@ class SiteStatus:
 
     def of(self, site: DomainName) -> SiteStatus:
         """Return the part that is about one site."""
-        return SiteStatus(
-            {ref: one for ref, one in self.conditions.items() if ref.site == site},
-            {ref: error for ref, error in self.errors.items() if ref.site == site},
-        )
+        return SiteStatus(of_site(self.conditions, site), of_site(self.errors, site))
 
 
 def status_sites(runs: Runs) -> SiteStatus:

@@ -16,8 +16,7 @@ from provisioner.model.names import DomainName, HostRef
 from provisioner.model.site import Host, Site
 from provisioner.plan.comparison import compare_paths
 from provisioner.plan.generation import Generation
-from provisioner.plan.manifest import Also
-from provisioner.plan.transaction import CERTIFICATE
+from provisioner.plan.manifest import CERTIFICATE, Also, checkers_of
 from provisioner.probes.finding import Finding, Status, Verdict
 from provisioner.probes.hosts import judge_check, judge_file
 from provisioner.probes.sockets import judge_sockets, parse_sockets
@@ -27,7 +26,7 @@ from provisioner.rooms.registry import room
 from provisioner.verbs.asking import OpenAsker
 from provisioner.verbs.ports import Transport
 from provisioner.verbs.probing import Observed, ask_hosts, observe_service, own_findings
-from provisioner.verbs.run import Gathered, Run
+from provisioner.verbs.run import Gathered, Run, of_site
 from provisioner.verbs.runs import Runs, side_by_side
 from provisioner.verbs.way_out import ask_way_out
 
@@ -87,8 +86,8 @@ def _report(
     checked: Mapping[HostRef, Collection[str]],
 ) -> VerifyReport:
     """Put a site's questions to its hosts, and return all that was found."""
-    seen = {host.ref: told.values[host.ref] for host in run.hosts if host.ref in told.values}
-    errors = {host.ref: told.errors[host.ref] for host in run.hosts if host.ref in told.errors}
+    seen = of_site(told.values, run.site.domain)
+    errors = of_site(told.errors, run.site.domain)
     findings: list[Finding] = [*allowance_findings(run.site), *sampling_findings(run.site)]
     for host in run.hosts:
         if host.ref in seen:
@@ -129,8 +128,6 @@ def _only_warned(finding: Finding) -> Finding:
 
 def _expected_checks(generation: Generation, checked: Collection[str] | None) -> Iterator[str]:
     """Yield the checkers' names: of those that have passed, or of all."""
-    for unit in generation.units:
-        if checked is None or unit.daemon in checked:
-            yield from room(unit.daemon).checks
-    if generation.certificate_path and (checked is None or CERTIFICATE in checked):
-        yield "openssl pkey"
+    for name in checkers_of(generation):
+        if checked is None or name in checked:
+            yield from ("openssl pkey",) if name == CERTIFICATE else room(name).checks

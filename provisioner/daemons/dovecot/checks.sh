@@ -13,8 +13,6 @@ version_of_dovecot() {
     version=${version%% *}
 }
 
-note_live_dovecot() { :; }
-
 # With -x the files that a value names (`<PATH>`) are opened, as at a start; a running Dovecot
 # that cannot open them stays with its old configuration and only logs it. What is read is a
 # key, too, and goes nowhere.

@@ -8,7 +8,7 @@ A service of master.cf is named `587/inet` as postconf(1) -M names it, or by its
 column alone; ports may have their usual names (`submission/inet`, `smtp/inet`). Under
 it `private`, `unprivileged`, `chroot`, `wakeup`, `process_limit` and `command` are the
 columns of master(5); every other word is a parameter for `-o`. A new service has a type and
-a command (model/rules/hatches.py).
+a command (rules.py).
 """
 
 from __future__ import annotations

@@ -13,5 +13,3 @@ version_of_unbound() {
     version=${version%%"$newline"*}
     version=${version#Version }
 }
-
-note_live_unbound() { :; }

@@ -6,7 +6,7 @@ enter_staged_tree() {
     staged_tree=$stage/tree
     for daemon in $program_daemons; do
         tool_of "$daemon"
-        ! have "$tool" || "note_live_$daemon"
+        ! have "$tool" || ! command -v "note_live_$daemon" >/dev/null || "note_live_$daemon"
     done
     while IFS= read -r name; do
         if [ "$name" = / ]; then cover_all; else mount --bind "$staged_tree$name" "$name"; fi || return 1

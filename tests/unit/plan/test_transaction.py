@@ -23,7 +23,7 @@ from support.generations import (
 from provisioner.facts.host import AccountState, Facts, FileState, Introduction
 from provisioner.model.secrets import PasswordHash
 from provisioner.plan.diff import diff_generation, left_by
-from provisioner.plan.transaction import CERTIFICATE as CERTIFICATE_CHECK
+from provisioner.plan.manifest import CERTIFICATE as CERTIFICATE_CHECK
 from provisioner.plan.transaction import checks_of, pack_transaction
 from provisioner.render.artifact import Artifact, Plane, SealedArtifact
 from provisioner.resources.declared import Account, Group, Unit

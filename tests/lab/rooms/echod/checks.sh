@@ -6,4 +6,3 @@
 echod_tool=perl
 checks_of_echod() { [ ! -e /etc/echod/echod ] || run_check "echod -c" perl /etc/echod/echod -c; }
 version_of_echod() { version=1.0; }
-note_live_echod() { :; }
