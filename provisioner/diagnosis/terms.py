@@ -15,6 +15,7 @@ from ipaddress import ip_address
 from provisioner.diagnostics import quoted
 from provisioner.directory.inline import directory_of
 from provisioner.model.logins import PROBE_NAME
+from provisioner.model.mailboxes import MAIL_ROOT
 from provisioner.model.prober import PROBE_HOME, PROBE_NAMES
 from provisioner.model.site import AccountKind, Host, IPAddress, Role, Site, TlsFiles, User
 from provisioner.rooms.registry import rooms
@@ -22,7 +23,6 @@ from provisioner.rooms.registry import rooms
 _LIMIT = 100
 _PLAIN = re.compile(r"[\w.@+/:%=\[\]*-]{1,100}", re.ASCII)
 _PORT_KEYS = {25: "SMTP, every host with the role mx", 53: "DNS", 4190: "ManageSieve"}
-VMAIL = "/srv/vmail"
 _WRITTEN = "written by mailprov from the site file"
 
 
@@ -93,7 +93,7 @@ class Terms:
     def _mailboxes(self) -> str:
         if self._site.accounts.kind is AccountKind.SYSTEM:
             return f"~/{self._site.accounts.mailbox} of each user"
-        return f"{VMAIL}/DOMAIN/LOCAL-PART"
+        return f"{MAIL_ROOT}/DOMAIN/LOCAL-PART"
 
     def _of_address(self, value: str) -> str:
         try:
@@ -186,7 +186,7 @@ class Terms:
         if path.startswith(f"{PROBE_HOME}/"):
             return f"{PROBE_NAME}, the account that verify uses"
         system = self._site.accounts.kind is AccountKind.SYSTEM
-        root = "/home/" if system else f"{VMAIL}/"
+        root = "/home/" if system else f"{MAIL_ROOT}/"
         if not path.startswith(root):
             return ""
         steps = path.removeprefix(root).split("/")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Never
 
 from provisioner.model.exposure import Exposure
 from provisioner.model.problems import KeyPath, SiteProblem
@@ -26,12 +26,7 @@ def rule(judge: Callable[[Reading], Iterator[SiteProblem]], *sections: str) -> R
     return Rule(judge, frozenset(sections))
 
 
-def _nothing(reading: Reading) -> Iterator[SiteProblem]:
-    del reading
-    yield from ()
-
-
-def _no_values(reading: Reading) -> Iterator[HatchText]:
+def _nothing(reading: Reading) -> Iterator[Never]:
     del reading
     yield from ()
 
@@ -69,11 +64,6 @@ class HeldRules:
     in_address: bool = True
 
 
-def _no_exposures(reading: Reading) -> Iterator[Exposure]:
-    del reading
-    yield from ()
-
-
 @dataclass(frozen=True, slots=True)
 class HatchRules:
     """What a site file may say in a daemon's own words.
@@ -84,8 +74,8 @@ class HatchRules:
     """
 
     section: str = ""
-    exposures: Callable[[Reading], Iterator[Exposure]] = _no_exposures
+    exposures: Callable[[Reading], Iterator[Exposure]] = _nothing
     rules: tuple[Rule, ...] = ()
     warnings: Callable[[Reading], Iterator[SiteProblem]] = _nothing
-    values: Callable[[Reading], Iterator[HatchText]] = _no_values
+    values: Callable[[Reading], Iterator[HatchText]] = _nothing
     held: HeldRules = HeldRules()

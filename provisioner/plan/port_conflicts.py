@@ -115,7 +115,7 @@ def conflict_diagnostic(plan: Plan, conflicts: Iterable[PortConflict]) -> Diagno
         key = (port, one.listener.daemon, held.holder)
         ports.setdefault(key, {})[str(held.socket.address)] = None
     lines = [
-        f"{port} on {', '.join(addresses)}, wanted by {daemon.capitalize()}: {_in_words(holder)}"
+        f"{port} on {', '.join(addresses)}, wanted by {room(daemon).title}: {_in_words(holder)}"
         for (port, daemon, holder), addresses in ports.items()
     ]
     return Diagnostic(

@@ -7,9 +7,9 @@ a new data file beside this module.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict
 
 Daemon = str
 """A daemon's name, which is that of its room."""
@@ -45,8 +45,8 @@ class DaemonRecord(Frozen):
     folder under templates/ that speaks it, named by the version's major and minor part;
     empty where one folder speaks to all.
     unit: the one to enable, reload and restart. running_unit: the one whose state says
-    whether the daemon is up, the same where it is not said (Debian 12's postfix.service only runs
-    /bin/true).
+    whether the daemon is up (Debian 12's postfix.service only runs /bin/true); a record that
+    does not say it means the unit.
     replaces: units of the release before that run the same daemon and end when this one
     starts; one may be left after an upgrade.
     ported_back: options of later versions that this build has all the same. Vendors port
@@ -58,17 +58,11 @@ class DaemonRecord(Frozen):
     dialect: str = ""
     packages: tuple[str, ...]
     unit: str
-    running_unit: str = ""
+    running_unit: str
     replaces: tuple[str, ...] = ()
     ported_back: tuple[str, ...] = ()
     config_dir: str
     habits: Mapping[str, Any] = {}
-
-    @model_validator(mode="after")
-    def _run_by_its_unit(self) -> Self:
-        if self.running_unit:
-            return self
-        return self.model_copy(update={"running_unit": self.unit})
 
     def habits_as(self, kind: type[Habits]) -> Habits:
         """Return the habits in the form that the daemon's room knows."""

@@ -48,8 +48,8 @@ def _record(written: dict[str, Any]) -> Platform:
 
 
 def _with_family(family: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
-    habits = family.get("habits", {}) | own.get("habits", {})
-    return {**family, **own, "habits": habits}
+    both = {**family, **own, "habits": family.get("habits", {}) | own.get("habits", {})}
+    return {"running_unit": both["unit"], **both}
 
 
 @cache

@@ -77,9 +77,9 @@ class Carrier:
         """Return how the host's release packages a daemon."""
         return self.platform.daemons[daemon]
 
-    def socket(self, service: LinkService) -> str:
-        """Return where the socket of a service has to lie; empty where nobody wants it."""
-        return next((one.path for one in self.reaches if one.service is service), "")
+    def reach(self, service: LinkService) -> Reach:
+        """Return how the service is reached; KeyError where nobody wants it."""
+        return {one.service: one for one in self.reaches}[service]
 
 
 class Behaviour:

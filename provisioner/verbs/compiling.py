@@ -155,7 +155,7 @@ def _dialect(host: Host, platform: Platform, daemon: Daemon, version: str) -> st
     dialect = ".".join(version.split(".")[:2])
     known = known_dialects(daemon)
     if dialect not in known:
-        title = daemon.capitalize()
+        title = room(daemon).title
         raise MailprovError(
             Diagnostic(
                 summary=f"mailprov does not support the configuration language of this {title}",
@@ -174,10 +174,10 @@ def _as_if(ahead: Platform, introduction: Introduction) -> str:
     """Return in words what a plan is made for, and what the host runs instead."""
     versions = introduction.versions
     before = ", ".join(
-        f"{name.capitalize()} {versions[name]}" for name in ahead.daemons if name in versions
+        f"{room(name).title} {versions[name]}" for name in ahead.daemons if name in versions
     )
     after = ", ".join(
-        f"{name.capitalize()} {record.version}" for name, record in ahead.daemons.items()
+        f"{room(name).title} {record.version}" for name, record in ahead.daemons.items()
     )
     system = introduction.os_release.get("PRETTY_NAME") or "an unknown operating system"
     return (

@@ -16,8 +16,8 @@ from provisioner.daemons.dovecot.quoting import TEMPLATES, dovecot_value
 from provisioner.daemons.dovecot.users import mailbox_rows, password_rows
 from provisioner.model.prober import probe_login, probe_other_names
 from provisioner.model.secrets import HeldSecret, SiteSecrets
-from provisioner.model.services import SERVICE_BY_NAME, SIEVE_PORT
-from provisioner.model.site import AccountKind, Allowance, Role, Site
+from provisioner.model.services import SERVICE_BY_NAME, SIEVE_PORT, is_open
+from provisioner.model.site import AccountKind, Allowance, Host, Site
 from provisioner.platforms.record import Platform
 from provisioner.render.artifact import Artifact, Plane
 from provisioner.render.daemon_secrets import SecretFile, SecretForm, held_path, hidden, secret_file
@@ -25,7 +25,8 @@ from provisioner.render.directory_table import TABLE_PATH, has_tables
 from provisioner.render.quoting import Quoted
 from provisioner.render.spelling import domain_pattern
 from provisioner.render.tls_chain import CHAIN_PATH, cleartext_reason
-from provisioner.rooms.room import Carrier, LinkService
+from provisioner.rooms.addresses import has_ipv6
+from provisioner.rooms.room import Carrier, LinkService, Reach
 
 PAM_SERVICE = "mailprov"
 
@@ -75,8 +76,8 @@ class DovecotView:
     mailbox_format: str
     mailbox: str
     first_valid_uid: int
-    login_socket: str
-    delivery_socket: str
+    logins: Reach
+    delivery: Reach
     hashers: int
     submission_auth: bool
     imap: bool
@@ -243,9 +244,7 @@ def _lookups(view: DovecotView, dialect: str) -> Artifact:
 def _view(carrier: Carrier) -> DovecotView:
     site, host, platform = carrier.site, carrier.host, carrier.platform
     tls = site.tls != "none"
-    store = Role.STORE in host.roles
-    imap = _listeners(site.imap.ports if store else frozenset(), "imap", tls=tls)
-    pop3 = _listeners(site.pop3.ports if store else frozenset(), "pop3", tls=tls)
+    imap, pop3 = (tuple(_listeners(site, host, one)) for one in ("imap", "pop3"))
     reasons = site.allow_insecure
     typed = tuple(_typed_domains(site))
     imap_cleartext = site.imap.cleartext_login or not tls
@@ -261,7 +260,7 @@ def _view(carrier: Carrier) -> DovecotView:
         domain=site.domain,
         protocols=tuple(_protocols(imap=imap_on, pop3=pop3_on)),
         includes=tuple(parts),
-        ipv6=any(address.version == 6 for address in host.addresses),  # noqa: PLR2004 IP version
+        ipv6=has_ipv6(host),
         virtual=site.accounts.kind is AccountKind.VIRTUAL,
         owner=site.accounts.group,
         group=site.accounts.group,
@@ -276,8 +275,8 @@ def _view(carrier: Carrier) -> DovecotView:
         mailbox_format=site.accounts.mailbox_format,
         mailbox=site.accounts.mailbox,
         first_valid_uid=habits(platform).first_valid_uid,
-        login_socket=carrier.socket(LinkService.LOGINS),
-        delivery_socket=carrier.socket(LinkService.DELIVERY),
+        logins=carrier.reach(LinkService.LOGINS),
+        delivery=carrier.reach(LinkService.DELIVERY),
         hashers=_HASHERS,
         submission_auth=_has_submission_auth(site, platform),
         imap=imap_on,
@@ -323,14 +322,11 @@ def _has_submission_auth(site: Site, platform: Platform) -> bool:
     return text or platform.daemons["dovecot"].dialect in _WORKERS_OF_EACH
 
 
-def _listeners(ports: frozenset[int], protocol: str, *, tls: bool) -> tuple[Listener, ...]:
-    """Return a listener for every port, and the built-in ones that are to be off with port 0."""
-    found: list[Listener] = []
+def _listeners(site: Site, host: Host, protocol: str) -> Iterator[Listener]:
+    """Yield a listener for every port, the built-in ones that are to be off with port 0."""
     for service in (SERVICE_BY_NAME[protocol], SERVICE_BY_NAME[f"{protocol}s"]):
-        wrapped = service.tls == "implicit"
-        on = service.port in ports and (tls or not wrapped)
-        found.append(Listener(service.name, service.port if on else 0, wrapped))
-    return tuple(found)
+        on = service.role in host.roles and is_open(site, service)
+        yield Listener(service.name, service.port if on else 0, service.tls == "implicit")
 
 
 def _protocols(*, imap: bool, pop3: bool) -> Iterator[str]:

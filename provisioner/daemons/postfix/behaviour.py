@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from provisioner.daemons.postfix.features import postfix_features
 from provisioner.daemons.postfix.found import found_lines
 from provisioner.daemons.postfix.habits import habits
-from provisioner.daemons.postfix.maps import alias_rows, recipient_rows, sender_rows
+from provisioner.daemons.postfix.maps import tables_of
 from provisioner.daemons.postfix.quoting import texthash_key, texthash_value
 from provisioner.daemons.postfix.restart import needs_restart
 from provisioner.daemons.postfix.view import render_postfix
 from provisioner.model.prober import probe_address
+from provisioner.model.rules.secrets import is_login_table
 from provisioner.model.services import services_of
 from provisioner.model.site import Host, Role, Site
 from provisioner.platforms.record import Platform
@@ -35,11 +36,7 @@ class PostfixBehaviour(Behaviour):
 
     def table_rows(self, carrier: Carrier) -> Iterator[TableRow]:
         """Yield who receives mail, what is rewritten, and who may send under which address."""
-        for table, rows in (
-            ("recipients", recipient_rows(carrier.site)),
-            ("aliases", alias_rows(carrier.site)),
-            ("senders", sender_rows(carrier.site)),
-        ):
+        for table, rows in tables_of(carrier.site):
             for row in rows:
                 yield TableRow(table, texthash_key(row.key), texthash_value(row.value))
 
@@ -111,7 +108,7 @@ def _logs_in_elsewhere(site: Site) -> bool:
     if site.relay is not None and site.relay.user is not None:
         return True
     written = (site.postfix.main, *site.postfix.master.values())
-    return any(name.endswith("_sasl_password_maps") for options in written for name in options)
+    return any(is_login_table(name) for options in written for name in options)
 
 
 def _versions(site: Site, host: Host) -> frozenset[int]:

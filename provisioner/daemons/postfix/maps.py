@@ -65,3 +65,10 @@ def sender_rows(site: Site) -> Iterator[MapRow]:
     """Yield which login may send under an address: one's own, and aliases that lead to oneself."""
     for address, owners in directory_of(site).owners():
         yield MapRow(address, ", ".join(login_name(site, owner) for owner in owners))
+
+
+def tables_of(site: Site) -> Iterator[tuple[str, Iterator[MapRow]]]:
+    """Yield the site's tables by name, each with its rows."""
+    yield "recipients", recipient_rows(site)
+    yield "aliases", alias_rows(site)
+    yield "senders", sender_rows(site)

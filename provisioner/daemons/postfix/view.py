@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from provisioner.daemons.postfix.features import PostfixFeatures, postfix_features
 from provisioner.daemons.postfix.habits import habits
-from provisioner.daemons.postfix.maps import MapView, alias_rows, recipient_rows, sender_rows
+from provisioner.daemons.postfix.maps import MapView, tables_of
 from provisioner.daemons.postfix.options import (
     MainCf,
     MasterCf,
@@ -24,7 +24,7 @@ from provisioner.daemons.postfix.secrets import render_postfix_secrets, render_r
 from provisioner.model.names import DomainName
 from provisioner.model.networks import bracketed
 from provisioner.model.secrets import DaemonSecrets
-from provisioner.model.services import submission_services
+from provisioner.model.services import services_of
 from provisioner.model.site import AccountKind, Allowance, Host, Role, Site
 from provisioner.model.targets import MOST_ADDRESSES
 from provisioner.platforms.record import Platform
@@ -33,6 +33,7 @@ from provisioner.render.directory_table import TABLE_PATH, has_tables
 from provisioner.render.quoting import Quoted
 from provisioner.render.spelling import domain_pattern
 from provisioner.render.tls_chain import CHAIN_PATH, cleartext_reason
+from provisioner.rooms.addresses import has_ipv6
 
 # What a running master(8) does not take over at a reload (postconf(5), inet_interfaces).
 RESTART_PARAMETERS = frozenset({"inet_interfaces", "inet_protocols"})
@@ -131,11 +132,7 @@ def render_postfix(
 
 
 def _maps(site: Site, folder: str) -> Iterator[Artifact]:
-    for name, rows in (
-        ("recipients", recipient_rows(site)),
-        ("aliases", alias_rows(site)),
-        ("senders", sender_rows(site)),
-    ):
+    for name, rows in tables_of(site):
         content = TEMPLATES.render(f"postfix/mailprov/{name}", MapView(tuple(rows)))
         yield Artifact(
             f"{folder}/{name}",
@@ -183,7 +180,7 @@ def _view(
         vendor=tuple(habits(platform).parameters.items()),
         hostname=host.fqdn,
         domain=site.domain,
-        inet_protocols="all" if _has_ipv6(host) else "ipv4",
+        inet_protocols="all" if has_ipv6(host) else "ipv4",
         translated=tuple(_translated(host)),
         networks=tuple(bracketed(network) for network in site.networks.trusted),
         open_relay_reason=reasons.get(Allowance.OPEN_RELAY, ""),
@@ -228,10 +225,9 @@ def _destinations(site: Site, host: Host, *, virtual: bool) -> Iterator[Quoted]:
 
 
 def _submission_ports(site: Site, host: Host) -> Iterator[SubmissionPort]:
-    if Role.SUBMISSION not in host.roles:
-        return
-    for service in submission_services(site):
-        yield SubmissionPort(service.port, service.name, service.tls == "implicit")
+    for service in services_of(site, host):
+        if service.role is Role.SUBMISSION:
+            yield SubmissionPort(service.port, service.name, service.tls == "implicit")
 
 
 def _submission_tls_level(site: Site) -> str:
@@ -248,9 +244,5 @@ def _smtpd_processes(connections: int) -> int:
 def _translated(host: Host) -> Iterator[str]:
     """Yield the host's public addresses that a router translates; Postfix reads those it speaks."""
     for address in host.public_addresses:
-        if address not in host.addresses and (address.version == 4 or _has_ipv6(host)):  # noqa: PLR2004 IP version
+        if address not in host.addresses and (address.version == 4 or has_ipv6(host)):  # noqa: PLR2004 IP version
             yield str(address)
-
-
-def _has_ipv6(host: Host) -> bool:
-    return any(address.version == 6 for address in host.addresses)  # noqa: PLR2004 IP version

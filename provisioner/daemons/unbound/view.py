@@ -22,6 +22,7 @@ from provisioner.platforms.record import Platform
 from provisioner.render.artifact import Artifact
 from provisioner.render.daemon_secrets import SecretForm, held_path, hidden, secret_file
 from provisioner.render.quoting import Quoted
+from provisioner.rooms.addresses import has_ipv6
 
 _TTL = 3600
 # Zones that Unbound answers by itself unless told not to (RFC 6303, RFC 6761, RFC 8375).
@@ -192,7 +193,7 @@ def unbound_interfaces(host: Host) -> tuple[str, ...]:
     """Return the addresses that Unbound listens on: loopback and the host's own."""
     loopback = ["127.0.0.1"]
     # A host without IPv6 has no ::1, and Unbound does not start if it cannot bind.
-    if any(address.version == 6 for address in host.addresses):  # noqa: PLR2004 IP version
+    if has_ipv6(host):
         loopback.append("::1")
     # One that stands there twice Unbound cannot bind.
     return tuple(dict.fromkeys((*loopback, *map(str, host.addresses))))
