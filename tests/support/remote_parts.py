@@ -17,6 +17,12 @@ ROOMS = (
 _NAMES = " ".join(dict.fromkeys(part.partition("/")[0] for part in ROOMS[1:]))
 
 
+SHELL = {path.name: path.read_text() for path in sorted(CORE.glob("*.sh"))} | {
+    part: (PACKAGE / "daemons" / f"{part}.sh").read_text() for part in ROOMS[1:]
+}
+"""All that runs on a host in POSIX shell: the core by file name, the rooms' as `NAME/PART`."""
+
+
 def text_of(*parts: str) -> str:
     """Return parts of the program; a room's is `NAME/PART`."""
     return "".join(map(_part, parts))

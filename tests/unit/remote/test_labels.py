@@ -10,8 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
-from provisioner.remote import program
+from support.remote_parts import SHELL, text_of
 
 _SELINUX = """
 selinuxenabled() { return 0; }
@@ -19,7 +18,7 @@ matchpathcon() { echo "system_u:object_r:label_of$(echo "$2" | tr / _):s0"; }
 chcon() { echo "chcon $*"; }
 restorecon() { echo "restorecon $*"; }
 """
-_PARTS = ("prelude.sh", "steps.sh", "table_build.sh")
+_PARTS = ("prelude", "steps", "table_build")
 _OFF = _SELINUX.replace("selinuxenabled() { return 0", "selinuxenabled() { return 1")
 _SEMANAGE = 'semanage() { echo "semanage $*"; }\n'
 _KNOWN_RULE = 'semanage() { [ "$2" = -m ] && echo "semanage $*"; }\n'
@@ -27,8 +26,7 @@ _KNOWN_RULE = 'semanage() { [ "$2" = -m ] && echo "semanage $*"; }\n'
 
 def run(script: str, tools: str, tmp_path: Path) -> list[str]:
     """Return what the tools were asked, in order."""
-    folder = Path(program.__file__).parent / "core"
-    text = "".join((folder / name).read_text() for name in _PARTS)
+    text = text_of(*_PARTS)
     # Nothing of this machine: not its tools, and not its users.
     played = "chown() { :; }\n" + tools
     done = subprocess.run(
@@ -103,5 +101,4 @@ def test_maps_get_no_label_where_selinux_is_off_or_absent(tmp_path: Path, tools:
 
 
 def test_selinux_is_never_switched_off() -> None:
-    folder = Path(program.__file__).parent / "core"
-    assert not any("setenforce" in path.read_text() for path in folder.glob("*.sh"))
+    assert not any("setenforce" in text for text in SHELL.values())

@@ -8,15 +8,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.remote_parts import ROOMS, text_of
+from support.remote_parts import SHELL
 
 from provisioner.remote import protocol
 from provisioner.remote.protocol import Answer, Asked, Section, Staged, Status, follow, up_to
 from provisioner.transport.entry import Entry
 
-CORE = Path(protocol.__file__).parent / "core"
-SHELL = {path.name: path.read_text() for path in sorted(CORE.glob("*.sh"))}
-SHELL |= {part: text_of(part) for part in ROOMS[1:]}
 CODE = {
     name: "".join(
         line for line in text.splitlines(keepends=True) if not line.lstrip().startswith("#")

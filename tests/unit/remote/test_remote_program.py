@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from support.remote_parts import ROOMS, text_of
+from support.remote_parts import ROOMS, SHELL, text_of
 
 from provisioner.remote import program
 from provisioner.remote.program import remote_programs
@@ -108,7 +108,5 @@ def test_every_program_is_valid_for_a_plain_shell(verb: str) -> None:
 
 
 def test_where_users_are_a_table_is_said_once() -> None:
-    folder = Path(program.__file__).parent / "core"
-    parts = {path.name: path.read_text() for path in folder.glob("*.sh")}
-    assert [name for name, text in parts.items() if TABLE_PATH in text] == ["prelude.sh"]
-    assert f"\nusers_table={TABLE_PATH}\n" in parts["prelude.sh"]
+    assert [name for name, text in SHELL.items() if TABLE_PATH in text] == ["prelude.sh"]
+    assert f"\nusers_table={TABLE_PATH}\n" in SHELL["prelude.sh"]
