@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from functools import cache
 from importlib.resources import files
 
 STATE_FORMAT = 2
@@ -114,6 +115,7 @@ def _text(name: str) -> str:
     return _stripped(f"{name}.sh")
 
 
+@cache
 def _stripped(file: str) -> str:
     """Return a part without comments and indents: they are for readers here, not for the wire.
 

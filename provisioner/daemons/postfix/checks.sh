@@ -38,6 +38,8 @@ is_as_started() {
 
 live_postfix=
 postfix_places() {
+    # Without a main.cf postconf(1) waits a second before it says so.
+    [ -e /etc/postfix/main.cf ] || return 0
     postconf -hx queue_directory config_directory command_directory daemon_directory data_directory \
         meta_directory shlib_directory mail_owner setgid_group multi_instance_directories \
         alternate_config_directories import_environment sendmail_path mailq_path newaliases_path 2>&1

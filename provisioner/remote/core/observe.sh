@@ -8,7 +8,6 @@ introduce() {
     recall_versions || ask_versions
     section machine
     machine
-    generation_in_force=
     if read_head; then
         section head
         printf '%s\t%s\n' "$serial_in_force" "$generation_in_force"

@@ -1,12 +1,12 @@
 # shellcheck shell=sh
 # The staged tree, $stage/tree, as the checkers see it: in a mount namespace that nobody else is in.
 
-# enter_staged_tree: from here on /etc is what it will be.
+# enter_staged_tree NAME...: from here on /etc is what it will be. NAME: whose checkers will read
+# it; a room may note before what is live.
 enter_staged_tree() {
     staged_tree=$stage/tree
-    for daemon in $program_daemons; do
-        tool_of "$daemon"
-        ! have "$tool" || ! command -v "note_live_$daemon" >/dev/null || "note_live_$daemon"
+    for name; do
+        ! command -v "note_live_$name" >/dev/null || "note_live_$name"
     done
     while IFS= read -r name; do
         if [ "$name" = / ]; then cover_all; else mount --bind "$staged_tree$name" "$name"; fi || return 1

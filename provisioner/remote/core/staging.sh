@@ -194,7 +194,7 @@ check_staged_tree() {
         stage=$1
         shift
         . "$stage/checks"
-        enter_staged_tree || exit 70
+        enter_staged_tree "$@" || exit 70
         check_daemons "$@"
         [ "$checks_failed" -eq 0 ] || exit 65
     ' mailprov "$stage" "$@"

@@ -75,7 +75,6 @@ is_head() {
 
 # What the transactions before left, by which edits are told from our own files.
 check_left() {
-    generation_in_force=
     read_head
     folder=$state/generations/$generation_in_force
     if [ -n "$generation_in_force" ]; then

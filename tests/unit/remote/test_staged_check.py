@@ -38,7 +38,9 @@ def told(  # noqa: PLR0913 what is otherwise, by name
     (tmp_path / "over").write_text(f"{over}\n")
     (tmp_path / "through").write_text("/etc/ssl\n")
     tools = TOOLS.format(live=live, staged=staged, runs=runs, postmap=postmap)
-    script = f"{TEXT}{tools}\nstage={tmp_path}\nenter_staged_tree && check_postfix"
+    script = (
+        f"{TEXT}{tools}\nstage={tmp_path}\nenter_staged_tree postfix certificate && check_postfix"
+    )
     done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
     assert done.stderr == ""
     return done.stdout.replace(str(tmp_path), "STAGE").splitlines()
