@@ -34,7 +34,7 @@ def shake_hands(stream: Stream, service: Service, name: str, helo: str) -> TlsAn
     secured = stream.secured
     cipher = secured.cipher() if secured else None
     if secured is None or cipher is None:
-        raise BrokenOff("no TLS came about")
+        raise BrokenOff("no TLS session was established")
     try:
         certificate = x509.load_der_x509_certificate(stream.certificate)
         names = dns_names(certificate)
@@ -81,7 +81,7 @@ def offer_old_tls(stream: Stream, service: Service, name: str, helo: str) -> Old
         return OldTlsAnswer(accepted=_VERSIONS.get(version, f"version {version:#06x}"), words="")
     if kind == _ALERT and body:
         return OldTlsAnswer(accepted="", words=f"TLS alert {body[-1]}")
-    return OldTlsAnswer(accepted="", words=f"no TLS: {shown(bytes([kind]) + body)}")
+    return OldTlsAnswer(accepted="", words=f"the reply is not TLS: {shown(bytes([kind]) + body)}")
 
 
 def old_client_hello(name: str) -> bytes:

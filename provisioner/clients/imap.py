@@ -141,7 +141,7 @@ class ImapClient:
                 return response
             size = int(literal[1])
             if size > _MESSAGE_LIMIT:
-                raise BrokenOff(f"a literal of {size} bytes")
+                raise BrokenOff(f"the server announced a literal of {size} bytes")
             response.literals.append(self._stream.read_exactly(size))
 
 

@@ -33,10 +33,10 @@ def compose_letter(letter: Letter, *, now: float, token: str) -> tuple[bytes, st
     if any(not character.isprintable() for character in letter.subject):
         raise MailprovError(
             Diagnostic(
-                "--subject holds control characters",
+                "--subject contains control characters",
                 got=quoted(letter.subject),
                 want="one line of text",
-                fix="put further lines into the body",
+                fix="put more lines into the body",
             ),
             ExitCode.USAGE,
         )

@@ -47,7 +47,7 @@ def lookup_over_udp(
     try:
         return lookup_over_tcp(dial, name, rdtype)
     except BrokenOff as end:
-        raise BrokenOff(f"truncated over UDP, and then over TCP: {end}") from end
+        raise BrokenOff(f"truncated over UDP, then over TCP: {end}") from end
 
 
 def _ask_over_udp(
@@ -105,11 +105,11 @@ def _told() -> Iterator[None]:
     except dns.message.Truncated:
         raise
     except (dns.exception.Timeout, TimeoutError) as problem:
-        raise BrokenOff("no answer in time") from problem
+        raise BrokenOff("timed out") from problem
     except (EOFError, ConnectionResetError, BrokenPipeError) as problem:
         raise BrokenOff("the server closed the connection", hung_up=True) from problem
     except dns.query.BadResponse as problem:
-        raise BrokenOff("the reply is to another question") from problem
+        raise BrokenOff("the reply does not match the query") from problem
     except dns.exception.DNSException as problem:
         raise BrokenOff(f"not a DNS message: {problem}") from problem
     except OSError as problem:

@@ -101,7 +101,7 @@ class Pop3Client:
         while (line := self._stream.read_line()) != b".":
             lines.append(line[1:] if line.startswith(b".") else line)
             if len(lines) > _LINES_LIMIT:
-                raise BrokenOff(f"a response of more than {_LINES_LIMIT} lines")
+                raise BrokenOff(f"the server sent a response of more than {_LINES_LIMIT} lines")
         return lines
 
 

@@ -174,7 +174,7 @@ def _open_mailbox(client: Client) -> Mailbox:
         return ImapMailbox(client)
     if isinstance(client, Pop3Client):
         return Pop3Mailbox(client)
-    raise BrokenOff("not a service that mail is read by")
+    raise BrokenOff("not a service that clients read mail from")
 
 
 def speaking_smtp(client: Client) -> SmtpClient:

@@ -156,8 +156,8 @@ class Routes:
         if fit or not (near or far):
             return fit
         seen_from = ", ".join(dict.fromkeys(str(route.source) for route in (*near, *far)))
-        way = "UDP does not travel through SSH, and " if udp else ""
-        return Unasked(f"{way}from {seen_from} this question proves nothing: {_wanted(vantage)}")
+        way = "SSH does not forward UDP, and " if udp else ""
+        return Unasked(f"{way}a question from {seen_from} proves nothing: {_wanted(vantage)}")
 
     def _near(self, endpoint: Endpoint, *, udp: bool, loopback: bool) -> Iterator[Route]:
         """Yield the ways from here and from the asked host itself."""
@@ -237,7 +237,7 @@ class Line:
                 words.append(f"{self._chosen.pop(0).via}: {_told(problem)}")
             else:
                 return Stream(connection, CONVERSATION_LIMIT)
-        raise UnreachedError("cannot be reached: " + "; ".join(words))
+        raise UnreachedError("the connection failed: " + "; ".join(words))
 
     @property
     def via(self) -> str:
@@ -257,10 +257,10 @@ class Line:
 
 def _wanted(vantage: Vantage) -> str:
     if vantage.within is not None:
-        return "it has to come from networks.resolver"
+        return "the client must be in networks.resolver"
     if vantage.beyond is not None:
-        return "it has to come from outside " + (", ".join(map(str, vantage.beyond)) or "the host")
-    return "it has to come from another host"
+        return "the client must be outside " + (", ".join(map(str, vantage.beyond)) or "the host")
+    return "the client must be another host"
 
 
 def _told(problem: OSError | MailprovError) -> str:

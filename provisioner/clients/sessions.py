@@ -85,6 +85,8 @@ def check_pin(stream: Stream, service: Service, fingerprint: str | None) -> None
     if service.tls == "none":
         return
     if fingerprint is None:
-        raise BrokenOff("the host told no certificate to compare, so no password was sent")
+        raise BrokenOff(
+            "the host reported no certificate to compare with, so mailprov sent no password"
+        )
     if stream.fingerprint != fingerprint:
-        raise BrokenOff("the certificate is not the host's, so no password was sent")
+        raise BrokenOff("this is not the host's certificate, so mailprov sent no password")

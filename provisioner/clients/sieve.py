@@ -71,4 +71,4 @@ class SieveClient:
             if line.upper().startswith(("OK", "NO", "BYE")):
                 return line, lines
             lines.append(line)
-        raise BrokenOff(f"a response of more than {_LINES_LIMIT} lines")
+        raise BrokenOff(f"the server sent a response of more than {_LINES_LIMIT} lines")

@@ -123,8 +123,8 @@ class SmtpClient:
             line = self._stream.read_line()
             code, mark, text = line[:3], line[3:4], line[4:]
             if not code.isdigit() or mark not in {b"", b" ", b"-"}:
-                raise BrokenOff(f"not an SMTP reply: {shown(line[:200])}")
+                raise BrokenOff(f"the server sent no SMTP reply: {shown(line[:200])}")
             texts.append(shown(text))
             if mark != b"-":
                 return Reply(int(code), "\n".join(texts))
-        raise BrokenOff(f"a reply of more than {_REPLY_LINES} lines")
+        raise BrokenOff(f"the server sent a reply of more than {_REPLY_LINES} lines")

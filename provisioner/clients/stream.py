@@ -95,7 +95,7 @@ class Stream:
         deadline = time.monotonic() + (self._limit if within is None else within)
         while b"\n" not in self._buffer:
             if len(self._buffer) > LINE_LIMIT:
-                raise BrokenOff(f"a line of more than {LINE_LIMIT} bytes")
+                raise BrokenOff(f"the server sent a line of more than {LINE_LIMIT} bytes")
             self._receive(deadline)
         line, _, self._buffer = self._buffer.partition(b"\n")
         return line.removesuffix(b"\r")
@@ -117,7 +117,9 @@ class Stream:
         if _FATAL_ALERT.match(self._buffer):
             raise BrokenOff("the server refused the TLS handshake", hung_up=True)
         if self._buffer:
-            raise BrokenOff(f"data in the clear before the handshake: {self._buffer[:60]!r}")
+            raise BrokenOff(
+                f"the server sent cleartext before the TLS handshake: {self._buffer[:60]!r}"
+            )
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -126,7 +128,7 @@ class Stream:
             context.load_default_certs()
             if self.roots:
                 context.load_verify_locations(cadata=self.roots)
-        with _told("in the TLS handshake"):
+        with _told("during the TLS handshake"):
             self._connection.settimeout(self._limit)
             self._connection = context.wrap_socket(self._connection, server_hostname=name)
 
@@ -151,7 +153,7 @@ class Stream:
         self._buffer += data
         self._heard += len(data)
         if self._heard > SESSION_BYTES:
-            raise BrokenOff(f"more than {SESSION_BYTES >> 20} MiB from the server")
+            raise BrokenOff(f"the server sent more than {SESSION_BYTES >> 20} MiB")
         if time.monotonic() > self._end:
             raise BrokenOff(f"the session timed out after {SESSION_SECONDS:g} s")
 
@@ -162,9 +164,9 @@ def _told(when: str) -> Iterator[None]:
     try:
         yield
     except TimeoutError as problem:
-        raise BrokenOff(f"no answer in time, {when}") from problem
+        raise BrokenOff(f"timed out {when}") from problem
     except (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError) as problem:
-        raise BrokenOff(f"the server hung up {when}", hung_up=True) from problem
+        raise BrokenOff(f"the server closed the connection {when}", hung_up=True) from problem
     except ssl.SSLError as problem:
         # An alert is the server's word that it ends this (RFC 8446 section 6).
         ended = "_ALERT_" in (problem.reason or "")

@@ -89,7 +89,7 @@ class _Session:
         self.stage = Stage.LOGIN
         check_pin(stream, self._posting.door.service, self._fingerprint)
         if not client.offers_login:
-            raise BrokenOff("no login is offered that this program knows (AUTH PLAIN)")
+            raise BrokenOff("the server offers no login that mailprov can use (AUTH PLAIN)")
         answer = client.login(self._posting.login, self._posting.secret)
         if not answer.accepted:
             code = answer.words[:3]

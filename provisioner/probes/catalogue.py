@@ -103,7 +103,7 @@ def tls_questions(site: Site, targets: ProbeTargets, host: Host) -> Iterator[Que
         place, endpoint = at(host, address), Endpoint(host.key, address, service.port)
         yield TlsQuestion(
             id=f"tls.{service.name}@{place}",
-            text=f"Does {service.name} show the host's own valid certificate?",
+            text=f"Does {service.name} present the host's own valid certificate?",
             endpoint=endpoint,
             service=service,
             name=host.fqdn,
@@ -112,7 +112,7 @@ def tls_questions(site: Site, targets: ProbeTargets, host: Host) -> Iterator[Que
         if targets.roots is not None:
             yield ChainQuestion(
                 id=f"tls.chain.{service.name}@{place}",
-                text=f"Does {service.name} show all certificates up to a root?",
+                text=f"Does {service.name} present a complete certificate chain?",
                 endpoint=endpoint,
                 service=service,
                 name=host.fqdn,
@@ -127,7 +127,7 @@ def tls_questions(site: Site, targets: ProbeTargets, host: Host) -> Iterator[Que
         if service.tls == "starttls":
             yield InjectionQuestion(
                 id=f"tls.injection.{service.name}@{place}",
-                text=f"Does {service.name} throw away what is sent behind STARTTLS?",
+                text=f"Does {service.name} discard data injected after STARTTLS?",
                 endpoint=endpoint,
                 service=service,
             )
@@ -151,24 +151,24 @@ def _questions_to_mx(
     )
     yield DialogueQuestion(
         id=f"smtp.vrfy@{place}",
-        text="Does VRFY tell strangers nothing about who exists?",
+        text="Is VRFY refused to strangers?",
         endpoint=endpoint,
         service=service,
         # Of the prober's own address strangers are told nothing in any case.
         commands=(f"VRFY postmaster@{site.domain}",),
         refused=True,
-        instead="drop disable_vrfy_command under postfix.main; then apply again",
+        instead="drop disable_vrfy_command under postfix.main, then apply again",
     )
     for domain in site.domains:
         yield DialogueQuestion(
             id=f"smtp.unknown-recipient.{domain.name}@{place}",
-            text=f"Is mail for nobody at {domain.name} refused?",
+            text=f"Is mail for an unknown user at {domain.name} refused?",
             endpoint=endpoint,
             service=service,
             commands=("MAIL FROM:<>", f"RCPT TO:<{NOBODY}@{domain.name}>"),
             refused=True,
-            instead="what is accepted for nobody is bounced to the innocent later: look at the "
-            "recipient maps under postfix.main; apply again",
+            instead="check the recipient maps under postfix.main, then apply again: mail "
+            "accepted for unknown users later bounces to innocent senders",
         )
     yield _relay_question(site, targets, endpoint, place)
 
@@ -179,7 +179,7 @@ def _relay_question(
     allowed = site.allow_insecure.get(Allowance.OPEN_RELAY)
     return RelayQuestion(
         id=f"smtp.relay-refused@{place}",
-        text="Is a stranger refused who wants mail relayed?",
+        text="Is relaying refused to strangers?",
         endpoint=endpoint,
         vantage=ANYWHERE if allowed else Vantage(beyond=site.networks.trusted),
         recipient=targets.account,
@@ -194,7 +194,7 @@ def _questions_to_submission(
     own = f"<{targets.account}>"
     yield LoginRequiredQuestion(
         id=f"smtp.login-required.{service.name}@{place}",
-        text=f"Does {service.name} take mail from users only?",
+        text=f"Does {service.name} require a login before it accepts mail?",
         endpoint=endpoint,
         service=service,
         forms=submission_forms(targets.account, _victim(site), _doors(site, endpoint)),
@@ -203,17 +203,19 @@ def _questions_to_submission(
     other = next(others, f"postmaster@{site.domain}")
     yield DialogueQuestion(
         id=f"smtp.spoof-refused.{service.name}@{place}",
-        text="Is a user refused who sends under somebody else's address?",
+        text="Is mail refused if its sender is another user's address?",
         endpoint=endpoint,
         service=service,
         login=True,
         commands=(f"MAIL FROM:<{other}>", f"RCPT TO:{own}"),
         refused=True,
-        instead="drop sender restrictions under postfix.main and postfix.master; then apply again",
+        instead=(
+            "drop the sender restrictions under postfix.main and postfix.master, then apply again"
+        ),
     )
     yield ForeignFromQuestion(
         id=f"smtp.foreign-from-refused.{service.name}@{place}",
-        text="Is a user's message refused whose From is of another site?",
+        text="Is a user's message refused if its From names another site?",
         endpoint=endpoint,
         service=service,
         senders=(targets.account, ""),
@@ -246,7 +248,7 @@ def login_questions(site: Site, targets: ProbeTargets, host: Host) -> Iterator[Q
         place, endpoint = at(host, address), Endpoint(host.key, address, service.port)
         yield LoginQuestion(
             id=f"login.{service.name}@{place}",
-            text=f"Does {service.name} open to the right password?",
+            text=f"Does {service.name} accept the right password?",
             endpoint=endpoint,
             service=service,
             correct=True,
@@ -264,7 +266,7 @@ def login_questions(site: Site, targets: ProbeTargets, host: Host) -> Iterator[Q
             reason = allowed or site.allow_insecure.get(Allowance.NO_TLS)
             yield CleartextQuestion(
                 id=f"login.before-tls.{service.name}@{place}",
-                text=f"Does {service.name} refuse a login that is not protected by TLS?",
+                text=f"Does {service.name} refuse a login without TLS?",
                 endpoint=endpoint,
                 vantage=Vantage(stranger=service.protocol != "smtp"),
                 service=service,
@@ -292,7 +294,7 @@ def round_trip_questions(site: Site, targets: ProbeTargets, host: Host) -> Itera
     if readers and paths:
         yield RoundTripQuestion(
             id=f"mail.round-trip@{host.key}",
-            text="Does mail go in by every path and come out unchanged?",
+            text="Is mail accepted on every path and delivered unchanged?",
             endpoint=readers[0].endpoint,
             recipient=targets.account,
             paths=paths,

@@ -78,7 +78,7 @@ class DialogueQuestion(Question[DialogueAnswer]):
     @property
     def want(self) -> str:
         """Taken or refused."""
-        verb = "refused (5xx)" if self.refused else "taken (2xx)"
+        verb = "refused (5xx)" if self.refused else "accepted (2xx)"
         return f"{self.commands[-1]} {verb}"
 
     @property
@@ -123,7 +123,7 @@ class NoAuthQuestion(Question[AuthOfferAnswer]):
     @property
     def remedy(self) -> str:
         """Login belongs to submission."""
-        return "drop smtpd_sasl_auth_enable under postfix.main; users log in on 587 and 465"
+        return "drop smtpd_sasl_auth_enable under postfix.main: users log in on ports 587 and 465"
 
     def judge(self, answer: AuthOfferAnswer) -> tuple[Finding, ...]:
         """Judge both greetings."""
@@ -134,7 +134,7 @@ class NoAuthQuestion(Question[AuthOfferAnswer]):
         ]
         if where:
             return self.failed(f"AUTH offered {' and '.join(where)} TLS")
-        return self.passed("no AUTH")
+        return self.passed("AUTH is not offered")
 
 
 @dataclass(frozen=True)
@@ -186,10 +186,10 @@ class RelayQuestion(Question[RelayAnswer]):
     def remedy(self) -> str:
         """Close it."""
         if self.allowed is not None:
-            return "close it: list the clients under networks.trusted, drop open-relay"
+            return "list the clients under networks.trusted, then drop open-relay"
         return (
-            "narrow networks.trusted, and drop relay or recipient restrictions under postfix.main; "
-            "then apply again: an open relay is blocklisted within hours"
+            "narrow networks.trusted, drop the relay and recipient restrictions under "
+            "postfix.main, then apply again: an open relay is blocklisted within hours"
         )
 
     def judge(self, answer: RelayAnswer) -> tuple[Finding, ...]:
@@ -200,8 +200,8 @@ class RelayQuestion(Question[RelayAnswer]):
                 return (self.finding(Status.SKIPPED, got),)
             return self.failed(
                 got,
-                remedy="not even mail for the site is taken, so refusals prove nothing: see the "
-                "mail log on the host",
+                remedy="the server refuses even mail for the site, so its refusals prove "
+                "nothing: read the mail log on the host",
             )
         taken = [f"{form} → {reply}" for form, reply in answer.replies if reply.is_positive]
         if self.allowed is not None:

@@ -57,8 +57,8 @@ class RecordQuestion(Question[DnsAnswer]):
     def remedy(self) -> str:
         """A zone that is not what the site says."""
         listed = f"unbound-control list_local_data | grep -F {shlex.quote(self.name)}"
-        firewall = "; where UDP alone fails, a firewall drops UDP port 53" if self.udp else ""
-        return f"apply again; `{listed}` on the host shows what is served{firewall}"
+        firewall = "; if only UDP fails, a firewall drops UDP port 53" if self.udp else ""
+        return f"apply again; `{listed}` on the host lists the served records{firewall}"
 
     def judge(self, answer: DnsAnswer) -> tuple[Finding, ...]:
         """Judge the reply code, then the data."""
@@ -94,9 +94,9 @@ class ForwardQuestion(Question[DnsAnswer]):
         """A forwarder that does not answer, or whose answers do not validate."""
         ask = f"dig @{self.servers[0]} {shlex.quote(self.name)} {self.type}"
         return (
-            f"ask the forwarders from the host (`{ask}`); "
-            "where they answer and only this resolver does not, DNSSEC validation fails: name the "
-            "zone under dns.insecure if it is unsigned inside"
+            f"query the forwarders from the host (`{ask}`); if they answer and only "
+            "this resolver fails, DNSSEC validation fails: name the zone under "
+            "dns.insecure if it is unsigned inside"
         )
 
     def judge(self, answer: DnsAnswer) -> tuple[Finding, ...]:
@@ -134,8 +134,8 @@ class StrangerQuestion(Question[DnsAnswer]):
     def remedy(self) -> str:
         """An access list that is too wide."""
         if self.allowed is not None:
-            return "close it: list the clients under networks.resolver, drop open-resolver"
-        return "narrow networks.resolver, and any access-control under unbound; then apply again"
+            return "list the clients under networks.resolver, then drop open-resolver"
+        return "narrow networks.resolver and any access-control under unbound, then apply again"
 
     def judge(self, answer: DnsAnswer) -> tuple[Finding, ...]:
         """Judge the reply code: everything but a refusal can be abused to amplify."""

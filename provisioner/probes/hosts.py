@@ -69,7 +69,7 @@ def judge_check(host: str, tool: str, exit_status: int, output: str) -> Finding:
     complaints = [line.rstrip() for line in output.splitlines() if line.strip()]
     sound = exit_status == 0 and not complaints
     more = len(complaints) - _LINES_SHOWN
-    shown = [*complaints[:_LINES_SHOWN], *([f"({more} lines more)"] if more > 0 else [])]
+    shown = [*complaints[:_LINES_SHOWN], *([f"({more} more lines)"] if more > 0 else [])]
     got = "\n".join([*([f"exit status {exit_status}"] if exit_status else []), *shown])
     return Finding(
         id=f"check.{'-'.join(tool.split())}@{host}",
@@ -77,13 +77,13 @@ def judge_check(host: str, tool: str, exit_status: int, output: str) -> Finding:
         question=f"Does {tool} accept the configuration?",
         status=Status.PASSED if sound else Status.FAILED,
         got=got or "no complaint",
-        want="exit status 0 and no line of complaint",
+        want="exit status 0 and no complaint",
         remedy=""
         if sound
         else (
-            "correct what the lines name in the site file (postfix, dovecot and unbound keys "
-            "there are in the daemon's own syntax) and apply again; a file edited on the host "
-            "shows as drift in `mailprov plan`"
+            "correct the setting that these lines name in the site file, then apply "
+            "again; postfix, dovecot and unbound keys there use the daemon's own "
+            "syntax; `mailprov plan` shows files edited on the host as drift"
         ),
     )
 
@@ -112,14 +112,14 @@ def judge_unit(host: str, enable: UnitView, running: UnitView) -> Finding:
     return Finding(
         id=f"unit.{enable.name.removesuffix('.service')}@{host}",
         host=host,
-        question=f"Is {enable.name} enabled, up and staying up?",
+        question=f"Is {enable.name} enabled, running and stable?",
         status=status,
         got="; ".join(problems) or "enabled and running",
         want="enabled, active, running, never restarted by systemd",
         remedy=""
         if status is Status.PASSED
-        else f"see why on the host: `{as_root('journalctl', '-n50', '-u', running.name)}`; then "
-        "apply again",
+        else f"read the reason on the host: `{as_root('journalctl', '-n50', '-u', running.name)}`; "
+        "then apply again",
     )
 
 
@@ -128,14 +128,13 @@ def judge_file(host: str, path: str, problems: tuple[FileProblem, ...]) -> Findi
     return Finding(
         id=f"file.{path}@{host}",
         host=host,
-        question=f"Is {path} as mailprov wrote it?",
+        question=f"Is {path} still as mailprov wrote it?",
         status=Status.FAILED if problems else Status.PASSED,
         got="; ".join(f"{problem.aspect} {problem.got}".rstrip() for problem in problems)
         or "content, owner and mode are as written",
         want="; ".join(f"{problem.aspect} {problem.want}".rstrip() for problem in problems)
         or "content, owner and mode as written",
-        remedy="see the difference with `mailprov plan`; `mailprov apply --overwrite-drift` puts "
-        "the file back"
+        remedy="compare with `mailprov plan`; `mailprov apply --overwrite-drift` restores the file"
         if problems
         else "",
     )

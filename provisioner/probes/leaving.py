@@ -25,26 +25,26 @@ LEAVES = "leave."
 """How the ids of these findings begin."""
 
 _ASKED = "Can mail leave for other sites?"
-_NAMED = "Do the host's name and its address agree in the DNS?"
-_BACK = "Does the host's name lead back to its address?"
-_PTR_REMEDY = "ask the provider of the address to have its PTR record say {}"
+_NAMED = "Do the host's name and address agree in the DNS?"
+_BACK = "Does the host's name resolve to its address?"
+_PTR_REMEDY = "ask the provider of the address to set its PTR record to {}"
 _VERIFIED = frozenset({"verify", "secure", "fingerprint", "dane-only"})
 _NOT_FOUND = ("address lookup failed",)
 _BLOCKED_REMEDY = (
-    "ask the provider of this host to open port 25 outward, which many keep closed at first; or "
-    "send through a smarthost: `relay: {host: …}`"
+    "ask the provider of this host to open outgoing port 25, which many block at "
+    "first; or relay through a smarthost: `relay: {host: …}`"
 )
 _REFUSED_REMEDY = (
-    "do what the answer says; where it names a blocklist, look the host's address up there and "
-    "have its PTR record set; then verify again"
+    "follow the server's reply; if it names a blocklist, look up the host's address "
+    "there and set its PTR record; then verify again"
 )
-_NO_ROUTE = "the host has no default route: this network has no way out"
+_NO_ROUTE = "the host has no default route"
 
 
 def judge_way_out(site: Site, host: Host, found: WayOut) -> Iterator[Finding]:
     """Yield what follows for a host that sends mail."""
     if found.settings.get("finger") != "yes":
-        missing = "posttls-finger(1), which Postfix's packages bring, is not on the host"
+        missing = "posttls-finger(1) of Postfix's packages is missing on the host"
         yield _finding(host, "reach", _ASKED, Status.SKIPPED, missing)
     elif found.relayhost:
         yield from _judge_relay(host, found)
@@ -67,8 +67,8 @@ def _judge_receivers(site: Site, host: Host, found: WayOut) -> Finding:
         return _finding(host, "reach", _ASKED, Status.PASSED, greeted[0].greeting)
     found_by_name = [one for one in found.reached if not one.mentions(_NOT_FOUND)]
     if not found_by_name:
-        words = "; ".join(one.complaint for one in found.reached) or "nobody was asked"
-        reason = f"no server elsewhere is found by its name: {words}"
+        words = "; ".join(one.complaint for one in found.reached) or "no server was tried"
+        reason = f"the host resolves no other site's mail server: {words}"
         return _finding(host, "reach", _ASKED, Status.SKIPPED, reason)
     # Nobody elsewhere sees a site of private addresses alone; it may never send there.
     expected = world_addresses(host) or receivers_of(site) != RECEIVERS
@@ -79,8 +79,8 @@ def _judge_receivers(site: Site, host: Host, found: WayOut) -> Finding:
         "reach",
         _ASKED,
         Status.FAILED if expected else Status.WARNING,
-        words if refused else f"port 25 is blocked outward, or nobody is up: {words}",
-        want="a greeting of one of these servers on port 25",
+        words if refused else f"outgoing port 25 is blocked, or no server is up: {words}",
+        want="a greeting from one of these servers on port 25",
         remedy=_REFUSED_REMEDY if refused else _BLOCKED_REMEDY,
     )
 
@@ -96,9 +96,9 @@ def _judge_relay(host: Host, found: WayOut) -> Iterator[Finding]:
             asked,
             Status.FAILED,
             reached.complaint,
-            want=f"a greeting of {relay}",
-            remedy="compare the name and the port with what the relay's operator says, and let "
-            "the host reach it through your firewall; then verify again",
+            want=f"a greeting from {relay}",
+            remedy="compare the name and port with those from the relay's operator, and open "
+            "your firewall for the host; then verify again",
         )
         return
     yield _finding(host, "reach", asked, Status.PASSED, reached.greeting)
@@ -109,7 +109,7 @@ def _judge_relay(host: Host, found: WayOut) -> Iterator[Finding]:
 
 
 def _judge_relay_certificate(host: Host, found: WayOut, reached: Reached) -> Finding:
-    question = f"Does {found.relayhost} prove by its certificate who it is?"
+    question = f"Is the certificate of {found.relayhost} verified?"
     if reached.verified:
         return _finding(host, "certificate", question, Status.PASSED, "verified")
     level = found.settings.get("smtp_tls_security_level", "")
@@ -119,8 +119,8 @@ def _judge_relay_certificate(host: Host, found: WayOut, reached: Reached) -> Fin
             "unverified",
             question,
             Status.WARNING,
-            f"Postfix does not ask (smtp_tls_security_level is {level or 'empty'})",
-            want="a certificate that is verified before mail and password go there",
+            f"Postfix does not verify it (smtp_tls_security_level is {level or 'empty'})",
+            want="a verified certificate before Postfix sends mail and password",
             remedy="write `relay: {host: …, tls: required}` instead of parameters under `postfix`",
         )
     words = [line for line in reached.lines if "verification failed" in line or "STARTTLS" in line]
@@ -130,9 +130,9 @@ def _judge_relay_certificate(host: Host, found: WayOut, reached: Reached) -> Fin
         question,
         Status.FAILED,
         (words or [reached.complaint])[0][:LONGEST],
-        want=f"a certificate for {found.relayhost}, from an authority that the host trusts",
-        remedy="write the relay's name as its certificate has it; where its authority is your "
-        "own, name that in `relay`; then apply again",
+        want=f"a certificate for {found.relayhost} from an authority that the host trusts",
+        remedy="write the relay's name as in its certificate; if its authority is your own, "
+        "name it in `relay`; then apply again",
     )
 
 
@@ -144,18 +144,18 @@ def _judge_login(host: Host, found: WayOut) -> Finding:
             "login",
             question,
             Status.FAILED,
-            "Postfix has no SASL mechanism to log in with: a package is not installed",
+            "Postfix has no SASL mechanism to log in with: a package is missing",
             want="the modules of Cyrus SASL for passwords",
-            remedy="write `relay: {host: …, user: …, password: …}`, which brings the package",
+            remedy="write `relay: {host: …, user: …, password: …}`, which installs the package",
         )
     if found.login is None:
-        reason = "its certificate is not verified, so nobody showed it the password"
+        reason = "its certificate is not verified, so mailprov sent no password"
         return _finding(host, "login", question, Status.SKIPPED, reason)
     said = found.login.get("login", "")
     if said.startswith("235"):
         return _finding(host, "login", question, Status.PASSED, said)
     if "unoffered" in found.login:
-        reason = "it offers neither PLAIN nor LOGIN, and no other way is tried"
+        reason = "it offers neither PLAIN nor LOGIN, and mailprov tries no other mechanism"
         return _finding(host, "login", question, Status.SKIPPED, reason)
     if "none" in found.login:
         said = "Postfix has no password for this server"
@@ -164,9 +164,10 @@ def _judge_login(host: Host, found: WayOut) -> Finding:
         "login",
         question,
         Status.FAILED,
-        said[:LONGEST] or f"it hung up after the {found.login.get('broken', 'first word')}",
-        want="235, the login is accepted",
-        remedy="compare `relay.user` and its password with what the relay's operator gave you; "
+        said[:LONGEST]
+        or f"it closed the connection after the {found.login.get('broken', 'first word')}",
+        want="235, login accepted",
+        remedy="compare `relay.user` and its password with those from the relay's operator, "
         "then apply again",
     )
 
@@ -175,7 +176,7 @@ def _judge_names(site: Site, host: Host, found: WayOut) -> Iterator[Finding]:
     """Judge whether names and addresses agree, for each address that the world sees."""
     addresses = world_addresses(host)
     if not addresses:
-        reason = "the host has private addresses only, and its `public_address` is not told"
+        reason = "the host has private addresses only, and the site file gives no `public_address`"
         yield _finding(host, "name", _NAMED, Status.SKIPPED, reason)
         return
     # Where no name elsewhere is found, that none is found for the address says nothing.
@@ -183,7 +184,7 @@ def _judge_names(site: Site, host: Host, found: WayOut) -> Iterator[Finding]:
     for address in addresses:
         detail = f"name.{address}"
         if not found.routes or not resolves:
-            reason = _NO_ROUTE if not found.routes else "the host's resolver finds no other site"
+            reason = _NO_ROUTE if not found.routes else "the host's resolver resolves no other site"
             yield _finding(host, detail, _NAMED, Status.SKIPPED, reason)
         else:
             yield from _judge_name(site, host, address, found.names.get(str(address), {}))
@@ -193,24 +194,26 @@ def _judge_name(
     site: Site, host: Host, address: IPAddress, names: Mapping[str, tuple[str, ...]]
 ) -> Iterator[Finding]:
     detail, remedy = f"name.{address}", _PTR_REMEDY.format(host.fqdn)
-    want = f"a PTR record of {address} that leads to {host.fqdn}, and from there back"
+    want = f"a PTR record of {address} that names {host.fqdn}, and an address record back"
     if not names:
-        got = f"{address} has no PTR record: many receivers refuse its mail"
+        got = f"{address} has no PTR record, so many receivers refuse its mail"
         yield _finding(host, detail, _NAMED, Status.FAILED, got, want, remedy)
         return
     told, inside = ", ".join(names), host.fqdn in names and site.hosts_with(Role.DNS)
     back = {name for name, texts in names.items() if _holds(texts, address)}
     if inside:
-        yield _finding(host, detail, _NAMED, Status.PASSED, f"{address} is {told}")
-        reason = f"the site's own resolver answers for {host.fqdn}: the world's was not asked"
+        yield _finding(host, detail, _NAMED, Status.PASSED, f"{address} resolves to {told}")
+        reason = f"the site's own resolver answers for {host.fqdn}, so no public server was queried"
         yield _finding(host, f"back.{address}", _BACK, Status.SKIPPED, reason)
     elif host.fqdn in back:
-        got = f"{address} is {told}, and back"
+        got = f"{address} resolves to {told}, and back"
         yield _finding(host, detail, _NAMED, Status.PASSED, got)
     elif back:
-        yield _finding(host, detail, _NAMED, Status.WARNING, f"{address} is {told}", want, remedy)
+        yield _finding(
+            host, detail, _NAMED, Status.WARNING, f"{address} resolves to {told}", want, remedy
+        )
     else:
-        got = f"{address} is {told}, and that is not {address}"
+        got = f"{address} resolves to {told}, which does not resolve to {address}"
         yield _finding(host, detail, _NAMED, Status.FAILED, got, want, remedy)
 
 

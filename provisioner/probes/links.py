@@ -58,12 +58,12 @@ def judge_link(host: str, link: Link, state: LinkState | None) -> Finding:
     return Finding(
         id=f"link.{link.path}@{host}",
         host=host,
-        question=f"Does {link.client} get through to {link.server} at {link.path}?",
+        question=f"Can {link.client} connect to {link.server} at {link.path}?",
         status=Status.FAILED if problems else Status.PASSED,
         got="; ".join((state.shown, *problems)),
-        want=f"a socket that {link.server} listens on, open to {link.account} and to no stranger",
-        remedy=f"`{as_root('systemctl', 'restart', link.server)}` on the host makes it anew; "
-        "then see what changed it"
+        want=f"a socket of {link.server} that only {link.account} may use",
+        remedy=f"restart the daemon with `{as_root('systemctl', 'restart', link.server)}` on "
+        "the host, which makes the socket anew; then find the program that changed it"
         if problems
         else "",
     )
@@ -71,9 +71,9 @@ def judge_link(host: str, link: Link, state: LinkState | None) -> Finding:
 
 def _problems(link: Link, state: LinkState) -> list[str]:
     if state.kind != _SOCKET:
-        return ["it is no socket"] if state.kind else ["nothing is there"]
+        return ["it is not a socket"] if state.kind else ["it does not exist"]
     told = (
-        (not state.listening, "nobody listens"),
+        (not state.listening, "no program listens on it"),
         (link.account not in state.open_to, f"{link.account} may not connect"),
         (_STRANGER in state.open_to, "every local user may connect"),
     )

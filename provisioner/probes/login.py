@@ -46,12 +46,14 @@ class LoginQuestion(Question[LoginAnswer]):
         """Passdb and SASL socket are what fails here."""
         if not self.correct:
             return (
-                "anybody can log in: look for a passdb under dovecot in the site file that admits "
-                "every password, and for foreign files in Dovecot's configuration directory"
+                "any password is accepted: look for a passdb under dovecot in the site "
+                "file that admits every password, and for foreign files in Dovecot's "
+                "configuration directory"
             )
         return (
-            "look for `auth` in the mail log on the host: the password file unreadable, a missing "
-            "passdb, or (for submission) the SASL socket that Postfix cannot reach; apply again"
+            "look for `auth` in the mail log on the host, correct the cause, then "
+            "apply again; common causes: the password file is unreadable, a passdb is "
+            "missing, or Postfix cannot reach the SASL socket"
         )
 
     def judge(self, answer: LoginAnswer) -> tuple[Finding, ...]:
@@ -99,19 +101,22 @@ class CleartextQuestion(Question[CleartextAnswer]):
         """Neither offer nor entry."""
         if self.allowed is not None:
             return "anything: cleartext-login is allowed"
-        return "no login offered or taken before TLS"
+        return "no login offered or accepted before TLS"
 
     @property
     def remedy(self) -> str:
         """Back to the default."""
         if self.allowed is not None:
             return "drop cleartext-login and cleartext_login from the site file"
-        return "drop what permits cleartext login under postfix or dovecot; then apply again"
+        return (
+            "drop the settings that permit cleartext login under postfix or dovecot, then "
+            "apply again"
+        )
 
     def judge(self, answer: CleartextAnswer) -> tuple[Finding, ...]:
         """Judge offer and attempt."""
         offer = "a password mechanism is offered before TLS" if answer.offered else ""
-        entry = "login was taken before TLS" if answer.accepted else ""
+        entry = "a login was accepted before TLS" if answer.accepted else ""
         got = "; ".join(filter(None, (offer, entry, answer.words)))
         if self.allowed is not None:
             reason = f"{got}; allowed because: {self.allowed}"

@@ -42,10 +42,11 @@ class ReachQuestion(Question[ReachAnswer]):
     def remedy(self) -> str:
         """For a port that nobody refused."""
         return (
-            f"something between here and {self.endpoint} drops port {self.endpoint.port}: open it "
-            "in the host's firewall (firewalld: `firewall-cmd --permanent --add-port="
-            f"{self.endpoint.port}/tcp && firewall-cmd --reload`) and the provider's; many "
-            "networks block outgoing port 25, then run mailprov elsewhere"
+            f"a firewall drops port {self.endpoint.port} between this machine and "
+            f"{self.endpoint}: open it on the host (firewalld: `firewall-cmd "
+            f"--permanent --add-port={self.endpoint.port}/tcp && firewall-cmd "
+            "--reload`) and at the provider; many networks block outgoing port 25, so "
+            "try mailprov from another one"
         )
 
     def judge(self, answer: ReachAnswer) -> tuple[Finding, ...]:
@@ -56,12 +57,13 @@ class ReachQuestion(Question[ReachAnswer]):
         if self.served is not ANYWHERE and (
             answer.source is None or not self.served.admits(answer.source, self.endpoint.address)
         ):
-            reason = f"{got}; this controller is in no network that {self.service} serves"
+            reason = f"{got}; this machine is in no network that {self.service} serves"
             return (self.finding(Status.SKIPPED, reason),)
         if answer.outcome == "refused":
             return self.failed(
                 got,
-                remedy=f"nothing answers on {self.endpoint}: look for {self.service} with "
-                "`ss -ltnp` on the host, and for a firewall that rejects; then apply again",
+                remedy=f"no program answers on {self.endpoint}: look for {self.service} with "
+                "`ss -ltnp` on the host, and for a firewall that rejects; then apply "
+                "again",
             )
         return self.failed(got)

@@ -105,13 +105,13 @@ class RoundTripQuestion(Question[RoundTripAnswer]):
     @property
     def want(self) -> str:
         """All of it."""
-        return "accepted, delivered, the same by every protocol, nothing left behind"
+        return "accepted, delivered, identical by every protocol, none left behind"
 
     @property
     def remedy(self) -> str:
         """Where delivery breaks, the log says so."""
         look = "/usr/bin/journalctl -u 'postfix*' -u dovecot"
-        return f"follow the message in the mail log on the host: `{look}`"
+        return f"trace the message in the mail log on the host: `{look}`"
 
     def judge(self, answer: RoundTripAnswer) -> tuple[Finding, ...]:
         """Return one finding a path, one a reader, and one for what was left behind."""
@@ -133,7 +133,7 @@ class RoundTripQuestion(Question[RoundTripAnswer]):
             want=f"250 after the message for {self.recipient}",
             remedy=""
             if sent.accepted
-            else "the server's own words name what refuses; the mail log on the host says more",
+            else "read the reason in the server's reply, and more in the mail log on the host",
             via=sent.via,
         )
 
@@ -142,16 +142,16 @@ class RoundTripQuestion(Question[RoundTripAnswer]):
         problems += self._differences(sent, read)
         accepted = sum(message.accepted for message in sent)
         if not accepted:
-            problems.append("no message was accepted that could have been read")
+            problems.append("no message was accepted, so there is none to read")
         service, endpoint = read.reader.service, read.reader.endpoint
         sound = f"{accepted} messages, unchanged, after {read.seconds:.1f} s"
         return Finding(
             id=f"mail.read.{service.name}@{endpoint.host}",
             host=endpoint.host,
-            question=f"Is every message there and unchanged on port {endpoint.port}?",
+            question=f"Is every message present and unchanged on port {endpoint.port}?",
             status=Status.FAILED if problems else Status.PASSED,
             got="\n".join(problems) or sound,
-            want="every accepted message, body and own header to the byte",
+            want="every accepted message, with identical body and header",
             remedy=self.remedy if problems else "",
             via=read.via,
         )
@@ -160,18 +160,18 @@ class RoundTripQuestion(Question[RoundTripAnswer]):
         for message, content in zip(sent, read.messages, strict=True):
             if not message.accepted:
                 continue
-            name = f"the message of port {message.path.endpoint.port}"
+            name = f"the message from port {message.path.endpoint.port}"
             if content is None:
-                yield f"{name} was accepted and is not there after {PATIENCE:.0f} s"
+                yield f"{name} was accepted but is not in the mailbox after {PATIENCE:.0f} s"
             elif (difference := describe_difference(message.content, content)) is not None:
-                yield f"{name} came changed: {difference}"
+                yield f"{name} was changed: {difference}"
 
     def _judge_cleaning(self, answer: RoundTripAnswer) -> Finding:
         got = f"{answer.left} left" if answer.left >= 0 else "unknown"
         return Finding(
             id=f"mail.cleaned@{self.host}",
             host=self.host,
-            question="Is no message of the prober left behind?",
+            question="Are all test messages deleted?",
             status=Status.FAILED if answer.left else Status.PASSED,
             got=" ".join(filter(None, (got, answer.left_words))),
             want="0 left",

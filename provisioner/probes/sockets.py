@@ -105,8 +105,9 @@ def _judge_port(
         got=f"on {on}" if here else on,
         want="on " + ", ".join(map(str, host.addresses)),
         remedy=(
-            f"nothing listens for {', '.join(deaf)}: see the daemon's log for why it did not "
-            "bind (a port already taken, an address the host does not have), then apply again"
+            f"no program listens for {', '.join(deaf)}: read in the daemon's log why it "
+            "did not bind (a port in use, an address that the host does not have), "
+            "then apply again"
         )
         if deaf
         else "",
@@ -126,13 +127,13 @@ def _judge_strays(host: Host, named: set[int], listening: frozenset[ListeningSoc
     return Finding(
         id=f"listening.no-other-mail-port@{host.key}",
         host=host.key,
-        question="Does no mail port listen that the site does not name?",
+        question="Are all mail ports closed that the site does not name?",
         status=Status.FAILED if strays else Status.PASSED,
         got=", ".join(f"{port} on {address}" for port, address in strays) or "none",
         want="no other mail port open to the network",
         remedy=(
-            "find who listens with `ss -ltnp` on the host; stop and disable that service, or "
-            "give the host the role that the port belongs to"
+            "find the program with `ss -ltnp` on the host; stop and disable its "
+            "service, or give the host the role of that port"
         )
         if strays
         else "",

@@ -43,9 +43,9 @@ def judge_store(host: str, place: str, folders: Collection[str], state: StoreSta
     ]
     problems += failing[:_SHOWN]
     if len(failing) > _SHOWN:
-        problems.append(f"and {len(failing) - _SHOWN} folders more")
+        problems.append(f"and {len(failing) - _SHOWN} more folders")
     if not state.finished:
-        problems.append("the file system did not answer in time")
+        problems.append("the file system timed out")
     tried = sum(folder in folders for folder in state.folders)
     return Finding(
         id=f"store@{host}",
@@ -53,9 +53,9 @@ def judge_store(host: str, place: str, folders: Collection[str], state: StoreSta
         question=f"Can mail be stored in {place}?",
         status=Status.FAILED if problems else Status.PASSED,
         got="\n".join(problems) or f"a file was written and removed in {_counted(tried)}",
-        want="a file written, brought to the disk and removed in each folder of mail",
-        remedy="mount the file system, make room on it, or give the folder back to the account "
-        "that owns the mail; what cannot be stored meanwhile waits in Postfix's queue"
+        want="a file written, synced and removed in each mail folder",
+        remedy="mount the file system, free space on it, or give the folder back to the mail "
+        "account; until then mail waits in Postfix's queue"
         if problems
         else "",
     )

@@ -63,7 +63,7 @@ class LoginRequiredQuestion(Question[LoginRequiredAnswer]):
     @property
     def remedy(self) -> str:
         """Only the escape hatch can open it."""
-        return "drop restrictions for this service under postfix.master; then apply again"
+        return "drop the restrictions for this service under postfix.master, then apply again"
 
     def judge(self, answer: LoginRequiredAnswer) -> tuple[Finding, ...]:
         """Judge MAIL alone: Postfix asks no restriction about some recipients (envelopes.py)."""
@@ -112,8 +112,8 @@ class ForeignFromQuestion(Question[ForeignFromAnswer]):
     def remedy(self) -> str:
         """Only the escape hatch can open it."""
         return (
-            "drop what changes submission-cleanup, or the cleanup_service_name of this service, "
-            "under postfix.master; then apply again"
+            "drop the change of submission-cleanup or of this service's "
+            "cleanup_service_name under postfix.master, then apply again"
         )
 
     def judge(self, answer: ForeignFromAnswer) -> tuple[Finding, ...]:

@@ -55,8 +55,9 @@ class TlsQuestion(Question[TlsAnswer]):
     def remedy(self) -> str:
         """Where the handshake itself fails."""
         return (
-            "look for TLS in the daemon's log on the host: usually the certificate or key file "
-            "is missing, unreadable or not a pair; then apply again"
+            "look for TLS in the daemon's log on the host, correct the cause, then "
+            "apply again; common causes: the certificate or key file is missing, "
+            "unreadable or not a pair"
         )
 
     def judge(self, answer: TlsAnswer) -> tuple[Finding, ...]:
@@ -94,13 +95,13 @@ def _version_problem(answer: TlsAnswer) -> _Problem | None:
 def _key_problem(answer: TlsAnswer, fingerprint: str | None) -> _Problem | None:
     if fingerprint is None:
         return _Problem(
-            "the host itself holds no certificate", "apply again: it makes one where it is missing"
+            "the host has no certificate", "apply again, which makes a missing certificate"
         )
     if answer.fingerprint == fingerprint:
         return None
     remedy = (
-        "the daemon has not reloaded since the certificate changed, or something between here "
-        "and the host ends TLS: reload it, then verify again"
+        "reload the daemon, then verify again: either it has not reloaded since the "
+        "certificate changed, or another device ends TLS before the host"
     )
     return _Problem(f"another certificate, SHA-256 {answer.fingerprint}", remedy)
 
@@ -117,8 +118,8 @@ def _date_problem(answer: TlsAnswer) -> _Problem | None:
         return None
     span = f"{answer.not_before:%Y-%m-%d} to {answer.not_after:%Y-%m-%d}"
     return _Problem(
-        f"a certificate valid {span}, today is {answer.asked_at:%Y-%m-%d}",
-        "renew the certificate; where it is new, set the clocks right",
+        f"a certificate valid {span}; today is {answer.asked_at:%Y-%m-%d}",
+        "renew the certificate; if it is new, correct the clocks",
     )
 
 
@@ -143,7 +144,7 @@ class ChainQuestion(Question[ChainAnswer]):
     @property
     def want(self) -> str:
         """A chain that a client can follow."""
-        return "a chain of certificates from the host's own to a root"
+        return "a certificate chain from the host's own to a root"
 
     @property
     def remedy(self) -> str:
@@ -155,7 +156,9 @@ class ChainQuestion(Question[ChainAnswer]):
 
     def judge(self, answer: ChainAnswer) -> tuple[Finding, ...]:
         """Judge what the client said."""
-        return self.failed(answer.problem) if answer.problem else self.passed("it does")
+        return (
+            self.failed(answer.problem) if answer.problem else self.passed("the chain is complete")
+        )
 
 
 @dataclass(frozen=True)
@@ -185,12 +188,15 @@ class OldTlsQuestion(Question[OldTlsAnswer]):
     @property
     def remedy(self) -> str:
         """Settings that something overrides."""
-        return "drop what lowers the TLS protocol under postfix or dovecot; then apply again"
+        return (
+            "drop the settings that lower the TLS protocol under postfix or dovecot, then "
+            "apply again"
+        )
 
     def judge(self, answer: OldTlsAnswer) -> tuple[Finding, ...]:
         """Judge whether the server agreed."""
         if answer.accepted:
-            return self.failed(f"agreed to {answer.accepted}")
+            return self.failed(f"{answer.accepted} was accepted")
         return self.passed(f"refused ({answer.words})")
 
 
@@ -220,7 +226,7 @@ class InjectionQuestion(Question[InjectionAnswer]):
     @property
     def remedy(self) -> str:
         """Only a broken daemon does this."""
-        return "update the daemon's package on the host: this one is open to STARTTLS injection"
+        return "update the daemon's package on the host: this version is open to STARTTLS injection"
 
     def judge(self, answer: InjectionAnswer) -> tuple[Finding, ...]:
         """Judge the silence."""

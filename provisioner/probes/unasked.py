@@ -17,8 +17,8 @@ def allowance_findings(site: Site) -> tuple[Finding, ...]:
             status=Status.WARNING,
             got=f"yes, because: {reason}",
             want=f"no: {INSECURITIES[allowance].summary}",
-            remedy=f"{safe_setting(allowance, tls_off=site.tls == 'none')}, and drop "
-            f"{allowance.value} from allow_insecure; then apply again",
+            remedy=f"{safe_setting(allowance, tls_off=site.tls == 'none')}, drop "
+            f"{allowance.value} from allow_insecure, then apply again",
             via="site",
         )
         for allowance, reason in site.allow_insecure.items()
@@ -31,12 +31,12 @@ def unproven_findings(site: Site) -> tuple[Finding, ...]:
         Finding(
             id=f"smtp.colleagues-from-refused@{host.key}",
             host=host.key,
-            question="Is a user's message refused whose From is a colleague's?",
+            question="Is a user's message refused if its From names a colleague?",
             status=Status.SKIPPED,
-            got="Postfix compares the sender of the envelope with the login, and From with the "
-            "site's domains alone: to compare From with the login takes a filter (milter), and "
-            "mailprov sets up none",
-            want="From an address of the user who logged in",
+            got="Postfix compares the envelope's sender with the login, and From with the "
+            "site's domains only; a check of From needs a milter, which mailprov does "
+            "not install",
+            want="From with an address of the logged-in user",
             via="site",
         )
         for host in site.hosts_with(Role.SUBMISSION)

@@ -48,7 +48,7 @@ class Reached:
         """The last words, which say what went wrong."""
         if self.lines:
             return self.lines[-1][:LONGEST]
-        return "no answer in time" if self.status == _TIMED_OUT else "no word"
+        return "timed out" if self.status == _TIMED_OUT else "no reply"
 
     def mentions(self, words: Sequence[str]) -> bool:
         """Tell whether one of these words is in what was said."""

@@ -117,12 +117,12 @@ def sampling_findings(site: Site) -> tuple[Finding, ...]:
         Finding(
             id="dns.sampled",
             host="",
-            question="Is every resolver asked for every record?",
+            question="Is every record queried at every resolver?",
             status=Status.SKIPPED,
-            got=f"each of {resolvers} resolver addresses is asked for {lookups.share} of "
-            f"{len(lookups.records)} record sets, and each record set is asked for at two of them "
-            "at least",
-            want=f"every record set at every resolver, where that is no more than {_ALL} questions",
+            got=f"{lookups.share} of {len(lookups.records)} record sets queried at each of "
+            f"{resolvers} resolver addresses, and each record set at two of them at "
+            "least",
+            want=f"every record set at every resolver, up to {_ALL} questions",
             via="",
         ),
     )
@@ -157,7 +157,9 @@ def _record_questions(
     for transport in transports:
         yield RecordQuestion(
             id=f"dns.{rdtype.lower()}.{name}.{transport}@{place}",
-            text=f"Does {name} have the site's {rdtype} record, asked over {transport.upper()}?",
+            text=(
+                f"Does {name} have the site's {rdtype} record, queried over {transport.upper()}?"
+            ),
             endpoint=endpoint,
             vantage=served,
             udp=transport == "udp",
@@ -190,7 +192,7 @@ def _stranger_question(
     allowed = site.allow_insecure.get(Allowance.OPEN_RESOLVER)
     return StrangerQuestion(
         id=f"dns.stranger-refused@{place}",
-        text="Is a stranger refused who asks for a foreign name?",
+        text="Is recursion refused to strangers?",
         endpoint=endpoint,
         vantage=ANYWHERE if allowed else strange,
         name=FOREIGN_NAME,

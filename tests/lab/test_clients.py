@@ -115,8 +115,8 @@ MUTANTS: dict[str, tuple[str, str, Symptoms]] = {
             ("smtp.spoof-refused.submission@mail", "250"),
             ("smtp.login-required.submission@mail", "250"),
             ("smtp.foreign-from-refused.submission@mail", "250"),
-            ("mail.read.imap@mail", "came changed"),
-            ("tls.old-refused.smtp@mail", "agreed to TLSv1.1"),
+            ("mail.read.imap@mail", "was changed"),
+            ("tls.old-refused.smtp@mail", "TLSv1.1 was accepted"),
         ],
     ),
     "a mynetworks that is the world": (
@@ -132,7 +132,7 @@ MUTANTS: dict[str, tuple[str, str, Symptoms]] = {
     "lines that are broken on the way": (
         "mail",
         postconf("lmtp_line_length_limit=998"),
-        [("mail.read.imaps@mail", "came changed")],
+        [("mail.read.imaps@mail", "was changed")],
     ),
     "a SASL socket that is not there": (
         "mail",
@@ -163,8 +163,8 @@ MUTANTS: dict[str, tuple[str, str, Symptoms]] = {
         [
             ("tls.imaps@mail", "another certificate"),
             ("tls.pop3@mail", "a certificate for www.probe.test"),
-            ("tls.old-refused.imaps@mail", "agreed to TLSv1.1"),
-            ("login.imap@mail", "no password was sent"),
+            ("tls.old-refused.imaps@mail", "TLSv1.1 was accepted"),
+            ("login.imap@mail", "mailprov sent no password"),
             ("login.before-tls.imap@mail", "offered before TLS"),
             ("login.before-tls.pop3@mail", "offered before TLS"),
         ],

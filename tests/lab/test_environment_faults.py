@@ -424,7 +424,7 @@ def test_a_clock_that_is_a_day_off_harms_nothing(mail: Mail, by: str) -> None:
         findings = json.loads(done.stdout)["verify"]["findings"]
         failed = [row for row in findings if row["status"] == "failed"]
         assert {row["id"].partition(".")[0] for row in failed} == {"tls"}
-        assert all("set the clocks right" in row["remedy"] for row in failed)
+        assert all("correct the clocks" in row["remedy"] for row in failed)
     else:
         assert done.returncode == 0, done.stdout
     # With the right clock, the next apply makes what is still amiss right.

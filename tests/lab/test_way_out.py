@@ -107,7 +107,7 @@ def test_a_port_that_the_provider_keeps_closed_is_named(blocked: DeployedSite) -
     """People's port 25 was closed outward; everything passed, and their mail waited for days."""
     done = blocked.mailprov("verify")
     assert done.returncode == 1
-    assert "port 25 is blocked outward" in done.stdout
+    assert "outgoing port 25 is blocked" in done.stdout
     assert "; mail cannot leave: port 25 is blocked" in done.stdout.splitlines()[-1]
 
 

@@ -150,5 +150,5 @@ def test_an_answer_that_does_not_fit_into_udp_is_asked_for_over_tcp(
 def test_a_truncated_answer_without_one_over_tcp_is_none(resolver: _Resolver) -> None:
     resolver.impatient = 1000
     (answer,) = _ask(resolver, 1, udp=True)
-    words = "truncated over UDP, and then over TCP: the server closed the connection"
+    words = "truncated over UDP, then over TCP: the server closed the connection"
     assert answer == NoAnswer(words)

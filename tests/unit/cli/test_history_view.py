@@ -9,7 +9,7 @@ from provisioner.plan.history import History, parse_history
 
 REASON = (
     "returned: mail does not go in and come out: smtp.relay-refused@mail, imap.roundtrip@mail, "
-    "submission.login@mail; the first says that the server hung up"
+    "submission.login@mail; the first says that the server closed the connection"
 )
 
 

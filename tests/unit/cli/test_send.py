@@ -60,7 +60,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         (["--from", "alice", "--to", "bob", "--wait", "nan"], "--wait"),
         (["--from", "alice", "--to", "bob", "--wait", "inf"], "--wait"),
         (["--from", "alice", "--to", "bob", "--body", "\udcff"], "--body is not UTF-8"),
-        (["--from", "alice", "--to", "bob", "--subject", "a\nb"], "--subject holds control"),
+        (["--from", "alice", "--to", "bob", "--subject", "a\nb"], "--subject contains control"),
         (["--from", "alice", "--to", "bob", "--limit", "web"], "--limit names no host"),
         (["--from", "bob", "--to", "alice"], "--password-stdin"),
         (["--from", "alice", "--login", "nobody", "--to", "bob"], "--login names no user"),

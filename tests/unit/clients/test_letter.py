@@ -38,7 +38,7 @@ def test_the_header_has_what_a_mail_client_writes() -> None:
 
 @pytest.mark.parametrize("subject", ["two\nBcc: eve@b.example", "a\rb", "bell\a", "\u202ereversed"])
 def test_a_subject_cannot_add_a_header(subject: str) -> None:
-    with pytest.raises(MailprovError, match="--subject holds control characters") as raised:
+    with pytest.raises(MailprovError, match="--subject contains control characters") as raised:
         composed(subject)
     assert raised.value.exit_code == ExitCode.USAGE
 

@@ -38,7 +38,7 @@ def test_lines_come_without_their_ends_however_they_were_cut(pair: Pair) -> None
 
 def test_silence_ends_the_wait(pair: Pair) -> None:
     stream, _ = pair
-    with pytest.raises(BrokenOff, match="no answer in time") as caught:
+    with pytest.raises(BrokenOff, match="timed out") as caught:
         stream.read_line()
     assert not caught.value.hung_up
 
@@ -65,7 +65,7 @@ def test_what_was_sent_in_the_clear_is_not_taken_into_tls(pair: Pair) -> None:
     stream, server = pair
     server.sendall(b"220 go ahead\r\n250 injected\r\n")
     stream.read_line()
-    with pytest.raises(BrokenOff, match="in the clear before the handshake"):
+    with pytest.raises(BrokenOff, match="cleartext before the TLS handshake"):
         stream.start_tls("mail.probe.test")
 
 
@@ -91,7 +91,7 @@ def test_an_alert_in_the_handshake_is_the_servers_end_of_it(pair: Pair, alert: i
 def test_no_tls_at_the_other_end_is_told_in_words(pair: Pair) -> None:
     stream, server = pair
     server.sendall(b"554 no TLS here\r\n")
-    with pytest.raises(BrokenOff, match="in the TLS handshake"):
+    with pytest.raises(BrokenOff, match="during the TLS handshake"):
         stream.start_tls("mail.probe.test")
 
 
@@ -106,7 +106,7 @@ def test_an_smtp_reply_keeps_all_its_lines(pair: Pair) -> None:
 def test_what_is_no_smtp_reply_breaks_off(pair: Pair, line: bytes) -> None:
     stream, server = pair
     server.sendall(line + b"\r\n")
-    with pytest.raises(BrokenOff, match="not an SMTP reply"):
+    with pytest.raises(BrokenOff, match="no SMTP reply"):
         SmtpClient(stream, "[127.0.0.1]").read_reply()
 
 

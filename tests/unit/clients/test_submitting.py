@@ -213,7 +213,7 @@ def test_the_password_goes_to_nobody_but_the_host(
     server = serve()
     got = hand_in(server, pin)
     assert refused(got) == [(Stage.LOGIN, None)]
-    assert "no password was sent" in got.refusals[0].words
+    assert "mailprov sent no password" in got.refusals[0].words
     assert [line for line in server.heard if line.startswith("AUTH")] == []
 
 
@@ -238,4 +238,4 @@ def test_a_port_where_nobody_listens_is_a_refusal(serve: Callable[..., Scripted]
     server.close()
     got = hand_in(server, None)
     assert refused(got) == [(Stage.CONNECT, None)]
-    assert got.refusals[0].words.startswith("cannot be reached: direct: refused")
+    assert got.refusals[0].words.startswith("the connection failed: direct: refused")

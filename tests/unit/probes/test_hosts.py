@@ -42,7 +42,7 @@ def test_a_check_that_exits_with_an_error_fails_without_a_word() -> None:
 
 def test_a_flood_of_complaints_is_cut() -> None:
     got = judge_check("mail", "doveconf", 89, "\n".join(["no"] * 500)).got
-    assert got.endswith("(490 lines more)")
+    assert got.endswith("(490 more lines)")
 
 
 def test_a_unit_that_is_enabled_and_runs_passes() -> None:

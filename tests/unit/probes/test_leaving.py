@@ -141,7 +141,9 @@ def test_a_port_that_is_blocked_outward_is_named(said: str) -> None:
     """Verify passed 133 probes of a site that could not send: its provider closed port 25."""
     found = judged(answer(said))["reach"]
     assert found.status is Status.FAILED
-    assert found.got.startswith("port 25 is blocked outward, or nobody is up: outside.example: ")
+    assert found.got.startswith(
+        "outgoing port 25 is blocked, or no server is up: outside.example: "
+    )
     assert "relay:" in found.remedy
 
 
@@ -193,8 +195,12 @@ def test_a_relay_that_refuses_the_login_is_quoted() -> None:
     ("login", "status", "got"),
     [
         ("|none\n", "failed", "Postfix has no password for this server"),
-        ("|unoffered\n", "skipped", "it offers neither PLAIN nor LOGIN, and no other way is tried"),
-        ("|broken\tehlo\n", "failed", "it hung up after the ehlo"),
+        (
+            "|unoffered\n",
+            "skipped",
+            "it offers neither PLAIN nor LOGIN, and mailprov tries no other mechanism",
+        ),
+        ("|broken\tehlo\n", "failed", "it closed the connection after the ehlo"),
     ],
 )
 def test_other_ends_of_a_login(login: str, status: str, got: str) -> None:
@@ -253,5 +259,5 @@ def test_a_host_without_postfixs_client_is_skipped() -> None:
 def test_the_worlds_faults_warn_and_are_told_as_what_they_are() -> None:
     findings = tuple(spare_the_world(judged(answer(TIMED_OUT)).values()))
     assert {one.status for one in findings} <= {Status.WARNING, Status.SKIPPED}
-    assert mail_cannot_leave(findings).startswith("port 25 is blocked outward")
+    assert mail_cannot_leave(findings).startswith("outgoing port 25 is blocked")
     assert not mail_cannot_leave(judged(answer(GREETED)).values())

@@ -24,11 +24,11 @@ def test_a_socket_that_works_passes() -> None:
     [
         # Idle processes of Postfix's keep their connection, and so all seemed well.
         (replace(GOOD, mode="0", open_to=frozenset()), "postfix may not connect"),
-        (replace(GOOD, listening=False), "nobody listens"),
+        (replace(GOOD, listening=False), "no program listens on it"),
         (replace(GOOD, open_to=POSTFIX | {"nobody"}), "every local user may connect"),
-        (LinkState("regular file", "root", "root", "644"), "it is no socket"),
-        (LinkState(""), "nothing is there"),
-        (None, "nothing is there"),
+        (LinkState("regular file", "root", "root", "644"), "it is not a socket"),
+        (LinkState(""), "it does not exist"),
+        (None, "it does not exist"),
     ],
 )
 def test_a_socket_that_the_next_process_cannot_open_fails(

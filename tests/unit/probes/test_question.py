@@ -83,8 +83,8 @@ def test_an_answer_is_judged_and_keeps_the_way_it_came() -> None:
 
 
 def test_silence_fails_with_its_words_and_the_remedy() -> None:
-    (got,) = judge(Answered(ECHO, NoAnswer("no answer in time")))
-    assert (got.status, got.got, got.remedy) == (Status.FAILED, "no answer in time", "ask again")
+    (got,) = judge(Answered(ECHO, NoAnswer("timed out")))
+    assert (got.status, got.got, got.remedy) == (Status.FAILED, "timed out", "ask again")
 
 
 def test_a_question_that_was_not_put_is_skipped_with_the_reason() -> None:

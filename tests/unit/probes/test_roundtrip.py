@@ -65,7 +65,7 @@ def test_a_message_that_is_refused_fails_with_the_servers_words() -> None:
 
 def test_a_message_that_does_not_arrive_fails() -> None:
     got = failures(replace(GOOD, read=(Read(READER, (None,)),)))
-    assert "port 25 was accepted and is not there" in got["mail.read.imaps@mail"].got
+    assert "port 25 was accepted but is not in the mailbox" in got["mail.read.imaps@mail"].got
 
 
 def test_a_reader_that_cannot_log_in_fails_with_the_servers_words() -> None:

@@ -32,7 +32,7 @@ def test_what_else_lies_there_is_somebody_elses() -> None:
     [
         (StoreState({ROOT: "Read-only file system"}, finished=True), "Read-only"),
         (StoreState({ROOT: "", DOMAIN: "Permission denied"}, finished=True), DOMAIN),
-        (StoreState({ROOT: ""}, finished=False), "did not answer in time"),
+        (StoreState({ROOT: ""}, finished=False), "the file system timed out"),
         (StoreState({ROOT: ""}, True, ("srv-vmail.mount",)), "srv-vmail.mount is not mounted"),  # noqa: FBT003 finished
     ],
 )
@@ -47,4 +47,4 @@ def test_of_many_folders_a_few_are_named() -> None:
     folders = {f"{ROOT}/{number}.example": "No space left on device" for number in range(20)}
     got = judge_store("mail", ROOT, set(folders), StoreState(folders, finished=True))
     assert len(got.got.splitlines()) == 6
-    assert "15 folders more" in got.got
+    assert "15 more folders" in got.got

@@ -59,7 +59,7 @@ def test_a_stranger_whom_nobody_answers_takes_no_configuration_back() -> None:
         type(one).__name__: finding.status
         for one in asked
         if one is not None
-        for finding in judge(Answered(one, NoAnswer("the server hung up")))
+        for finding in judge(Answered(one, NoAnswer("the server closed the connection")))
     }
     assert got == {
         "RecordQuestion": Status.FAILED,

@@ -280,7 +280,11 @@ def test_nothing_is_sent_when_a_host_cannot_be_asked() -> None:
         ),
         ("alice", Refusal(Stage.CONNECT, "cannot be reached"), ""),
         ("alice", Refusal(Stage.DATA, "550 5.7.1 spam", 550), ""),
-        ("alice", Refusal(Stage.DATA, "no answer in time"), "may have accepted the message"),
+        (
+            "alice",
+            Refusal(Stage.DATA, "timed out while waiting for the server"),
+            "may have accepted the message",
+        ),
     ],
 )
 def test_a_refusal_is_explained_where_the_site_file_knows_why(
