@@ -1,21 +1,21 @@
-"""What the written sections mean, worked out once and shared by rules and resolution.
+"""A site file, read: its sections as rules and resolution share them, and the form of a rule.
 
-Everything here is defined for any well-formed `SiteFile`, whether or not it breaks a
-rule: rules are written on top of it.
+A reading is defined for any well-formed `SiteFile`, whether or not it breaks a rule. Rules are
+written on top of it, and it carries those of the daemons' rooms: so both stand in one module.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import ip_network
+from typing import Never
 
 from provisioner.model.exposure import Exposure
 from provisioner.model.file.people import WrittenAliases, WrittenMx
 from provisioner.model.names import DomainName, HostKey, MailAddress, Mailbox
-from provisioner.model.problems import KeyPath
-from provisioner.model.rule import HatchRules
+from provisioner.model.problems import KeyPath, SiteProblem
 from provisioner.model.site import AccountKind, IPNetwork, Role, Submission
 from provisioner.model.site_file import SiteFile
 from provisioner.model.targets import Target
@@ -217,3 +217,71 @@ class Reading:
         near = target.at(source.domain)
         known = near.base in self.alias_sources or near.base in self.users
         return near if known else target.at(self.file.domain)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule and the sections of the file that it reads."""
+
+    judge: Callable[[Reading], Iterator[SiteProblem]]
+    sections: frozenset[str]
+
+
+def rule(judge: Callable[[Reading], Iterator[SiteProblem]], *sections: str) -> Rule:
+    """Return the rule that reads these sections."""
+    return Rule(judge, frozenset(sections))
+
+
+def _nothing(reading: Reading) -> Iterator[Never]:
+    del reading
+    yield from ()
+
+
+def _never(name: str) -> bool:
+    del name
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class HatchText:
+    """A value in a daemon's own words: its place, the name that it is for, and itself.
+
+    The value may be a `HeldSecret`.
+    """
+
+    path: KeyPath
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class HeldRules:
+    """Where a secret may stand in a daemon's own words, and how to help who wrote one.
+
+    want: where the daemon reads one from a file of its own. allowed: whether it does under a
+    name. way_out: what to do with one under a name. public: names whose values are no secret to
+    anybody. in_address: a password before a host's name is one in this daemon's language.
+    """
+
+    want: str = "no secret"
+    allowed: Callable[[str], bool] = _never
+    way_out: Callable[[str], str] = lambda name: f"name a file of your own that holds {name}"
+    public: frozenset[str] = frozenset()
+    in_address: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class HatchRules:
+    """What a site file may say in a daemon's own words.
+
+    section: the file's own for the daemon. exposures: what of it is unsafe, allowed or not.
+    rules: what is no valid value. warnings: what is valid and worth a second look. values: each
+    text in it. held: where a secret may stand.
+    """
+
+    section: str = ""
+    exposures: Callable[[Reading], Iterator[Exposure]] = _nothing
+    rules: tuple[Rule, ...] = ()
+    warnings: Callable[[Reading], Iterator[SiteProblem]] = _nothing
+    values: Callable[[Reading], Iterator[HatchText]] = _nothing
+    held: HeldRules = HeldRules()

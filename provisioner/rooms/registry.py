@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from provisioner.model.problems import KeyPath
-from provisioner.model.rule import HatchRules
+from provisioner.model.reading import HatchRules
 from provisioner.model.secrets import SiteSecrets
 from provisioner.model.site import Host, Site
 from provisioner.platforms.record import Daemon, Platform

@@ -16,7 +16,7 @@ from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from provisioner.model.rule import HatchRules
+from provisioner.model.reading import HatchRules
 from provisioner.model.secrets import SiteSecrets
 from provisioner.model.site import Host, Role, Site
 from provisioner.platforms.record import Daemon, DaemonRecord, Platform

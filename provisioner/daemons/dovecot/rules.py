@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from provisioner.daemons.dovecot.exposure import judge_dovecot
 from provisioner.diagnostics import quoted
 from provisioner.model.problems import SiteProblem
-from provisioner.model.reading import Reading
-from provisioner.model.rule import HatchRules, HatchText, HeldRules, rule
+from provisioner.model.reading import HatchRules, HatchText, HeldRules, Reading, rule
 from provisioner.model.rules.secrets import is_secret_name, named_secret_way_out
 
 

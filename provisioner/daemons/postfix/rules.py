@@ -20,8 +20,7 @@ from provisioner.daemons.postfix.services import (
 from provisioner.daemons.postfix.slips import warn_postfix_slips
 from provisioner.diagnostics import quoted
 from provisioner.model.problems import KeyPath, SiteProblem
-from provisioner.model.reading import Reading
-from provisioner.model.rule import HatchRules, HatchText, HeldRules, rule
+from provisioner.model.reading import HatchRules, HatchText, HeldRules, Reading, rule
 from provisioner.model.rules.secrets import is_login_table
 
 OWN_PARAMETERS = frozenset(

@@ -16,8 +16,7 @@ from provisioner.daemons.unbound.exposure import judge_unbound
 from provisioner.diagnostics import quoted
 from provisioner.model.names import canonical_zone
 from provisioner.model.problems import KeyPath, SiteProblem
-from provisioner.model.reading import Reading
-from provisioner.model.rule import HatchRules, HatchText, HeldRules, rule
+from provisioner.model.reading import HatchRules, HatchText, HeldRules, Reading, rule
 from provisioner.model.rules.secrets import is_secret_name, named_secret_way_out
 from provisioner.model.values import InvalidValueError
 

@@ -11,8 +11,7 @@ from collections.abc import Collection, Iterator
 from functools import partial
 
 from provisioner.model.problems import SiteProblem
-from provisioner.model.reading import Reading
-from provisioner.model.rule import Rule, rule
+from provisioner.model.reading import Reading, Rule, rule
 from provisioner.model.rules import dns, expansion, hosts, people, relay, safety, secrets
 
 # What says who may relay, ask and log in, in the site's words or in a daemon's.

@@ -11,8 +11,7 @@ import re
 from collections.abc import Iterator
 
 from provisioner.model.problems import SiteProblem
-from provisioner.model.reading import Reading
-from provisioner.model.rule import HatchRules, HeldRules
+from provisioner.model.reading import HatchRules, HeldRules, Reading
 from provisioner.model.secrets import HeldSecret
 
 # Settings whose value is a secret by itself (Dovecot's and Unbound's lists of settings; of
