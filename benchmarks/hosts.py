@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from benchmarks.layouts import address_of, host_keys
-from provisioner.lab import Host, HostSpec, Lab, list_states
+from provisioner.lab import HostSpec, Lab, LabHost, list_states
 
 T = TypeVar("T")
 
@@ -112,7 +112,7 @@ class Hosts:
         """Where the key, the host keys and the ssh_config for these hosts are."""
         return self.lab.home / ".ssh"
 
-    def each(self, work: Callable[[Host], T]) -> dict[str, T]:
+    def each(self, work: Callable[[LabHost], T]) -> dict[str, T]:
         """Do work on all hosts side by side; return the results by name."""
         with ThreadPoolExecutor(len(self.names)) as pool:
             futures = {name: pool.submit(work, self.lab.host(name)) for name in self.names}
@@ -129,7 +129,7 @@ class Hosts:
     def describe(self, wanted: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, str]]:
         """Return what the hosts are, by host and resource. wanted: `resources_of` each host."""
 
-        def ask(host: Host) -> dict[str, str]:
+        def ask(host: LabHost) -> dict[str, str]:
             rows = "".join(f"{kind}\t{name}\n" for kind, name in questions(wanted[host.name]))
             lines = host.check_run(_sh(_DESCRIBE), stdin=rows).splitlines()
             return dict(line.split("\t", 1) for line in lines)

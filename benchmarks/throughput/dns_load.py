@@ -16,7 +16,7 @@ import dns.query
 import dns.rdatatype
 
 from benchmarks.throughput.variants import DOMAIN, FQDN
-from provisioner.lab import Host
+from provisioner.lab import LabHost
 
 ZONE = "names.example"
 """A signed zone of the lab's internet: its names are resolved, validated and then cached."""
@@ -86,7 +86,7 @@ def wrong_answers(server: str, wanted: Mapping[Question, str]) -> list[str]:
     return found
 
 
-def run_dnsperf(load: Host, server: str, seconds: int) -> Answered:
+def run_dnsperf(load: LabHost, server: str, seconds: int) -> Answered:
     """Have a lab host ask for so many seconds as fast as it is answered."""
     said = load.check_run([*_COMMAND, "-s", server, "-l", str(seconds)], timeout=seconds + 60)
     return parse_dnsperf(said)

@@ -26,7 +26,7 @@ from benchmarks.throughput import variants
 from benchmarks.throughput.dns_load import ZONE, question_file, right_answers, zone_records
 from benchmarks.throughput.mail_load import IMAPS, SUBMISSIONS, Account, serial_of
 from benchmarks.throughput.variants import OURS, SHARED, TUNED, User
-from provisioner.lab import Host, HostSpec, Lab
+from provisioner.lab import HostSpec, Lab, LabHost
 from provisioner.lab.publish import publish_sites
 from provisioner.model.site import Site
 from provisioner.site.load import parse_site
@@ -77,12 +77,12 @@ class Ground:
         return ground
 
     @property
-    def mail(self) -> Host:
+    def mail(self) -> LabHost:
         """The host that is measured."""
         return self.hosts.lab.host(variants.HOST)
 
     @property
-    def load(self) -> Host:
+    def load(self) -> LabHost:
         """The host that asks the resolver."""
         return self.hosts.lab.host(_LOAD)
 

@@ -29,7 +29,7 @@ from provisioner.model.site import Host, Site, User
 from provisioner.remote.program import remote_programs
 from provisioner.site.daemon_secrets import read_daemon_secrets
 from provisioner.site.secrets import Need, Secrets, read_secrets
-from provisioner.transport.fleet import Fleet
+from provisioner.transport.fleet import OpenFleet
 from provisioner.transport.options import SshOptions
 from provisioner.verbs.asking import Asker, ProbeAccount
 from provisioner.verbs.compiling import Compiler
@@ -161,7 +161,7 @@ def _connected(
     owner = f"{_user_name()}@{socket.gethostname()} (process {os.getpid()})"
     machines = Machines()
     programs = remote_programs()
-    with Fleet(options, lambda host: reveals[host.site]) as fleet:
+    with OpenFleet(options, lambda host: reveals[host.site]) as fleet:
         yield Runs(
             tuple(
                 Run(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from provisioner.cli.terminal import Shown, coloured
-from provisioner.diagnosis.entry import Severity
+from provisioner.diagnosis.known_failure import Severity
 from provisioner.diagnosis.matching import Diagnosis, HostDiagnosis, UnknownLines
 from provisioner.diagnosis.report import counts_of
 

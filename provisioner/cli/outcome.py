@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from provisioner.cli.several import finding_id
-from provisioner.cli.terminal import CROWD, Line, Shown, coloured, table
+from provisioner.cli.terminal import CROWD, ColouredLine, Shown, coloured, table
 from provisioner.diagnostics import ExitCode, MailprovError
 from provisioner.model.names import DomainName
 from provisioner.plan.change import Action
@@ -103,7 +103,7 @@ def verdict_lines(
     yield f"{head}: {counts}" + (f"; mail cannot leave: {stuck}" if stuck else "")
 
 
-def _word(finding: Finding) -> Line:
+def _word(finding: Finding) -> ColouredLine:
     return coloured(f"{finding.status.value:<7}", finding.status.value)
 
 

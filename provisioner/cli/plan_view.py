@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from provisioner.cli.outcome import error_rows
 from provisioner.cli.several import note_of
-from provisioner.cli.terminal import CROWD, Line, Shown, coloured
+from provisioner.cli.terminal import CROWD, ColouredLine, Shown, coloured
 from provisioner.plan.change import Change, Plan
 from provisioner.verbs.plan import SitePlan
 from provisioner.verbs.run import Naming, by_key
@@ -121,7 +121,7 @@ def _all_of(group: Sequence[Change]) -> str:
     return f"{len(group)} {kinds} in {one.name.rpartition('/')[0]}: {one.reason}{_size(group)}"
 
 
-def _brief(change: Change, text: str) -> Line:
+def _brief(change: Change, text: str) -> ColouredLine:
     word = change.action.value
     line = "  " + coloured(word, word) + f" {text}"
     if change.drift:
@@ -147,6 +147,6 @@ def _named(change: Change) -> str:
     return f"{change.kind} {change.name}: {change.reason}"
 
 
-def _coloured_row(row: str) -> Line:
+def _coloured_row(row: str) -> ColouredLine:
     word = {"+": "create", "-": "remove"}.get(row[:1], "")
     return coloured(row, word)

@@ -2,7 +2,7 @@
 
 Nothing else of the package writes there, and what is written here is escaped first: a host, a
 daemon or a stranger may have made any part of a text. Views give lines, so that only this
-module ends one. Colour is a part of a `Line` and no character in a text; it is for
+module ends one. Colour is a part of a `ColouredLine` and no character in a text; it is for
 terminals without NO_COLOR (no-color.org) only, and nothing is told by colour alone.
 """
 
@@ -44,32 +44,32 @@ _NUMBERS = re.compile(r"[0-9a-f]*[0-9][0-9a-f.:]*")
 
 
 @dataclass(frozen=True)
-class Line:
+class ColouredLine:
     """A line of which some words have a colour. spans: texts, each with its colour or none."""
 
     spans: tuple[tuple[str, str | None], ...]
 
-    def __add__(self, other: str | Line) -> Line:
-        return Line(self.spans + _spans(other))
+    def __add__(self, other: str | ColouredLine) -> ColouredLine:
+        return ColouredLine(self.spans + _spans(other))
 
-    def __radd__(self, other: str) -> Line:
-        return Line(_spans(other) + self.spans)
+    def __radd__(self, other: str) -> ColouredLine:
+        return ColouredLine(_spans(other) + self.spans)
 
     def __str__(self) -> str:
         return "".join(text for text, _ in self.spans)
 
 
-Shown = str | Line
+Shown = str | ColouredLine
 """What a view gives for a line. Line ends in it are a host's, and become escapes."""
 
 
 def _spans(line: Shown) -> tuple[tuple[str, str | None], ...]:
-    return line.spans if isinstance(line, Line) else ((line, None),)
+    return line.spans if isinstance(line, ColouredLine) else ((line, None),)
 
 
-def coloured(text: str, word: str) -> Line:
+def coloured(text: str, word: str) -> ColouredLine:
     """Return text in the colour of a word of ours, for terminals that show colours."""
-    return Line(((text, _COLOURS.get(word)),))
+    return ColouredLine(((text, _COLOURS.get(word)),))
 
 
 def write_line(line: Shown, *, err: bool = False) -> None:

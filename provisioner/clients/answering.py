@@ -27,7 +27,7 @@ from provisioner.clients.handshake import (
 )
 from provisioner.clients.lookup import lookup_over_tcp, lookup_over_udp
 from provisioner.clients.roundtrip import Session, run_round_trip, speaking_smtp
-from provisioner.clients.routes import Line, Routes
+from provisioner.clients.routes import EndpointLine, Routes
 from provisioner.clients.sessions import check_pin, client_for, secure
 from provisioner.clients.smtp import SmtpClient
 from provisioner.clients.stream import BrokenOff
@@ -75,7 +75,7 @@ _NO_ACCOUNT = Unasked("the site has no account for the prober")
 
 
 @dataclass(frozen=True)
-class Access:
+class ProbeAccess:
     """What the questions share. names: by host key, the full names that TLS asks for."""
 
     names: Mapping[str, str]
@@ -84,13 +84,15 @@ class Access:
     fingerprints: Mapping[str, str]
 
 
-def answer_to(question: Question[Any], line: Line, access: Access) -> Any:  # noqa: ANN401 each kind has its own answer
+def answer_to(question: Question[Any], line: EndpointLine, access: ProbeAccess) -> Any:  # noqa: ANN401 each kind has its own answer
     """Put a question and return its answer; raise BrokenOff where none comes."""
     return _WAYS[type(question)](question, line, access)
 
 
 def look_up(
-    question: RecordQuestion | ForwardQuestion | StrangerQuestion, line: Line, _: Access
+    question: RecordQuestion | ForwardQuestion | StrangerQuestion,
+    line: EndpointLine,
+    _: ProbeAccess,
 ) -> DnsAnswer:
     """Ask the name server."""
     if question.udp:
@@ -100,7 +102,7 @@ def look_up(
     return replace(answer, source=line.source)
 
 
-def hear_a_line(question: LineQuestion, line: Line, _: Access) -> str:
+def hear_a_line(question: LineQuestion, line: EndpointLine, _: ProbeAccess) -> str:
     """Say a line, if there is one to say, and listen to the first."""
     with line.dial() as stream:
         if question.say:
@@ -108,37 +110,41 @@ def hear_a_line(question: LineQuestion, line: Line, _: Access) -> str:
         return stream.read_line().decode(errors="replace")
 
 
-def agree_on_tls(question: TlsQuestion, line: Line, _: Access) -> TlsAnswer:
+def agree_on_tls(question: TlsQuestion, line: EndpointLine, _: ProbeAccess) -> TlsAnswer:
     """Shake hands."""
     with line.dial() as stream:
         return shake_hands(stream, question.service, question.name, line.helo)
 
 
-def trust_the_chain(question: ChainQuestion, line: Line, _: Access) -> ChainAnswer:
+def trust_the_chain(question: ChainQuestion, line: EndpointLine, _: ProbeAccess) -> ChainAnswer:
     """Shake hands as a client that checks."""
     with line.dial() as stream:
         return trust_chain(stream, question.service, question.name, line.helo, question.roots)
 
 
-def insist_on_old_tls(question: OldTlsQuestion, line: Line, access: Access) -> OldTlsAnswer:
+def insist_on_old_tls(
+    question: OldTlsQuestion, line: EndpointLine, access: ProbeAccess
+) -> OldTlsAnswer:
     """Offer TLS 1.1 at most."""
     with line.dial() as stream:
         return offer_old_tls(stream, question.service, access.names[question.host], line.helo)
 
 
-def inject(question: InjectionQuestion, line: Line, access: Access) -> InjectionAnswer:
+def inject(question: InjectionQuestion, line: EndpointLine, access: ProbeAccess) -> InjectionAnswer:
     """Send a command behind STARTTLS."""
     with line.dial() as stream:
         return inject_command(stream, question.service, access.names[question.host], line.helo)
 
 
-def look_for_auth(question: NoAuthQuestion, line: Line, access: Access) -> AuthOfferAnswer:
+def look_for_auth(
+    question: NoAuthQuestion, line: EndpointLine, access: ProbeAccess
+) -> AuthOfferAnswer:
     """Say EHLO twice."""
     with line.dial() as stream:
         return ask_for_auth(stream, access.names[question.host], line.helo)
 
 
-def relay(question: RelayQuestion, line: Line, access: Access) -> RelayAnswer:
+def relay(question: RelayQuestion, line: EndpointLine, access: ProbeAccess) -> RelayAnswer:
     """Ask for relaying in all forms."""
     if access.account is None:
         return try_relaying(question, line.dial, lambda: line.helo)
@@ -148,7 +154,7 @@ def relay(question: RelayQuestion, line: Line, access: Access) -> RelayAnswer:
 
 
 def come_without_login(
-    question: LoginRequiredQuestion, line: Line, access: Access
+    question: LoginRequiredQuestion, line: EndpointLine, access: ProbeAccess
 ) -> LoginRequiredAnswer:
     """Try all forms, as a user would who forgot to log in."""
     offers: list[Offer] = []
@@ -168,7 +174,9 @@ def _offer(client: SmtpClient, form: EnvelopeForm, account: ProbeAccount | None)
     return Offer(form, _shown(made.mail, account), rcpt)
 
 
-def converse(question: DialogueQuestion, line: Line, access: Access) -> DialogueAnswer | Unasked:
+def converse(
+    question: DialogueQuestion, line: EndpointLine, access: ProbeAccess
+) -> DialogueAnswer | Unasked:
     """Send the commands."""
     if question.login and access.account is None:
         return _NO_ACCOUNT
@@ -186,7 +194,7 @@ def _shown(reply: Reply, account: ProbeAccount) -> Reply:
 
 
 def claim_to_be_another(
-    question: ForeignFromQuestion, line: Line, access: Access
+    question: ForeignFromQuestion, line: EndpointLine, access: ProbeAccess
 ) -> ForeignFromAnswer | Unasked:
     """Log in, and send under an address of another site."""
     if access.account is None:
@@ -198,7 +206,9 @@ def claim_to_be_another(
         return replace(answer, replies=tuple(_shown(one, access.account) for one in answer.replies))
 
 
-def log_in(question: LoginQuestion, line: Line, access: Access) -> LoginAnswer | Unasked:
+def log_in(
+    question: LoginQuestion, line: EndpointLine, access: ProbeAccess
+) -> LoginAnswer | Unasked:
     """Log in with the right password, or with a wrong one."""
     account = access.account
     if account is None:
@@ -218,7 +228,7 @@ def log_in(question: LoginQuestion, line: Line, access: Access) -> LoginAnswer |
 
 
 def log_in_openly(
-    question: CleartextQuestion, line: Line, access: Access
+    question: CleartextQuestion, line: EndpointLine, access: ProbeAccess
 ) -> CleartextAnswer | Unasked:
     """Try to log in before TLS."""
     if access.account is None:
@@ -227,7 +237,9 @@ def log_in_openly(
         return try_cleartext_login(stream, question.service, access.account.login, line.helo)
 
 
-def go_round(question: RoundTripQuestion, line: Line, access: Access) -> RoundTripAnswer | Unasked:
+def go_round(
+    question: RoundTripQuestion, line: EndpointLine, access: ProbeAccess
+) -> RoundTripAnswer | Unasked:
     """Send and read."""
     del line  # every leg has its own
     if access.account is None:
@@ -237,7 +249,7 @@ def go_round(question: RoundTripQuestion, line: Line, access: Access) -> RoundTr
     def enter(endpoint: Endpoint, service: Service, *, login: bool) -> Iterator[Session]:
         chosen = access.routes.choose(endpoint)
         routes = [] if isinstance(chosen, Unasked) else chosen
-        leg = Line(access.routes, routes, endpoint)
+        leg = EndpointLine(access.routes, routes, endpoint)
         with _session(leg, endpoint, service, access, login=login) as session:
             yield session
 
@@ -246,7 +258,7 @@ def go_round(question: RoundTripQuestion, line: Line, access: Access) -> RoundTr
 
 @contextmanager
 def _session(
-    line: Line, endpoint: Endpoint, service: Service, access: Access, *, login: bool
+    line: EndpointLine, endpoint: Endpoint, service: Service, access: ProbeAccess, *, login: bool
 ) -> Iterator[Session]:
     """Open a session as a user's client would, log in where that is asked for, take leave."""
     with line.dial() as stream:
@@ -261,7 +273,7 @@ def _session(
         client.quit()
 
 
-_WAYS: Mapping[type[Question[Any]], Callable[[Any, Line, Access], Any]] = {
+_WAYS: Mapping[type[Question[Any]], Callable[[Any, EndpointLine, ProbeAccess], Any]] = {
     RecordQuestion: look_up,
     ForwardQuestion: look_up,
     StrangerQuestion: look_up,

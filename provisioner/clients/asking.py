@@ -11,8 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import BoundedSemaphore
 from typing import Any
 
-from provisioner.clients.answering import Access, answer_to
-from provisioner.clients.routes import FirstConnections, Line, Routes, UnreachedError, survey
+from provisioner.clients.answering import ProbeAccess, answer_to
+from provisioner.clients.routes import (
+    EndpointLine,
+    FirstConnections,
+    Routes,
+    UnreachedError,
+    survey,
+)
 from provisioner.clients.stream import BrokenOff
 from provisioner.model.site import Host
 from provisioner.probes.dns import ForwardQuestion, RecordQuestion, StrangerQuestion
@@ -54,7 +60,7 @@ class SiteAsker:
         reach = survey(wanted, first)
         routes = Routes(self._hosts, self._transports, reach, first)
         early, late = _batches(questions)
-        access = Access(
+        access = ProbeAccess(
             names={host.key: host.fqdn for host in self._hosts},
             routes=routes,
             account=self._account,
@@ -80,11 +86,11 @@ class SiteAsker:
         return [answers[question.id] for question in questions]
 
 
-def _put(question: Question[Any], access: Access) -> Answered:
+def _put(question: Question[Any], access: ProbeAccess) -> Answered:
     chosen = access.routes.choose(question.endpoint, question.vantage, udp=question.udp)
     if isinstance(chosen, Unasked):
         return Answered(question, chosen)
-    line = Line(access.routes, chosen, question.endpoint)
+    line = EndpointLine(access.routes, chosen, question.endpoint)
     try:
         answer = answer_to(question, line, access)
     except UnreachedError as end:

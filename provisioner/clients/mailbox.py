@@ -10,7 +10,7 @@ from provisioner.clients.pop3 import Pop3Client
 from provisioner.clients.stream import BrokenOff
 
 
-class Mailbox(Protocol):
+class OpenMailbox(Protocol):
     """A mailbox that somebody has logged in to. Messages go by number."""
 
     live: bool  # whether mail that comes in shows without a new session

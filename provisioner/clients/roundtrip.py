@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from provisioner.clients.imap import ImapClient
-from provisioner.clients.mailbox import ImapMailbox, Mailbox, Pop3Mailbox
+from provisioner.clients.mailbox import ImapMailbox, OpenMailbox, Pop3Mailbox
 from provisioner.clients.message import compose_message, find_token, is_left_behind
 from provisioner.clients.pop3 import Pop3Client
 from provisioner.clients.sessions import Client
@@ -43,7 +43,7 @@ class Session:
     via: str
 
 
-class Entrance(Protocol):
+class SessionOpener(Protocol):
     """How a session is opened."""
 
     def __call__(
@@ -53,7 +53,7 @@ class Entrance(Protocol):
 
 
 def run_round_trip(
-    question: RoundTripQuestion, account: ProbeAccount, enter: Entrance
+    question: RoundTripQuestion, account: ProbeAccount, enter: SessionOpener
 ) -> RoundTripAnswer:
     """Ask the question; what fails on the way is part of the answer.
 
@@ -89,7 +89,11 @@ def run_round_trip(
 
 
 def _send(
-    question: RoundTripQuestion, path: MailPath, token: str, account: ProbeAccount, enter: Entrance
+    question: RoundTripQuestion,
+    path: MailPath,
+    token: str,
+    account: ProbeAccount,
+    enter: SessionOpener,
 ) -> Sent:
     content = compose_message(account.address, token, time.time(), long_line=question.long_line)
     sender = account.address if path.login else ""
@@ -106,7 +110,11 @@ def _send(
 
 
 def _read(
-    reader: Reader, tokens: Sequence[str], awaited: Sequence[str], patience: float, enter: Entrance
+    reader: Reader,
+    tokens: Sequence[str],
+    awaited: Sequence[str],
+    patience: float,
+    enter: SessionOpener,
 ) -> Read:
     """Look into the mailbox until all that is awaited is there, or patience ends."""
     began = time.monotonic()
@@ -128,7 +136,7 @@ def _read(
 
 
 def _collect(
-    mailbox: Mailbox, awaited: Sequence[str], found: dict[str, bytes], deadline: float
+    mailbox: OpenMailbox, awaited: Sequence[str], found: dict[str, bytes], deadline: float
 ) -> bool:
     """Add what has come in to `found`; return whether looking any further is in vain."""
     while True:
@@ -143,7 +151,7 @@ def _collect(
         time.sleep(_STEP)
 
 
-def _clean(readers: Sequence[Reader], own: Sequence[str], enter: Entrance) -> tuple[int, str]:
+def _clean(readers: Sequence[Reader], own: Sequence[str], enter: SessionOpener) -> tuple[int, str]:
     """Delete what is the prober's; return how much is left, -1 if unknown, and what went wrong."""
     words = ""
     for reader in readers:
@@ -160,7 +168,7 @@ def _clean(readers: Sequence[Reader], own: Sequence[str], enter: Entrance) -> tu
     return -1, words
 
 
-def _doomed(mailbox: Mailbox, own: Sequence[str]) -> list[int]:
+def _doomed(mailbox: OpenMailbox, own: Sequence[str]) -> list[int]:
     now = time.time()
     return [
         number
@@ -169,7 +177,7 @@ def _doomed(mailbox: Mailbox, own: Sequence[str]) -> list[int]:
     ]
 
 
-def _open_mailbox(client: Client) -> Mailbox:
+def _open_mailbox(client: Client) -> OpenMailbox:
     if isinstance(client, ImapClient):
         return ImapMailbox(client)
     if isinstance(client, Pop3Client):

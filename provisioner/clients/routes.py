@@ -216,7 +216,7 @@ class Routes:
         return self._transports[route.key].open_tcp(*target, SSH_CONNECT_LIMIT)
 
 
-class Line:
+class EndpointLine:
     """A way to one endpoint, dialled as often as a question needs it."""
 
     def __init__(self, routes: Routes, chosen: Sequence[Route], endpoint: Endpoint) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from provisioner.clients.routes import Line, Routes, survey
+from provisioner.clients.routes import EndpointLine, Routes, survey
 from provisioner.clients.sessions import check_pin
 from provisioner.clients.smtp import SmtpClient
 from provisioner.clients.stream import BrokenOff, Stream
@@ -36,7 +36,7 @@ def submit_message(
     endpoint = next((each for each in endpoints if reach[each].outcome == "open"), endpoints[0])
     routes = Routes(hosts, transports, reach)
     chosen = routes.choose(endpoint)
-    line = Line(routes, [] if isinstance(chosen, Unasked) else chosen, endpoint)
+    line = EndpointLine(routes, [] if isinstance(chosen, Unasked) else chosen, endpoint)
     session = _Session(posting, fingerprint)
     try:
         with line.dial() as stream:

@@ -18,7 +18,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from provisioner.diagnosis.entry import Condition, Entry
+from provisioner.diagnosis.known_failure import KnownFailure, LineCondition
 from provisioner.diagnosis.trouble import TROUBLE_SELECTION
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, quoted
 
@@ -27,7 +27,7 @@ from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, quoted
 class Catalogue:
     """Entries in the order in which they are tried: the first that fits explains a line."""
 
-    entries: tuple[Entry, ...]
+    entries: tuple[KnownFailure, ...]
 
     @cached_property
     def selection(self) -> str:
@@ -41,7 +41,7 @@ class Catalogue:
         conditions = (one for entry in self.entries for one in entry.conditions)
         return "|".join(dict.fromkeys(one.select for one in conditions if one.select))
 
-    def extended(self, entries: Iterable[Entry]) -> Catalogue:
+    def extended(self, entries: Iterable[KnownFailure]) -> Catalogue:
         """Return this catalogue with an operator's entries first; the same id replaces ours."""
         first = {entry.id: entry for entry in entries}
         rest = [entry for entry in self.entries if entry.id not in first]
@@ -72,14 +72,14 @@ def _files() -> Iterator[tuple[str, Traversable]]:
             yield file.name, file
 
 
-def parse_catalogue(texts: Mapping[str, str]) -> tuple[Entry, ...]:
+def parse_catalogue(texts: Mapping[str, str]) -> tuple[KnownFailure, ...]:
     """Return the entries of files: names to TOML texts.
 
     Raises MailprovError (wrong usage) with everything that is wrong in any of them: no
     TOML, unknown or missing keys, a bad regular expression, an unknown placeholder, an id
     that stands twice.
     """
-    entries: list[Entry] = []
+    entries: list[KnownFailure] = []
     problems: list[Diagnostic] = []
     places: dict[str, str] = {}
     for name, text in texts.items():
@@ -88,7 +88,7 @@ def parse_catalogue(texts: Mapping[str, str]) -> tuple[Entry, ...]:
             if isinstance(row, dict) and isinstance(row.get("id"), str):
                 where = f"{name}: {quoted(row['id'], 60)}"
             try:
-                entry = Entry.model_validate(row)
+                entry = KnownFailure.model_validate(row)
             except ValidationError as error:
                 problems += _explained(where, error)
                 continue
@@ -123,7 +123,7 @@ def _explained(where: str, error: ValidationError) -> Iterator[Diagnostic]:
         summary = f"{'.'.join(loc) or 'the entry'}: {_words(details['msg'])}"
         got = want = fix = ""
         if details["type"] == "extra_forbidden":
-            known = Condition.model_fields if len(loc) > 1 else Entry.model_fields
+            known = LineCondition.model_fields if len(loc) > 1 else KnownFailure.model_fields
             summary, want = f"unknown key {quoted(loc[-1], 60)}", f"one of {', '.join(known)}"
             near = difflib.get_close_matches(loc[-1], known, n=1)
             fix = f"write {near[0]}" if near else "remove it"

@@ -15,7 +15,7 @@ from datetime import datetime
 from re import Match
 
 from provisioner.diagnosis.catalogue import Catalogue
-from provisioner.diagnosis.entry import PLACEHOLDER, Condition, Entry, Severity
+from provisioner.diagnosis.known_failure import PLACEHOLDER, KnownFailure, LineCondition, Severity
 from provisioner.diagnosis.mail_log import LogLine, MailLog
 from provisioner.diagnosis.terms import Terms
 from provisioner.diagnosis.trouble import looks_like_trouble, shape_of, shape_of_text
@@ -83,7 +83,7 @@ class HostDiagnosis:
 class _Found:
     """What there is of one diagnosis while lines are read."""
 
-    entry: Entry
+    entry: KnownFailure
     lines: list[LogLine] = field(default_factory=list)
     matches: list[Match[str]] = field(default_factory=list)
 
@@ -145,7 +145,7 @@ def _unread(host: Host, log: MailLog) -> Iterator[UnknownLines]:
 
 def _fitting(
     catalogue: Catalogue, line: LogLine, index: _Index
-) -> Iterator[tuple[Entry, Match[str]]]:
+) -> Iterator[tuple[KnownFailure, Match[str]]]:
     """Yield the entries that a line belongs to: all that stand beside others, and one more."""
     text = line.text[:_LOOKED_AT]
     taken = False
@@ -161,7 +161,7 @@ def _fitting(
         taken = taken or not entry.beside
 
 
-def _holds(entry: Entry, match: Match[str], line: LogLine, index: _Index) -> bool:
+def _holds(entry: KnownFailure, match: Match[str], line: LogLine, index: _Index) -> bool:
     return all(index.has(one, match, line.time) for one in entry.also) and not any(
         index.has(one, match, line.time) for one in entry.absent
     )
@@ -174,7 +174,7 @@ class _Index:
         self._lines = lines
         self._times: dict[tuple[int, frozenset[str]], Mapping[tuple[str, ...], list[datetime]]] = {}
 
-    def has(self, condition: Condition, match: Match[str], time: datetime) -> bool:
+    def has(self, condition: LineCondition, match: Match[str], time: datetime) -> bool:
         """Tell whether a line meets the condition beside a match at that time."""
         times = self._times_of(condition, match)
         if condition.within is None:
@@ -184,12 +184,12 @@ class _Index:
             times, time.timestamp() + condition.within, key=datetime.timestamp
         )
 
-    def later(self, condition: Condition, match: Match[str], time: datetime) -> bool:
+    def later(self, condition: LineCondition, match: Match[str], time: datetime) -> bool:
         """Tell whether a line meets the condition after that time."""
         times = self._times_of(condition, match)
         return bool(times) and times[-1] > time
 
-    def _times_of(self, condition: Condition, match: Match[str]) -> list[datetime]:
+    def _times_of(self, condition: LineCondition, match: Match[str]) -> list[datetime]:
         shared = frozenset(match.re.groupindex) & condition.groups
         key = (id(condition), shared)
         if key not in self._times:

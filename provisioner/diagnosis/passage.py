@@ -70,7 +70,7 @@ class Passage:
 
 
 @dataclass
-class History:
+class MailHistory:
     """All passages, and what daemons said that has no queue id.
 
     filed: by LMTP session. encrypted: the TLS version by host, process and relay.
@@ -100,9 +100,9 @@ class History:
         ]
 
 
-def gather_history(logs: Mapping[str, Sequence[LogLine]]) -> History:
+def gather_history(logs: Mapping[str, Sequence[LogLine]]) -> MailHistory:
     """Return what the logs tell, by host key; lines of no known form are left out."""
-    history = History()
+    history = MailHistory()
     for host, lines in logs.items():
         for line in lines:
             event = _event_of(line)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from provisioner.diagnosis.entry import Severity
+from provisioner.diagnosis.known_failure import Severity
 from provisioner.diagnosis.matching import Diagnosis, HostDiagnosis, UnknownLines
 
 

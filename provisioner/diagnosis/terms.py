@@ -50,7 +50,7 @@ class Terms:
 
     @cached_property
     def values(self) -> Mapping[str, str]:
-        """The terms of the site that texts may name (`entry.SITE_TERMS`)."""
+        """The terms of the site that texts may name (`known_failure.SITE_TERMS`)."""
         site = self._site
         forwarders = [str(one.address) for zone in site.dns.forward for one in zone.servers]
         return {

@@ -15,7 +15,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from provisioner.diagnosis.mail_log import LogLine
-from provisioner.diagnosis.passage import History, Key, Passage, gather_history
+from provisioner.diagnosis.passage import Key, MailHistory, Passage, gather_history
 from provisioner.rooms.message_log import (
     Attempted,
     Event,
@@ -131,7 +131,7 @@ def trace_message(
 
 
 def _members(
-    history: History, queue_id: str, message_id: str, own: frozenset[str]
+    history: MailHistory, queue_id: str, message_id: str, own: frozenset[str]
 ) -> Mapping[Key, bool]:
     """Return all that belongs to the message; the value tells whether it is a notification."""
     members = {
@@ -157,7 +157,7 @@ def _members(
 class _Way:
     """The passages of one message. members: True for a notification. own: the site's addresses."""
 
-    history: History
+    history: MailHistory
     members: Mapping[Key, bool]
     own: frozenset[str]
 

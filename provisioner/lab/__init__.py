@@ -9,17 +9,17 @@ host's disk is made of), `network`, `internet` (the lab's DNS), `package_cache`.
 
 from provisioner.lab.addresses import site_for_lab
 from provisioner.lab.claims import take_down
-from provisioner.lab.host import Host
+from provisioner.lab.host import LabHost
 from provisioner.lab.internet import Internet
 from provisioner.lab.lab import Lab, LabStatus
 from provisioner.lab.prerequisites import install_requirements, missing_requirements
 from provisioner.lab.state import HostSpec, list_states
 
 __all__ = [
-    "Host",
     "HostSpec",
     "Internet",
     "Lab",
+    "LabHost",
     "LabStatus",
     "install_requirements",
     "list_states",

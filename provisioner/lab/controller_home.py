@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from provisioner.lab.host import Host
+from provisioner.lab.host import LabHost
 from provisioner.lab.identity import make_ssh_key
 
 
@@ -32,7 +32,7 @@ def make_home(home: Path) -> str:
     return public.read_text().strip()
 
 
-def write_ssh_files(home: Path, hosts: Sequence[Host]) -> None:
+def write_ssh_files(home: Path, hosts: Sequence[LabHost]) -> None:
     """Write config and known_hosts for these hosts, whose disks must exist."""
     folder = home / ".ssh"
     config = [render_config_head(folder)]

@@ -50,7 +50,7 @@ _ENVIRONMENT = (
 
 
 @dataclass(frozen=True, slots=True)
-class Host:
+class LabHost:
     """A host of lab `number`; making the object touches nothing on the machine."""
 
     name: str

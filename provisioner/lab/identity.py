@@ -53,7 +53,7 @@ def make_ssh_key(algorithm: str) -> SshKey:
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class LabIdentity:
     """All that tells one lab host from another.
 
     fqdn may be ""; authorized_key is the public key that may log in as root;
@@ -69,7 +69,7 @@ class Identity:
     authorized_key: str
 
 
-def render_identity(identity: Identity) -> list[IdentityFile]:
+def render_identity(identity: LabIdentity) -> list[IdentityFile]:
     """Return the files that give a fresh tree its name, keys and resolver."""
     names = f"{identity.fqdn} {identity.name}".strip()
     hosts = [

@@ -38,7 +38,7 @@ from provisioner.lab.addresses import (
     outside_address6,
 )
 from provisioner.lab.failures import lab_error
-from provisioner.lab.host import Host
+from provisioner.lab.host import LabHost
 from provisioner.lab.zones import (
     ZoneSpec,
     dnskey_record,
@@ -60,7 +60,7 @@ _LABEL_BITS = {4: 8, 6: 4}  # what one label of a reverse name stands for
 class Internet:
     """The internet of one lab; `store` is the file on this machine with zones and keys."""
 
-    host: Host
+    host: LabHost
     store: Path
 
     @property

@@ -31,8 +31,8 @@ from provisioner.lab.claims import claim_number, take_down
 from provisioner.lab.controller_home import make_home, write_ssh_files
 from provisioner.lab.disk import Disk
 from provisioner.lab.failures import lab_error
-from provisioner.lab.host import Host
-from provisioner.lab.identity import Identity, IdentityFile, make_ssh_key, render_identity
+from provisioner.lab.host import LabHost
+from provisioner.lab.identity import IdentityFile, LabIdentity, make_ssh_key, render_identity
 from provisioner.lab.internet import INTERNET_HOST, INTERNET_LAST, Internet
 from provisioner.lab.package_cache import cache_url, start_cache
 from provisioner.lab.package_sources import read_machine_apt_settings
@@ -54,7 +54,7 @@ TRUST_ANCHOR_MARK = "@LAB_TRUST_ANCHOR@"
 
 
 @dataclass(frozen=True, slots=True)
-class HostStatus:
+class LabHostStatus:
     """One host of a lab as it is now."""
 
     name: str
@@ -69,7 +69,7 @@ class LabStatus:
 
     name: str
     number: int
-    hosts: tuple[HostStatus, ...]
+    hosts: tuple[LabHostStatus, ...]
 
     @property
     def complete(self) -> bool:
@@ -82,7 +82,7 @@ class Lab:
     """A lab that has a state; get one from `up` or `attach`."""
 
     state: LabState
-    all_hosts: tuple[Host, ...]
+    all_hosts: tuple[LabHost, ...]
 
     @classmethod
     def up(cls, name: str, hosts: Sequence[HostSpec], *, internet: bool = True) -> Lab:
@@ -144,7 +144,7 @@ class Lab:
         return lab_folder(self.name) / "home"
 
     @property
-    def hosts(self) -> dict[str, Host]:
+    def hosts(self) -> dict[str, LabHost]:
         """The hosts by name, `inet` included."""
         return {host.name: host for host in self.all_hosts}
 
@@ -160,7 +160,7 @@ class Lab:
         """The DS record of the lab's own root, as one line."""
         return self.internet.trust_anchor
 
-    def host(self, name: str) -> Host:
+    def host(self, name: str) -> LabHost:
         """Return the host of that name; raise MailprovError, naming all, if there is none."""
         if name not in self.hosts:
             raise lab_error("the lab has no such host", got=name, want=", ".join(self.hosts))
@@ -182,7 +182,7 @@ class Lab:
     def status(self) -> LabStatus:
         """Return what runs right now."""
         hosts = tuple(
-            HostStatus(spec.name, tuple(map(str, host.addresses)), spec.tree, host.is_running())
+            LabHostStatus(spec.name, tuple(map(str, host.addresses)), spec.tree, host.is_running())
             for spec, host in zip(self.state.hosts, self.all_hosts, strict=True)
         )
         return LabStatus(self.name, self.number, hosts)
@@ -204,7 +204,7 @@ class Lab:
         write_ssh_files(self.home, self.all_hosts)
 
     def _boot_all(self) -> None:
-        def start(host: Host) -> None:
+        def start(host: LabHost) -> None:
             host.boot()
             host.wait_until_ready()
 
@@ -223,14 +223,14 @@ def internet_spec(hosts: Sequence[HostSpec]) -> HostSpec:
     return HostSpec(INTERNET_HOST, addresses, f"{base}-{INTERNET_ADDITION}")
 
 
-def _host(state: LabState, spec: HostSpec) -> Host:
+def _host(state: LabState, spec: HostSpec) -> LabHost:
     moved = [site_for_lab(text, state.number) for text in spec.addresses]
     addresses = tuple(parse_lab_address(text, state.number) for text in moved)
     folder = lab_folder(state.name) / "hosts" / spec.name
-    return Host(spec.name, state.number, addresses, Disk.open(folder, spec.disk_mib))
+    return LabHost(spec.name, state.number, addresses, Disk.open(folder, spec.disk_mib))
 
 
-def _with_tree(host: Host, spec: HostSpec) -> Host:
+def _with_tree(host: LabHost, spec: HostSpec) -> LabHost:
     """Return the host, over the newest version of its tree if it has no usable disk yet."""
     if host.disk.is_usable():
         return host
@@ -238,7 +238,7 @@ def _with_tree(host: Host, spec: HostSpec) -> Host:
 
 
 def _identity(
-    state: LabState, spec: HostSpec, host: Host, authorized_key: str
+    state: LabState, spec: HostSpec, host: LabHost, authorized_key: str
 ) -> list[IdentityFile]:
     versions = {address.version for address in host.addresses}
     number = state.number
@@ -246,7 +246,7 @@ def _identity(
     if not nameservers:
         nameservers = [lab_address6(number, INTERNET_LAST)]
     files = render_identity(
-        Identity(
+        LabIdentity(
             name=spec.name,
             addresses=host.addresses,
             fqdn=spec.fqdn,

@@ -16,16 +16,16 @@ Daemon = str
 TableType = Literal["lmdb", "cdb"]
 
 
-class Frozen(BaseModel):
+class FrozenRecord(BaseModel):
     """A record that cannot change after it was read."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-Habits = TypeVar("Habits", bound=Frozen)
+Habits = TypeVar("Habits", bound=FrozenRecord)
 
 
-class PlatformMatch(Frozen):
+class PlatformMatch(FrozenRecord):
     """How os-release(5) names the release: ID or ID_LIKE, and VERSION_ID.
 
     version: VERSION_ID, or as many of its first parts as make the release (`9` of `9.4`, and
@@ -38,7 +38,7 @@ class PlatformMatch(Frozen):
     version: str
 
 
-class DaemonRecord(Frozen):
+class DaemonRecord(FrozenRecord):
     """One daemon as the release packages it.
 
     version: the release's own, used where no host has been asked. dialect: the
@@ -69,7 +69,7 @@ class DaemonRecord(Frozen):
         return kind.model_validate(self.habits)
 
 
-class Platform(Frozen):
+class Platform(FrozenRecord):
     """A release: packages, package manager, paths, units, dialects, chroot habit, log file.
 
     mail_log: where a syslog daemon of the release writes what mail daemons say. It may be

@@ -1,8 +1,8 @@
 """The remote program's verbs as text for a shell, and what carries a connection.
 
 Each verb is one file in core/, put together with the common prelude. It goes to the host on
-standard input (transport/entry.py); programs that change a host are kept there (core/load.sh).
-The text has no secret in it, because everybody has it.
+standard input (transport/program_start.py); programs that change a host are kept there
+(core/load.sh). The text has no secret in it, because everybody has it.
 """
 
 from __future__ import annotations

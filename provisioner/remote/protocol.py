@@ -119,7 +119,7 @@ class Section(StrEnum):
     STATE = "state"
 
 
-class Status(IntEnum):
+class ExitStatus(IntEnum):
     """Exit statuses of remote programs, beside those of the shell and of signals.
 
     REFUSED: the daemons' checkers, or the host's rules, object. ABSENT: what was named is not

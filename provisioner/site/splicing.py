@@ -28,7 +28,7 @@ class Splice(NamedTuple):
     text: str
 
 
-class Entry(NamedTuple):
+class MapEntry(NamedTuple):
     """A key of a map and its value."""
 
     key: yaml.ScalarNode
@@ -52,12 +52,12 @@ def compose_map(text: str) -> yaml.MappingNode:
     return top
 
 
-def entry_of(node: yaml.Node, key: str) -> Entry | None:
+def entry_of(node: yaml.Node, key: str) -> MapEntry | None:
     """Return the entry of a map that has a key; None where there is none, or no map."""
     if isinstance(node, yaml.MappingNode):
         for name, value in node.value:
             if name.value == key:
-                return Entry(name, value)
+                return MapEntry(name, value)
     return None
 
 
@@ -102,7 +102,7 @@ class Lines:
         return end
 
 
-def replace_value(lines: Lines, entry: Entry, written: str) -> Splice:
+def replace_value(lines: Lines, entry: MapEntry, written: str) -> Splice:
     """Return the splice that gives a key another value, on the line of the key if it can."""
     start, end = entry.value.start_mark.index, lines.value_end(entry.value)
     behind_key = entry.key.end_mark.index
@@ -137,7 +137,7 @@ def insert_entry(lines: Lines, node: yaml.MappingNode, written: str) -> list[Spl
 
 
 def _insert_in_flow(lines: Lines, node: yaml.MappingNode, written: str) -> list[Splice]:
-    last = Entry(*node.value[-1])
+    last = MapEntry(*node.value[-1])
     end = lines.value_end(last.value)
     comma = _comma_behind(lines.text, end)
     indent = lines.before(last.key.start_mark.index)
@@ -155,7 +155,7 @@ def _insert_in_flow(lines: Lines, node: yaml.MappingNode, written: str) -> list[
     return [Splice(end, end, ","), Splice(behind, behind, own_line)]
 
 
-def remove_entry(lines: Lines, node: yaml.MappingNode, entry: Entry) -> list[Splice]:
+def remove_entry(lines: Lines, node: yaml.MappingNode, entry: MapEntry) -> list[Splice]:
     """Return the splices that take an entry out of a map that has others.
 
     Its lines go, with the comments on them; comments on lines of their own stay. Raises
@@ -182,7 +182,7 @@ def _whole_lines(lines: Lines, start: int, end: int) -> Splice:
     return Splice(first, behind, "")
 
 
-def _remove_from_flow(lines: Lines, entry: Entry) -> list[Splice]:
+def _remove_from_flow(lines: Lines, entry: MapEntry) -> list[Splice]:
     text = lines.text
     start, end = entry.key.start_mark.index, lines.value_end(entry.value)
     comma = _comma_behind(text, end)

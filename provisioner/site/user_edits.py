@@ -12,8 +12,8 @@ import yaml
 
 from provisioner.site.nodes import YamlValue
 from provisioner.site.splicing import (
-    Entry,
     Lines,
+    MapEntry,
     Splice,
     compose_map,
     entry_of,
@@ -107,13 +107,13 @@ def user_splices(text: str, change: UserChange) -> list[Splice]:
     if enabled is not None:
         return [replace_value(lines, enabled, written)]
     assert isinstance(user.value, yaml.MappingNode)  # noqa: S101 the file was valid
-    neighbour = Entry(*user.value.value[-1])
+    neighbour = MapEntry(*user.value.value[-1])
     return insert_entry(lines, user.value, f"{_like(neighbour.key, 'enabled')}: {written}")
 
 
 def _new_user(lines: Lines, users: yaml.MappingNode, change: AddUser) -> str:
     """Return the text of a new user in the style of the last one."""
-    neighbour = Entry(*users.value[-1])
+    neighbour = MapEntry(*users.value[-1])
     assert isinstance(neighbour.value, yaml.MappingNode)  # noqa: S101 the file was valid
     field_key = neighbour.value.value[0][0]
     rows = [f"{_like(field_key, 'password')}: {_secret(change.password, field_key)}"]

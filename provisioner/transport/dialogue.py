@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterator
 from typing import Protocol, Self
 
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, quoted
-from provisioner.transport.entry import ASKS_FOR_PROGRAM, Entry
-from provisioner.transport.entry_failures import Peer, explain_entry_failure
 from provisioner.transport.failures import ConnectionLostError, unreachable
-from provisioner.transport.retention import Allowance, HeadAndTail
+from provisioner.transport.program_start import ASKS_FOR_PROGRAM, ProgramStart
+from provisioner.transport.retention import HeadAndTail, OutputAllowance
+from provisioner.transport.start_failures import Peer, explain_start_failure
 from provisioner.verbs.ports import Completed
 
 _STDERR_HALF = 32 * 1024
@@ -57,14 +57,14 @@ class Dialogue:
     """A `Conversation` over a `Process`.
 
     program: what stdin begins with. wanted: what comes next if the host asks for it first
-    (Entry.kept_program). limit: seconds from now to the program's exit. doing: what was going
-    on, for errors.
+    (ProgramStart.kept_program). limit: seconds from now to the program's exit. doing: what was
+    going on, for errors.
     """
 
     def __init__(  # noqa: PLR0913 - one argument a fact; a parameter object would only be unpacked
         self,
         process: Process,
-        entry: Entry,
+        start: ProgramStart,
         program: bytes,
         *,
         wanted: bytes | None = None,
@@ -74,7 +74,7 @@ class Dialogue:
         sudo_password: Callable[[], str] | None = None,
     ) -> None:
         self._process = process
-        self._entry = entry
+        self._start = start
         self._peer = peer
         self._limit = limit
         self._doing = doing or "running a program"
@@ -83,7 +83,7 @@ class Dialogue:
         self._stdout = bytearray()
         self._stderr = HeadAndTail(_STDERR_HALF)
         self._open_streams = 2
-        self._allowance = Allowance()
+        self._allowance = OutputAllowance()
         self._status: int | None = None
         self._failure: Exception | None = None
         self._stdin: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
@@ -183,13 +183,13 @@ class Dialogue:
         if self._entered:
             return
         with self._changed:
-            self._await(lambda: self._entry.started or self._entry.prompts > 0 or self._ended)
-            if sudo_password and self._entry.prompts and not self._entry.started:
+            self._await(lambda: self._start.started or self._start.prompts > 0 or self._ended)
+            if sudo_password and self._start.prompts and not self._start.started:
                 self._queue(sudo_password().encode() + b"\n")
-                self._await(lambda: self._entry.started or self._entry.prompts > 1 or self._ended)
-            if not self._entry.started or (self._entry.uid and self._entry.require_root):
+                self._await(lambda: self._start.started or self._start.prompts > 1 or self._ended)
+            if not self._start.started or (self._start.uid and self._start.require_root):
                 self._process.kill()
-                raise explain_entry_failure(self._entry, self._status, peer=self._peer)
+                raise explain_start_failure(self._start, self._status, peer=self._peer)
             self._entered = True
 
     @property
@@ -256,7 +256,7 @@ class Dialogue:
             with self._changed:
                 # What comes after a failure is drained all the same, so that the process can end.
                 if self._failure is None:
-                    self._stdout += self._entry.take_stdout(chunk)
+                    self._stdout += self._start.take_stdout(chunk)
                     self._count(chunk)
                 self._changed.notify_all()
         self._stream_ended()
@@ -285,7 +285,7 @@ class Dialogue:
     def _drain_stderr(self) -> None:
         while chunk := self._process.read_stderr(_CHUNK):
             with self._changed:
-                self._stderr.add(self._entry.take_stderr(chunk))
+                self._stderr.add(self._start.take_stderr(chunk))
                 if self._failure is None:
                     self._count(chunk)
                 self._changed.notify_all()

@@ -38,7 +38,7 @@ _SOCKETS = 65536
 
 
 @dataclass(frozen=True, slots=True)
-class Answer(Generic[T]):
+class FleetAnswer(Generic[T]):
     """What came of the work on one host: a value or an error."""
 
     host: Host
@@ -46,7 +46,7 @@ class Answer(Generic[T]):
     error: MailprovError | None = None
 
 
-class Fleet:
+class OpenFleet:
     """The open transports of a command; leaving its `with` block closes them all.
 
     Each host, of whatever site, is opened once, when it is first needed.
@@ -99,14 +99,14 @@ class Fleet:
 
     def each(
         self, hosts: Iterable[Host], work: Callable[[Host, Transport], T]
-    ) -> Iterator[Answer[T]]:
+    ) -> Iterator[FleetAnswer[T]]:
         """Do work on every host in parallel; yield each answer as it comes.
 
         MailprovError becomes the host's answer; anything else is a bug and is raised here.
         Leaving the loop early, or Ctrl-C, closes the fleet.
         """
         waiting: queue.SimpleQueue[Host] = queue.SimpleQueue()
-        answers: queue.SimpleQueue[Answer[T] | BaseException] = queue.SimpleQueue()
+        answers: queue.SimpleQueue[FleetAnswer[T] | BaseException] = queue.SimpleQueue()
         expected = 0
         for host in hosts:
             waiting.put(host)
@@ -152,7 +152,7 @@ class Fleet:
         self,
         waiting: queue.SimpleQueue[Host],
         work: Callable[[Host, Transport], T],
-        answers: queue.SimpleQueue[Answer[T] | BaseException],
+        answers: queue.SimpleQueue[FleetAnswer[T] | BaseException],
     ) -> None:
         while not self._closed:
             try:
@@ -160,9 +160,9 @@ class Fleet:
             except queue.Empty:
                 return
             try:
-                answers.put(Answer(host, value=work(host, self.transport(host))))
+                answers.put(FleetAnswer(host, value=work(host, self.transport(host))))
             except MailprovError as error:
-                answers.put(Answer(host, error=error))
+                answers.put(FleetAnswer(host, error=error))
             except BaseException as bug:  # noqa: BLE001 - raised again in the caller's thread
                 answers.put(bug)
 
@@ -176,7 +176,7 @@ def _make_room_for_sockets() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def _unpacked(answer: Answer[T] | BaseException) -> Answer[T]:
+def _unpacked(answer: FleetAnswer[T] | BaseException) -> FleetAnswer[T]:
     if isinstance(answer, BaseException):
         raise answer
     return answer

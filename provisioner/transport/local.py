@@ -18,9 +18,9 @@ import weakref
 from typing import IO
 
 from provisioner.model.site import Host
-from provisioner.transport.entry import Entry
 from provisioner.transport.failures import ConnectionLostError, unreachable
 from provisioner.transport.options import Reveal, SshOptions
+from provisioner.transport.program_start import ProgramStart
 from provisioner.transport.transport import DialogueTransport
 
 
@@ -40,8 +40,8 @@ class LocalTransport(DialogueTransport):
         for process in list(self._running):
             process.kill()
 
-    def _process(self, entry: Entry) -> ChildProcess:
-        process = ChildProcess(entry.argv(), self._where)
+    def _process(self, start: ProgramStart) -> ChildProcess:
+        process = ChildProcess(start.argv(), self._where)
         self._running.add(process)
         return process
 

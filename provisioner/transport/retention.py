@@ -9,7 +9,7 @@ LINES_LIMIT = 1_000_000
 """Lines likewise: a line costs more here than its bytes."""
 
 
-class Allowance:
+class OutputAllowance:
     """What a program may still write."""
 
     def __init__(self) -> None:

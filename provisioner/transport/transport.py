@@ -9,10 +9,10 @@ from collections.abc import Callable
 from provisioner.model.names import HostKey
 from provisioner.model.site import Host
 from provisioner.transport.dialogue import Dialogue, Process
-from provisioner.transport.entry import Become, Entry
-from provisioner.transport.entry_failures import Peer
 from provisioner.transport.failures import unreachable
 from provisioner.transport.options import Reveal, SshOptions
+from provisioner.transport.program_start import Become, ProgramStart
+from provisioner.transport.start_failures import Peer
 from provisioner.verbs.ports import Completed
 
 
@@ -47,13 +47,13 @@ class DialogueTransport(ABC):
     ) -> Dialogue:
         """Run a program; see `Transport.start`."""
         become = self._become()
-        entry = Entry(become, require_root=self._options.require_root)
-        begin, wanted = entry.program(program, args), None
+        start = ProgramStart(become, require_root=self._options.require_root)
+        begin, wanted = start.program(program, args), None
         if keep:
-            begin, wanted = entry.kept_program(program, args)
+            begin, wanted = start.kept_program(program, args)
         return Dialogue(
-            self._process(entry),
-            entry,
+            self._process(start),
+            start,
             begin,
             wanted=wanted,
             peer=Peer(self._where, self._host.key, self._user),
@@ -85,7 +85,7 @@ class DialogueTransport(ABC):
         """End the connection and all that runs over it."""
 
     @abstractmethod
-    def _process(self, entry: Entry) -> Process:
+    def _process(self, start: ProgramStart) -> Process:
         """Return the process that will run a program."""
 
     @abstractmethod

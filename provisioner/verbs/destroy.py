@@ -23,7 +23,7 @@ from provisioner.plan.generation import AS_FOUND, Generation
 from provisioner.plan.held_mail import held_notices
 from provisioner.plan.recall import generation_as_found
 from provisioner.plan.rollback import is_at_rest, without_directory
-from provisioner.remote.protocol import Answer, Asked, Section, Status, rows_text
+from provisioner.remote.protocol import Answer, Asked, ExitStatus, Section, rows_text
 from provisioner.verbs.apply import ApplyOptions, HostOutcome, HostStatus, carry_out
 from provisioner.verbs.plan import SitePlan
 from provisioner.verbs.ports import Transport
@@ -107,12 +107,12 @@ def _remove(run: Run, host: Host, transport: Transport, before: HostOutcome) -> 
         conversation.finish()
         answer = Answer.read(conversation.lines())
         completed = conversation.result()
-    if completed.status == Status.DONE and answer.ends_with(Section.FINISHED):
+    if completed.status == ExitStatus.DONE and answer.ends_with(Section.FINISHED):
         untouched = Section.NOTHING in answer.plain
         status = HostStatus.UNCHANGED if untouched else HostStatus.CHANGED
         notices = tuple(held_notices(host.key, answer.lines(Section.HELD)))
         return replace(before, status=status, generation="", notices=notices)
-    if completed.status in {Status.LOCKED, Status.UNSUITABLE}:
+    if completed.status in {ExitStatus.LOCKED, ExitStatus.UNSUITABLE}:
         raise _in_use(host.key, answer)
     raise session.broken(doing, completed)
 

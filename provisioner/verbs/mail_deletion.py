@@ -14,7 +14,7 @@ from provisioner.model.mailboxes import mailbox_home
 from provisioner.model.names import MailAddress
 from provisioner.model.site import AccountKind, Host, Role
 from provisioner.platforms.record import Platform
-from provisioner.remote.protocol import Section, Status, follow, free_text
+from provisioner.remote.protocol import ExitStatus, Section, follow, free_text
 from provisioner.render.artifact import Plane
 from provisioner.rooms.registry import rooms
 from provisioner.verbs.plan import SitePlan
@@ -78,9 +78,9 @@ def delete_mail(run: Run, address: MailAddress, platform: Platform) -> tuple[str
     except MailprovError as error:
         raise MailprovError((*error.diagnostics, _unheard(store)), error.exit_code) from error
     answer = _parse(completed.stdout.decode(errors="replace"))
-    if completed.status == Status.UNFIT_STATE:
+    if completed.status == ExitStatus.UNFIT_STATE:
         raise run.session(run.fleet.transport(store)).broken("deleting mail", completed)
-    if completed.status != Status.DONE:
+    if completed.status != ExitStatus.DONE:
         words = "\n".join(answer.words) or completed.stderr.decode(errors="replace").strip()
         raise _not_deleted(store, address, answer, words, completed.status)
     return tuple(answer.deleted)
@@ -118,8 +118,8 @@ def _not_deleted(
     store: Host, address: MailAddress, answer: _Answer, words: str, status: int
 ) -> MailprovError:
     meanings: Mapping[int, str] = {
-        Status.REFUSED: "the host refuses to delete the mail",
-        Status.LOCKED: "another apply is running on the host",
+        ExitStatus.REFUSED: "the host refuses to delete the mail",
+        ExitStatus.LOCKED: "another apply is running on the host",
     }
     what = meanings.get(status, "the mail, or a part of it, could not be deleted")
     gone = ", ".join(answer.deleted) or "nothing"
@@ -131,5 +131,5 @@ def _not_deleted(
             want=f"the mail of {address} gone",
             fix="remove the cause shown above, then run the command again",
         ),
-        ExitCode.REFUSED if status in {Status.REFUSED, Status.LOCKED} else ExitCode.FAILED,
+        ExitCode.REFUSED if status in {ExitStatus.REFUSED, ExitStatus.LOCKED} else ExitCode.FAILED,
     )

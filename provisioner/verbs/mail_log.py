@@ -9,7 +9,7 @@ from provisioner.diagnosis.mail_log import MailLog, parse_mail_log
 from provisioner.diagnostics import Diagnostic, MailprovError, quoted
 from provisioner.platforms.record import Daemon
 from provisioner.platforms.records import known_platforms
-from provisioner.remote.protocol import Asked, Section, Status, rows_text
+from provisioner.remote.protocol import Asked, ExitStatus, Section, rows_text
 from provisioner.verbs.ports import Transport
 from provisioner.verbs.remote_failure import understanding
 from provisioner.verbs.run import Run
@@ -42,7 +42,7 @@ def read_mail_log(  # noqa: PLR0913 what to read, by name
         conversation.finish()
         answer = list(conversation.lines())
         completed = conversation.result()
-    if completed.status != Status.DONE or answer[-1:] != [f"@{Section.END}"]:
+    if completed.status != ExitStatus.DONE or answer[-1:] != [f"@{Section.END}"]:
         said = completed.stderr.decode(errors="replace").strip()
         raise MailprovError(
             Diagnostic(

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, as_root, printable, quoted
-from provisioner.remote.protocol import UNREADABLE, MalformedError, Section, Status
+from provisioner.remote.protocol import UNREADABLE, ExitStatus, MalformedError, Section
 from provisioner.verbs.ports import Completed
 
 STATE = "/var/lib/mailprov"
@@ -116,7 +116,7 @@ def broken_off(where: str, doing: str, completed: Completed, reader: str) -> Mai
     doing: what was going on. reader: what calls itself mailprov here, with its version.
     """
     said = stderr_of(completed)
-    if completed.status == Status.UNFIT_STATE:
+    if completed.status == ExitStatus.UNFIT_STATE:
         return MailprovError(unfit_state(where, said, reader), ExitCode.REFUSED)
     cause = cause_in(said)
     summary = f"the remote program ended early while {doing}"

@@ -14,7 +14,7 @@ from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
 from provisioner.model.site import Host, Role
 from provisioner.plan.change import Action, Change
 from provisioner.plan.history import History
-from provisioner.remote.protocol import Answer, Section, Status
+from provisioner.remote.protocol import Answer, ExitStatus, Section
 from provisioner.render.artifact import Plane
 from provisioner.verbs.apply import HostOutcome, HostStatus
 from provisioner.verbs.plan import DriftDecision
@@ -58,7 +58,7 @@ def _restore(
         lines = list(conversation.lines())
         completed = conversation.result()
     answer = Answer.read(lines)
-    if completed.status != Status.DONE or not answer.ends_with(Section.FINISHED):
+    if completed.status != ExitStatus.DONE or not answer.ends_with(Section.FINISHED):
         said = {name: "\n".join([argument, *body]).strip() for name, argument, body in answer.parts}
         failure = _failure(completed.status, serial, history, said)
         if failure is None:
@@ -85,36 +85,36 @@ def _failure(
     """Return what a program means that refused, by its exit status; None if it just broke."""
     kept = ", ".join(sorted(history.snapshots, key=int))
     refusals: Mapping[int, Diagnostic] = {
-        Status.REFUSED: Diagnostic(
+        ExitStatus.REFUSED: Diagnostic(
             summary="the record of that transaction on the host is damaged; nothing was changed",
             got=f"another content of {said.get(Section.DAMAGED, '')}",
             fix="choose another transaction, or apply a site file",
         ),
-        Status.ABSENT: Diagnostic(
+        ExitStatus.ABSENT: Diagnostic(
             summary="the host has no users of that transaction",
             got=serial,
             want=kept or "none is kept there",
             fix="`mailprov history` lists them",
         ),
-        Status.UNSUITABLE: Diagnostic(
+        ExitStatus.UNSUITABLE: Diagnostic(
             summary="those users are of another kind than the configuration in force reads; "
             "nothing was changed",
             fix="apply the site file of that time: it has both",
         ),
-        Status.EDITED: Diagnostic(
+        ExitStatus.EDITED: Diagnostic(
             summary="files of users were changed on the host since the last apply; nothing was "
             "changed there",
             got=said.get(Section.EDITED, ""),
             fix="--overwrite-drift restores the earlier files, --keep-drift keeps the present ones",
         ),
-        Status.CARRIER: Diagnostic(
+        ExitStatus.CARRIER: Diagnostic(
             summary="those users bring another password or a lock for an account that this "
             "connection, or its sudo, hangs on; nothing was changed",
             got=said.get(Section.CARRIER, ""),
             want="a login for mailprov that is not a mail account",
             fix="name another login (hosts.K.ssh.user), then run the command again",
         ),
-        Status.LOCKED: Diagnostic(
+        ExitStatus.LOCKED: Diagnostic(
             summary="another apply is running on this host, or has just ended",
             got=said.get(Section.LOCKED, ""),
             fix="wait until it has ended, then try again",

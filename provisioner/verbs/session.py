@@ -18,7 +18,7 @@ from provisioner.plan.manifest import Also, observation_rows
 from provisioner.plan.secrets_diff import without_secrets
 from provisioner.plan.transaction import pack_transaction
 from provisioner.remote.program import KEPT
-from provisioner.remote.protocol import Section, Status, follow, free_text, up_to
+from provisioner.remote.protocol import ExitStatus, Section, follow, free_text, up_to
 from provisioner.verbs.ports import Completed, Conversation, Transport
 from provisioner.verbs.remote_failure import (
     broken_off,
@@ -97,11 +97,11 @@ class HostSession:
                 elif section == Section.HELD:
                     held.append(argument)
             completed = conversation.result()
-        if completed.status == Status.UNFIT_STATE:
+        if completed.status == ExitStatus.UNFIT_STATE:
             raise self.broken(doing, completed)
-        if completed.status == Status.LOCKED and held:
+        if completed.status == ExitStatus.LOCKED and held:
             raise MailprovError(self._held_diagnostic(manager, held[-1]), ExitCode.REFUSED)
-        if completed.status != Status.DONE:
+        if completed.status != ExitStatus.DONE:
             said = "\n".join(tail) or stderr_of(completed)
             raise MailprovError(
                 Diagnostic(
@@ -132,14 +132,14 @@ class HostSession:
                 lines = without_secrets(plan.generation, conversation.lines())
                 answer = read_answer(lines, tell)
             completed = conversation.result()
-        if completed.status == Status.UNFIT_STATE:
+        if completed.status == ExitStatus.UNFIT_STATE:
             raise self.broken(doing, completed)
-        if completed.status == Status.DONE and answer.finished:
+        if completed.status == ExitStatus.DONE and answer.finished:
             return answer
         diagnostic = self._transaction_diagnostic(answer, completed)
-        if completed.status == Status.RETURNED:
+        if completed.status == ExitStatus.RETURNED:
             raise ReturnedError(self.where, diagnostic, answer)
-        refused = completed.status == Status.LOCKED
+        refused = completed.status == ExitStatus.LOCKED
         raise MailprovError(diagnostic, ExitCode.REFUSED if refused else ExitCode.FAILED)
 
     def confirm(self, serial: str) -> TransactionAnswer:
@@ -163,11 +163,11 @@ class HostSession:
             with understanding(self.where, "ending the transaction"):
                 answer = read_answer(talk.lines(), lambda _: None)
             completed = talk.result()
-        if completed.status == Status.DONE and answer.finished:
+        if completed.status == ExitStatus.DONE and answer.finished:
             return answer
-        if completed.status == Status.LOCKED:
+        if completed.status == ExitStatus.LOCKED:
             raise MailprovError(self._unsettled(answer), ExitCode.REFUSED)
-        if completed.status == Status.ABSENT:
+        if completed.status == ExitStatus.ABSENT:
             raise MailprovError(
                 Diagnostic(
                     summary="the host did not wait any longer and restored the old configuration",
@@ -177,7 +177,7 @@ class HostSession:
                     fix="remove the cause of the missing confirmation, then apply again",
                 )
             )
-        if completed.status == Status.RETURNED:
+        if completed.status == ExitStatus.RETURNED:
             failure = Diagnostic(
                 summary="the host could not confirm its new configuration; the old "
                 "configuration is in force again",
@@ -207,7 +207,7 @@ class HostSession:
     def _transaction_diagnostic(
         self, answer: TransactionAnswer, completed: Completed
     ) -> Diagnostic:
-        if completed.status == Status.LOCKED and answer.edited:
+        if completed.status == ExitStatus.LOCKED and answer.edited:
             return Diagnostic(
                 summary="a file was changed since the host was observed; nothing was changed there",
                 where=self.where,
@@ -215,14 +215,14 @@ class HostSession:
                 want="the files as observed",
                 fix="look at `mailprov plan`, then run it again",
             )
-        if completed.status == Status.LOCKED:
+        if completed.status == ExitStatus.LOCKED:
             return Diagnostic(
                 summary="another apply is running on this host, or has just ended",
                 where=self.where,
                 got="\n".join(answer.locked),
                 fix="wait until it has ended, look at `mailprov plan`, then run it again",
             )
-        if completed.status == Status.REFUSED:
+        if completed.status == ExitStatus.REFUSED:
             return Diagnostic(
                 summary="the new configuration does not pass the daemons' own checks; "
                 "nothing on the host was changed",
@@ -265,7 +265,7 @@ class HostSession:
 
 def _left_behind(answer: TransactionAnswer, completed: Completed) -> str:
     """Return in words what a transaction that broke off has changed."""
-    if completed.status == Status.RETURNED:
+    if completed.status == ExitStatus.RETURNED:
         return "the old configuration is in force again"
     if not answer.begun:
         return "nothing live was changed"

@@ -16,7 +16,7 @@ import pytest
 from support.deployed import DeployedSite, failed_ids, passed_ids
 from support.release import needs_debian
 
-from provisioner.lab import Host, HostSpec, Lab
+from provisioner.lab import HostSpec, Lab, LabHost
 
 pytestmark = [pytest.mark.lab, needs_debian]
 
@@ -44,7 +44,7 @@ def deployed(
     return DeployedSite(lab, path, {**PASSWORDS, "PYTHONPATH": str(copy), "PYTHONSAFEPATH": "1"})
 
 
-def word_of(host: Host) -> str:
+def word_of(host: LabHost) -> str:
     return host.check_run(["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/7007; echo x >&3; cat <&3"])
 
 

@@ -16,7 +16,7 @@ from dataclasses import replace
 import pytest
 from support.deployed import DeployedSite, failed_ids
 
-from provisioner.lab import Host
+from provisioner.lab import LabHost
 
 pytestmark = pytest.mark.lab
 
@@ -98,7 +98,7 @@ def test_plan_shows_a_diff_and_no_secret(beginner: DeployedSite) -> None:
 MAIN_CF = "/etc/postfix/main.cf"
 
 
-def edit_by_hand(host: Host) -> None:
+def edit_by_hand(host: LabHost) -> None:
     host.check_run(["sh", "-c", f"echo '# by hand' >>{MAIN_CF}"])
     host.check_run(["chmod", "644", "/etc/dovecot/mailprov/users"])
 

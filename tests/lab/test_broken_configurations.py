@@ -16,7 +16,7 @@ import pytest
 from support.deployed import DeployedSite
 from support.release import DOVECOT, old_or_new, resting
 
-from provisioner.lab import Host
+from provisioner.lab import LabHost
 
 pytestmark = pytest.mark.lab
 
@@ -287,7 +287,7 @@ BROKEN = (
 )
 
 
-def configuration(host: Host) -> list[str]:
+def configuration(host: LabHost) -> list[str]:
     return sorted(host.check_run(["sh", "-c", CONFIGURATION]).splitlines())
 
 

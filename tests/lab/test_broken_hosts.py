@@ -18,7 +18,7 @@ from support.deployed import DeployedSite, failed_ids
 from support.release import RELEASE, old_or_new
 
 from provisioner.daemons.unbound.habits import habits as unbound_habits
-from provisioner.lab import Host
+from provisioner.lab import LabHost
 
 pytestmark = pytest.mark.lab
 
@@ -335,7 +335,7 @@ def broken(request: pytest.FixtureRequest, tutorial: DeployedSite) -> Iterator[F
         change(host, fault.mends)
 
 
-def change(host: Host, command: str) -> None:
+def change(host: LabHost, command: str) -> None:
     # systemd refuses a unit that is started more than five times in ten seconds, as the
     # faults of a fast machine would have it.
     host.check_run(["systemctl", "reset-failed"])

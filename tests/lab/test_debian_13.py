@@ -25,7 +25,7 @@ from support.under_way import wait_for
 
 from provisioner.daemons.dovecot.quoting import dovecot_value
 from provisioner.diagnostics import MailprovError
-from provisioner.lab import Host, HostSpec, Lab
+from provisioner.lab import HostSpec, Lab, LabHost
 from provisioner.lab.package_sources import read_machine_sources, render_sources
 
 pytestmark = pytest.mark.lab
@@ -84,7 +84,7 @@ def tutorial13(lab_factory: LabFactory) -> DeployedSite:
     return site
 
 
-def complaints(host: Host) -> str:
+def complaints(host: LabHost) -> str:
     """Return what the daemons' tools say on standard error of the live configuration."""
     command = "for c in 'doveconf -n' 'postconf -n' 'postconf -M' 'postfix check'; do $c; done"
     return host.check_run(["sh", "-c", f"{{ {command}; }} 2>&1 >/dev/null"])
@@ -233,7 +233,7 @@ UPGRADE = "apt-get -q update && apt-get -q -y -o Dpkg::Options::=--force-unsafe-
 FOLDERS = ("INBOX", "Projects.2026")
 
 
-def put_filter(host: Host) -> None:
+def put_filter(host: LabHost) -> None:
     """Give alice a script that files mail, as ManageSieve would leave it."""
     home = "/srv/vmail/example.org/alice"
     rule = (
@@ -244,11 +244,11 @@ def put_filter(host: Host) -> None:
     host.check_run(["sh", "-c", f"{link} && chown -hR vmail: {home}/sieve {home}/.dovecot.sieve"])
 
 
-def write_to_alice(host: Host, subject: str) -> None:
+def write_to_alice(host: LabHost, subject: str) -> None:
     submit(host.address, "bob@example.org", BOB, "alice@example.org", subject)
 
 
-def fill_mailbox(host: Host) -> None:
+def fill_mailbox(host: LabHost) -> None:
     """Give alice mail with flags in two folders, and a filter."""
     for number in range(12):  # so many that a digit of a unique id is a letter
         write_to_alice(host, f"no. {number}")
@@ -264,7 +264,7 @@ def fill_mailbox(host: Host) -> None:
         session.copy("2:4", "Projects.2026")
 
 
-def read_folders(host: Host) -> dict[str, Mailbox]:
+def read_folders(host: LabHost) -> dict[str, Mailbox]:
     with imap(host.address, "alice", ALICE) as session:
         return {name: read_mailbox(session, name) for name in FOLDERS}
 

@@ -17,7 +17,7 @@ import pytest
 from support.deployed import DeployedSite
 from support.under_way import applying, follow, wait_until
 
-from provisioner.lab import Host, HostSpec, Lab
+from provisioner.lab import HostSpec, Lab, LabHost
 
 pytestmark = pytest.mark.lab
 
@@ -52,7 +52,7 @@ def lone(lab_factory: LabFactory) -> DeployedSite:
 
 
 @pytest.fixture(scope="module")
-def host(lone: DeployedSite) -> Host:
+def host(lone: DeployedSite) -> LabHost:
     """Return the host of the beginner's site."""
     return lone.host("mail")
 
@@ -70,11 +70,11 @@ def proven(lone: DeployedSite) -> subprocess.CompletedProcess[str]:
     )
 
 
-def lines_of(host: Host, command: str) -> list[str]:
+def lines_of(host: LabHost, command: str) -> list[str]:
     return host.check_run(["sh", "-c", command]).splitlines()
 
 
-def test_a_bare_host_has_dnf_and_one_repository_and_nothing_of_debians(host: Host) -> None:
+def test_a_bare_host_has_dnf_and_one_repository_and_nothing_of_debians(host: LabHost) -> None:
     assert host.wait_until_settled() == "running"
     assert host.run(["sh", "-c", "command -v apt-get || command -v dpkg-query"]).stdout == ""
     assert host.run(["test", "-e", "/var/lib/dpkg"]).returncode == 1
@@ -87,7 +87,7 @@ def test_a_bare_host_has_dnf_and_one_repository_and_nothing_of_debians(host: Hos
 
 
 def test_the_script_of_the_matrix_proves_the_site(
-    proven: subprocess.CompletedProcess[str], host: Host
+    proven: subprocess.CompletedProcess[str], host: LabHost
 ) -> None:
     assert proven.returncode == 0, proven.stdout + proven.stderr
     assert "with nothing to do" in proven.stdout
@@ -106,7 +106,7 @@ def test_the_script_of_the_matrix_proves_the_site(
 
 @pytest.mark.usefixtures("proven")
 def test_the_mail_log_is_where_the_release_has_it_and_is_explained(
-    lone: DeployedSite, host: Host
+    lone: DeployedSite, host: LabHost
 ) -> None:
     wait_until(host, "grep -q 'status=sent' /var/log/maillog", 10)
     done = lone.mailprov("diagnose", "--since", "1h")
@@ -117,7 +117,7 @@ def test_the_mail_log_is_where_the_release_has_it_and_is_explained(
 
 @pytest.fixture
 def lacking(
-    proven: subprocess.CompletedProcess[str], lone: DeployedSite, host: Host
+    proven: subprocess.CompletedProcess[str], lone: DeployedSite, host: LabHost
 ) -> Iterator[DeployedSite]:
     """Return the applied site on a host without one of its packages."""
     assert proven.returncode == 0
@@ -131,7 +131,7 @@ def lacking(
         host.check_run(["dnf", "-q", "-y", "install", MISSING])
 
 
-def hold_lock(host: Host) -> str:
+def hold_lock(host: LabHost) -> str:
     """Have another dnf wait for a repository that keeps silent; return its process id."""
     run = ["systemd-run", "-q", "--collect"]
     host.check_run([*run, "--unit=silent", "python3", "-c", SILENT])
@@ -143,7 +143,7 @@ def hold_lock(host: Host) -> str:
     return host.read_file("/var/cache/dnf/metadata_lock.pid").strip()
 
 
-def test_another_dnf_is_waited_for_and_named(lacking: DeployedSite, host: Host) -> None:
+def test_another_dnf_is_waited_for_and_named(lacking: DeployedSite, host: LabHost) -> None:
     holder = hold_lock(host)
     with applying(lacking, lacking.path) as process:
         follow(process, f"waiting for process {holder} (dnf), which holds the package manager")
@@ -154,7 +154,7 @@ def test_another_dnf_is_waited_for_and_named(lacking: DeployedSite, host: Host) 
 
 
 @pytest.mark.matrix
-def test_a_dnf_that_does_not_end_is_refused_and_named(lacking: DeployedSite, host: Host) -> None:
+def test_a_dnf_that_does_not_end_is_refused_and_named(lacking: DeployedSite, host: LabHost) -> None:
     holder = hold_lock(host)
     done = lacking.mailprov("apply")
     assert done.returncode == 5, done.stdout + done.stderr
@@ -164,7 +164,7 @@ def test_a_dnf_that_does_not_end_is_refused_and_named(lacking: DeployedSite, hos
 
 
 def test_a_package_source_that_fails_is_told_in_its_own_words(
-    lacking: DeployedSite, host: Host
+    lacking: DeployedSite, host: LabHost
 ) -> None:
     broken = host.read_file(REPOSITORY).replace("file:///usr/share", "http://127.0.0.1:9")
     host.write_file(REPOSITORY, broken)
@@ -177,7 +177,7 @@ def test_a_package_source_that_fails_is_told_in_its_own_words(
 
 
 @pytest.fixture
-def walled(proven: subprocess.CompletedProcess[str], host: Host) -> Iterator[None]:
+def walled(proven: subprocess.CompletedProcess[str], host: LabHost) -> Iterator[None]:
     """Have firewalld run on the host as most images have it: ssh comes in, and no more."""
     assert proven.returncode == 0
     host.check_run(["firewall-offline-cmd", "--zone=public", f"--add-interface={INTERFACE}"])
@@ -188,7 +188,7 @@ def walled(proven: subprocess.CompletedProcess[str], host: Host) -> Iterator[Non
     host.check_run(["systemctl", "stop", "firewalld"])
 
 
-def is_open(host: Host, port: int) -> bool:
+def is_open(host: LabHost, port: int) -> bool:
     try:
         socket.create_connection((host.address, port), timeout=3).close()
     except OSError:
@@ -198,7 +198,7 @@ def is_open(host: Host, port: int) -> bool:
 
 @pytest.mark.usefixtures("walled")
 def test_firewalld_lets_in_the_sites_ports_until_the_site_goes_back(
-    lone: DeployedSite, host: Host
+    lone: DeployedSite, host: LabHost
 ) -> None:
     host.check_run(["systemd-run", "-q", "--collect", "--unit=other", "python3", "-c", OTHER])
     wait_until(host, "ss -ltn | grep -q :8998", 10)
@@ -222,7 +222,7 @@ def test_firewalld_lets_in_the_sites_ports_until_the_site_goes_back(
 
 
 @pytest.mark.usefixtures("proven")
-def test_destroy_gives_the_vendors_configuration_back(lone: DeployedSite, host: Host) -> None:
+def test_destroy_gives_the_vendors_configuration_back(lone: DeployedSite, host: LabHost) -> None:
     done = lone.mailprov("destroy", "--yes-destroy")
     assert done.returncode == 0, done.stdout + done.stderr
     assert host.run(["test", "-e", "/var/lib/mailprov"]).returncode == 1

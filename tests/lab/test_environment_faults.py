@@ -23,7 +23,7 @@ from support.host_faults import PENDING, STATE, disk_with, file_system_of, fill,
 from support.release import POSTFIX, needs_debian, resting
 from support.under_way import applying, follow, wait_until
 
-from provisioner.lab import Host, HostSpec, Lab
+from provisioner.lab import HostSpec, Lab, LabHost
 
 pytestmark = pytest.mark.lab
 
@@ -41,7 +41,7 @@ class Mail:
     """The beginner's site on a host with a disk of its own, and the site file in force."""
 
     site: DeployedSite
-    host: Host
+    host: LabHost
     in_force: Path
     sizes: Iterator[int] = field(default_factory=lambda: itertools.count(60))
 
@@ -244,7 +244,7 @@ def test_nothing_is_executed_where_nothing_may_be(mail: Mail) -> None:
 # Two at once
 
 
-def holders_of_the_lock(host: Host) -> list[str]:
+def holders_of_the_lock(host: LabHost) -> list[str]:
     script = f"find /proc/[0-9]*/fd -lname {STATE}/lock 2>/dev/null | cut -d / -f 3 | sort -un"
     return host.check_run(["sh", "-c", script]).split()
 
@@ -302,7 +302,7 @@ def lacking(mail: Mail) -> Iterator[Mail]:
     mail.host.check_run(["rm", "-f", FAULT_CONF])
 
 
-def run_perl(host: Host, program: str, *arguments: str) -> None:
+def run_perl(host: LabHost, program: str, *arguments: str) -> None:
     """Have a program run beside the others; it makes /run/fault when it is ready."""
     host.write_file("/root/fault.pl", program)
     host.run(["rm", "-f", "/run/fault"])
@@ -311,7 +311,7 @@ def run_perl(host: Host, program: str, *arguments: str) -> None:
     wait_until(host, "[ -e /run/fault ]", 10)
 
 
-def is_installed(host: Host, package: str = MISSING) -> bool:
+def is_installed(host: LabHost, package: str = MISSING) -> bool:
     done = host.run(["dpkg-query", "-W", "-f", "${db:Status-Status}", package])
     return done.stdout == "installed"
 
@@ -387,7 +387,7 @@ KEY = "/etc/mailprov/tls/site.pem"
 
 
 @contextmanager
-def clock_off(host: Host, by: str) -> Iterator[None]:
+def clock_off(host: LabHost, by: str) -> Iterator[None]:
     """Have the host's clock off by so much."""
     host.check_run(["apt-get", "install", "-q", "-y", "--no-install-recommends", "libfaketime"])
     host.check_run(["sh", "-c", SKEW, "sh", by])

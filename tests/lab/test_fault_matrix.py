@@ -27,7 +27,7 @@ from support.fault_matrix import Bench, Fault, keep_disk, look_at, put_disk, ste
 from support.fault_table import Cell, parse_table, render_table
 from support.release import BARE, DEFAULT, DOVECOT, RELEASE
 
-from provisioner.lab import Host, HostSpec, Lab
+from provisioner.lab import HostSpec, Lab, LabHost
 
 pytestmark = pytest.mark.lab
 
@@ -131,7 +131,7 @@ def benches(lab: Lab, request: pytest.FixtureRequest) -> Benches:
     return Benches(scenario, tuple(made[0][1]), free)
 
 
-def make_bench(lab: Lab, host: Host, scenario: Scenario) -> tuple[Bench, list[str]]:
+def make_bench(lab: Lab, host: LabHost, scenario: Scenario) -> tuple[Bench, list[str]]:
     """Bring a host to where the scenario begins; return it, and the steps of its apply."""
     folder = lab.home / host.name
     folder.mkdir(exist_ok=True)

@@ -15,7 +15,7 @@ from support.deployed import DeployedSite
 from support.release import needs_debian
 from support.under_way import wait_until
 
-from provisioner.lab import Host, HostSpec, Lab
+from provisioner.lab import HostSpec, Lab, LabHost
 
 pytestmark = [pytest.mark.lab, needs_debian]
 
@@ -67,7 +67,7 @@ class Wall:
     restart: str
 
     @property
-    def host(self) -> Host:
+    def host(self) -> LabHost:
         return self.site.host("mail")
 
     def run(self, command: str) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 from support.deployed import DeployedSite
 
-from provisioner.lab import Host
+from provisioner.lab import LabHost
 
 pytestmark = pytest.mark.lab
 
@@ -30,19 +30,19 @@ systemctl reload postfix dovecot
 """
 
 
-def said(host: Host, command: str) -> str:
+def said(host: LabHost, command: str) -> str:
     return host.check_run(["sh", "-c", command]).strip()
 
 
-def key_of(host: Host) -> str:
+def key_of(host: LabHost) -> str:
     return said(host, f"openssl pkey -in {CHAIN} -pubout -outform DER | sha256sum")
 
 
-def certificate_of(host: Host) -> str:
+def certificate_of(host: LabHost) -> str:
     return said(host, f"openssl x509 -in {CHAIN} -noout -fingerprint -sha256")
 
 
-def served_on(host: Host, port: int) -> str:
+def served_on(host: LabHost, port: int) -> str:
     shown = f"openssl s_client -connect 127.0.0.1:{port} </dev/null 2>/dev/null"
     return said(host, f"{shown} | openssl x509 -noout -fingerprint -sha256")
 

@@ -15,7 +15,7 @@ import pytest
 from support.deployed import DeployedSite
 from support.release import needs_debian
 
-from provisioner.lab import Host, HostSpec, Lab
+from provisioner.lab import HostSpec, Lab, LabHost
 
 pytestmark = [pytest.mark.lab, needs_debian]
 
@@ -67,7 +67,7 @@ def test_the_installed_command_applies_a_site_over_ssh(
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def wheels_for(host: Host, wheels: Path, folder: Path) -> list[Path]:
+def wheels_for(host: LabHost, wheels: Path, folder: Path) -> list[Path]:
     """Return the wheel and all that it depends on, as the host's Python needs them."""
     version = "import sys; print('%d.%d' % sys.version_info[:2])"
     python = host.check_run(["python3", "-c", version]).strip()

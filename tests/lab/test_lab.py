@@ -18,7 +18,7 @@ from support.release import needs_debian
 from support.under_way import wait_until
 
 from provisioner.diagnostics import MailprovError
-from provisioner.lab import Host, HostSpec, Lab, take_down
+from provisioner.lab import HostSpec, Lab, LabHost, take_down
 from provisioner.lab.cgroups import cgroup2_mount
 from provisioner.lab.network import find_bridges
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.lab
 
 
 @pytest.fixture
-def one(bare_lab: Lab) -> Iterator[Host]:
+def one(bare_lab: Lab) -> Iterator[LabHost]:
     host = bare_lab.host("one")
     host.boot()
     host.wait_until_ready()
@@ -36,23 +36,23 @@ def one(bare_lab: Lab) -> Iterator[Host]:
     host.wait_until_ready()
 
 
-def test_run_returns_exit_code_output_and_input(one: Host) -> None:
+def test_run_returns_exit_code_output_and_input(one: LabHost) -> None:
     done = one.run(["sh", "-c", "cat; echo oops >&2; exit 7"], stdin="wanted\n")
     assert (done.returncode, done.stdout, done.stderr) == (7, "wanted\n", "oops\n")
 
 
-def test_run_reports_death_by_signal(one: Host) -> None:
+def test_run_reports_death_by_signal(one: LabHost) -> None:
     assert one.run(["sh", "-c", "kill -9 $$"]).returncode == -9
 
 
-def test_run_that_takes_too_long_is_killed_with_its_children(one: Host) -> None:
+def test_run_that_takes_too_long_is_killed_with_its_children(one: LabHost) -> None:
     with pytest.raises(MailprovError, match="did not end within"):
         one.run(["sh", "-c", "sleep 4711 & sleep 4711"], timeout=0.5)
     assert "4711" not in one.run(["sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '"]).stdout
 
 
 @needs_debian
-def test_hosts_are_bare(one: Host) -> None:
+def test_hosts_are_bare(one: LabHost) -> None:
     for program in ("python3", "postconf", "doveconf", "unbound"):
         assert one.run(["which", program]).returncode == 1, program
     kind = one.check_run(["stat", "-c", "%F", "/etc/resolv.conf"])
@@ -72,7 +72,7 @@ def test_hosts_have_keys_and_machine_ids_of_their_own(bare_lab: Lab) -> None:
         assert len(set(contents)) == len(contents)
 
 
-def test_systemd_is_healthy_and_restarts_units(one: Host) -> None:
+def test_systemd_is_healthy_and_restarts_units(one: LabHost) -> None:
     assert one.wait_until_settled() == "running"
     one.check_run(["systemctl", "restart", "ssh"])
     pid = one.check_run(["systemctl", "show", "--value", "-p", "MainPID", "ssh"]).strip()
@@ -81,7 +81,7 @@ def test_systemd_is_healthy_and_restarts_units(one: Host) -> None:
     assert f"{pid} " in one.run(["systemctl", "status", "ssh"]).stdout
 
 
-def test_kill_and_boot_keeps_the_disk(one: Host) -> None:
+def test_kill_and_boot_keeps_the_disk(one: LabHost) -> None:
     one.write_file("/srv/kept/file", "while running\n", 0o640)
     identity = one.read_file("/etc/machine-id")
     one.kill()
@@ -99,12 +99,12 @@ def test_kill_and_boot_keeps_the_disk(one: Host) -> None:
 
 
 @pytest.fixture(scope="module")
-def powered(lab_factory: Callable[..., Lab]) -> Host:
+def powered(lab_factory: Callable[..., Lab]) -> LabHost:
     """Return a host with a disk of its own."""
     return lab_factory("power", [HostSpec("p", ("10.89.0.10",), disk_mib=256)]).host("p")
 
 
-def test_power_loss_forgets_what_was_not_synced_and_nothing_else(powered: Host) -> None:
+def test_power_loss_forgets_what_was_not_synced_and_nothing_else(powered: LabHost) -> None:
     powered.check_run(["sh", "-c", "mkdir /srv/x; echo old >/srv/x/synced; sync"])
     powered.check_run(["sh", "-c", "echo new >/srv/x/lost; mv /srv/x/synced /srv/x/renamed"])
     powered.lose_power()
@@ -116,19 +116,19 @@ def test_power_loss_forgets_what_was_not_synced_and_nothing_else(powered: Host) 
     assert powered.wait_until_settled() == "running"
 
 
-def test_a_disk_of_a_given_size_can_be_full(powered: Host) -> None:
+def test_a_disk_of_a_given_size_can_be_full(powered: LabHost) -> None:
     done = powered.run(["dd", "if=/dev/zero", "of=/var/fill", "bs=1M"])
     powered.check_run(["rm", "/var/fill"])
     assert "No space left on device" in done.stderr
 
 
-def test_a_disk_without_a_size_cannot_lose_power(one: Host) -> None:
+def test_a_disk_without_a_size_cannot_lose_power(one: LabHost) -> None:
     with pytest.raises(MailprovError, match="disk_mib"):
         one.lose_power()
     assert one.run(["true"]).returncode == 0
 
 
-def test_a_host_can_reboot_itself(one: Host) -> None:
+def test_a_host_can_reboot_itself(one: LabHost) -> None:
     before = one.leader
     one.run(["systemctl", "reboot"])
     deadline = time.monotonic() + 30
@@ -138,7 +138,7 @@ def test_a_host_can_reboot_itself(one: Host) -> None:
     assert one.leader != before
 
 
-def test_cut_network_silences_a_host_and_restore_brings_it_back(one: Host) -> None:
+def test_cut_network_silences_a_host_and_restore_brings_it_back(one: LabHost) -> None:
     one.cut_network()
     with pytest.raises(MailprovError, match="not ready"):
         one.wait_until_ready(timeout=1.5)
@@ -148,7 +148,7 @@ def test_cut_network_silences_a_host_and_restore_brings_it_back(one: Host) -> No
     assert "fd00:89" in one.check_run(["ip", "address", "show", "eth0"])
 
 
-def test_up_again_is_quick_and_boots_what_is_down(bare_lab: Lab, one: Host) -> None:
+def test_up_again_is_quick_and_boots_what_is_down(bare_lab: Lab, one: LabHost) -> None:
     leader = bare_lab.host("two").leader
     one.kill()
     assert not bare_lab.status().complete
@@ -197,7 +197,7 @@ def test_strangers_reach_a_host_from_outside_its_network(lab_factory: Callable[.
 
 
 @needs_debian
-def test_apt_installs_in_a_bare_host_through_the_cache(one: Host) -> None:
+def test_apt_installs_in_a_bare_host_through_the_cache(one: LabHost) -> None:
     assert one.run(["which", "tree"]).returncode == 1
     one.check_run(["apt-get", "-q", "update"])
     one.check_run(["apt-get", "-q", "-y", "install", "tree"])

@@ -21,7 +21,7 @@ from support.deployed import DeployedSite
 from support.release import RELEASE
 from support.roster import People, is_ended, is_open
 
-from provisioner.lab import Host, HostSpec
+from provisioner.lab import HostSpec, LabHost
 from provisioner.platforms.record import Platform
 from provisioner.platforms.records import platform_named
 from provisioner.site.new_password import NEW_SCHEMES, hash_password
@@ -117,7 +117,7 @@ class Life:
     ended: dict[str, bool] = field(default_factory=dict)
 
     @property
-    def mail(self) -> Host:
+    def mail(self) -> LabHost:
         return self.site.host("mail")
 
     def write(self, users: dict[str, str], aliases: dict[str, str]) -> None:

@@ -27,7 +27,7 @@ from support.chance import SEED
 from support.deployed import DeployedSite
 from support.release import POSTFIX
 
-from provisioner.lab import Host
+from provisioner.lab import LabHost
 
 pytestmark = pytest.mark.lab
 
@@ -79,7 +79,7 @@ class Trouble:
     """What goes on meanwhile. killed: when something was killed."""
 
     site: DeployedSite
-    host: Host
+    host: LabHost
     chance: random.Random
     killed: list[float] = field(default_factory=list)
 
@@ -192,7 +192,7 @@ def has_cause(number: int, stream: Stream, killed: list[float]) -> bool:
     )
 
 
-def drain(host: Host) -> None:
+def drain(host: LabHost) -> None:
     """Return once nothing waits in the queue; fail where something stays."""
     for _ in range(60):
         host.run(["postqueue", "-f"])

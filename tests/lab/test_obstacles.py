@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import pytest
 from support.deployed import DeployedSite
 
-from provisioner.lab import Host, Lab
+from provisioner.lab import Lab, LabHost
 
 pytestmark = pytest.mark.lab
 
@@ -33,7 +33,7 @@ def bare(bare_lab: Lab, beginner_text: str) -> DeployedSite:
 
 
 @contextmanager
-def changed(host: Host, command: str, back: str) -> Iterator[None]:
+def changed(host: LabHost, command: str, back: str) -> Iterator[None]:
     """Have a host changed by a shell command for the length of a `with` block."""
     host.check_run(["sh", "-ec", command])
     try:

@@ -12,7 +12,7 @@ import pytest
 from support.deployed import DeployedSite
 from support.release import needs_debian
 
-from provisioner.lab import Host, HostSpec, Lab
+from provisioner.lab import HostSpec, Lab, LabHost
 
 pytestmark = [pytest.mark.lab, pytest.mark.matrix, needs_debian]
 
@@ -43,23 +43,23 @@ def managed(
     return DeployedSite(lab, path, {"ALICE_PASSWORD": "four words of hers"})
 
 
-def link_of(host: Host) -> str:
+def link_of(host: LabHost) -> str:
     return host.run(["readlink", "/etc/resolv.conf"]).stdout.strip()
 
 
-def kind_of(host: Host) -> str:
+def kind_of(host: LabHost) -> str:
     return next(kind for kind in KINDS if host.run(["dpkg", "-s", kind]).returncode == 0)
 
 
-def lines_of(host: Host, command: str) -> list[str]:
+def lines_of(host: LabHost, command: str) -> list[str]:
     return host.check_run(["sh", "-c", command]).splitlines()
 
 
-def named(host: Host) -> list[str]:
+def named(host: LabHost) -> list[str]:
     return lines_of(host, "grep ^nameserver /etc/resolv.conf")
 
 
-def comes_up(host: Host) -> None:
+def comes_up(host: LabHost) -> None:
     """Tell each manager of an interface that comes up with a name server of its own."""
     host.run(["sh", "-c", "echo nameserver 192.0.2.53 | resolvconf -a eth0"])
     host.run(["resolvectl", "dns", "host0", "192.0.2.53"])

@@ -23,7 +23,7 @@ from support.release import POSTFIX, SERVICES
 from support.roster import insecure_tls, is_ended
 from support.under_way import applying, follow, wait_until
 
-from provisioner.lab import Host, HostSpec, Lab
+from provisioner.lab import HostSpec, Lab, LabHost
 
 pytestmark = pytest.mark.lab
 
@@ -71,7 +71,7 @@ exec /usr/sbin/postqueue "$@"
 CHAIN = "/etc/mailprov/tls/site.pem"
 
 
-def etc_of(host: Host) -> set[str]:
+def etc_of(host: LabHost) -> set[str]:
     """Return every file of /etc with its content, owner and mode."""
     return set(host.check_run(["sh", "-c", LISTING]).splitlines())
 
@@ -89,7 +89,7 @@ def make_certificate(folder: Path, name: str) -> None:
     subprocess.run(command, check=True, capture_output=True)
 
 
-def who_logs_in(host: Host) -> set[tuple[str, str]]:
+def who_logs_in(host: LabHost) -> set[tuple[str, str]]:
     """Return which names and passwords open a mailbox; side by side, for a refusal takes time."""
     known = [("alice", OLD), ("alice", NEW), ("bob", BOBS)]
 
@@ -100,15 +100,15 @@ def who_logs_in(host: Host) -> set[tuple[str, str]]:
         return {login for login, right in zip(known, pool.map(opens, known), strict=True) if right}
 
 
-def key_on(host: Host) -> str:
+def key_on(host: LabHost) -> str:
     return host.check_run(["openssl", "x509", "-in", CHAIN, "-noout", "-serial"])
 
 
-def queue_of(host: Host) -> list[dict[str, Any]]:
+def queue_of(host: LabHost) -> list[dict[str, Any]]:
     return [json.loads(line) for line in host.check_run(["postqueue", "-j"]).splitlines()]
 
 
-def leave_waiting(host: Host, *recipients: str, start: bool = True) -> None:
+def leave_waiting(host: LabHost, *recipients: str, start: bool = True) -> None:
     """Send a message to each, which waits in the queue because Dovecot is down a moment.
 
     start: start Dovecot again.
@@ -125,7 +125,7 @@ def leave_waiting(host: Host, *recipients: str, start: bool = True) -> None:
             host.check_run(["systemctl", "start", "dovecot"])
 
 
-def mailbox_of_carol(host: Host) -> int:
+def mailbox_of_carol(host: LabHost) -> int:
     script = "find /srv/vmail/other.example/carol -path '*/new/*' | wc -l"
     return int(host.check_run(["sh", "-c", script]))
 
@@ -135,7 +135,7 @@ class Rolled:
     """A host on which A and then B was applied, and /etc as each of them left it."""
 
     site: DeployedSite
-    host: Host
+    host: LabHost
     site_b: Path
     found: set[str]
     etc_a: set[str]

@@ -17,7 +17,7 @@ from support.deployed import DeployedSite
 from support.host_faults import PENDING, STATE
 from support.under_way import applying, wait_until
 
-from provisioner.lab import Host, HostSpec, Lab
+from provisioner.lab import HostSpec, Lab, LabHost
 
 pytestmark = pytest.mark.lab
 
@@ -62,7 +62,7 @@ class Sites:
     def files(self) -> list[Path]:
         return [self.file("one"), self.file("two")]
 
-    def host(self, name: str) -> Host:
+    def host(self, name: str) -> LabHost:
         return self.site.host(name)
 
     def changed(self, limit: str) -> list[str]:

@@ -15,7 +15,7 @@ from provisioner.lab import HostSpec, Lab
 from provisioner.model.names import DomainName, HostKey
 from provisioner.model.secrets import SecretReference
 from provisioner.model.site import Host, SshAccess
-from provisioner.transport.fleet import Fleet
+from provisioner.transport.fleet import OpenFleet
 from provisioner.transport.options import SshOptions
 from provisioner.transport.ssh.connection import open_ssh
 from provisioner.verbs.ports import Transport
@@ -229,7 +229,7 @@ def test_a_wrong_password_is_told(lab: Lab, tmp_path: Path) -> None:
 
 def test_a_fleet_reaches_each_host(lab: Lab) -> None:
     hosts = [access(lab, "one"), access(lab, "two")]
-    with Fleet(options(lab), lambda _: str) as fleet:
+    with OpenFleet(options(lab), lambda _: str) as fleet:
         answers = fleet.each(hosts, lambda _host, t: t.run("hostname", timeout=20).stdout)
         got = {answer.host.key: (answer.value or b"").strip() for answer in answers}
     assert set(got) == {"one", "two"}

@@ -16,7 +16,7 @@ import pytest
 from support.deployed import DeployedSite
 from support.recorded_states import HOST, STATE, Recording, recordings
 
-from provisioner.lab import Host, HostSpec, Lab
+from provisioner.lab import HostSpec, Lab, LabHost
 from provisioner.remote.program import STATE_FORMAT
 
 RECORDINGS = {recording.folder.name: recording for recording in recordings()}
@@ -44,7 +44,7 @@ class Laid:
     laid: dict[str, str]
 
     @property
-    def host(self) -> Host:
+    def host(self) -> LabHost:
         """The host."""
         return self.site.host("mail")
 
@@ -74,7 +74,7 @@ class Laid:
         return records_on(self.host)
 
 
-def records_on(host: Host) -> dict[str, str]:
+def records_on(host: LabHost) -> dict[str, str]:
     """Return the record of each generation that the host remembers."""
     names = host.check_run(["sh", "-c", f"cd {STATE}/generations && ls -d */record"]).split()
     return {name.partition("/")[0]: host.read_file(f"{STATE}/generations/{name}") for name in names}

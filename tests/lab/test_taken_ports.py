@@ -15,7 +15,7 @@ import pytest
 from support.deployed import DeployedSite
 from support.release import POSTFIX, needs_debian
 
-from provisioner.lab import Host, HostSpec, Lab
+from provisioner.lab import HostSpec, Lab, LabHost
 
 pytestmark = [pytest.mark.lab, needs_debian]
 
@@ -44,17 +44,17 @@ def bare(lab_factory: LabFactory) -> DeployedSite:
     return deployed(lab_factory("ports", hosts), "tutorial/lab.yaml", PASSWORDS)
 
 
-def shell(host: Host, script: str) -> str:
+def shell(host: LabHost, script: str) -> str:
     return host.check_run(["sh", "-c", script], timeout=300)
 
 
-def listen(host: Host, unit: str, place: str, options: str = "") -> None:
+def listen(host: LabHost, unit: str, place: str, options: str = "") -> None:
     """Have a transient service listen, and return when it does."""
     shell(host, f"systemd-run --unit={unit} {LISTEN} {place} {options} sleep 999")
     await_listener(host, place)
 
 
-def await_listener(host: Host, place: str) -> None:
+def await_listener(host: LabHost, place: str) -> None:
     port = int(place.rpartition(":")[2])
     listening = f"grep -q ':{port:04X} .* \\(0A\\|07\\) ' /proc/net/tcp /proc/net/udp"
     shell(host, f"until {listening}; do sleep 0.05; done")
@@ -66,7 +66,7 @@ def follow_fixes(site: DeployedSite, done: subprocess.CompletedProcess[str]) -> 
         shell(site.host(key), f"yes | ( {command} )")
 
 
-def state_of(host: Host) -> str:
+def state_of(host: LabHost) -> str:
     return shell(host, "dpkg-query -W; ls /var/lib; find /etc -newer /root/before")
 
 

@@ -15,7 +15,7 @@ from support.deployed import DeployedSite
 from support.release import POSTFIX
 from support.under_way import applying, follow, wait_until
 
-from provisioner.lab import Host
+from provisioner.lab import LabHost
 
 pytestmark = pytest.mark.lab
 
@@ -29,16 +29,16 @@ def sized(beginner: DeployedSite, megabytes: int) -> Path:
     return beginner.edited("changed.yaml", (LIMITS, f"{LIMITS}, message_size: {megabytes}M"))
 
 
-def size_on(host: Host) -> int:
+def size_on(host: LabHost) -> int:
     return int(host.check_run(["postconf", "-h", "message_size_limit"])) // 1024**2
 
 
-def last_outcome(host: Host) -> str:
+def last_outcome(host: LabHost) -> str:
     line = host.check_run(["tail", "-n", "1", "/var/lib/mailprov/history"])
     return line.rstrip("\n").split("\t")[-1]
 
 
-def assert_returned(site: DeployedSite, host: Host) -> None:
+def assert_returned(site: DeployedSite, host: LabHost) -> None:
     """Fail unless the old configuration is in force in whole, and mail works."""
     assert host.run(["test", "-e", PENDING]).returncode == 1
     assert host.check_run(["find", "/etc", "-name", "*.mailprov-*"]) == ""

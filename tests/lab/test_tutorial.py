@@ -21,14 +21,14 @@ from support.release import POSTFIX
 from support.roster import insecure_tls
 from support.under_way import wait_for
 
-from provisioner.lab import Host
+from provisioner.lab import LabHost
 
 pytestmark = pytest.mark.lab
 
 MAIL = "mail.wangsheng.com"
 
 
-def second_judge(site: DeployedSite, key: str) -> testinfra.host.Host:
+def second_judge(site: DeployedSite, key: str) -> testinfra.host.LabHost:
     return testinfra.get_host(f"ssh://{key}", ssh_config=str(site.lab.home / ".ssh/config"))
 
 
@@ -38,7 +38,7 @@ def client_run(site: DeployedSite, command: str, key: str = "client", stdin: str
     return done.stdout
 
 
-def fingerprint_of_everything(host: Host) -> str:
+def fingerprint_of_everything(host: LabHost) -> str:
     """Return names, owners, modes and times of all that an apply might write."""
     return host.check_run(
         [

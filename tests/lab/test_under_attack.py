@@ -20,7 +20,7 @@ import pytest
 from support.deployed import DeployedSite, failed_ids
 from support.roster import insecure_tls
 
-from provisioner.lab import Host
+from provisioner.lab import LabHost
 from provisioner.verbs.asking import ProbeAccount
 
 _EVERY_PORT = (465, 587, 993, 995)
@@ -54,9 +54,9 @@ class Scene:
     """
 
     site: DeployedSite
-    attacker: Host
+    attacker: LabHost
     addresses: tuple[str, ...]
-    caller: Host
+    caller: LabHost
     person: Person
     prober: Person
 
@@ -88,7 +88,7 @@ class Scene:
         return [f"{row['port']}: {row['failure']}" for row in rows if row["failure"]]
 
     def _start(
-        self, host: Host, kind: str, who: Person, sources: Sequence[str], options: Sequence[str]
+        self, host: LabHost, kind: str, who: Person, sources: Sequence[str], options: Sequence[str]
     ) -> subprocess.Popen[str]:
         words = [kind, self.site.host("mail").address, f"--user={who.name}", "--source", *sources]
         module = [sys.executable, "-m", "benchmarks.under_attack.clients", *words, *options]
@@ -138,7 +138,7 @@ def _scene(
             _ip(host, "del", address)
 
 
-def _ip(host: Host, verb: str, address: str) -> None:
+def _ip(host: LabHost, verb: str, address: str) -> None:
     command = ["ip", "-n", host.namespace, "address", verb, f"{address}/32", "dev", "eth0"]
     subprocess.run(command, check=True)
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from support.deployed import DeployedSite, failed_ids
 
-from provisioner.lab import Host
+from provisioner.lab import LabHost
 
 pytestmark = pytest.mark.lab
 
@@ -102,7 +102,7 @@ FAULTS = (
 
 
 @contextmanager
-def at_fault(host: Host, fault: Fault) -> Iterator[None]:
+def at_fault(host: LabHost, fault: Fault) -> Iterator[None]:
     host.check_run(["sh", "-c", fault.come])
     try:
         yield
@@ -124,7 +124,7 @@ def test_a_fault_that_hides_is_named(beginner: DeployedSite, fault: Fault) -> No
 
 
 @contextmanager
-def hanging(host: Host, image: Path) -> Iterator[None]:
+def hanging(host: LabHost, image: Path) -> Iterator[None]:
     """Have a file system in the store's place that answers nobody."""
     with image.open("wb") as file:
         file.truncate(16 * 1024**2)

@@ -17,7 +17,7 @@ import pytest
 from support.deployed import DeployedSite
 from support.roster import People, Step, is_open
 
-from provisioner.lab import Host
+from provisioner.lab import LabHost
 from provisioner.remote.program import remote_programs
 from provisioner.site.new_password import NEW_SCHEMES, hash_password
 
@@ -293,7 +293,7 @@ def test_the_host_itself_refuses_what_must_not_be_deleted(people: People) -> Non
     assert people.mail.check_run(look) == before
 
 
-def shadow_of(host: Host, *names: str) -> str:
+def shadow_of(host: LabHost, *names: str) -> str:
     return host.check_run(
         ["sh", "-c", f"getent passwd {' '.join(names)}; getent shadow {names[0]}"]
     )
@@ -348,11 +348,11 @@ def test_dovecot_knows_every_scheme_that_passwd_can_write(people: People) -> Non
             assert bool(got) == bool(want), scheme
 
 
-def expiry_of(host: Host, name: str) -> str:
+def expiry_of(host: LabHost, name: str) -> str:
     return host.check_run(["getent", "shadow", name]).split(":")[7]
 
 
-def processes_of(host: Host, name: str) -> str:
+def processes_of(host: LabHost, name: str) -> str:
     return host.run(["pgrep", "-f", "-u", name, "sleep 7777"]).stdout
 
 
@@ -395,7 +395,7 @@ def test_a_removed_users_account_lets_nobody_in_by_key(people: People) -> None:
 
 
 @pytest.fixture
-def pilot(people: People) -> Iterator[Host]:
+def pilot(people: People) -> Iterator[LabHost]:
     """Return the host with an account of its own, whose sudo may do all."""
     host, home = people.mail, people.site.lab.home
     host.check_run(["useradd", "--create-home", "--shell", "/bin/bash", "-g", "users", "pilot"])
@@ -412,7 +412,7 @@ def pilot(people: People) -> Iterator[Host]:
 @ONLY_SYSTEM
 @pytest.mark.usefixtures("taken_back")
 def test_a_user_who_carries_the_connection_is_refused_before_anything_changes(
-    people: People, pilot: Host
+    people: People, pilot: LabHost
 ) -> None:
     """Her shell and password became those of a mail user; root was locked, and all were out."""
     people.user("add", "pilot", str(people.path), stdin=f"{PASSWORD}\n")
@@ -435,7 +435,7 @@ def test_a_user_who_carries_the_connection_is_refused_before_anything_changes(
 @ONLY_SYSTEM
 @pytest.mark.usefixtures("taken_back")
 def test_an_account_that_was_there_is_itself_again_when_the_configuration_returns(
-    people: People, pilot: Host
+    people: People, pilot: LabHost
 ) -> None:
     people.user("add", "pilot", str(people.path), stdin=f"{PASSWORD}\n")
     pilot.check_run(["usermod", "-g", "mailusers", "pilot"])

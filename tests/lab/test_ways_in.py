@@ -14,7 +14,7 @@ from contextlib import contextmanager
 import pytest
 from support.deployed import DeployedSite, failed_ids, passed_ids
 
-from provisioner.lab import Host
+from provisioner.lab import LabHost
 
 pytestmark = pytest.mark.lab
 
@@ -31,7 +31,7 @@ LONG_RECORDS = ", ".join(f'"{number}{"x" * 204}"' for number in range(8))
 
 
 @contextmanager
-def hardened(host: Host, way: str) -> Iterator[None]:
+def hardened(host: LabHost, way: str) -> Iterator[None]:
     """Have the host's sshd forward nothing for the length of a `with` block."""
     kept = host.read_file(KEYS)
     host.check_run(["sh", "-c", f"{FORBIDDEN[way]}; systemctl reload ssh*.service"])

@@ -7,7 +7,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from provisioner.model.names import HostKey
-from provisioner.transport.fleet import Fleet
+from provisioner.transport.fleet import OpenFleet
 
 if TYPE_CHECKING:
     from provisioner.model.site import Host
@@ -31,7 +31,7 @@ def test_hosts_that_keep_silent_do_not_keep_the_others_waiting(
         port = server.getsockname()[1]
         silent = [named(client.host(port=port), f"silent{n}") for n in range(SILENT)]
         good = [named(client.host(sshd), f"good{n}") for n in range(4)]
-        with Fleet(client.options, lambda _: str) as fleet:
+        with OpenFleet(client.options, lambda _: str) as fleet:
             answers = list(fleet.each([*silent, *good], say_name))
     first = answers[: len(good)]
     assert {answer.value for answer in first} == {host.key for host in good}

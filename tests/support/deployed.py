@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from provisioner.lab import Host, Lab
+from provisioner.lab import Lab, LabHost
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class DeployedSite:
     path: Path
     environment: Mapping[str, str] = field(default_factory=dict)
 
-    def host(self, key: str) -> Host:
+    def host(self, key: str) -> LabHost:
         """Return the lab host of that key."""
         return self.lab.host(key)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from provisioner.lab import Host
+from provisioner.lab import LabHost
 
 CERTIFICATE = "/root/site.crt"
 
@@ -26,7 +26,7 @@ class Server:
 class Desk:
     """The machine. Programs run as root of the lab host, with its HOME."""
 
-    host: Host
+    host: LabHost
 
     def run(self, command: str, stdin: str = "") -> str:
         """Run a shell command and return its output; fails the test unless it exits with 0."""

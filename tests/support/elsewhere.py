@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from provisioner.lab import Host
+from provisioner.lab import LabHost
 
 _MAIN_CF = """\
 compatibility_level = 3.6
@@ -22,7 +22,7 @@ _START = (
 )
 
 
-def serve_elsewhere(host: Host) -> None:
+def serve_elsewhere(host: LabHost) -> None:
     """Configure a lab host of the tree `debian-12-mail` as that server, and start it."""
     host.write_file("/etc/postfix/main.cf", _MAIN_CF)
     host.check_run(["sh", "-c", _START])

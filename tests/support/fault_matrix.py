@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from provisioner.lab import Host
+from provisioner.lab import LabHost
 from support.deployed import DeployedSite, failed_ids
 from support.release import SERVICES
 from support.under_way import wait_for
@@ -87,7 +87,7 @@ class Bench:
     """
 
     site: DeployedSite
-    host: Host
+    host: LabHost
     wanted: Path
     disk: Path
     old: Look
@@ -139,7 +139,7 @@ class Bench:
             assert code == 0, failed_ids(report)
 
 
-def put_disk(host: Host, disk: Path) -> None:
+def put_disk(host: LabHost, disk: Path) -> None:
     """Boot the host with a copy of a disk."""
     host.kill()
     host.disk.wait_until_released()
@@ -149,7 +149,7 @@ def put_disk(host: Host, disk: Path) -> None:
     host.wait_until_settled()
 
 
-def keep_disk(host: Host, disk: Path) -> None:
+def keep_disk(host: LabHost, disk: Path) -> None:
     """Keep a copy of the host's disk, and boot it again."""
     host.check_run(["systemctl", "stop", "postfix", "dovecot", "unbound"])
     host.check_run(["sync"])
@@ -159,7 +159,7 @@ def keep_disk(host: Host, disk: Path) -> None:
     put_disk(host, disk)
 
 
-def look_at(host: Host) -> Look:
+def look_at(host: LabHost) -> Look:
     """Return how the host looks."""
     rows = host.check_run(["sh", "-c", _TREE]).splitlines()
     files = {path: digest for digest, path in (row.split(None, 1) for row in rows)}
@@ -186,7 +186,7 @@ def differences(one: Look, other: Look) -> list[str]:
 
 @contextlib.contextmanager
 def held_apply(
-    site: DeployedSite, host: Host, wanted: Path, step: int
+    site: DeployedSite, host: LabHost, wanted: Path, step: int
 ) -> Iterator[subprocess.Popen[str]]:
     """Yield an apply that waits at its gate of that number; 0, one that goes through."""
     gates = folder_of(host)
@@ -206,12 +206,12 @@ def held_apply(
             process.kill()
 
 
-def folder_of(host: Host) -> Path:
+def folder_of(host: LabHost) -> Path:
     """Return the folder of the host's gates, as this machine sees it."""
     return Path(f"/proc/{host.leader}/root", GATES)
 
 
-def steps_of(site: DeployedSite, host: Host, wanted: Path) -> list[str]:
+def steps_of(site: DeployedSite, host: LabHost, wanted: Path) -> list[str]:
     """Apply undisturbed; return the names of the gates that it went through, ids left out."""
     with held_apply(site, host, wanted, 0) as process:
         code, text = wait_for_end(process)
@@ -221,7 +221,7 @@ def steps_of(site: DeployedSite, host: Host, wanted: Path) -> list[str]:
     return [_IDS.sub("ID", step).strip() for step in steps]
 
 
-def break_off(host: Host, process: subprocess.Popen[str], fault: Fault) -> None:
+def break_off(host: LabHost, process: subprocess.Popen[str], fault: Fault) -> None:
     """Have the fault happen, and let the apply go on where it can."""
     match fault:
         case Fault.CUT:
@@ -247,7 +247,7 @@ def wait_for_end(process: subprocess.Popen[str]) -> tuple[int, str]:
     return process.returncode, said
 
 
-def settle(host: Host, fault: Fault) -> None:
+def settle(host: LabHost, fault: Fault) -> None:
     """Return once the host has nothing pending and nobody changes it; mend what the fault cut."""
     undisturbed = f"[ ! -e {_PENDING} ] && flock -n {_LOCK} true"
     is_settled = f"[ ! -e {_LOCK} ] || {{ {undisturbed}; }}"

@@ -19,7 +19,7 @@ from provisioner.model.site import Networks, Site
 from provisioner.probes.catalogue import ProbeTargets, questions_for
 from provisioner.probes.finding import Finding
 from provisioner.probes.question import judge
-from provisioner.transport.fleet import Fleet
+from provisioner.transport.fleet import OpenFleet
 from provisioner.transport.options import SshOptions
 from provisioner.verbs.asking import ProbeAccount
 from provisioner.verbs.ports import Transport
@@ -103,7 +103,7 @@ def handmade_site(lab: Lab) -> Iterator[HandmadeSite]:
     options = SshOptions(
         user_config=home / "config", known_hosts=home / "known_hosts", identities=home
     )
-    with Fleet(options, lambda _: _reveal_nothing) as fleet:
+    with OpenFleet(options, lambda _: _reveal_nothing) as fleet:
         site = HandmadeSite(lab, {}, fingerprint.replace(":", "").lower())
         site.transports = {host.key: fleet.transport(host) for host in site.model().hosts}
         site.restore("mail")

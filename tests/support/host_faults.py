@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from provisioner.lab import Host
+from provisioner.lab import LabHost
 
 STATE = "/var/lib/mailprov"
 PENDING = f"{STATE}/pending"
@@ -25,7 +25,7 @@ copy=$(mktemp -d) && mount -t tmpfs -o "size=$2k,mode=$(stat -c %a "$1")" tmpfs 
 
 
 @contextmanager
-def disk_with(host: Host, free: int) -> Iterator[None]:
+def disk_with(host: LabHost, free: int) -> Iterator[None]:
     """Leave so many KiB free on the host's disk, which has / and /etc and /var."""
     fill(host, free)
     try:
@@ -34,13 +34,13 @@ def disk_with(host: Host, free: int) -> Iterator[None]:
         host.check_run(["sh", "-c", _EMPTY])
 
 
-def fill(host: Host, free: int = 0) -> None:
+def fill(host: LabHost, free: int = 0) -> None:
     """Fill the host's disk; `disk_with` empties it again."""
     host.check_run(["sh", "-c", _FILL, "sh", str(free)])
 
 
 @contextmanager
-def file_system_of(host: Host, folder: str, size: int) -> Iterator[None]:
+def file_system_of(host: LabHost, folder: str, size: int) -> Iterator[None]:
     """Have a folder on a file system of its own with so many KiB; changes there are lost."""
     host.check_run(["sh", "-c", _SMALL, "sh", folder, str(size)])
     try:
@@ -50,7 +50,7 @@ def file_system_of(host: Host, folder: str, size: int) -> Iterator[None]:
 
 
 @contextmanager
-def mounted(host: Host, options: str, *folders: str) -> Iterator[None]:
+def mounted(host: LabHost, options: str, *folders: str) -> Iterator[None]:
     """Have these folders mounted with more options, like `ro`."""
     for folder in folders:
         host.check_run(["mount", "--bind", folder, folder])

@@ -9,7 +9,7 @@ import smtplib
 import ssl
 from dataclasses import dataclass
 
-from provisioner.lab import Host
+from provisioner.lab import LabHost
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def read_uidls(address: str, user: str, password: str) -> list[str]:
         client.quit()
 
 
-def write_mpoprc(client: Host, address: str, user: str, password: str) -> None:
+def write_mpoprc(client: LabHost, address: str, user: str, password: str) -> None:
     """Set mpop up to leave mail on the server and to fetch each message once."""
     lines = [
         "account default",
@@ -88,7 +88,7 @@ def write_mpoprc(client: Host, address: str, user: str, password: str) -> None:
     client.write_file("/root/.mpoprc", "\n".join(lines) + "\n", mode=0o600)
 
 
-def fetch_new(client: Host) -> list[str]:
+def fetch_new(client: LabHost) -> list[str]:
     """Have mpop fetch what it has not fetched before; return the subjects."""
     text = client.check_run(["sh", "-c", "rm -f fetched; mpop -q && cat fetched 2>/dev/null; true"])
     return re.findall(r"^Subject: (.*)$", text, re.MULTILINE)

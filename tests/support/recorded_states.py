@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 
-from provisioner.lab import Host, HostSpec
+from provisioner.lab import HostSpec, LabHost
 
 STATES = Path(__file__).parents[1] / "recorded/states"
 STATE = "/var/lib/mailprov"
@@ -93,7 +93,7 @@ class Recording:
         """The state and the managed files of the host."""
         return self.folder / "host.tar.gz"
 
-    def lay_on(self, host: Host) -> None:
+    def lay_on(self, host: LabHost) -> None:
         """Make a host what the recorded one was: accounts, files, state, running services."""
         made = self.made
         for group in made.groups:
@@ -114,7 +114,7 @@ def recordings() -> tuple[Recording, ...]:
 
 
 def keep_host(
-    folder: Path, host: Host, made: Mapping[str, str], history: Mapping[str, object]
+    folder: Path, host: LabHost, made: Mapping[str, str], history: Mapping[str, object]
 ) -> None:
     """Write what is on the host into the folder of a recording.
 
@@ -138,14 +138,14 @@ def keep_host(
     (folder / "host.tar.gz").write_bytes(gzip.compress(packed, mtime=0))
 
 
-def _record_in_force(host: Host) -> dict[str, list[dict[str, str]]]:
+def _record_in_force(host: LabHost) -> dict[str, list[dict[str, str]]]:
     name = host.read_file(f"{STATE}/head").split()[1]
     text = host.read_file(f"{STATE}/generations/{name}/record")
     # Format 1 has a line before its JSON.
     return dict(json.loads(text[text.index("{") :]))
 
 
-def _packed(host: Host, record: Mapping[str, list[dict[str, str]]]) -> str:
+def _packed(host: LabHost, record: Mapping[str, list[dict[str, str]]]) -> str:
     paths = {*host.check_run(["sh", "-c", _MANAGED]).split("\n"), *_RECOVERY} - {""}
     folders = record.get("folders") or record.get("directories") or []
     paths |= {one["path"] for one in (*folders, *record["recipes"])}

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import pytest
 
-from provisioner.lab import Host, HostSpec, Lab
+from provisioner.lab import HostSpec, Lab, LabHost
 from provisioner.lab.recipes import LAYOUTS
 from provisioner.platforms.records import platform_named
 
@@ -48,7 +48,7 @@ def on_release(hosts: Iterable[HostSpec]) -> list[HostSpec]:
     ]
 
 
-def resting(host: Host) -> list[str]:
+def resting(host: LabHost) -> list[str]:
     """Return the services that do not run; of several, systemctl is content with one that does."""
     states = host.run(["systemctl", "is-active", *SERVICES]).stdout.split()
     return [unit for unit, state in zip(SERVICES, states, strict=True) if state != "active"]

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from provisioner.lab import Host
+from provisioner.lab import LabHost
 from support.deployed import DeployedSite
 from support.open_sessions import OpenSessions
 
@@ -67,7 +67,7 @@ class People:
     sessions: list[imaplib.IMAP4] = field(default_factory=list)
 
     @property
-    def mail(self) -> Host:
+    def mail(self) -> LabHost:
         return self.site.host("mail")
 
     @property

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.lab import Host
+from provisioner.lab import LabHost
 from support.deployed import DeployedSite
 
 
@@ -46,7 +46,7 @@ def follow(process: subprocess.Popen[str], word: str) -> None:
     pytest.fail(f"no {word!r} in {''.join(seen)}")
 
 
-def wait_until(host: Host, condition: str, seconds: int = 60) -> None:
+def wait_until(host: LabHost, condition: str, seconds: int = 60) -> None:
     """Return when a condition of the shell holds on the host; fail after so many seconds."""
     script = f"for try in $(seq {seconds * 5}); do {condition} && exit 0; sleep 0.2; done; exit 1"
     host.check_run(["sh", "-c", script], timeout=seconds + 30)

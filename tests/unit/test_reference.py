@@ -24,9 +24,8 @@ from provisioner.cli.plan_view import plan_json
 from provisioner.cli.send_output import failed_json, sending_json
 from provisioner.cli.several import site_documents
 from provisioner.cli.status_view import condition_json, status_json
-from provisioner.diagnosis import entry
 from provisioner.diagnosis.catalogue import builtin_catalogue, parse_catalogue
-from provisioner.diagnosis.entry import SITE_TERMS, Entry, Severity
+from provisioner.diagnosis.known_failure import SITE_TERMS, KnownFailure, LineCondition, Severity
 from provisioner.diagnosis.matching import diagnose_log
 from provisioner.diagnosis.report import counts_of, host_as_json
 from provisioner.diagnosis.trace import End, Recipient, Step, Trace
@@ -411,7 +410,7 @@ def _shape(node: Any) -> Any:  # noqa: ANN401 JSON is any of six types
 
 
 @cache
-def _known_failures() -> dict[str, Entry]:
+def _known_failures() -> dict[str, KnownFailure]:
     return {entry.id: entry for entry in builtin_catalogue().entries if not entry.ignore}
 
 
@@ -451,7 +450,7 @@ def test_the_keys_of_entries_and_conditions_are_all_described() -> None:
         for row in _rows(_page("diagnosis"), "key")
         for key in re.findall(r"`([a-z_]+)`", row[0])
     }
-    assert got == {*Entry.model_fields, *entry.Condition.model_fields}
+    assert got == {*KnownFailure.model_fields, *LineCondition.model_fields}
     assert set(Severity) <= _spans(_page("diagnosis"))
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from provisioner.platforms.record import Frozen, Platform
+from provisioner.platforms.record import FrozenRecord, Platform
 
 
-class DovecotHabits(Frozen):
+class DovecotHabits(FrozenRecord):
     """How the release runs Dovecot.
 
     first_valid_uid: the lowest uid that `useradd --system` hands out (login.defs(5)).

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from provisioner.platforms.record import Frozen, Platform
+from provisioner.platforms.record import FrozenRecord, Platform
 
 
-class PostfixHabits(Frozen):
+class PostfixHabits(FrozenRecord):
     """How the release builds Postfix.
 
     chroot: whether master.cf confines the services that can be. map_type: of maps that

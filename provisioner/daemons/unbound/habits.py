@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from provisioner.platforms.record import Frozen, Platform
+from provisioner.platforms.record import FrozenRecord, Platform
 
 
-class UnboundHabits(Frozen):
+class UnboundHabits(FrozenRecord):
     """Where the release keeps Unbound's things.
 
     parts_dir: below config_dir, where the vendor's own parts lie. control: the Unix

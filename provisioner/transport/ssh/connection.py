@@ -19,12 +19,12 @@ from typing import cast
 import paramiko
 
 from provisioner.model.site import Host
-from provisioner.transport.entry import Entry
 from provisioner.transport.failures import ConnectionLostError, unreachable
 from provisioner.transport.options import Reveal, SshOptions
+from provisioner.transport.program_start import ProgramStart
 from provisioner.transport.ssh.channel import ChannelProcess
 from provisioner.transport.ssh.client_config_files import read_client_config, run_match_exec
-from provisioner.transport.ssh.endpoint import Endpoint, Resolver
+from provisioner.transport.ssh.endpoint import Resolver, SshEndpoint
 from provisioner.transport.ssh.forwarding import (
     UnexplainedError,
     open_forwarded,
@@ -34,7 +34,7 @@ from provisioner.transport.ssh.host_key import HostKeyCheck
 from provisioner.transport.ssh.known_hosts import HostPublicKey
 from provisioner.transport.ssh.login import Login
 from provisioner.transport.ssh.reach import (
-    Entrance,
+    GuardedStream,
     ProxyCommand,
     await_banner,
     connect_tcp,
@@ -63,7 +63,7 @@ def open_ssh(
     """
     settings = read_client_config(options)
     endpoint = Resolver(options, settings, run_match_exec).host(host)
-    route = Route(options, reveal, turn)
+    route = SshRoute(options, reveal, turn)
     try:
         transport = route.open(endpoint)
     except BaseException:
@@ -81,9 +81,9 @@ class SshTransport(DialogueTransport):
         options: SshOptions,
         reveal: Reveal,
         *,
-        endpoint: Endpoint,
+        endpoint: SshEndpoint,
         transport: paramiko.Transport,
-        route: Route,
+        route: SshRoute,
     ) -> None:
         super().__init__(host, options, reveal, user=endpoint.user, peer=endpoint.peer)
         self._transport = transport
@@ -130,10 +130,10 @@ class SshTransport(DialogueTransport):
         """End the connection, and those to jump hosts."""
         self._route.close()
 
-    def _process(self, entry: Entry) -> ChannelProcess:
+    def _process(self, start: ProgramStart) -> ChannelProcess:
         return ChannelProcess(
             self._transport,
-            entry.command_line(),
+            start.command_line(),
             where=self._where,
             open_limit=_CHANNEL_LIMIT,
         )
@@ -143,7 +143,7 @@ class SshTransport(DialogueTransport):
 
 
 @dataclass
-class Route:
+class SshRoute:
     """The connections that lead to one endpoint, to be closed together."""
 
     options: SshOptions
@@ -152,7 +152,7 @@ class Route:
     _closers: list[Callable[[], None]] = field(default_factory=list)
     _proxies: list[ProxyCommand] = field(default_factory=list)
 
-    def open(self, endpoint: Endpoint) -> paramiko.Transport:
+    def open(self, endpoint: SshEndpoint) -> paramiko.Transport:
         """Return a logged-in connection to the endpoint, hop by hop."""
         stream = self._stream(endpoint)
         self._closers.append(stream.close)
@@ -162,10 +162,10 @@ class Route:
             return self._log_in(stream, endpoint)
 
     def _log_in(
-        self, stream: socket.socket | paramiko.Channel, endpoint: Endpoint
+        self, stream: socket.socket | paramiko.Channel, endpoint: SshEndpoint
     ) -> paramiko.Transport:
-        entrance = Entrance(stream)
-        transport = paramiko.Transport(cast("socket.socket", entrance))
+        guarded = GuardedStream(stream)
+        transport = paramiko.Transport(cast("socket.socket", guarded))
         self._closers.append(transport.close)
         check = HostKeyCheck(endpoint, self.options)
         self._shake_hands(transport, endpoint, check)
@@ -173,7 +173,7 @@ class Route:
         check.admit(HostPublicKey(key.get_name(), key.asbytes()))
         transport.auth_timeout = self.options.login_timeout
         Login(transport, endpoint, self._password(endpoint)).carry_out()
-        entrance.lift()
+        guarded.lift()
         transport.set_keepalive(_KEEPALIVE)
         return transport
 
@@ -183,11 +183,11 @@ class Route:
             with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
                 self._closers.pop()()
 
-    def _password(self, endpoint: Endpoint) -> Callable[[], str] | None:
+    def _password(self, endpoint: SshEndpoint) -> Callable[[], str] | None:
         reference = endpoint.password
         return None if reference is None else lambda: self.reveal(reference)
 
-    def _stream(self, endpoint: Endpoint) -> socket.socket | paramiko.Channel:
+    def _stream(self, endpoint: SshEndpoint) -> socket.socket | paramiko.Channel:
         if endpoint.proxy_command:
             proxy = ProxyCommand(endpoint.proxy_command, endpoint.where)
             self._proxies.append(proxy)
@@ -208,7 +208,7 @@ class Route:
             ) from problem
 
     def _shake_hands(
-        self, transport: paramiko.Transport, endpoint: Endpoint, check: HostKeyCheck
+        self, transport: paramiko.Transport, endpoint: SshEndpoint, check: HostKeyCheck
     ) -> None:
         """Exchange banners and keys (RFC 4253), asking for the known host key types first."""
         limit = endpoint.connect_timeout

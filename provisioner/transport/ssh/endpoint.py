@@ -35,7 +35,7 @@ _HIGHEST_PORT = 65535
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class SshEndpoint:
     """One sshd, and the login there.
 
     label: the host key or jump host in a person's words. addresses: tried in order.
@@ -59,7 +59,7 @@ class Endpoint:
     agent_socket: str | None
     password: SecretReference | None = None
     proxy_command: str | None = None
-    via: Endpoint | None = None
+    via: SshEndpoint | None = None
 
     @property
     def peer(self) -> str:
@@ -84,7 +84,7 @@ class Resolver:
     settings: tuple[Setting, ...] = ()
     run: Callable[[str], bool] = lambda _command: False
 
-    def host(self, host: Host) -> Endpoint:
+    def host(self, host: Host) -> SshEndpoint:
         """Return the endpoint of a host of the site; MailprovError for an impossible one."""
         access = host.ssh
         addresses = tuple(str(address) for address in host.addresses)
@@ -114,7 +114,7 @@ class Resolver:
             endpoint = replace(endpoint, identities=(key,), explicit_key=True, only_identities=True)
         return self._routed(endpoint, access.jump, found, asked, _JUMP_DEPTH)
 
-    def jump(self, text: str, depth: int) -> Endpoint:
+    def jump(self, text: str, depth: int) -> SshEndpoint:
         """Return the endpoint of `[user@]host[:port]`; MailprovError if it is none."""
         parts = _JUMP.fullmatch(text.removeprefix("ssh://"))
         if not parts or not depth:
@@ -147,7 +147,7 @@ class Resolver:
 
     def _endpoint(
         self, label: str, target: str, found: Mapping[str, tuple[str, ...]], user: str
-    ) -> Endpoint:
+    ) -> SshEndpoint:
         options = self.options
         port = _number(found, "port", 22)
         names = {"h": target, "r": _only(found, "user") or user, "u": options.local_user, "%": "%"}
@@ -156,7 +156,7 @@ class Resolver:
             _path(_expand(text, names)) for text in found.get("identityfile", ()) if text != "none"
         )
         agent = _only(found, "identityagent")
-        return Endpoint(
+        return SshEndpoint(
             label=label,
             addresses=(target,),
             port=port,
@@ -176,18 +176,18 @@ class Resolver:
 
     def _routed(
         self,
-        endpoint: Endpoint,
+        endpoint: SshEndpoint,
         jump: str | None,
         found: Mapping[str, tuple[str, ...]],
         asked: str,
         depth: int,
-    ) -> Endpoint:
+    ) -> SshEndpoint:
         """Return the endpoint with the way to it: jump hosts, or a proxy command."""
         # As in ssh, whichever of the two stands first in the file would win; they are
         # hardly ever both set, and ProxyJump is the one that checks host keys.
         hops = jump if jump is not None else _only(found, "proxyjump")
         if hops and hops != "none":
-            via: Endpoint | None = None
+            via: SshEndpoint | None = None
             for hop in hops.split(","):
                 resolved = self.jump(hop.strip(), depth - 1)
                 via = replace(resolved, via=via, proxy_command=None) if via else resolved

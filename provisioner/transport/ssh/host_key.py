@@ -10,12 +10,12 @@ from pathlib import Path
 from provisioner.diagnostics import MailprovError
 from provisioner.transport.failures import unreachable
 from provisioner.transport.options import SshOptions
-from provisioner.transport.ssh.endpoint import Endpoint
+from provisioner.transport.ssh.endpoint import SshEndpoint
 from provisioner.transport.ssh.known_hosts import (
     HostPublicKey,
     Judgement,
+    KeyVerdict,
     KnownHost,
-    Verdict,
     judge_host_key,
     known_types,
     parse_known_hosts,
@@ -28,7 +28,7 @@ _SHORT_TYPES = {"ssh-ed25519": "ed25519", "ssh-rsa": "rsa", "ssh-dss": "dsa", "e
 class HostKeyCheck:
     """The check of one endpoint's key against the known_hosts files of user and system."""
 
-    def __init__(self, endpoint: Endpoint, options: SshOptions) -> None:
+    def __init__(self, endpoint: SshEndpoint, options: SshOptions) -> None:
         self._endpoint = endpoint
         self._options = options
 
@@ -40,9 +40,9 @@ class HostKeyCheck:
         """Return if the key may be trusted, remembering it if new ones are; else MailprovError."""
         with _APPENDING:
             judgement = judge_host_key(self._read(), self._endpoint.names, key)
-            if judgement.verdict is Verdict.KNOWN:
+            if judgement.verdict is KeyVerdict.KNOWN:
                 return
-            if judgement.verdict is Verdict.UNKNOWN and self._options.accept_new_host_keys:
+            if judgement.verdict is KeyVerdict.UNKNOWN and self._options.accept_new_host_keys:
                 for file in self._endpoint.known_hosts[:1]:
                     append_known_host(file, key.line(self._endpoint.names[0]))
                 return
@@ -87,17 +87,17 @@ def append_known_host(file: Path, line: str) -> None:
 
 
 def explain_host_key(
-    judgement: Judgement, key: HostPublicKey, endpoint: Endpoint, file: Path
+    judgement: Judgement, key: HostPublicKey, endpoint: SshEndpoint, file: Path
 ) -> MailprovError:
     """Return the error for a key that was not admitted; file: where it could be made known."""
     shown = f"{key.type} {key.fingerprint}"
-    if judgement.verdict is Verdict.UNKNOWN:
+    if judgement.verdict is KeyVerdict.UNKNOWN:
         return _unknown(judgement, key, endpoint, file)
     entries = "\n".join(
         f"{entry.key.type} {entry.key.fingerprint} ({entry.file}:{entry.line})"
         for entry in judgement.entries
     )
-    if judgement.verdict is Verdict.REVOKED:
+    if judgement.verdict is KeyVerdict.REVOKED:
         return unreachable(
             endpoint.where,
             "the host key is revoked",
@@ -122,7 +122,7 @@ def explain_host_key(
 
 
 def _unknown(
-    judgement: Judgement, key: HostPublicKey, endpoint: Endpoint, file: Path
+    judgement: Judgement, key: HostPublicKey, endpoint: SshEndpoint, file: Path
 ) -> MailprovError:
     name, address = endpoint.names[0], endpoint.addresses[0]
     if endpoint.via is None and endpoint.proxy_command is None and address in name:

@@ -18,7 +18,7 @@ from paramiko.agent import AgentSSH
 from paramiko.pkey import UnknownKeyType
 
 from provisioner.transport.failures import unreachable
-from provisioner.transport.ssh.endpoint import Endpoint
+from provisioner.transport.ssh.endpoint import SshEndpoint
 
 _OPENSSH_MAGIC = b"openssh-key-v1\0"
 _AGENT_LIMIT = 15.0
@@ -56,7 +56,7 @@ class Agent(AgentSSH):
             self._socket.close()
 
 
-def find_identities(endpoint: Endpoint, agent: Agent) -> Iterator[Identity]:
+def find_identities(endpoint: SshEndpoint, agent: Agent) -> Iterator[Identity]:
     """Yield the keys to try in order, each once.
 
     A key that the site file names is the only one. Otherwise, as ssh does: configured
@@ -82,7 +82,7 @@ def find_identities(endpoint: Endpoint, agent: Agent) -> Iterator[Identity]:
 
 
 def _read_identity(
-    path: Path, held: dict[bytes, paramiko.AgentKey], endpoint: Endpoint
+    path: Path, held: dict[bytes, paramiko.AgentKey], endpoint: SshEndpoint
 ) -> Identity | None:
     """Return the key of a file, from the agent if that holds it; None if there is no such file."""
     try:
@@ -113,7 +113,7 @@ def _load(path: Path, text: bytes) -> Identity:
         return Identity(f"key {path}", None, "not a private key that can be read")
 
 
-def _no_such_key(path: Path, endpoint: Endpoint, problem: str) -> Exception:
+def _no_such_key(path: Path, endpoint: SshEndpoint, problem: str) -> Exception:
     return unreachable(
         endpoint.where,
         f"the key file {path} cannot be read",

@@ -20,7 +20,7 @@ from pathlib import Path
 from provisioner.transport.ssh.client_config import matches_any
 
 
-class Verdict(Enum):
+class KeyVerdict(Enum):
     """What known_hosts says of a key."""
 
     KNOWN = "known"
@@ -68,7 +68,7 @@ class KnownHost:
 class Judgement:
     """A verdict with the entries that led to it."""
 
-    verdict: Verdict
+    verdict: KeyVerdict
     entries: tuple[KnownHost, ...] = ()
 
 
@@ -115,14 +115,14 @@ def judge_host_key(
     ours = tuple(entry for entry in entries if entry.is_for(names))
     revoked = tuple(e for e in ours if e.marker == "revoked" and e.key.blob == key.blob)
     if revoked:
-        return Judgement(Verdict.REVOKED, revoked)
+        return Judgement(KeyVerdict.REVOKED, revoked)
     plain = tuple(entry for entry in ours if not entry.marker)
     same = tuple(entry for entry in plain if entry.key == key)
     if same:
-        return Judgement(Verdict.KNOWN, same)
+        return Judgement(KeyVerdict.KNOWN, same)
     if plain:
-        return Judgement(Verdict.CHANGED, plain)
-    return Judgement(Verdict.UNKNOWN, tuple(e for e in ours if e.marker == "cert-authority"))
+        return Judgement(KeyVerdict.CHANGED, plain)
+    return Judgement(KeyVerdict.UNKNOWN, tuple(e for e in ours if e.marker == "cert-authority"))
 
 
 def _hashes_to(pattern: str, name: str) -> bool:

@@ -12,7 +12,7 @@ import paramiko
 
 from provisioner.diagnostics import MailprovError
 from provisioner.transport.failures import unreachable
-from provisioner.transport.ssh.endpoint import Endpoint
+from provisioner.transport.ssh.endpoint import SshEndpoint
 from provisioner.transport.ssh.identity import Agent, find_identities
 
 _ATTEMPTS_SOME_SSHDS_ALLOW = 6  # MaxAuthTries, sshd_config(5)
@@ -27,7 +27,7 @@ class Login:
     def __init__(
         self,
         transport: paramiko.Transport,
-        endpoint: Endpoint,
+        endpoint: SshEndpoint,
         password: Callable[[], str] | None,
     ) -> None:
         self._transport = transport

@@ -12,7 +12,7 @@ from paramiko.ssh_exception import IncompatiblePeer
 
 from provisioner.diagnostics import MailprovError
 from provisioner.transport.failures import printable, unreachable
-from provisioner.transport.ssh.endpoint import Endpoint
+from provisioner.transport.ssh.endpoint import SshEndpoint
 
 _BEFORE_LOGIN = 1024 * 1024
 """Bytes that a peer may send until the login is over; of sshd they are some ten KiB."""
@@ -23,7 +23,7 @@ _PROBES = 3
 _BEHIND = "a host behind a jump host needs hosts.K.ssh.jump"
 
 
-def connect_tcp(endpoint: Endpoint, silence_limit: float) -> socket.socket:
+def connect_tcp(endpoint: SshEndpoint, silence_limit: float) -> socket.socket:
     """Return a connection to the first of the endpoint's addresses that answers."""
     failures: list[MailprovError] = []
     for address in endpoint.addresses:
@@ -42,7 +42,7 @@ def connect_tcp(endpoint: Endpoint, silence_limit: float) -> socket.socket:
     )
 
 
-class Entrance:
+class GuardedStream:
     """A byte stream that gives a limited number of bytes until somebody is logged in.
 
     paramiko takes any length of banner, greeting or packet from a peer whom nobody knows yet.
@@ -90,7 +90,7 @@ class Entrance:
         self._left = None
 
 
-def await_banner(stream: socket.socket, endpoint: Endpoint) -> None:
+def await_banner(stream: socket.socket, endpoint: SshEndpoint) -> None:
     """Return when the peer has begun to speak; nothing is read. MailprovError if it is silent.
 
     sshd speaks first, without being asked (RFC 4253 section 4.2). Whoever hangs up instead is
@@ -118,7 +118,9 @@ def _notice_silence(connection: socket.socket, limit: float) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(limit * 1000))
 
 
-def explain_connect_failure(endpoint: Endpoint, address: str, problem: Exception) -> MailprovError:
+def explain_connect_failure(
+    endpoint: SshEndpoint, address: str, problem: Exception
+) -> MailprovError:
     """Return the error for a TCP connection that did not come about."""
     target = f"{address} port {endpoint.port}"
     if isinstance(problem, socket.gaierror | UnicodeError):
@@ -145,7 +147,7 @@ def _words(problem: Exception) -> str:
 
 
 def explain_handshake_failure(
-    endpoint: Endpoint, broken: Exception, proxy_said: str = ""
+    endpoint: SshEndpoint, broken: Exception, proxy_said: str = ""
 ) -> MailprovError:
     """Return the error for a byte stream on which no SSH session came about."""
     words = str(broken) or type(broken).__name__

@@ -14,7 +14,7 @@ from support.logs import RECORDED, recorded, recorded_names
 from support.mail_faults import FAULTS
 
 from provisioner.diagnosis.catalogue import builtin_catalogue
-from provisioner.diagnosis.entry import Entry
+from provisioner.diagnosis.known_failure import KnownFailure
 from provisioner.diagnosis.mail_log import LogLine, parse_mail_log
 from provisioner.diagnosis.matching import diagnose_log
 from provisioner.diagnosis.trouble import CHECK, looks_like_trouble
@@ -67,7 +67,7 @@ def _all_lines() -> list[LogLine]:
 
 
 @pytest.mark.parametrize("entry", CATALOGUE.entries, ids=lambda entry: entry.id)
-def test_an_entry_has_a_recorded_line_or_names_its_source(entry: Entry) -> None:
+def test_an_entry_has_a_recorded_line_or_names_its_source(entry: KnownFailure) -> None:
     seen = any(entry.matches(line.program, line.text) for line in _all_lines())
     assert seen or entry.source
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provisioner.diagnosis.entry import SITE_TERMS
+from provisioner.diagnosis.known_failure import SITE_TERMS
 from provisioner.diagnosis.terms import Terms
 from provisioner.model.site import Site
 from provisioner.site.load import parse_site

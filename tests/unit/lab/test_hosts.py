@@ -9,7 +9,7 @@ import pytest
 
 from provisioner.diagnostics import MailprovError
 from provisioner.lab.disk import Disk
-from provisioner.lab.identity import Identity, IdentityFile, make_ssh_key, render_identity
+from provisioner.lab.identity import IdentityFile, LabIdentity, make_ssh_key, render_identity
 from provisioner.lab.lab import internet_spec
 from provisioner.lab.recipes import LAYOUTS, base_of, tree_names, tree_recipe
 from provisioner.lab.state import (
@@ -77,7 +77,9 @@ def test_the_internet_runs_the_release_of_its_lab() -> None:
 def test_identity_names_the_host_on_its_addresses() -> None:
     key = make_ssh_key("ed25519")
     addresses = [ip_address("10.89.0.10"), ip_address("fd00:89::10")]
-    identity = Identity("mail", "mail.a.test", addresses, ["10.89.0.253"], "f" * 32, [key], "ssh-x")
+    identity = LabIdentity(
+        "mail", "mail.a.test", addresses, ["10.89.0.253"], "f" * 32, [key], "ssh-x"
+    )
     files = {file.path: file for file in render_identity(identity)}
     assert files["/etc/hostname"].content == "mail\n"
     assert "10.89.0.10\tmail.a.test mail\n" in files["/etc/hosts"].content

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from support.remote_parts import SHELL
 
 from provisioner.remote import protocol
-from provisioner.remote.protocol import Answer, Asked, Section, Staged, Status, follow, up_to
-from provisioner.transport.entry import Entry
+from provisioner.remote.protocol import Answer, Asked, ExitStatus, Section, Staged, follow, up_to
+from provisioner.transport.program_start import ProgramStart
 
 CODE = {
     name: "".join(
@@ -55,9 +55,10 @@ def test_nothing_heads_a_section_in_another_way_than_these() -> None:
 
 def test_every_exit_status_has_a_name_and_every_name_is_used() -> None:
     used = {
-        int(number) for number in found(r"\bexit ([0-9]+)", also=" ".join(Entry("none").argv()))
+        int(number)
+        for number in found(r"\bexit ([0-9]+)", also=" ".join(ProgramStart("none").argv()))
     }
-    assert used - OTHERS == set(Status)
+    assert used - OTHERS == set(ExitStatus)
 
 
 def test_every_row_of_a_transaction_is_read_and_every_row_that_is_read_is_named() -> None:

@@ -15,7 +15,7 @@ from support.this_machine import this_machine
 
 from provisioner.diagnostics import ExitCode, MailprovError
 from provisioner.model.site import Host, SshAccess
-from provisioner.transport.fleet import Fleet
+from provisioner.transport.fleet import OpenFleet
 from provisioner.transport.options import SshOptions
 
 if TYPE_CHECKING:
@@ -35,14 +35,14 @@ def say_name(host: Host, transport: Transport) -> str:
 
 def test_every_host_answers() -> None:
     hosts = [this_machine(f"host{number}") for number in range(10)]
-    with Fleet(OPTIONS, lambda _: str, workers=4) as fleet:
+    with OpenFleet(OPTIONS, lambda _: str, workers=4) as fleet:
         answers = {answer.host.key: answer.value for answer in fleet.each(hosts, say_name)}
     assert answers == {host.key: host.key for host in hosts}
 
 
 def test_a_host_that_fails_does_not_stop_the_others() -> None:
     hosts = [this_machine("one"), unreachable("two"), this_machine("three")]
-    with Fleet(OPTIONS, lambda _: str) as fleet:
+    with OpenFleet(OPTIONS, lambda _: str) as fleet:
         answers = {answer.host.key: answer for answer in fleet.each(hosts, say_name)}
     assert answers["one"].value == "one"
     assert answers["three"].value == "three"
@@ -54,7 +54,7 @@ def test_a_host_that_fails_does_not_stop_the_others() -> None:
 
 def test_hosts_are_worked_on_at_the_same_time() -> None:
     together = threading.Barrier(3, timeout=10)
-    with Fleet(OPTIONS, lambda _: str) as fleet:
+    with OpenFleet(OPTIONS, lambda _: str) as fleet:
         hosts = [this_machine("one"), this_machine("two"), this_machine("three")]
         answers = list(fleet.each(hosts, lambda _host, _transport: together.wait()))
     assert sorted(answer.value for answer in answers if answer.value is not None) == [0, 1, 2]
@@ -72,13 +72,13 @@ def test_no_more_workers_than_allowed() -> None:
         with lock:
             running -= 1
 
-    with Fleet(OPTIONS, lambda _: str, workers=2) as fleet:
+    with OpenFleet(OPTIONS, lambda _: str, workers=2) as fleet:
         list(fleet.each([this_machine(f"host{n}") for n in range(6)], work))
     assert highest == 2
 
 
 def test_a_host_is_opened_once() -> None:
-    with Fleet(OPTIONS, lambda _: str) as fleet:
+    with OpenFleet(OPTIONS, lambda _: str) as fleet:
         host = this_machine("one")
         seen = [answer.value for answer in fleet.each([host, host], lambda _h, t: id(t))]
         assert seen == [id(fleet.transport(host))] * 2
@@ -88,13 +88,13 @@ def test_a_bug_in_the_work_is_not_hidden() -> None:
     def work(_host: Host, _transport: Transport) -> None:
         raise ZeroDivisionError
 
-    with Fleet(OPTIONS, lambda _: str) as fleet, pytest.raises(ZeroDivisionError):
+    with OpenFleet(OPTIONS, lambda _: str) as fleet, pytest.raises(ZeroDivisionError):
         list(fleet.each([this_machine("one")], work))
 
 
 def test_leaving_ends_what_runs() -> None:
     begun = time.monotonic()
-    with Fleet(OPTIONS, lambda _: str) as fleet:
+    with OpenFleet(OPTIONS, lambda _: str) as fleet:
         work = lambda _h, t: t.run("sleep 60", timeout=90)  # noqa: E731
         waiting = threading.Thread(target=lambda: list(fleet.each([this_machine("one")], work)))
         waiting.start()
@@ -107,7 +107,7 @@ def test_leaving_ends_what_runs() -> None:
 
 
 def test_a_closed_fleet_opens_nothing() -> None:
-    fleet = Fleet(OPTIONS, lambda _: str)
+    fleet = OpenFleet(OPTIONS, lambda _: str)
     fleet.close()
     with pytest.raises(MailprovError, match="the run ended"):
         fleet.transport(this_machine("one"))
@@ -119,7 +119,7 @@ def test_interrupt_ends_the_process_at_once() -> None:
         from ipaddress import ip_address
         from provisioner.model.names import DomainName, HostKey
         from provisioner.model.site import Host, SshAccess
-        from provisioner.transport.fleet import Fleet
+        from provisioner.transport.fleet import OpenFleet
         from provisioner.transport.options import SshOptions
 
         silent = socket.create_server(("127.0.0.1", 0))  # takes connections, says nothing
@@ -130,7 +130,7 @@ def test_interrupt_ends_the_process_at_once() -> None:
                     ssh=SshAccess(port=port))
         threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
         try:
-            with Fleet(SshOptions(connect_timeout=60), lambda _: str) as fleet:
+            with OpenFleet(SshOptions(connect_timeout=60), lambda _: str) as fleet:
                 list(fleet.each([host], lambda h, t: None))
         except KeyboardInterrupt:
             print("interrupted")

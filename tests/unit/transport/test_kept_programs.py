@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from provisioner.remote.program import KEPT, loading_program, remote_programs
-from provisioner.remote.protocol import Status
-from provisioner.transport import entry as entry_module
-from provisioner.transport.entry import Become, Entry
+from provisioner.remote.protocol import ExitStatus
+from provisioner.transport import program_start
+from provisioner.transport.program_start import Become, ProgramStart
 
 SHELLS = [shell for shell in ("sh", "bash", "dash", "ksh", "mksh") if shutil.which(shell)]
 TEXT = 'read line\nprintf \'%s.\' "$0" "$@" "$line"\ncat\nexit 7\n'
@@ -30,21 +30,21 @@ root_only = pytest.mark.skipif(os.geteuid() != 0, reason="who is not root keeps 
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a folder that stands for /run."""
     text = loading_program().replace("/run/", f"{tmp_path}/")
-    monkeypatch.setattr(entry_module, "loading_program", lambda: text)
+    monkeypatch.setattr(program_start, "loading_program", lambda: text)
     return tmp_path
 
 
 def load(shell: str = "sh", missing: int = 0) -> tuple[bytes, int, bytes]:
     """Run the program, sent where it is asked for; return the first word, status and output."""
-    entry = Entry("none", require_root=False)
-    begin, wanted = entry.kept_program(TEXT, ("a b", ""))
-    argv = [shell, "-c", entry.command_line()]
+    start = ProgramStart("none", require_root=False)
+    begin, wanted = start.kept_program(TEXT, ("a b", ""))
+    argv = [shell, "-c", start.command_line()]
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.write(begin)
         process.stdin.flush()
-        assert process.stdout.readline().startswith(entry.marker)
+        assert process.stdout.readline().startswith(start.marker)
         answer = process.stdout.readline().strip()
         if answer == b"send":
             process.stdin.write(wanted[: len(wanted) - missing])
@@ -135,7 +135,7 @@ def test_a_host_that_cannot_keep_it_runs_it_all_the_same(place: Path) -> None:
 @root_only
 def test_a_program_that_arrives_in_part_is_neither_begun_nor_kept(place: Path) -> None:
     for missing in (1, 40, 60):
-        assert load(missing=missing) == (b"send", Status.CUT, b"")
+        assert load(missing=missing) == (b"send", ExitStatus.CUT, b"")
     assert not (place / "mailprov").exists()
 
 
@@ -156,16 +156,16 @@ def test_only_programs_that_change_a_host_are_kept() -> None:
 
 @pytest.mark.parametrize("become", ["none", "sudo", "sudo-with-password"])
 def test_what_every_user_sees_of_a_program_is_at_most_a_kibibyte(become: Become) -> None:
-    assert len(Entry(become).command_line().encode()) <= 1024
+    assert len(ProgramStart(become).command_line().encode()) <= 1024
 
 
 def test_no_program_is_on_the_command_line() -> None:
-    entry = Entry("sudo")
-    entry.kept_program(TEXT, ("word",))
-    assert "printf" not in entry.command_line()
-    assert "word" not in entry.command_line().split()
+    start = ProgramStart("sudo")
+    start.kept_program(TEXT, ("word",))
+    assert "printf" not in start.command_line()
+    assert "word" not in start.command_line().split()
 
 
 def test_a_nul_is_refused() -> None:
     with pytest.raises(ValueError, match="NUL"):
-        Entry("none").kept_program("a\0b", ())
+        ProgramStart("none").kept_program("a\0b", ())

@@ -12,7 +12,7 @@ from provisioner.model.names import DomainName, HostKey
 from provisioner.model.site import Host, SshAccess
 from provisioner.transport.options import SshOptions
 from provisioner.transport.ssh.client_config import parse_client_config
-from provisioner.transport.ssh.endpoint import Endpoint, Resolver
+from provisioner.transport.ssh.endpoint import Resolver, SshEndpoint
 
 HOME = Path("/home/operator/.ssh")
 OPTIONS = SshOptions(
@@ -26,7 +26,7 @@ OPTIONS = SshOptions(
 
 def resolve(
     config: str = "", *, addresses: tuple[str, ...] = ("192.0.2.1",), **ssh: object
-) -> Endpoint:
+) -> SshEndpoint:
     host = Host(
         site=DomainName("example.org"),
         key=HostKey("mail"),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from provisioner.transport.ssh.known_hosts import (
     HostPublicKey,
-    Verdict,
+    KeyVerdict,
     judge_host_key,
     known_name,
     known_types,
@@ -26,48 +26,48 @@ OTHER = HostPublicKey("ssh-ed25519", b"two")
 RSA = HostPublicKey("ssh-rsa", b"three")
 
 
-def verdict(text: str, key: HostPublicKey = KEY, *names: str) -> Verdict:
+def verdict(text: str, key: HostPublicKey = KEY, *names: str) -> KeyVerdict:
     return judge_host_key(parse_known_hosts(text, FILE), names or ("mail",), key).verdict
 
 
 @pytest.mark.parametrize(
     ("text", "want"),
     [
-        ("", Verdict.UNKNOWN),
-        (KEY.line("mail"), Verdict.KNOWN),
-        (KEY.line("ns,mail"), Verdict.KNOWN),
-        (KEY.line("MAIL"), Verdict.KNOWN),
-        (KEY.line("m*"), Verdict.KNOWN),
-        (KEY.line("m*,!mail"), Verdict.UNKNOWN),
-        (KEY.line("[mail]:2222"), Verdict.UNKNOWN),
-        (KEY.line("ns"), Verdict.UNKNOWN),
-        (OTHER.line("mail"), Verdict.CHANGED),
-        (RSA.line("mail"), Verdict.CHANGED),
-        (OTHER.line("mail") + "\n" + KEY.line("mail"), Verdict.KNOWN),
-        (KEY.line("mail") + "\n@revoked " + KEY.line("*"), Verdict.REVOKED),
-        (KEY.line("mail") + "\n@revoked " + OTHER.line("*"), Verdict.KNOWN),
-        ("@revoked " + OTHER.line("mail"), Verdict.UNKNOWN),
-        ("@cert-authority " + KEY.line("mail"), Verdict.UNKNOWN),
-        ("# " + KEY.line("mail"), Verdict.UNKNOWN),
-        ("mail ssh-ed25519", Verdict.UNKNOWN),
-        ("mail ssh-ed25519 not-base64!", Verdict.UNKNOWN),
-        (KEY.line("|1|bad|hash"), Verdict.UNKNOWN),
-        (KEY.line("|1|"), Verdict.UNKNOWN),
+        ("", KeyVerdict.UNKNOWN),
+        (KEY.line("mail"), KeyVerdict.KNOWN),
+        (KEY.line("ns,mail"), KeyVerdict.KNOWN),
+        (KEY.line("MAIL"), KeyVerdict.KNOWN),
+        (KEY.line("m*"), KeyVerdict.KNOWN),
+        (KEY.line("m*,!mail"), KeyVerdict.UNKNOWN),
+        (KEY.line("[mail]:2222"), KeyVerdict.UNKNOWN),
+        (KEY.line("ns"), KeyVerdict.UNKNOWN),
+        (OTHER.line("mail"), KeyVerdict.CHANGED),
+        (RSA.line("mail"), KeyVerdict.CHANGED),
+        (OTHER.line("mail") + "\n" + KEY.line("mail"), KeyVerdict.KNOWN),
+        (KEY.line("mail") + "\n@revoked " + KEY.line("*"), KeyVerdict.REVOKED),
+        (KEY.line("mail") + "\n@revoked " + OTHER.line("*"), KeyVerdict.KNOWN),
+        ("@revoked " + OTHER.line("mail"), KeyVerdict.UNKNOWN),
+        ("@cert-authority " + KEY.line("mail"), KeyVerdict.UNKNOWN),
+        ("# " + KEY.line("mail"), KeyVerdict.UNKNOWN),
+        ("mail ssh-ed25519", KeyVerdict.UNKNOWN),
+        ("mail ssh-ed25519 not-base64!", KeyVerdict.UNKNOWN),
+        (KEY.line("|1|bad|hash"), KeyVerdict.UNKNOWN),
+        (KEY.line("|1|"), KeyVerdict.UNKNOWN),
     ],
 )
-def test_known_hosts_decide(text: str, want: Verdict) -> None:
+def test_known_hosts_decide(text: str, want: KeyVerdict) -> None:
     assert verdict(text) is want
 
 
 def test_a_key_known_for_another_name_of_the_host_is_known() -> None:
     assert verdict(KEY.line("mail.example.org"), KEY, "192.0.2.1", "mail.example.org") is (
-        Verdict.KNOWN
+        KeyVerdict.KNOWN
     )
 
 
 def test_another_key_for_another_name_of_the_host_is_a_change() -> None:
     assert verdict(OTHER.line("mail.example.org"), KEY, "192.0.2.1", "mail.example.org") is (
-        Verdict.CHANGED
+        KeyVerdict.CHANGED
     )
 
 
@@ -116,5 +116,5 @@ def test_fingerprint_and_hash_are_those_of_ssh_keygen(tmp_path: Path) -> None:
     subprocess.run(["ssh-keygen", "-q", "-H", "-f", str(hosts)], check=True, capture_output=True)
     text = hosts.read_text()
     assert "mail" not in text
-    assert verdict(text, public, "[mail.example.org]:2222") is Verdict.KNOWN
-    assert verdict(text, public, "mail.example.org") is Verdict.UNKNOWN
+    assert verdict(text, public, "[mail.example.org]:2222") is KeyVerdict.KNOWN
+    assert verdict(text, public, "mail.example.org") is KeyVerdict.UNKNOWN

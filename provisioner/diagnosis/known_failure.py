@@ -1,7 +1,7 @@
 """One entry of the catalogue: a failure that is known, and how its lines look.
 
 Entries are data (TOML): ours beside this module, an operator's in files of their own
-(docs/reference/diagnosis.md). Whoever holds an `Entry` needs no further checks: its
+(docs/reference/diagnosis.md). Whoever holds an `KnownFailure` needs no further checks: its
 patterns compile, and its texts name nothing that is not there.
 """
 
@@ -79,7 +79,7 @@ class _Data(BaseModel):
         return frozenset(name for pattern in self.pattern for name in pattern.groupindex)
 
 
-class Condition(_Data):
+class LineCondition(_Data):
     """Another line of the same host's log.
 
     Groups of the same name have to hold the same text as in the entry's line. within:
@@ -92,7 +92,7 @@ class Condition(_Data):
     select: str = ""
 
 
-class Entry(_Data):
+class KnownFailure(_Data):
     """A known failure, or a line to be silent about (`ignore`).
 
     id: `theme.detail`. title: one line. cause, fix: with `{group}` and terms of the site.
@@ -108,16 +108,16 @@ class Entry(_Data):
     cause: str = ""
     fix: str = ""
     by: tuple[str, ...] = ()
-    also: tuple[Condition, ...] = ()
-    absent: tuple[Condition, ...] = ()
-    resolved_by: tuple[Condition, ...] = ()
+    also: tuple[LineCondition, ...] = ()
+    absent: tuple[LineCondition, ...] = ()
+    resolved_by: tuple[LineCondition, ...] = ()
     ignore: bool = False
     beside: bool = False
     select: str = ""
     source: str = ""
 
     @property
-    def conditions(self) -> tuple[Condition, ...]:
+    def conditions(self) -> tuple[LineCondition, ...]:
         """Every condition, of all three kinds."""
         return (*self.also, *self.absent, *self.resolved_by)
 
@@ -160,7 +160,7 @@ def selection_problem(expression: str) -> str:
     return ""
 
 
-def _unknown_names(entry: Entry) -> Iterator[str]:
+def _unknown_names(entry: KnownFailure) -> Iterator[str]:
     groups = entry.groups
     for text in (entry.cause, entry.fix):
         for name in PLACEHOLDER.findall(text):

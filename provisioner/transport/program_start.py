@@ -28,7 +28,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from provisioner.remote.program import loading_program
-from provisioner.remote.protocol import Status
+from provisioner.remote.protocol import ExitStatus
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 ASKS_FOR_PROGRAM = "send"
@@ -37,7 +37,7 @@ Become = Literal["none", "sudo", "sudo-with-password"]
 
 
 @dataclass(slots=True)
-class Entry:
+class ProgramStart:
     """What is known of one start: fed with both streams, it sorts noise from program output.
 
     uid: the user id that the program runs as, None until it has started. prompts: how
@@ -97,12 +97,12 @@ class Entry:
 
     def _prelude(self) -> str:
         word, end = self.marker.decode(), self.end.decode()
-        check = f'[ "$u" = 0 ] || exit {Status.NOT_ROOT:d}; ' if self.require_root else ""
+        check = f'[ "$u" = 0 ] || exit {ExitStatus.NOT_ROOT:d}; ' if self.require_root else ""
         # What arrives in part, because the connection is lost, is not begun.
         return (
             f"LC_ALL=C; PATH={_PATH}; export LC_ALL PATH; cd /; u=$(id -u); "
             f'echo "{word} $u"; echo {word} >&2; {check}read -r n; p=$(head -c "$n"); '
-            f'case $p in *{end}) eval "$p" ;; *) exit {Status.CUT:d} ;; esac'
+            f'case $p in *{end}) eval "$p" ;; *) exit {ExitStatus.CUT:d} ;; esac'
         )
 
     @property

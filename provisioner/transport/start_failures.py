@@ -1,7 +1,7 @@
 """Why a program could not be started: what login shell or sudo said, explained.
 
 sudo's messages are those of its C locale (sudo(8), "DIAGNOSTICS" and its source);
-the entry sets LC_ALL=C for that. What comes before sudo is the login's own: a shell that runs
+the start sets LC_ALL=C for that. What comes before sudo is the login's own: a shell that runs
 nothing (nologin(8), bash(1) "RESTRICTED SHELL"), a password that has expired (sshd's session.c and
 pam_unix(8)), or a command that stands in for ours (sshd_config(5) ForceCommand).
 """
@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from provisioner.diagnostics import MailprovError
-from provisioner.transport.entry import Entry
 from provisioner.transport.failures import printable, unreachable
+from provisioner.transport.program_start import ProgramStart
 
 
 class _Cause(NamedTuple):
@@ -79,14 +79,14 @@ _SUDO_PASSWORD_WANTED = (b"a password is required", b"a terminal is required to 
 _SUDO_PASSWORD_REFUSED = (b"incorrect password attempt", b"Sorry, try again", b"no password was")
 
 
-def explain_entry_failure(entry: Entry, status: int | None, *, peer: Peer) -> MailprovError:
+def explain_start_failure(start: ProgramStart, status: int | None, *, peer: Peer) -> MailprovError:
     """Return the error for a program that ended, or asked again, before it started."""
-    said = entry.said()
-    if entry.uid:
-        return _explain_not_root(entry.uid, peer)
-    if entry.logged_in and entry.become != "none":
-        return _explain_sudo(entry, said, peer)
-    if not entry.logged_in and (cause := _cause_of(_LOGIN_CAUSES, said)):
+    said = start.said()
+    if start.uid:
+        return _explain_not_root(start.uid, peer)
+    if start.logged_in and start.become != "none":
+        return _explain_sudo(start, said, peer)
+    if not start.logged_in and (cause := _cause_of(_LOGIN_CAUSES, said)):
         return _explained(cause, said, peer)
     ended = f" (status {status})" if status is not None else ""
     return unreachable(
@@ -118,8 +118,8 @@ def _explain_not_root(uid: int, peer: Peer) -> MailprovError:
     )
 
 
-def _explain_sudo(entry: Entry, said: bytes, peer: Peer) -> MailprovError:
-    if entry.prompts > 1 or _any_in(_SUDO_PASSWORD_REFUSED, said):
+def _explain_sudo(start: ProgramStart, said: bytes, peer: Peer) -> MailprovError:
+    if start.prompts > 1 or _any_in(_SUDO_PASSWORD_REFUSED, said):
         return unreachable(
             peer.where,
             f"sudo refused the password of {peer.user}",

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.chance import examples
 
-from provisioner.remote.protocol import Status
-from provisioner.transport.entry import Become, Entry
-from provisioner.transport.entry_failures import Peer, explain_entry_failure
+from provisioner.remote.protocol import ExitStatus
+from provisioner.transport.program_start import Become, ProgramStart
+from provisioner.transport.start_failures import Peer, explain_start_failure
 
 PEER = Peer("mail (deploy@192.0.2.1:22)", "mail", "deploy")
 SHELLS = [
@@ -32,43 +32,43 @@ def pieces(data: bytes, cuts: list[int]) -> list[bytes]:
 def test_stdout_is_what_follows_the_marker_however_it_is_cut(
     noise: bytes, output: bytes, cuts: list[int]
 ) -> None:
-    entry = Entry("none")
-    stream = noise + entry.marker + b" 0\n" + output
-    got = b"".join(entry.take_stdout(piece) for piece in pieces(stream, cuts))
-    assert (got, entry.uid, entry.noise_out) == (output, 0, noise)
+    start = ProgramStart("none")
+    stream = noise + start.marker + b" 0\n" + output
+    got = b"".join(start.take_stdout(piece) for piece in pieces(stream, cuts))
+    assert (got, start.uid, start.noise_out) == (output, 0, noise)
 
 
 @given(noise=st.binary(max_size=80), output=st.binary(max_size=80), cuts=st.lists(st.integers(0)))
 def test_stderr_is_what_follows_the_marker_however_it_is_cut(
     noise: bytes, output: bytes, cuts: list[int]
 ) -> None:
-    entry = Entry("sudo-with-password")
-    stream = noise + entry.prompt + entry.marker + b"\n" + output
-    got = b"".join(entry.take_stderr(piece) for piece in pieces(stream, cuts))
-    assert (got, entry.prompts, entry.said()) == (output, 1, noise)
+    start = ProgramStart("sudo-with-password")
+    stream = noise + start.prompt + start.marker + b"\n" + output
+    got = b"".join(start.take_stderr(piece) for piece in pieces(stream, cuts))
+    assert (got, start.prompts, start.said()) == (output, 1, noise)
 
 
 def test_a_prompt_that_the_program_prints_is_no_question() -> None:
-    entry = Entry("sudo-with-password")
-    entry.take_stderr(entry.marker + b"\n")
-    entry.take_stderr(entry.prompt)
-    assert entry.prompts == 0
+    start = ProgramStart("sudo-with-password")
+    start.take_stderr(start.marker + b"\n")
+    start.take_stderr(start.prompt)
+    assert start.prompts == 0
 
 
 def test_endless_noise_is_not_kept() -> None:
-    entry = Entry("none")
+    start = ProgramStart("none")
     for _ in range(100):
-        entry.take_stdout(b"y\n" * 5000)
-        entry.take_stderr(b"y\n" * 5000)
-    assert len(entry.noise_out) + len(entry.noise_err) < 200_000
+        start.take_stdout(b"y\n" * 5000)
+        start.take_stderr(b"y\n" * 5000)
+    assert len(start.noise_out) + len(start.noise_err) < 200_000
 
 
 def test_each_start_has_words_of_its_own() -> None:
-    assert Entry("none").marker != Entry("none").marker
+    assert ProgramStart("none").marker != ProgramStart("none").marker
 
 
-def run_in(shell: str, entry: Entry, stdin: bytes) -> subprocess.CompletedProcess[bytes]:
-    line = [shell, "-c", entry.command_line()]
+def run_in(shell: str, start: ProgramStart, stdin: bytes) -> subprocess.CompletedProcess[bytes]:
+    line = [shell, "-c", start.command_line()]
     return subprocess.run(line, input=stdin, capture_output=True, check=False, timeout=20)
 
 
@@ -77,8 +77,8 @@ def test_the_command_is_one_line_in_the_words_of_every_shell() -> None:
 
     What it and fish read in another way than sh does is not in it.
     """
-    for entry in (Entry("none"), Entry("sudo"), Entry("sudo-with-password")):
-        line = entry.command_line()
+    for start in (ProgramStart("none"), ProgramStart("sudo"), ProgramStart("sudo-with-password")):
+        line = start.command_line()
         assert not set("\n!\\`~^") & set(line)
         assert line.count("'") % 2 == 0
 
@@ -86,45 +86,45 @@ def test_the_command_is_one_line_in_the_words_of_every_shell() -> None:
 @pytest.mark.parametrize("shell", SHELLS)
 def test_a_program_that_arrives_in_part_is_not_begun(shell: str) -> None:
     for missing in (1, 40, 60):
-        entry = Entry("none", require_root=False)
-        done = run_in(shell, entry, entry.program("echo one\necho two", ())[:-missing])
-        assert (done.returncode, entry.take_stdout(done.stdout)) == (Status.CUT, b"")
+        start = ProgramStart("none", require_root=False)
+        done = run_in(shell, start, start.program("echo one\necho two", ())[:-missing])
+        assert (done.returncode, start.take_stdout(done.stdout)) == (ExitStatus.CUT, b"")
 
 
 @pytest.mark.parametrize("shell", SHELLS)
 @examples(15)
 @given(args=st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))))
 def test_every_login_shell_hands_arguments_through(shell: str, args: list[str]) -> None:
-    entry = Entry("none", require_root=False)
-    program = entry.program('printf "%s\\n" "$#"; printf "%s\\0" "$0" "$@"', tuple(args))
-    done = run_in(shell, entry, program)
+    start = ProgramStart("none", require_root=False)
+    program = start.program('printf "%s\\n" "$#"; printf "%s\\0" "$0" "$@"', tuple(args))
+    done = run_in(shell, start, program)
     want = f"{len(args)}\n".encode() + b"".join(a.encode() + b"\0" for a in ["mailprov", *args])
-    assert entry.take_stdout(done.stdout) == want
-    assert entry.take_stderr(done.stderr) == b""
+    assert start.take_stdout(done.stdout) == want
+    assert start.take_stderr(done.stderr) == b""
 
 
 def test_a_program_for_root_does_not_run_as_another() -> None:
-    entry = Entry("none")
-    shown = entry.argv()
+    start = ProgramStart("none")
+    shown = start.argv()
     # `id` is a function here, so that the test needs no second account.
     prelude = shown.index("-c") + 1
     shown[prelude] = "id() { echo 1000; }; " + shown[prelude]
-    reached = entry.program("echo reached", ())
+    reached = start.program("echo reached", ())
     done = subprocess.run(shown, input=reached, capture_output=True, check=False)
-    assert done.returncode == Status.NOT_ROOT
-    assert entry.take_stdout(done.stdout) == b""
-    assert entry.uid == 1000
+    assert done.returncode == ExitStatus.NOT_ROOT
+    assert start.take_stdout(done.stdout) == b""
+    assert start.uid == 1000
 
 
 def test_sudo_is_told_to_ask_with_a_word_of_ours_or_not_at_all() -> None:
-    asking = Entry("sudo-with-password")
+    asking = ProgramStart("sudo-with-password")
     assert asking.argv()[6:11] == ["sudo", "-S", "-p", asking.prompt.decode(), "--"]
-    assert Entry("sudo").argv()[6:9] == ["sudo", "-n", "--"]
+    assert ProgramStart("sudo").argv()[6:9] == ["sudo", "-n", "--"]
 
 
 def test_what_no_argument_holds_is_refused() -> None:
     with pytest.raises(ValueError, match="NUL"):
-        Entry("none").program("true", ("a\0b",))
+        ProgramStart("none").program("true", ("a\0b",))
 
 
 @pytest.mark.parametrize(
@@ -147,9 +147,9 @@ def test_what_no_argument_holds_is_refused() -> None:
     ],
 )
 def test_what_sudo_says_is_explained(said: bytes, want: str) -> None:
-    entry = Entry("sudo")
-    entry.take_stderr(entry.login + b"\n" + said)
-    error = explain_entry_failure(entry, 1, peer=PEER)
+    start = ProgramStart("sudo")
+    start.take_stderr(start.login + b"\n" + said)
+    error = explain_start_failure(start, 1, peer=PEER)
     assert error.diagnostics[0].summary == want
     assert error.diagnostics[0].fix
     assert error.exit_code == 4
@@ -172,31 +172,31 @@ def test_what_sudo_says_is_explained(said: bytes, want: str) -> None:
 def test_what_keeps_a_login_from_running_anything_is_not_blamed_on_sudo(
     become: Become, said: bytes, want: str
 ) -> None:
-    entry = Entry(become)
-    entry.take_stdout(said)
-    (diagnostic,) = explain_entry_failure(entry, 1, peer=PEER).diagnostics
+    start = ProgramStart(become)
+    start.take_stdout(said)
+    (diagnostic,) = explain_start_failure(start, 1, peer=PEER).diagnostics
     assert want in diagnostic.summary
     assert "sudo" not in diagnostic.summary + diagnostic.fix
     assert diagnostic.fix
 
 
 def test_a_second_question_means_a_wrong_password() -> None:
-    entry = Entry("sudo-with-password")
-    entry.take_stderr(entry.prompt + b"Sorry, try again.\n" + entry.prompt)
-    assert "refused the password" in str(explain_entry_failure(entry, None, peer=PEER))
+    start = ProgramStart("sudo-with-password")
+    start.take_stderr(start.prompt + b"Sorry, try again.\n" + start.prompt)
+    assert "refused the password" in str(explain_start_failure(start, None, peer=PEER))
 
 
 def test_a_login_without_root_is_explained() -> None:
-    entry = Entry("none")
-    entry.take_stdout(entry.marker + b" 1000\n")
-    text = str(explain_entry_failure(entry, Status.NOT_ROOT, peer=PEER))
+    start = ProgramStart("none")
+    start.take_stdout(start.marker + b" 1000\n")
+    text = str(explain_start_failure(start, ExitStatus.NOT_ROOT, peer=PEER))
     assert "deploy is not root on the host" in text
     assert "become: sudo" in text
 
 
 def test_a_hostile_login_shell_cannot_write_to_the_terminal() -> None:
-    entry = Entry("none")
-    entry.take_stdout(b"\x1b[2J\x07gone")
-    text = str(explain_entry_failure(entry, 1, peer=PEER))
+    start = ProgramStart("none")
+    start.take_stdout(b"\x1b[2J\x07gone")
+    text = str(explain_start_failure(start, 1, peer=PEER))
     assert "\x1b" not in text
     assert "gone" in text
