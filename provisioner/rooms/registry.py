@@ -9,11 +9,13 @@ from graphlib import TopologicalSorter
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
 from provisioner.model.problems import KeyPath
 from provisioner.model.reading import HatchRules
 from provisioner.model.secrets import SiteSecrets
 from provisioner.model.site import Host, Site
 from provisioner.platforms.record import Daemon, Platform
+from provisioner.platforms.records import known_platforms
 from provisioner.resources.declared import Listener
 from provisioner.rooms.message_log import LogRules
 from provisioner.rooms.room import Carrier, Reach, Room
@@ -64,8 +66,13 @@ def reaches_among(daemons: Collection[Daemon], platform: Platform) -> tuple[Reac
 
 
 def carrier_of(site: Site, host: Host, nature: Nature, secrets: SiteSecrets) -> Carrier:
-    """Return the host as the daemons on it see it."""
+    """Return the host as the daemons on it see it.
+
+    Raises MailprovError (refused) where a room does not know the family of the host's system.
+    """
     names = [one.name for one in rooms_of(host)]
+    if strange := [name for name in names if name not in nature.platform.daemons]:
+        raise _strangers(host, nature.platform, strange)
     return Carrier(site, host, nature, secrets, reaches_among(names, nature.platform))
 
 
@@ -79,6 +86,23 @@ def listeners_of(carrier: Carrier) -> tuple[Listener, ...]:
 def hatch_rules() -> tuple[HatchRules, ...]:
     """Return what each room says of the daemon's own words in a site file."""
     return tuple(one.rules for one in rooms())
+
+
+def _strangers(host: Host, platform: Platform, daemons: Collection[Daemon]) -> MailprovError:
+    titles = " and ".join(room(name).title for name in daemons)
+    able = sorted(
+        one.title for one in known_platforms() if all(name in one.daemons for name in daemons)
+    )
+    return MailprovError(
+        Diagnostic(
+            summary=f"mailprov cannot set up {titles} on this system",
+            where=str(host.key),
+            got=platform.title,
+            want=", ".join(able) or f"a release on which mailprov knows {titles}",
+            fix="install one of these systems on the host",
+        ),
+        ExitCode.REFUSED,
+    )
 
 
 @cache
