@@ -15,12 +15,12 @@ from typing import IO, TYPE_CHECKING
 import click
 
 from provisioner.cli.composition import open_run_over
-from provisioner.cli.hidden_input import ask_hidden
 from provisioner.cli.options import host_options
 from provisioner.cli.outcome import error_rows
 from provisioner.cli.send_output import end_lines, failed_json, handover_lines, sending_json
 from provisioner.cli.site_opening import load_and_warn
 from provisioner.cli.terminal import (
+    ask_hidden,
     is_typed_at,
     show_diagnostics,
     write_json,

@@ -1,4 +1,4 @@
-"""What a person sees: results on standard output, what went wrong on standard error.
+"""What a person sees and types: results on standard output, errors on standard error, and prompts.
 
 Nothing else of the package writes there, and what is written here is escaped first: a host, a
 daemon or a stranger may have made any part of a text. Views give lines, so that only this
@@ -8,19 +8,21 @@ terminals without NO_COLOR (no-color.org) only, and nothing is told by colour al
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import re
 import sys
 import textwrap
 import traceback
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
 import click
 
-from provisioner.diagnostics import Diagnostic, MailprovError, printable
+from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, printable
 
 _COLOURS = {
     "passed": "green",
@@ -229,3 +231,21 @@ def _put(stream: TextIO, text: str, end: str = "\n") -> None:
         text = text.encode(encoding, "backslashreplace").decode(encoding)
     stream.write(text + end)
     stream.flush()
+
+
+def ask_hidden(prompt: str, *, undone: str, fix: str, exit_code: ExitCode) -> str:
+    """Return what a person types after the prompt, such as a secret; it is never shown.
+
+    undone: what did not happen, fix and exit_code: for the MailprovError where the terminal
+    cannot hide it. Raises click.Abort where a person gives up.
+    """
+    with warnings.catch_warnings():
+        # Where the terminal cannot hide it, the secret would be shown.
+        warnings.simplefilter("error", getpass.GetPassWarning)
+        try:
+            return getpass.getpass(printable(prompt))
+        except (EOFError, KeyboardInterrupt) as error:
+            raise click.Abort from error
+        except getpass.GetPassWarning as error:
+            summary = f"the terminal cannot hide what is typed; {undone}"
+            raise MailprovError(Diagnostic(summary=summary, fix=fix), exit_code) from error

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from provisioner.cli.hidden_input import ask_hidden
 from provisioner.cli.terminal import (
+    ask_hidden,
     give_up_output,
     has_output,
     is_typed_at,

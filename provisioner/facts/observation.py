@@ -33,13 +33,13 @@ from provisioner.facts.host import (
     TableState,
     UnitState,
 )
-from provisioner.facts.links import parse_links
 from provisioner.facts.listening import parse_listening
 from provisioner.facts.mail_server import parse_mail_server
 from provisioner.facts.status_facts import parse_status
-from provisioner.facts.store import parse_store
 from provisioner.model.names import MailAddress
 from provisioner.model.secrets import KnownCredential, PasswordHash
+from provisioner.probes.links import parse_links
+from provisioner.probes.store import parse_store
 from provisioner.remote.protocol import (
     Answer,
     Section,

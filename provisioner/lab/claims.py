@@ -7,7 +7,9 @@ the process that made them was killed and even when the state folder is gone.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+from pathlib import Path
 
 from provisioner.diagnostics import MailprovError
 from provisioner.lab import network
@@ -15,7 +17,6 @@ from provisioner.lab.addresses import DEMO_NUMBER, LAST_NUMBER, check_name
 from provisioner.lab.cgroups import remove_top_group
 from provisioner.lab.failures import lab_error
 from provisioner.lab.host import stop_everything
-from provisioner.lab.kernel_limits import raise_limits, restore_limits
 from provisioner.lab.package_cache import stop_cache_if_unused
 from provisioner.lab.places import cache_root, exclusive
 from provisioner.lab.state import lab_folder, read_state
@@ -24,6 +25,12 @@ DEMO = "demo"
 # Held while numbers are read and given or freed: the remains of one lab must never
 # be taken for the beginnings of another.
 _LOCK = "numbers"
+# Each host's systemd wants a handful of inotify instances, and Linux grants a user 128 of them:
+# with a dozen hosts the next one fails to boot with "Too many open files". The first lab raises
+# the limit and notes what it was; the last one to go puts it back.
+_INOTIFY_LIMIT = Path("/proc/sys/fs/inotify/max_user_instances")
+_INOTIFY_WANTED = 8192
+_INOTIFY_BEFORE = Path("/run/lock/mailprov-lab/inotify-instances-before")
 
 
 def take_down(name: str, *, purge: bool = False) -> None:
@@ -37,7 +44,7 @@ def take_down(name: str, *, purge: bool = False) -> None:
     with exclusive(f"lab-{name}"), exclusive(_LOCK):
         _remove_remains(name)
         if not network.find_bridges():
-            restore_limits()
+            _restore_limits()
     stop_cache_if_unused()
     remove_top_group()
     if purge:
@@ -78,7 +85,7 @@ def claim_number(name: str) -> int:
     anew. Raises MailprovError when all numbers are taken.
     """
     with exclusive(_LOCK):
-        raise_limits()
+        _raise_limits()
         return _claim_number(name)
 
 
@@ -101,3 +108,18 @@ def _claim_number(name: str) -> int:
         got=", ".join(f"{b.number}: {b.label}" for b in network.find_bridges()),
         fix="take down a lab that is no longer needed",
     )
+
+
+def _raise_limits() -> None:
+    """Raise the limit unless it is high enough; the caller holds the numbers' lock."""
+    before = int(_INOTIFY_LIMIT.read_text())
+    if before < _INOTIFY_WANTED:
+        _INOTIFY_BEFORE.write_text(f"{before}\n")
+        _INOTIFY_LIMIT.write_text(f"{_INOTIFY_WANTED}\n")
+
+
+def _restore_limits() -> None:
+    """Put back what was before the first lab; the caller knows that no lab is up."""
+    with contextlib.suppress(FileNotFoundError):
+        _INOTIFY_LIMIT.write_text(_INOTIFY_BEFORE.read_text())
+        _INOTIFY_BEFORE.unlink()

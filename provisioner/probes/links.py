@@ -7,13 +7,16 @@ the sockets themselves are looked at, with the eyes of the account that connects
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from provisioner.diagnostics import as_root
 from provisioner.probes.finding import Finding, Status
+from provisioner.remote.protocol import Section, each, fields
 
 _SOCKET = "socket"
 _STRANGER = "nobody"
+_FIELDS = {"is": 6, "takes": 2, "opens": 3}
 
 
 @dataclass(frozen=True)
@@ -78,3 +81,30 @@ def _problems(link: Link, state: LinkState) -> list[str]:
         (_STRANGER in state.open_to, "every local user may connect"),
     )
     return [words for wrong, words in told if wrong]
+
+
+def parse_links(lines: Iterable[str]) -> Mapping[str, LinkState]:
+    """Return the sockets by path, from rows that begin with a word: `is`, `takes`, `opens`."""
+    rows = list(each(Section.LINKS, lines, _row))
+    takes = {row[1] for row in rows if row[0] == "takes"}
+    opens = [(path, account) for word, path, account in _of(rows, "opens")]
+    return {
+        path: LinkState(
+            kind,
+            owner,
+            group,
+            mode,
+            listening=path in takes,
+            open_to=frozenset(account for opened, account in opens if opened == path),
+        )
+        for _, path, kind, owner, group, mode in _of(rows, "is")
+    }
+
+
+def _row(line: str) -> list[str]:
+    word = line.partition("\t")[0]
+    return fields(line, _FIELDS[word])
+
+
+def _of(rows: Iterable[list[str]], word: str) -> list[list[str]]:
+    return [row for row in rows if row[0] == word]

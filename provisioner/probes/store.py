@@ -7,12 +7,14 @@ that owns the mail, seen as Dovecot sees it (its service may have mounts of its 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from provisioner.probes.finding import Finding, Status
+from provisioner.remote.protocol import Section, each, fields
 
 _SHOWN = 5
+_WORDS = frozenset({"unmounted", "begun", "folder", "finished"})
 
 
 @dataclass(frozen=True)
@@ -63,3 +65,26 @@ def judge_store(host: str, place: str, folders: Collection[str], state: StoreSta
 
 def _counted(number: int) -> str:
     return f"{number} folder{'' if number == 1 else 's'}"
+
+
+def parse_store(lines: Iterable[str]) -> StoreState | None:
+    """Return what came of trying, from rows of a word, a folder or unit, and what went wrong."""
+    rows = list(each(Section.STORE, lines, _row))
+    if not rows:
+        return None
+    return StoreState(
+        folders={folder: words for word, folder, words in rows if word == "folder"},
+        finished=_count(rows, "begun") == _count(rows, "finished"),
+        unmounted=tuple(dict.fromkeys(unit for word, unit, _ in rows if word == "unmounted")),
+    )
+
+
+def _row(line: str) -> tuple[str, str, str]:
+    word, subject, words = fields(line, 3)
+    if word not in _WORDS:
+        raise ValueError(word)
+    return word, subject, words
+
+
+def _count(rows: Iterable[tuple[str, str, str]], wanted: str) -> int:
+    return sum(word == wanted for word, _, _ in rows)

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, get_args, get_origin
 
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from provisioner.diagnostics import quoted
+from provisioner.model.file.written import Written
 from provisioner.model.problems import KeyPath, SiteProblem
-from provisioner.site.known_keys import known_fields
+from provisioner.model.site_file import SiteFile
 from provisioner.site.nodes import YamlMap, find_spot
 
 _SERVICES = {("submission",), ("imap",), ("pop3",)}
@@ -73,7 +75,7 @@ def describe(value: object) -> str:
 
 
 def _missing(path: KeyPath, key: str) -> SiteProblem:
-    info = known_fields(path).get(key)
+    info = _known_fields(path).get(key)
     want = (info.description if info else "") or key
     where = f" to {'.'.join(map(str, path))}" if path else ""
     return SiteProblem(
@@ -87,7 +89,7 @@ def _missing(path: KeyPath, key: str) -> SiteProblem:
 
 
 def _unknown(path: KeyPath, key: str) -> SiteProblem:
-    known = list(known_fields(path[:-1]))
+    known = list(_known_fields(path[:-1]))
     near = get_close_matches(key, known, n=1, cutoff=0.6)
     return SiteProblem(
         path,
@@ -120,7 +122,7 @@ def _no_choice(
 def _wrong_kind(path: KeyPath, wanted: str, given: object) -> SiteProblem:
     if isinstance(given, str) and path in _SERVICES and wanted == "a map":
         return _switch_of_a_service(path, given)
-    keys = list(known_fields(path))
+    keys = list(_known_fields(path))
     with_keys = f" with some of the keys {', '.join(keys)}" if keys and wanted == "a map" else ""
     article = describe(given).partition(" of ")[0]
     return SiteProblem(
@@ -151,7 +153,7 @@ def _switch_of_a_service(path: KeyPath, given: str) -> SiteProblem:
 
 
 def _wanted(path: KeyPath) -> str:
-    info = known_fields(path[:-1]).get(str(path[-1])) if path else None
+    info = _known_fields(path[:-1]).get(str(path[-1])) if path else None
     return (info.description if info else None) or "a value"
 
 
@@ -160,3 +162,49 @@ _FIXES = {
     "a list": "write [first, second], or one element a line after `- `",
     "a map": "write {key: value}, or one indented `key: value` a line",
 }
+
+
+def _known_fields(path: Iterable[str | int]) -> dict[str, FieldInfo]:
+    """Return the keys of the section at a key path, with their descriptions.
+
+    Empty where the section's keys are free, or the path leads to no section.
+    """
+    forms: list[Any] = [SiteFile]
+    for step in path:
+        forms = [inner for form in forms for inner in _step_into(form, step)]
+    return {
+        name: info
+        for form in forms
+        for section in _sections(form)
+        for name, info in section.model_fields.items()
+    }
+
+
+def _step_into(form: Any, step: str | int) -> Iterator[Any]:  # noqa: ANN401 a type form is anything
+    for part in _parts(form):
+        if isinstance(part, type) and issubclass(part, Written):
+            if step in part.model_fields:
+                yield part.model_fields[str(step)].annotation
+        elif get_origin(part) is dict:
+            yield get_args(part)[1]
+        elif get_origin(part) is tuple and isinstance(step, int):
+            yield get_args(part)[0]
+
+
+def _sections(form: Any) -> Iterator[type[Written]]:  # noqa: ANN401 as _step_into
+    for part in _parts(form):
+        if isinstance(part, type) and issubclass(part, Written):
+            yield part
+        elif get_origin(part) is tuple:
+            yield from _sections(get_args(part)[0])
+
+
+def _parts(form: Any) -> Iterator[Any]:  # noqa: ANN401 as _step_into
+    """Yield a form without annotations, or the branches of a union."""
+    if get_origin(form) in {dict, tuple} or not get_args(form):
+        yield form
+    elif hasattr(form, "__metadata__"):
+        yield from _parts(get_args(form)[0])
+    else:
+        for branch in get_args(form):
+            yield from _parts(branch)

@@ -8,7 +8,7 @@ sections are judged even where other sections have mistakes.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +27,6 @@ from provisioner.rooms.registry import hatch_rules
 from provisioner.site.field_problems import explain_errors
 from provisioner.site.nodes import YamlMap
 from provisioner.site.places import in_order, told_by_model, told_by_yaml
-from provisioner.site.platform_names import judge_platforms
 from provisioner.site.yaml_reader import read_yaml
 from provisioner.site.yaml_text import MAX_OCTETS, decode_text, too_large
 
@@ -90,7 +89,7 @@ def parse_site(octets: bytes, name: str) -> LoadedSite:
     site: Site | None = None
     code = ExitCode.INVALID_SITE
     if file is not None and reading is not None and not document.problems:
-        platforms = list(judge_platforms(file))
+        platforms = list(_judge_platforms(file))
         try:
             site = resolve_site(reading)
         except InvalidSiteError as error:
@@ -135,7 +134,7 @@ def _judged_in_part(top: YamlMap, spoilt: set[str]) -> Iterable[SiteProblem]:
         file = SiteFile.model_validate(_STAND_INS | sound)
     except ValidationError:
         return ()
-    platforms = () if "hosts" in spoilt | missing else judge_platforms(file)
+    platforms = () if "hosts" in spoilt | missing else _judge_platforms(file)
     return (*judge_site(Reading(file, hatch_rules()), spoilt | missing), *platforms)
 
 
@@ -148,3 +147,21 @@ def _unreadable(path: Path, error: OSError | ValueError) -> Diagnostic:
         want="a site file that is readable",
         fix="name the file after the verb, like `mailprov validate site.yaml`",
     )
+
+
+def _judge_platforms(file: SiteFile) -> Iterator[SiteProblem]:
+    """Yield a problem for each host whose `platform` no record has."""
+    named = [(key, host.platform) for key, host in file.hosts.items() if host.platform]
+    if not named:
+        return
+    # Few sites name one, and to read the records takes a while.
+    from provisioner.platforms.records import platform_named  # noqa: PLC0415 see above
+
+    for key, name in named:
+        try:
+            platform_named(name)
+        except MailprovError as error:
+            told = error.diagnostics[0]
+            yield SiteProblem(
+                ("hosts", key, "platform"), told.summary, told.got, told.want, told.fix
+            )

@@ -17,6 +17,7 @@ from support.generations import CERTIFICATE
 from support.logs import log_of
 from support.refs import ref
 
+from provisioner.cli.diagnosis_view import counts_of, host_as_json
 from provisioner.cli.history_verb import history_json
 from provisioner.cli.main import mailprov, run
 from provisioner.cli.outcome import outcome_json
@@ -27,7 +28,6 @@ from provisioner.cli.status_view import condition_json, status_json
 from provisioner.diagnosis.catalogue import builtin_catalogue, parse_catalogue
 from provisioner.diagnosis.known_failure import SITE_TERMS, KnownFailure, LineCondition, Severity
 from provisioner.diagnosis.matching import diagnose_log
-from provisioner.diagnosis.report import counts_of, host_as_json
 from provisioner.diagnosis.trace import End, Recipient, Step, Trace
 from provisioner.diagnostics import Diagnostic, ExitCode
 from provisioner.facts.queue import Queue, QueuedMessage, Waiting

@@ -25,7 +25,7 @@ from support.logs import log_of
 from support.refs import ref
 
 from provisioner.cli.destroy_verb import destruction_lines
-from provisioner.cli.diagnosis_text import diagnosis_lines
+from provisioner.cli.diagnosis_view import diagnosis_lines, host_as_json
 from provisioner.cli.history_verb import history_lines
 from provisioner.cli.main import run
 from provisioner.cli.outcome import outcome_json, outcome_table, verdict_lines
@@ -45,7 +45,6 @@ from provisioner.cli.terminal import (
 )
 from provisioner.diagnosis.catalogue import builtin_catalogue
 from provisioner.diagnosis.matching import diagnose_log
-from provisioner.diagnosis.report import host_as_json
 from provisioner.diagnosis.trace import End, Recipient, Step, Trace
 from provisioner.diagnostics import Diagnostic, MailprovError
 from provisioner.facts.host import Facts, Pending

@@ -8,14 +8,12 @@ import pytest
 from support.generations import GENERATION
 
 from provisioner.facts.host import Introduction
-from provisioner.facts.links import parse_links
 from provisioner.facts.observation import parse_facts
-from provisioner.facts.store import parse_store
 from provisioner.plan.links import links_of
 from provisioner.plan.manifest import Also, observation_rows
 from provisioner.plan.store import HOMES_TRIED, people_tried, store_rows
-from provisioner.probes.links import LinkState
-from provisioner.probes.store import StoreState
+from provisioner.probes.links import LinkState, parse_links
+from provisioner.probes.store import StoreState, parse_store
 from provisioner.remote.protocol import MalformedError
 from provisioner.resources.declared import Account, Unit
 

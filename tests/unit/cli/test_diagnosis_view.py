@@ -5,12 +5,11 @@ from __future__ import annotations
 import pytest
 from support.logs import NOON, log_of, recorded
 
-from provisioner.cli.diagnosis_text import diagnosis_lines
+from provisioner.cli.diagnosis_view import counts_of, diagnosis_lines
 from provisioner.cli.main import run
 from provisioner.diagnosis.catalogue import builtin_catalogue
 from provisioner.diagnosis.mail_log import MailLog
 from provisioner.diagnosis.matching import HostDiagnosis, diagnose_log
-from provisioner.diagnosis.report import counts_of
 from provisioner.site.load import parse_site
 
 TEXT = """

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from provisioner.cli.since import parse_since
+from provisioner.cli.diagnose_verb import parse_since
 from provisioner.diagnostics import ExitCode, MailprovError
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
