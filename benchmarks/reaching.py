@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from provisioner.cli.composition import open_run
-from provisioner.cli.outcome import exit_code_of
+from provisioner.cli.outcome_view import exit_code_of
 from provisioner.cli.terminal import show_errors
 from provisioner.model.site import Host
 from provisioner.verbs.ports import Transport

@@ -11,7 +11,7 @@ import click
 from provisioner.cli.change_options import change_options, drift_decision
 from provisioner.cli.composition import open_asker, open_runs
 from provisioner.cli.options import several_sites_options
-from provisioner.cli.outcome import (
+from provisioner.cli.outcome_view import (
     anything_changed,
     error_rows,
     exit_code_of,
@@ -19,12 +19,12 @@ from provisioner.cli.outcome import (
     outcome_table,
     verdict_lines,
 )
-from provisioner.cli.several import errors_shown, note_of, site_documents
+from provisioner.cli.several_sites import errors_shown, note_of, site_documents
 from provisioner.cli.terminal import show_errors, write_json, write_lines
 from provisioner.diagnostics import ExitCode, MailprovError
 from provisioner.model.names import DomainName, HostRef
 from provisioner.probes.finding import Verdict
-from provisioner.probes.leaving import spare_the_world
+from provisioner.probes.way_out_findings import spare_the_world
 from provisioner.site.secrets import Need
 from provisioner.verbs.apply import ApplyOptions, HostOutcome, apply_sites
 from provisioner.verbs.runs import Runs

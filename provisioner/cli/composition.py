@@ -195,6 +195,6 @@ def open_asker(
 ) -> Asker:
     """Return the asker that has sockets; satisfies provisioner.verbs.asking.OpenAsker."""
     # An apply with nothing to do asks nothing: it need not load every mail protocol.
-    from provisioner.clients.asking import SiteAsker  # noqa: PLC0415 see above
+    from provisioner.clients.asker import SiteAsker  # noqa: PLC0415 see above
 
     return SiteAsker(hosts=hosts, transports=transports, account=account, fingerprints=fingerprints)

@@ -10,7 +10,7 @@ import click
 from provisioner.cli.change_options import change_options, drift_decision
 from provisioner.cli.composition import open_run
 from provisioner.cli.options import host_options
-from provisioner.cli.outcome import error_rows, exit_code_of, outcome_json
+from provisioner.cli.outcome_view import error_rows, exit_code_of, outcome_json
 from provisioner.cli.rollback_verb import show_outcomes
 from provisioner.cli.terminal import show_errors, write_json, write_lines
 from provisioner.diagnostics import ExitCode

@@ -11,7 +11,7 @@ import click
 from provisioner.cli.composition import open_run
 from provisioner.cli.diagnosis_view import counts_of, diagnosis_lines, host_as_json
 from provisioner.cli.options import host_options
-from provisioner.cli.outcome import error_rows, exit_code_of
+from provisioner.cli.outcome_view import error_rows, exit_code_of
 from provisioner.cli.terminal import show_errors, write_json, write_lines
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, quoted
 from provisioner.model.durations import read_duration

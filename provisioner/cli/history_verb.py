@@ -11,7 +11,7 @@ import click
 
 from provisioner.cli.composition import open_run
 from provisioner.cli.options import host_options
-from provisioner.cli.outcome import error_rows, exit_code_of
+from provisioner.cli.outcome_view import error_rows, exit_code_of
 from provisioner.cli.terminal import output_columns, show_errors, table, write_json, write_lines
 from provisioner.diagnostics import ExitCode, printable
 from provisioner.model.names import HostRef

@@ -9,9 +9,9 @@ import click
 
 from provisioner.cli.composition import open_runs
 from provisioner.cli.options import several_sites_options
-from provisioner.cli.outcome import exit_code_of
+from provisioner.cli.outcome_view import exit_code_of
 from provisioner.cli.plan_view import plan_json, plan_lines
-from provisioner.cli.several import errors_shown, site_documents
+from provisioner.cli.several_sites import errors_shown, site_documents
 from provisioner.cli.terminal import show_errors, write_json, write_lines
 from provisioner.diagnostics import ExitCode
 from provisioner.platforms.records import platform_named

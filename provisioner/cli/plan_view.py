@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from provisioner.cli.outcome import error_rows
-from provisioner.cli.several import note_of
+from provisioner.cli.outcome_view import error_rows
+from provisioner.cli.several_sites import note_of
 from provisioner.cli.terminal import CROWD, ColouredLine, Shown, coloured
 from provisioner.plan.change import Change, Plan
 from provisioner.verbs.plan import SitePlan

@@ -10,7 +10,7 @@ import click
 from provisioner.cli.change_options import change_options, drift_decision
 from provisioner.cli.composition import open_asker, open_run
 from provisioner.cli.options import host_options
-from provisioner.cli.outcome import (
+from provisioner.cli.outcome_view import (
     anything_changed,
     error_rows,
     exit_code_of,

@@ -16,8 +16,8 @@ import click
 
 from provisioner.cli.composition import open_run_over
 from provisioner.cli.options import host_options
-from provisioner.cli.outcome import error_rows
-from provisioner.cli.send_output import end_lines, failed_json, handover_lines, sending_json
+from provisioner.cli.outcome_view import error_rows
+from provisioner.cli.send_view import end_lines, failed_json, handover_lines, sending_json
 from provisioner.cli.site_opening import load_and_warn
 from provisioner.cli.terminal import (
     ask_hidden,

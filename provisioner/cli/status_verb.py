@@ -9,8 +9,8 @@ import click
 
 from provisioner.cli.composition import open_runs
 from provisioner.cli.options import several_sites_options
-from provisioner.cli.outcome import exit_code_of
-from provisioner.cli.several import errors_shown, site_documents
+from provisioner.cli.outcome_view import exit_code_of
+from provisioner.cli.several_sites import errors_shown, site_documents
 from provisioner.cli.status_view import condition_lines, status_json
 from provisioner.cli.terminal import Shown, show_errors, write_json, write_lines
 from provisioner.diagnostics import ExitCode

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from provisioner.cli.outcome import error_rows
+from provisioner.cli.outcome_view import error_rows
 from provisioner.cli.terminal import Shown, coloured, table
 from provisioner.diagnostics import as_root, printable
 from provisioner.facts.queue import Queue, QueuedMessage

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from provisioner.cli.composition import open_asker, open_run_over
-from provisioner.cli.outcome import exit_code_of
+from provisioner.cli.outcome_view import exit_code_of
 from provisioner.cli.terminal import show_diagnostics, write_line, write_lines
 from provisioner.cli.user_editing import OpenSite, said
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError

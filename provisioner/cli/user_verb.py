@@ -12,7 +12,6 @@ from pydantic_core import PydanticCustomError
 from provisioner.cli.options import accept_option, debug_option, json_option, site_argument
 from provisioner.cli.terminal import write_json, write_line, write_lines
 from provisioner.cli.user_editing import OpenSite, open_site, said
-from provisioner.cli.user_listing import kept_in_words, user_rows, user_table
 from provisioner.cli.user_password import (
     PasswordWish,
     check_scheme,
@@ -20,6 +19,7 @@ from provisioner.cli.user_password import (
     hand_over,
     obtain_password,
 )
+from provisioner.cli.user_view import kept_in_words, user_rows, user_table
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, quoted
 from provisioner.model.file.credentials import parse_reference
 from provisioner.model.mailboxes import mailbox_home

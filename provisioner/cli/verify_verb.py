@@ -9,8 +9,8 @@ import click
 
 from provisioner.cli.composition import open_asker, open_runs
 from provisioner.cli.options import several_sites_options
-from provisioner.cli.outcome import error_rows, exit_code_of, verdict_lines
-from provisioner.cli.several import errors_shown, site_documents
+from provisioner.cli.outcome_view import error_rows, exit_code_of, verdict_lines
+from provisioner.cli.several_sites import errors_shown, site_documents
 from provisioner.cli.terminal import show_errors, write_json, write_lines
 from provisioner.diagnostics import ExitCode
 from provisioner.verbs.verify import VerifyReport, verify_sites

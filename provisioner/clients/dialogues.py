@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from provisioner.clients.message import compose_message
+from provisioner.clients.probe_message import compose_message
 from provisioner.clients.sessions import client_for
 from provisioner.clients.smtp import SmtpClient
 from provisioner.clients.stream import BrokenOff, Stream

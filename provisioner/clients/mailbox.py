@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from provisioner.clients.imap import ImapClient
-from provisioner.clients.message import message_id_of
 from provisioner.clients.pop3 import Pop3Client
+from provisioner.clients.probe_message import message_id_of
 from provisioner.clients.stream import BrokenOff
 
 

@@ -12,8 +12,8 @@ from typing import Protocol
 
 from provisioner.clients.imap import ImapClient
 from provisioner.clients.mailbox import ImapMailbox, OpenMailbox, Pop3Mailbox
-from provisioner.clients.message import compose_message, find_token, is_left_behind
 from provisioner.clients.pop3 import Pop3Client
+from provisioner.clients.probe_message import compose_message, find_token, is_left_behind
 from provisioner.clients.sessions import Client
 from provisioner.clients.smtp import SmtpClient
 from provisioner.clients.stream import BrokenOff

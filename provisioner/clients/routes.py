@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from itertools import islice
 
-from provisioner.clients.lookup import local_address_towards
+from provisioner.clients.dns import local_address_towards
 from provisioner.clients.stream import BrokenOff, Stream
 from provisioner.diagnostics import MailprovError
 from provisioner.model.services import DNS_PORT

@@ -20,8 +20,8 @@ from pathlib import Path
 from provisioner.directory.inline import directory_of
 from provisioner.lab.failures import lab_error
 from provisioner.lab.lab import Lab
-from provisioner.lab.recipes import DEFAULT_TREE
 from provisioner.lab.state import HostSpec
+from provisioner.lab.tree_recipes import DEFAULT_TREE
 from provisioner.model.secrets import SecretReference
 from provisioner.model.site import Role, Site, User
 from provisioner.render.tls_chain import CHAIN_PATH

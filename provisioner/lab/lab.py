@@ -38,7 +38,6 @@ from provisioner.lab.package_cache import cache_url, start_cache
 from provisioner.lab.package_sources import read_machine_apt_settings
 from provisioner.lab.places import exclusive
 from provisioner.lab.prerequisites import require_all
-from provisioner.lab.recipes import INTERNET_ADDITION, LAYOUTS, base_of
 from provisioner.lab.state import (
     HostSpec,
     LabState,
@@ -48,6 +47,7 @@ from provisioner.lab.state import (
     read_state,
     write_state,
 )
+from provisioner.lab.tree_recipes import INTERNET_ADDITION, LAYOUTS, base_of
 from provisioner.lab.trees import ensure_tree, render_apt_settings
 
 TRUST_ANCHOR_MARK = "@LAB_TRUST_ANCHOR@"

@@ -26,7 +26,7 @@ from provisioner.lab.cgroups import Cgroup, remove_top_group
 from provisioner.lab.package_sources import PackageSource, read_machine_sources, through_cache
 from provisioner.lab.places import cache_root, exclusive
 from provisioner.lab.programs import run_program, tail
-from provisioner.lab.recipes import CODENAMES, DEFAULT_TREE
+from provisioner.lab.tree_recipes import CODENAMES, DEFAULT_TREE
 
 PORT = 3142
 _GROUP = Cgroup("cache")

@@ -10,7 +10,7 @@ from provisioner.diagnostics import Diagnostic, MailprovError
 from provisioner.lab.demo import specs_for
 from provisioner.lab.lab import Lab
 from provisioner.lab.publish import publish_sites
-from provisioner.lab.recipes import DEFAULT_TREE
+from provisioner.lab.tree_recipes import DEFAULT_TREE
 from provisioner.model.site import Site
 from provisioner.site.load import parse_site
 

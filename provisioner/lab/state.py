@@ -17,7 +17,7 @@ from typing import Any
 from provisioner.lab.addresses import check_name, parse_lab_address, site_for_lab
 from provisioner.lab.failures import lab_error
 from provisioner.lab.places import needs_root, state_root
-from provisioner.lab.recipes import DEFAULT_TREE, tree_recipe
+from provisioner.lab.tree_recipes import DEFAULT_TREE, tree_recipe
 
 _FILE = "lab.json"
 _VERSION = 1

@@ -30,7 +30,7 @@ from provisioner.lab.package_sources import (
 )
 from provisioner.lab.places import cache_root, exclusive
 from provisioner.lab.programs import run_program
-from provisioner.lab.recipes import MASKED_UNITS, TreeRecipe, tree_recipe
+from provisioner.lab.tree_recipes import MASKED_UNITS, TreeRecipe, tree_recipe
 
 _BUILD_SECONDS = 1800
 _NAMESPACE = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private")

@@ -1,7 +1,7 @@
 """The port through which questions reach the live site.
 
 `verify` derives the questions, an `Asker` puts them, the probes judge. The asker that
-has sockets is provisioner.clients.asking.SiteAsker; the command line hands it in.
+has sockets is provisioner.clients.asker.SiteAsker; the command line hands it in.
 """
 
 from __future__ import annotations

@@ -19,8 +19,8 @@ from provisioner.plan.generation import Generation
 from provisioner.plan.manifest import CERTIFICATE, Also, checkers_of
 from provisioner.probes.finding import Finding, Status, Verdict
 from provisioner.probes.hosts import judge_check, judge_file
+from provisioner.probes.site_findings import allowance_findings, unproven_findings
 from provisioner.probes.sockets import judge_sockets, parse_sockets
-from provisioner.probes.unasked import allowance_findings, unproven_findings
 from provisioner.probes.zones import sampling_findings
 from provisioner.rooms.registry import room
 from provisioner.verbs.asking import OpenAsker

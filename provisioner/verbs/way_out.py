@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from provisioner.diagnostics import MailprovError
 from provisioner.model.site import Host, Role
 from provisioner.probes.finding import Finding
-from provisioner.probes.leaving import judge_way_out, unknown_way_out
 from provisioner.probes.way_out import parse_way_out, way_out_rows
+from provisioner.probes.way_out_findings import judge_way_out, unknown_way_out
 from provisioner.remote.protocol import Answer, Section
 from provisioner.verbs.ports import Transport
 from provisioner.verbs.remote_failure import understanding

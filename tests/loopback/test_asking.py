@@ -12,7 +12,7 @@ import dns.flags
 import dns.message
 import pytest
 
-from provisioner.clients.asking import SiteAsker
+from provisioner.clients.asker import SiteAsker
 from provisioner.probes.dns import DnsAnswer, RecordQuestion
 from provisioner.probes.question import Endpoint, NoAnswer
 from provisioner.site.load import parse_site

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
 
-from provisioner.clients.asking import SiteAsker
+from provisioner.clients.asker import SiteAsker
 from provisioner.lab import Lab
 from provisioner.model.secrets import SecretReference
 from provisioner.model.site import Networks, Site

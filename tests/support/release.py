@@ -14,7 +14,7 @@ from dataclasses import replace
 import pytest
 
 from provisioner.lab import HostSpec, Lab, LabHost
-from provisioner.lab.recipes import LAYOUTS
+from provisioner.lab.tree_recipes import LAYOUTS
 from provisioner.platforms.records import platform_named
 
 DEFAULT = "debian-12"

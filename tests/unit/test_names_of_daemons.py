@@ -27,7 +27,7 @@ ALLOWED = {
     "model/site.py": SECTIONS,
     "model/site_file.py": SECTIONS,
     "diagnosis/terms.py": SECTIONS,
-    "lab/recipes.py": "what a lab's hosts have installed, and how EL's layout is made",
+    "lab/tree_recipes.py": "what a lab's hosts have installed, and how EL's layout is made",
 }
 
 

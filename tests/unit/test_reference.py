@@ -20,10 +20,10 @@ from support.refs import ref
 from provisioner.cli.diagnosis_view import counts_of, host_as_json
 from provisioner.cli.history_verb import history_json
 from provisioner.cli.main import mailprov, run
-from provisioner.cli.outcome import outcome_json
+from provisioner.cli.outcome_view import outcome_json
 from provisioner.cli.plan_view import plan_json
-from provisioner.cli.send_output import failed_json, sending_json
-from provisioner.cli.several import site_documents
+from provisioner.cli.send_view import failed_json, sending_json
+from provisioner.cli.several_sites import site_documents
 from provisioner.cli.status_view import condition_json, status_json
 from provisioner.diagnosis.catalogue import builtin_catalogue, parse_catalogue
 from provisioner.diagnosis.known_failure import SITE_TERMS, KnownFailure, LineCondition, Severity

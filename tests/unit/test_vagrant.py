@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from provisioner.lab.recipes import CODENAMES, LAYOUTS
+from provisioner.lab.tree_recipes import CODENAMES, LAYOUTS
 from provisioner.site.load import load_site
 from provisioner.transport.options import SshOptions
 from provisioner.transport.ssh.client_config import parse_client_config

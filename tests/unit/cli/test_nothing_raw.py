@@ -28,11 +28,11 @@ from provisioner.cli.destroy_verb import destruction_lines
 from provisioner.cli.diagnosis_view import diagnosis_lines, host_as_json
 from provisioner.cli.history_verb import history_lines
 from provisioner.cli.main import run
-from provisioner.cli.outcome import outcome_json, outcome_table, verdict_lines
+from provisioner.cli.outcome_view import outcome_json, outcome_table, verdict_lines
 from provisioner.cli.plan_view import plan_json, plan_lines
 from provisioner.cli.progress import LiveProgress
 from provisioner.cli.rollback_verb import show_outcomes
-from provisioner.cli.send_output import end_lines, handover_lines, sending_json
+from provisioner.cli.send_view import end_lines, handover_lines, sending_json
 from provisioner.cli.status_view import condition_lines, status_json
 from provisioner.cli.terminal import (
     CROWD,

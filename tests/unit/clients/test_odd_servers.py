@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provisioner.clients.handshake import offer_old_tls
 from provisioner.clients.imap import ImapClient
 from provisioner.clients.pop3 import Pop3Client
 from provisioner.clients.sessions import client_for
 from provisioner.clients.sieve import SieveClient
 from provisioner.clients.smtp import SmtpClient
 from provisioner.clients.stream import BrokenOff, Stream
+from provisioner.clients.tls import offer_old_tls
 from provisioner.model.services import SERVICE_BY_NAME, Service
 from provisioner.model.site import Role
 

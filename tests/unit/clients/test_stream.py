@@ -8,11 +8,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from provisioner.clients.handshake import old_client_hello
 from provisioner.clients.imap import ImapClient
 from provisioner.clients.pop3 import Pop3Client
 from provisioner.clients.smtp import SmtpClient
 from provisioner.clients.stream import LINE_LIMIT, BrokenOff, Stream, shown
+from provisioner.clients.tls import old_client_hello
 
 Pair = tuple[Stream, socket.socket]
 

@@ -11,7 +11,6 @@ from provisioner.diagnostics import MailprovError
 from provisioner.lab.disk import Disk
 from provisioner.lab.identity import IdentityFile, LabIdentity, make_ssh_key, render_identity
 from provisioner.lab.lab import internet_spec
-from provisioner.lab.recipes import LAYOUTS, base_of, tree_names, tree_recipe
 from provisioner.lab.state import (
     HostSpec,
     LabState,
@@ -22,6 +21,7 @@ from provisioner.lab.state import (
     render_state,
     write_state,
 )
+from provisioner.lab.tree_recipes import LAYOUTS, base_of, tree_names, tree_recipe
 from provisioner.lab.trees import render_apt_settings, tree_digest
 
 ONE = HostSpec("one", ("10.89.0.10", "fd00:89:0::10"))

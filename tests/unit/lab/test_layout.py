@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from provisioner.lab import layout
-from provisioner.lab.recipes import LAYOUTS, tree_recipe
+from provisioner.lab.tree_recipes import LAYOUTS, tree_recipe
 from provisioner.lab.trees import tree_digest
 from provisioner.platforms.records import detect_platform, platform_named
 

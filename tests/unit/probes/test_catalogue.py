@@ -16,7 +16,7 @@ from provisioner.probes.finding import Status
 from provisioner.probes.login import CleartextQuestion, LoginQuestion
 from provisioner.probes.question import ANYWHERE, Vantage
 from provisioner.probes.roundtrip import RoundTripQuestion
-from provisioner.probes.unasked import allowance_findings, unproven_findings
+from provisioner.probes.site_findings import allowance_findings, unproven_findings
 
 TARGETS = ProbeTargets(account=ACCOUNT, fingerprints={"mail": "ab"})
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provisioner.clients.message import compose_message
+from provisioner.clients.probe_message import compose_message
 from provisioner.model.services import SERVICE_BY_NAME
 from provisioner.probes.finding import Finding, Status
 from provisioner.probes.question import Endpoint

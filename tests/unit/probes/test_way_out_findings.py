@@ -9,8 +9,8 @@ import pytest
 from provisioner.model.names import DomainName, HostKey, MailAddress
 from provisioner.model.site import Alias, Host, Role, Site
 from provisioner.probes.finding import Finding, Status
-from provisioner.probes.leaving import judge_way_out, mail_cannot_leave, spare_the_world
 from provisioner.probes.way_out import parse_way_out, receivers_of, way_out_rows
+from provisioner.probes.way_out_findings import judge_way_out, mail_cannot_leave, spare_the_world
 from provisioner.remote.protocol import Answer
 
 GREETED = """\

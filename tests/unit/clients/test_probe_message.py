@@ -8,7 +8,7 @@ import email.policy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provisioner.clients.message import (
+from provisioner.clients.probe_message import (
     compose_message,
     find_token,
     is_left_behind,

@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from provisioner.clients.handshake import trust_chain
 from provisioner.clients.stream import Stream
+from provisioner.clients.tls import trust_chain
 from provisioner.model.services import SERVICE_BY_NAME
 
 IMAPS = SERVICE_BY_NAME["imaps"]

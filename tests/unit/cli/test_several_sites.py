@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from support.refs import ref
 
-from provisioner.cli.outcome import outcome_table, verdict_lines
+from provisioner.cli.outcome_view import outcome_table, verdict_lines
 from provisioner.cli.progress import LiveProgress
-from provisioner.cli.several import errors_shown, note_of, site_documents
+from provisioner.cli.several_sites import errors_shown, note_of, site_documents
 from provisioner.cli.site_opening import limited_hosts, of_each, refuse_same_sites
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
 from provisioner.model.names import DomainName

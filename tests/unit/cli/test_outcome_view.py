@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from support.refs import ref
 
-from provisioner.cli.outcome import outcome_table
+from provisioner.cli.outcome_view import outcome_table
 from provisioner.diagnostics import Diagnostic, MailprovError
 from provisioner.verbs.apply import HostOutcome, HostStatus
 

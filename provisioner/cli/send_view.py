@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from provisioner.cli.outcome import error_rows
+from provisioner.cli.outcome_view import error_rows
 from provisioner.cli.terminal import table
 from provisioner.diagnosis.trace import End, Recipient, Trace
 from provisioner.diagnostics import MailprovError, as_root

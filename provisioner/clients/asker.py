@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import BoundedSemaphore
 from typing import Any
 
-from provisioner.clients.answering import ProbeAccess, answer_to
+from provisioner.clients.handlers import ProbeAccess, answer_to
 from provisioner.clients.routes import (
     EndpointLine,
     FirstConnections,

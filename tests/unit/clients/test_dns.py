@@ -9,7 +9,7 @@ from collections.abc import Callable
 import dns.message
 import pytest
 
-from provisioner.clients.lookup import lookup_over_tcp
+from provisioner.clients.dns import lookup_over_tcp
 from provisioner.clients.stream import BrokenOff, Stream
 
 Serve = Callable[[socket.socket], None]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from provisioner.cli.main import run
-from provisioner.cli.send_output import end_lines
+from provisioner.cli.send_view import end_lines
 from provisioner.diagnosis.trace import End, Recipient
 
 HASH = "{BLF-CRYPT}$2b$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW"

@@ -19,18 +19,18 @@ from provisioner.clients.dialogues import (
     try_cleartext_login,
     try_relaying,
 )
-from provisioner.clients.handshake import (
-    inject_command,
-    offer_old_tls,
-    shake_hands,
-    trust_chain,
-)
-from provisioner.clients.lookup import lookup_over_tcp, lookup_over_udp
+from provisioner.clients.dns import lookup_over_tcp, lookup_over_udp
 from provisioner.clients.roundtrip import Session, run_round_trip, speaking_smtp
 from provisioner.clients.routes import EndpointLine, Routes
 from provisioner.clients.sessions import check_pin, client_for, secure
 from provisioner.clients.smtp import SmtpClient
 from provisioner.clients.stream import BrokenOff
+from provisioner.clients.tls import (
+    inject_command,
+    offer_old_tls,
+    shake_hands,
+    trust_chain,
+)
 from provisioner.model.services import Service
 from provisioner.probes.dialogue import (
     AuthOfferAnswer,
