@@ -2,35 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from support.generations import NOW
+from support.told_facts import told_certificate as told
 
 from provisioner.facts.certificate import parse_certificate
 
-NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 CLOCK = str(int(NOW.timestamp()))
-
-
-def told(*names: str, authority: bool | None = None) -> list[str]:
-    """Return what a host tells of a certificate for these names.
-
-    authority: what it says of that; None: nothing.
-    """
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "mail.example.org")])
-    made = x509.CertificateBuilder(subject, subject, key.public_key(), 1)
-    made = made.not_valid_before(NOW - timedelta(days=1)).not_valid_after(NOW + timedelta(days=90))
-    if names:
-        listed = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
-        made = made.add_extension(listed, critical=False)
-    if authority is not None:
-        made = made.add_extension(x509.BasicConstraints(authority, None), critical=True)
-    pem = made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-    return [CLOCK, *pem.decode().splitlines()]
 
 
 def test_names_and_dates_are_read() -> None:

@@ -1,0 +1,168 @@
+"""Facts as the observing program tells them: the other way round than provisioner/facts/.
+
+What a host says is made of the facts that a test wants it to have, so that no test has digests or
+rows of its own. `tests/unit/verbs/test_scripted_host.py` reads them back.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from provisioner.facts.host import Facts, Introduction, LeftFile
+from provisioner.model.site import Site
+from provisioner.plan.links import links_of
+from provisioner.probes.links import LinkState
+from provisioner.render.artifact import Plane
+from provisioner.site.load import parse_site
+from provisioner.verbs.compiling import Compiler
+from support.generations import NOW, fulfilled
+
+_BOOT = "7f3ad7d3-3c56-4f31-9b3e-5d2f6c1f0a52"
+
+_HASH = "{BLF-CRYPT}$2b$12$" + "a" * 53
+
+
+def two_hosts(domain: str = "example.org", more: str = "") -> Site:
+    """Return a site with a resolver `ns`, a mail host `mail` and a user; more: YAML below that."""
+    text = f"""
+domain: {domain}
+hosts:
+  mail: {{address: 192.0.2.10, roles: [mx, submission, store]}}
+  ns: {{address: 192.0.2.11, roles: [dns]}}
+users: {{alice: {{password: "{_HASH}"}}}}
+{more}"""
+    return parse_site(text.encode(), "site.yaml").site
+
+
+def standing(site: Site, key: str) -> Facts:
+    """Return the facts of a Debian 12 host of a site that is just what the site file says."""
+    host = site.host(key)
+    system = {"ID": "debian", "VERSION_ID": "12"}
+    compiler = Compiler(site, lambda known: known)
+    generation = compiler.generation_for(host, Introduction(system))
+    facts = fulfilled(generation)
+    machine = f"{_BOOT} {sum(map(ord, host.fqdn))}"
+    return replace(
+        facts,
+        introduction=replace(facts.introduction, serial="2", machine=machine),
+        certificate=facts.certificate if generation.certificate_path else None,
+        probe_secret="0123456789abcdef" if "probe" in facts.recipes else None,
+        links={link.path: _open_to(link.account) for link in links_of(generation)},
+    )
+
+
+def _open_to(account: str) -> LinkState:
+    return LinkState("socket", "root", "root", "660", listening=True, open_to=frozenset({account}))
+
+
+def before(facts: Facts, *paths: str, edited: bool = False) -> Facts:
+    """Return the facts of a host where these files are as an earlier apply left them.
+
+    edited: they are as somebody left them since then.
+    """
+    files, left = dict(facts.files), dict(facts.introduction.left)
+    for path in paths:
+        files[path] = replace(files[path], sha256="0" * 64)
+        if not edited:
+            left[path] = replace(left[path], sha256="0" * 64)
+    return replace(facts, files=files, introduction=replace(facts.introduction, left=left))
+
+
+def told(facts: Facts) -> list[str]:
+    """Return both flights of an answer, as far as `support.generations.fulfilled` has facts."""
+    return [*_introduced(facts.introduction), "@ready", *_observed(facts), "@end"]
+
+
+def _introduced(one: Introduction) -> Iterator[str]:
+    yield from ("@daemons", *_tabbed(one.versions.items()))
+    yield from ("@parameters", *sorted(one.parameters))
+    if one.machine:
+        yield from ("@machine", one.machine)
+    if one.generation:
+        yield from ("@head", f"{one.serial}\t{one.generation}")
+    yield from ("@platform", *(f"{key}={text}" for key, text in one.os_release.items()))
+    if pending := one.pending:
+        rows = {"serial": pending.serial, "generation": pending.generation, "owner": pending.owner}
+        yield from ("@pending", *_tabbed(rows.items()), *(["armed"] if pending.armed else []))
+    yield from ("@managed", *_left(one, Plane.CONFIGURATION))
+    yield from _tabbed(("unit", name) for name in sorted(one.managed_units))
+    yield from ("@directory", *_left(one, Plane.DIRECTORY))
+    yield from _tabbed(("account", name) for name in sorted(one.managed_accounts))
+    yield from ("@unfinished", *sorted(one.unfinished))
+    rows = ((address, known.tag, known.hash) for address, known in one.credentials.items())
+    yield from ("@credentials", *_tabbed(rows))
+    yield from ("@carriers", *sorted(one.carriers))
+
+
+def _observed(facts: Facts) -> Iterator[str]:
+    yield from ("@packages", *_tabbed((name, "installed") for name in sorted(facts.packages)))
+    yield "@files"
+    for path, file in facts.files.items():
+        yield "\t".join((path, file.kind, file.owner, file.group, f"{file.mode:o}"))
+    yield "@digests"
+    yield from (f"{one.sha256}  {path}" for path, one in facts.files.items() if one.sha256)
+    for path, file in facts.files.items():
+        if file.content is not None:
+            yield from (f"@content {path}", base64.b64encode(file.content).decode())
+    yield "@accounts"
+    for account in facts.accounts.values():
+        about = (account.uid, account.gid, account.comment, account.home, account.shell)
+        yield ":".join((account.name, "x", *map(str, about)))
+    yield from ("@groups", *(f"{name}:x:{number}:" for name, number in facts.groups.items()))
+    yield "@units"
+    for unit in facts.units.values():
+        yield from (f"Id={unit.name}", f"LoadState={unit.load}", f"ActiveState={unit.active}")
+        yield from (f"SubState={unit.sub}", f"UnitFileState={unit.enabled}")
+        yield from (f"NRestarts={unit.restarts}", f"Result={unit.result}", "")
+    yield from ("@recipes", *sorted(facts.recipes))
+    if facts.certificate:
+        yield from ("@certificate", *told_certificate(*facts.certificate.names))
+    for check in facts.checks:
+        yield f"@check {check.tool} {check.exit_status}"
+        yield from (f"|{line}" for line in check.output.splitlines())
+    yield "@links"
+    for path, link in facts.links.items():
+        yield f"is\t{path}\t{link.kind}\t{link.owner}\t{link.group}\t{link.mode}"
+        yield from _tabbed([("takes", path)] if link.listening else [])
+        yield from _tabbed(("opens", path, account) for account in sorted(link.open_to))
+    if facts.probe_secret:
+        yield from ("@probe-secret", facts.probe_secret)
+
+
+def told_certificate(*names: str, authority: bool | None = None) -> list[str]:
+    """Return what a host tells of a certificate for these names.
+
+    authority: what it says of that; None: nothing.
+    """
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "mail.example.org")])
+    made = x509.CertificateBuilder(subject, subject, key.public_key(), 1)
+    made = made.not_valid_before(NOW - timedelta(days=1)).not_valid_after(NOW + timedelta(days=90))
+    if names:
+        listed = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
+        made = made.add_extension(listed, critical=False)
+    if authority is not None:
+        made = made.add_extension(x509.BasicConstraints(authority, None), critical=True)
+    pem = made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    return [str(int(NOW.timestamp())), *pem.decode().splitlines()]
+
+
+def _left(one: Introduction, plane: Plane) -> Iterator[str]:
+    left = {path: file for path, file in one.left.items() if file.plane.changes_with is plane}
+    return _tabbed(("file", path, *_about(file)) for path, file in left.items())
+
+
+def _about(file: LeftFile) -> tuple[str, ...]:
+    secret = "1" if file.secret else "0"
+    return (file.sha256, file.owner, file.group, f"{file.mode:04o}", secret)
+
+
+def _tabbed(rows: Iterable[Iterable[str]]) -> Iterator[str]:
+    return ("\t".join(row) for row in rows)
