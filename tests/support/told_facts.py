@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from provisioner.facts.host import Facts, Introduction, LeftFile
 from provisioner.model.site import Site
+from provisioner.plan.generation import Generation
 from provisioner.plan.links import links_of
 from provisioner.probes.links import LinkState
 from provisioner.render.artifact import Plane
@@ -41,21 +42,34 @@ users: {{alice: {{password: "{_HASH}"}}}}
     return parse_site(text.encode(), "site.yaml").site
 
 
+def generation_of(site: Site, key: str) -> Generation:
+    """Return the generation of a host of a site that runs Debian 12."""
+    system = {"ID": "debian", "VERSION_ID": "12"}
+    return Compiler(site, lambda known: known).generation_for(site.host(key), Introduction(system))
+
+
 def standing(site: Site, key: str) -> Facts:
     """Return the facts of a Debian 12 host of a site that is just what the site file says."""
-    host = site.host(key)
-    system = {"ID": "debian", "VERSION_ID": "12"}
-    compiler = Compiler(site, lambda known: known)
-    generation = compiler.generation_for(host, Introduction(system))
+    generation = generation_of(site, key)
     facts = fulfilled(generation)
-    machine = f"{_BOOT} {sum(map(ord, host.fqdn))}"
+    machine = f"{_BOOT} {sum(map(ord, site.host(key).fqdn))}"
     return replace(
         facts,
         introduction=replace(facts.introduction, serial="2", machine=machine),
         certificate=facts.certificate if generation.certificate_path else None,
         probe_secret="0123456789abcdef" if "probe" in facts.recipes else None,
+        sockets={name: "\n".join(_sockets(generation, name)) for name in ("tcp", "udp")},
         links={link.path: _open_to(link.account) for link in links_of(generation)},
     )
+
+
+def _sockets(generation: Generation, transport: str) -> Iterator[str]:
+    """Yield what proc_pid_net(5) has, where every daemon listens on all addresses."""
+    state = {"tcp": "0A", "udp": "07"}[transport]
+    yield "  sl  local_address rem_address   st tx_queue rx_queue"
+    for number, one in enumerate(generation.listeners):
+        if one.transport == transport:
+            yield f"{number:4}: 00000000:{one.port:04X} 00000000:0000 {state} 00000000:00000000"
 
 
 def _open_to(account: str) -> LinkState:
@@ -77,7 +91,13 @@ def before(facts: Facts, *paths: str, edited: bool = False) -> Facts:
 
 def told(facts: Facts) -> list[str]:
     """Return both flights of an answer, as far as `support.generations.fulfilled` has facts."""
-    return [*_introduced(facts.introduction), "@ready", *_observed(facts), "@end"]
+    return [
+        *_introduced(facts.introduction),
+        "@ready",
+        *_observed(facts),
+        *_asked_beside(facts),
+        "@end",
+    ]
 
 
 def _introduced(one: Introduction) -> Iterator[str]:
@@ -124,9 +144,14 @@ def _observed(facts: Facts) -> Iterator[str]:
     yield from ("@recipes", *sorted(facts.recipes))
     if facts.certificate:
         yield from ("@certificate", *told_certificate(*facts.certificate.names))
+
+
+def _asked_beside(facts: Facts) -> Iterator[str]:
     for check in facts.checks:
         yield f"@check {check.tool} {check.exit_status}"
         yield from (f"|{line}" for line in check.output.splitlines())
+    for name, table in facts.sockets.items():
+        yield from (f"@sockets {name}", *table.splitlines())
     yield "@links"
     for path, link in facts.links.items():
         yield f"is\t{path}\t{link.kind}\t{link.owner}\t{link.group}\t{link.mode}"
@@ -134,6 +159,26 @@ def _observed(facts: Facts) -> Iterator[str]:
         yield from _tabbed(("opens", path, account) for account in sorted(link.open_to))
     if facts.probe_secret:
         yield from ("@probe-secret", facts.probe_secret)
+
+
+def told_history(
+    serial: str, *confirmed: str, snapshots: Iterable[str] = (), brings: Generation | None = None
+) -> list[str]:
+    """Return what a host remembers. confirmed: its generations, the last of which is in force.
+
+    snapshots: transactions whose users are kept. brings: the generation that is asked for.
+    """
+    lines = ["@head", f"{serial}\t{confirmed[-1]}" if confirmed else "", "@history"]
+    for number, name in enumerate(confirmed, 1):
+        when = f"2026-11-24T12:0{number}:00Z"
+        lines.append("\t".join((when, str(number), "configuration", name, "me", "confirmed")))
+    lines += ["@generations", *dict.fromkeys(confirmed), "@snapshots", *snapshots, "@ready"]
+    if brings:
+        lines += ["@record", base64.b64encode(brings.record).decode()]
+        for file in brings.in_plane(Plane.CONFIGURATION):
+            if not file.secret:
+                lines += [f"@file {file.path}", base64.b64encode(file.content).decode()]
+    return [*lines, "@end"]
 
 
 def told_certificate(*names: str, authority: bool | None = None) -> list[str]:
