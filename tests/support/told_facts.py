@@ -52,10 +52,18 @@ def standing(site: Site, key: str) -> Facts:
     """Return the facts of a Debian 12 host of a site that is just what the site file says."""
     generation = generation_of(site, key)
     facts = fulfilled(generation)
+    people = frozenset(one.name for one in generation.accounts if not one.system)
+    units = frozenset(unit.name for unit in generation.units)
     machine = f"{_BOOT} {sum(map(ord, site.host(key).fqdn))}"
     return replace(
         facts,
-        introduction=replace(facts.introduction, serial="2", machine=machine),
+        introduction=replace(
+            facts.introduction,
+            serial="2",
+            machine=machine,
+            managed_units=units,
+            managed_accounts=people,
+        ),
         certificate=facts.certificate if generation.certificate_path else None,
         probe_secret="0123456789abcdef" if "probe" in facts.recipes else None,
         sockets={name: "\n".join(_sockets(generation, name)) for name in ("tcp", "udp")},
