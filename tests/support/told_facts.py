@@ -23,7 +23,7 @@ from provisioner.probes.links import LinkState
 from provisioner.render.artifact import Plane
 from provisioner.site.load import parse_site
 from provisioner.verbs.compiling import Compiler
-from support.generations import NOW, fulfilled
+from support.generations import CERTIFICATE, NOW, fulfilled
 
 _BOOT = "7f3ad7d3-3c56-4f31-9b3e-5d2f6c1f0a52"
 
@@ -64,7 +64,9 @@ def standing(site: Site, key: str) -> Facts:
             managed_units=units,
             managed_accounts=people,
         ),
-        certificate=facts.certificate if generation.certificate_path else None,
+        certificate=replace(CERTIFICATE, names=(site.host(key).fqdn,))
+        if generation.certificate_path
+        else None,
         probe_secret="0123456789abcdef" if "probe" in facts.recipes else None,
         sockets={name: "\n".join(_sockets(generation, name)) for name in ("tcp", "udp")},
         links={link.path: _open_to(link.account) for link in links_of(generation)},

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from types import SimpleNamespace
-from typing import cast
+from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from support.generations import GENERATION, MAIN_CF, USERS, fulfilled, state_of, with_file
 from support.refs import ref
+from support.scripted_host import OWNER, Program, ScriptedFleet, unreachable
 
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
 from provisioner.facts.host import Facts
@@ -18,8 +18,6 @@ from provisioner.platforms.records import platform_named
 from provisioner.site.load import parse_site
 from provisioner.verbs.mail_deletion import check_nothing_else_pends, delete_mail
 from provisioner.verbs.plan import SitePlan
-from provisioner.verbs.ports import Completed
-from provisioner.verbs.run import Run
 
 TEXT = """\
 domain: example.org
@@ -64,77 +62,65 @@ def test_a_host_that_could_not_be_asked_ends_it() -> None:
     assert raised.value.exit_code is ExitCode.UNREACHABLE
 
 
-@dataclass
-class Transport:
-    """A host that answers one program, and notes what it was called with."""
-
-    completed: Completed | MailprovError
-    called: list[str] = field(default_factory=list)
-
-    def run(self, _program: str, *arguments: str, **_options: object) -> Completed:
-        self.called += arguments
-        if isinstance(self.completed, MailprovError):
-            raise self.completed
-        return self.completed
+def answered(lines: Sequence[str], status: int = 0, stderr: str = "") -> Program:
+    return Program("delete_mail", lines, status, stderr)
 
 
-def run_on(transport: Transport, more: str = "") -> Run:
+def deleted(step: Program, more: str = "") -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Delete Erin's mail; return what went, and what the host was called with."""
     site = parse_site((TEXT + more).encode(), "x").site
-    silent = SimpleNamespace(tell=lambda *_: None)
-    fleet = SimpleNamespace(transport=lambda _: transport)
-    return cast(
-        "Run",
-        SimpleNamespace(
-            site=site, fleet=fleet, programs={"delete_mail": "…"}, owner="me", progress=silent
-        ),
-    )
-
-
-def deleted(run: Run) -> tuple[str, ...]:
-    return delete_mail(run, ERIN, platform_named("debian-12"))
+    with ScriptedFleet({ref("mail"): [step]}) as fleet:
+        went = delete_mail(fleet.run_over(site), ERIN, platform_named("debian-12"))
+    return went, fleet.calls[0].arguments
 
 
 def test_a_virtual_user_s_home_is_asked_for_and_what_went_is_returned() -> None:
-    transport = Transport(Completed(0, b"@deleted /srv/vmail/example.org/erin\n@finished\n", b""))
-    assert deleted(run_on(transport)) == ("/srv/vmail/example.org/erin",)
-    assert transport.called == [
-        "me", "virtual", "erin@example.org", "/srv/vmail/example.org/erin", "vmail",
+    went, called = deleted(answered(["@deleted /srv/vmail/example.org/erin", "@finished"]))
+    assert went == ("/srv/vmail/example.org/erin",)
+    assert called == (
+        OWNER, "virtual", "erin@example.org", "/srv/vmail/example.org/erin", "vmail",
         "/etc/dovecot/mailprov",
-    ]  # fmt: skip
+    )  # fmt: skip
 
 
 def test_of_a_system_account_only_the_mailbox_is_asked_for() -> None:
-    transport = Transport(Completed(0, b"@absent /home/erin\n@finished\n", b""))
     more = "accounts: {kind: system, mailbox: 'mdbox:~/mail/box'}\n"
-    assert deleted(run_on(transport, more)) == ()
-    assert transport.called == ["me", "system", "erin", "/home/erin", "mailusers", "mail/box"]
+    went, called = deleted(answered(["@absent /home/erin", "@finished"]), more)
+    assert went == ()
+    assert called == (OWNER, "system", "erin", "/home/erin", "mailusers", "mail/box")
 
 
 @pytest.mark.parametrize(
-    ("completed", "code", "told"),
+    ("answer", "code", "told"),
     [
-        (Completed(65, b"@refused\n|it is a link\n", b""), ExitCode.REFUSED, "it is a link"),
-        (Completed(75, b"@locked\nhost-1 since noon\n", b""), ExitCode.REFUSED, "host-1"),
+        (answered(["@refused", "|it is a link"], 65), ExitCode.REFUSED, "it is a link"),
+        (answered(["@locked", "host-1 since noon"], 75), ExitCode.REFUSED, "host-1"),
         (
-            Completed(70, b"@deleted /home/erin/Maildir\n@failed /home/erin/sieve\n|busy\n", b""),
+            answered(["@deleted /home/erin/Maildir", "@failed /home/erin/sieve", "|busy"], 70),
             ExitCode.FAILED,
             "these were deleted: /home/erin/Maildir",
         ),
-        (Completed(2, b"", b"sh: broken"), ExitCode.FAILED, "sh: broken"),
+        (answered([], 2, "sh: broken"), ExitCode.FAILED, "sh: broken"),
     ],
 )
-def test_what_was_not_deleted_is_told(completed: Completed, code: ExitCode, told: str) -> None:
+def test_what_was_not_deleted_is_told(answer: Program, code: ExitCode, told: str) -> None:
     with pytest.raises(MailprovError) as raised:
-        deleted(run_on(Transport(completed)))
+        deleted(answer)
     assert raised.value.exit_code is code
     assert told in str(raised.value)
     assert "run the command again" in str(raised.value)
 
 
+def test_a_host_whose_state_is_a_newer_version_s_says_so() -> None:
+    with pytest.raises(MailprovError, match=r"99\.0") as raised:
+        deleted(answered([], 76, "@state\tnewer\t3\t99.0"))
+    assert raised.value.exit_code is ExitCode.REFUSED
+
+
 def test_a_lost_connection_leaves_no_doubt_about_what_is_known() -> None:
-    lost = MailprovError(Diagnostic("the connection was lost"), ExitCode.UNREACHABLE)
+    lost = replace(answered(["@deleted /home/erin/Maildir"]), lost=unreachable("it was lost"))
     with pytest.raises(MailprovError) as raised:
-        deleted(run_on(Transport(lost)))
+        deleted(lost)
     assert raised.value.exit_code is ExitCode.UNREACHABLE
-    assert "the connection was lost" in str(raised.value)
+    assert "it was lost" in str(raised.value)
     assert "the user is removed, but the host did not confirm" in str(raised.value)

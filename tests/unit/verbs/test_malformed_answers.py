@@ -6,22 +6,20 @@ recorded answers are of a lab host; whatever becomes of them, an error names the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Self
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.chance import examples
+from support.scripted_host import PROGRAMS, Program, ScriptedFleet
 
 from provisioner.cli.history_verb import history_json, history_lines
 from provisioner.cli.status_view import condition_json, condition_lines
 from provisioner.diagnostics import MailprovError
 from provisioner.facts.host import Facts
-from provisioner.model.names import HostKey
 from provisioner.plan.condition import judge_condition
 from provisioner.plan.diff import diff_generation
 from provisioner.plan.generation import Generation
@@ -30,7 +28,6 @@ from provisioner.probes.sockets import judge_sockets, parse_sockets
 from provisioner.site.load import parse_site
 from provisioner.verbs.compiling import Compiler
 from provisioner.verbs.mail_log import parse_mail_log
-from provisioner.verbs.ports import Completed
 from provisioner.verbs.recalling import recall
 from provisioner.verbs.remote_failure import understanding
 from provisioner.verbs.session import HostSession
@@ -47,41 +44,10 @@ users: {alice: {password: {env: ALICE}}}
 HOST = SITE.host("mail")
 
 
-@dataclass
-class Recording:
-    """A host that answers these lines, whatever it is asked; a Transport and its Conversation."""
-
-    told: list[str]
-    host: HostKey = HOST.key
-    peer: str = "root@192.0.2.10"
-
-    def start(
-        self, program: str, *args: str, timeout: float, doing: str = "", keep: bool = False
-    ) -> Self:
-        del program, args, timeout, doing, keep
-        self.told.reverse()
-        return self
-
-    def send(self, data: bytes) -> None:
-        del data
-
-    def finish(self) -> None: ...
-
-    def lines(self) -> Iterator[str]:
-        while self.told:
-            yield self.told.pop()
-
-    def result(self) -> Completed:
-        return Completed(0, b"", b"")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None: ...
-
-
 def session(told: list[str], verb: str) -> HostSession:
-    return HostSession(Recording(told), {verb: ""})  # type: ignore[arg-type] # as far as needed
+    """Return a session with a host that answers these lines."""
+    fleet = ScriptedFleet({HOST.ref: [Program(verb, told)]})
+    return HostSession(fleet.transport(HOST), PROGRAMS)
 
 
 def observe(told: list[str]) -> tuple[Generation, Facts]:

@@ -2,107 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from support.refs import ref
+from support.scripted_host import Connection, Program, ScriptedFleet, Step, unreachable
+from support.told_facts import standing, told, two_hosts
 
-from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
-from provisioner.facts.host import Facts, Introduction, Pending
+from provisioner.diagnostics import ExitCode, MailprovError
+from provisioner.facts.host import Pending
 from provisioner.model.names import HostRef
-from provisioner.model.site import Host
-from provisioner.plan.manifest import Also
-from provisioner.site.load import parse_site
-from provisioner.verbs import plan
 from provisioner.verbs.machines import Machines
 from provisioner.verbs.plan import DriftDecision, plan_sites
-from provisioner.verbs.run import Run
 from provisioner.verbs.runs import Runs
 
-FILE = """\
-domain: {0}
-hosts: {{mail: {{address: 192.0.2.10}}}}
-users: {{alice: {{password: {{env: X}}}}}}
-"""
+SITES = {name: two_hosts(name) for name in ("one.example", "two.example")}
 ONE, TWO = ref("mail", "one.example"), ref("mail", "two.example")
-PENDING = Pending("7", "abc", "root@elsewhere", armed=False)
-DOWN = MailprovError(Diagnostic("it is down"), ExitCode.UNREACHABLE)
+ABANDONED = Program("settle", ["@finished"], arguments=("abandoned",))
 
 
-class Quiet:
-    def tell(self, host: object, text: str) -> None: ...
+def observed(host: HostRef, *, pending: bool = True, machine: str = "") -> Program:
+    """Return the answer of a host on which something broke off."""
+    facts = standing(SITES[host.site], host.host)
+    introduction = replace(
+        facts.introduction,
+        pending=Pending("7", "abc", "root@elsewhere", armed=False) if pending else None,
+        machine=machine or facts.introduction.machine,
+    )
+    return Program("observe", told(replace(facts, introduction=introduction)))
 
 
-@dataclass
-class Answer:
-    host: Host
-    value: Any = None
-    error: MailprovError | None = None
+def survey(scripts: dict[HostRef, Sequence[Step]]) -> tuple[ScriptedFleet, Runs]:
+    fleet, machines = ScriptedFleet(scripts), Machines()
+    runs = [fleet.run_over(site, [site.host("mail")], machines=machines) for site in SITES.values()]
+    return fleet, Runs(tuple(runs), several=True)
 
 
-class InTurn:
-    """A fleet that has one host work after another."""
-
-    def each(self, hosts: Sequence[Host], work: Callable[[Host, Any], Any]) -> Iterator[Answer]:
-        for host in hosts:
-            try:
-                yield Answer(host, work(host, None))
-            except MailprovError as error:
-                yield Answer(host, error=error)
-
-
-@dataclass(frozen=True)
-class Told(Run):
-    """A run whose hosts say which machine they are, and that something is pending there."""
-
-    machine_of: dict[HostRef, str] = field(default_factory=dict)
-
-    def observe(self, host: Host, transport: Any, also: Also = Also.NOTHING) -> tuple[Any, Facts]:  # noqa: ANN401, ARG002 as Run's
-        self.machines.note(host.ref, self.machine_of[host.ref])
-        if not self.machine_of[host.ref]:
-            raise DOWN
-        return None, Facts(Introduction({}, pending=PENDING))
-
-
-@pytest.fixture
-def settled(monkeypatch: pytest.MonkeyPatch) -> list[HostRef]:
-    """Return the hosts that were told to settle; each says that it cannot, to end there."""
-    hosts: list[HostRef] = []
-
-    def remember(_run: Run, host: Host, *_: object) -> None:
-        hosts.append(host.ref)
-        raise MailprovError(Diagnostic("it cannot be settled", str(host.ref)))
-
-    monkeypatch.setattr(plan, "settle_pending", remember)
-    return hosts
-
-
-def runs(one: str, two: str) -> Runs:
-    machines, nothing, fleet = Machines(), None, InTurn()
-    sites = [parse_site(FILE.format(each.site).encode(), "site.yaml").site for each in (ONE, TWO)]
-    rest: Any = (nothing, Quiet(), "owner", None, machines, {ONE: one, TWO: two})
-    return Runs(tuple(Told(site, site.hosts, fleet, {}, *rest) for site in sites), several=True)  # type: ignore[arg-type]
-
-
-def test_nothing_is_settled_where_a_machine_belongs_to_two_sites(settled: list[HostRef]) -> None:
-    with pytest.raises(MailprovError, match="one machine belongs to two sites") as caught:
-        plan_sites(runs("boot 1", "boot 1"), settle=True)
+def test_nothing_is_settled_where_a_machine_belongs_to_two_sites() -> None:
+    machine = standing(SITES["one.example"], "mail").introduction.machine
+    fleet, runs = survey({one: [observed(one, machine=machine)] for one in (ONE, TWO)})
+    with fleet, pytest.raises(MailprovError, match="one machine belongs to two sites") as caught:
+        plan_sites(runs, settle=True)
     assert caught.value.exit_code is ExitCode.REFUSED
-    assert settled == []
 
 
-def test_hosts_settle_what_is_pending_once_all_have_been_looked_at(
-    settled: list[HostRef],
-) -> None:
-    survey = plan_sites(runs("boot 1", "boot 2"), DriftDecision.REFUSE, settle=True)
-    assert settled == [ONE, TWO]
-    assert list(survey.errors) == [ONE, TWO]
+def test_hosts_settle_what_is_pending_once_all_have_been_looked_at() -> None:
+    steps = {one: [observed(one), ABANDONED, observed(one, pending=False)] for one in (ONE, TWO)}
+    fleet, runs = survey(steps)
+    with fleet:
+        plans = plan_sites(runs, DriftDecision.REFUSE, settle=True)
+    assert fleet.order[:3] == ["mail: observe", "mail: observe", "mail: abandoned"]
+    assert [call.host for call in fleet.calls] == [ONE, TWO, ONE, ONE, TWO, TWO]
+    assert list(plans.plans) == [ONE, TWO]
+    assert plans.is_empty
 
 
-def test_each_site_has_its_own_part_of_what_was_found(settled: list[HostRef]) -> None:
-    survey = plan_sites(runs("", "boot 2"), settle=True)
-    assert settled == [TWO]
-    assert survey.of(ONE.site).errors == {ONE: DOWN}
-    assert list(survey.of(TWO.site).errors) == [TWO]
+def test_what_cannot_be_settled_is_the_host_s_error() -> None:
+    failed = replace(ABANDONED, lines=["@locked", "me"], status=75)
+    fleet, runs = survey({one: [observed(one), failed] for one in (ONE, TWO)})
+    with fleet:
+        plans = plan_sites(runs, settle=True)
+    assert list(plans.errors) == [ONE, TWO]
+    assert not plans.is_empty
+
+
+def test_each_site_has_its_own_part_of_what_was_found() -> None:
+    down = unreachable("it is down")
+    fleet, runs = survey({ONE: [Connection(down)], TWO: [observed(TWO, pending=False)]})
+    with fleet:
+        plans = plan_sites(runs, settle=True)
+    assert plans.of(ONE.site).errors == {ONE: down}
+    assert not plans.of(ONE.site).plans
+    assert list(plans.of(TWO.site).plans) == [TWO]
+    assert not plans.of(TWO.site).errors
+
+
+def test_without_settling_a_host_is_planned_for_as_it_is_and_tells_what_is_pending() -> None:
+    fleet, runs = survey({one: [observed(one)] for one in (ONE, TWO)})
+    with fleet:
+        plans = plan_sites(runs)
+    assert [plan.pending.serial for plan in plans.plans.values() if plan.pending] == ["7", "7"]
