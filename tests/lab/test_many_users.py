@@ -11,7 +11,7 @@ import contextlib
 import smtplib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,14 +21,14 @@ from support.deployed import DeployedSite
 from support.release import RELEASE
 from support.roster import People, is_ended, is_open
 
-from provisioner.lab import HostSpec, LabHost
+from provisioner.lab import HostSpec, Lab, LabHost
 from provisioner.platforms.record import Platform
 from provisioner.platforms.records import platform_named
 from provisioner.site.new_password import NEW_SCHEMES, hash_password
 
-from .conftest import LabFactory
-
 pytestmark = pytest.mark.lab
+
+LabFactory = Callable[[str, Sequence[HostSpec]], Lab]
 
 USERS = 25_000
 PASSWORD = "twenty-five thousand ponies"

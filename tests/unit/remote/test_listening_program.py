@@ -10,10 +10,10 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from support.remote_parts import text_of
 
 from provisioner.facts.listening import HeldSocket, parse_listening
 from provisioner.probes.sockets import ListeningSocket
-from provisioner.remote import program
 from provisioner.remote.protocol import split_sections
 
 LOOPBACK = "127.0.0.1"
@@ -21,11 +21,10 @@ LOOPBACK = "127.0.0.1"
 
 def observed(*ports: tuple[str, int], own: Path | None = None) -> tuple[HeldSocket, ...]:
     """Return what the program finds on these ports. own: the control group of a unit of ours."""
-    folder = Path(program.__file__).parent / "core"
     rows = "".join(f"port\t{transport}\t{port:04X}\n" for transport, port in ports)
     text = "\n".join(
         [
-            *((folder / f"{part}.sh").read_text() for part in ("prelude", "manifest", "listening")),
+            text_of("prelude", "manifest", "listening"),
             f"manifest='{rows}'",
             f"units_shown='ControlGroup={own or ''}'",
             "observe_ports",

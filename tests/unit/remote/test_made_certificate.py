@@ -10,8 +10,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
-from provisioner.remote import program
+from support.remote_parts import text_of
 
 pytestmark = pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is missing")
 
@@ -20,7 +19,7 @@ NAME = "mail.example.org"
 
 def make(path: Path, name: str, key: Path | str = "") -> x509.Certificate:
     """Have the function make a file, and return the certificate in it."""
-    text = (Path(program.__file__).parent / "core" / "staging.sh").read_text()
+    text = text_of("staging")
     script = f'{text}\nstage={path.parent}\nmake_certificate "$@"\n'
     command = ["sh", "-uc", script, "sh", str(path), name, str(key)]
     subprocess.run(command, check=True, capture_output=True)

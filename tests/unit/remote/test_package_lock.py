@@ -7,8 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-
-from provisioner.remote import program
+from support.remote_parts import text_of
 
 OLD_DPKG = "dpkg: error: dpkg frontend lock was locked by another process with pid {pid}"
 DPKG = (
@@ -35,7 +34,7 @@ RPM = (
 
 def patiently(tmp_path: Path, said: str, fails: int, status: int = 100) -> tuple[int, list[str]]:
     """Run a command that fails so often and says so; return what comes of it, without waiting."""
-    text = (Path(program.__file__).parent / "core" / "packages.sh").read_text()
+    text = text_of("packages")
     functions = text[text.index("patiently()") : text.index("install_apt()")]
     (tmp_path / "said").write_text(said)
     script = f"""
@@ -102,7 +101,7 @@ CONFLICT = "Error: \n Problem: problem with installed package"
 def test_dnf_reads_its_metadata_anew_where_they_may_be_stale(
     tmp_path: Path, said: str, asked: int
 ) -> None:
-    text = (Path(program.__file__).parent / "core" / "packages.sh").read_text()
+    text = text_of("packages")
     functions = text[text.index("patiently()") : text.index("# Whoever started this")]
     (tmp_path / "words").write_text(said)
     script = f"""
@@ -126,11 +125,8 @@ def test_of_two_that_install_the_first_to_end_leaves_the_others_daemons_down(
     tmp_path: Path,
 ) -> None:
     policy, held = tmp_path / "policy-rc.d", tmp_path / "held"
-    parts = (
-        (Path(program.__file__).parent / "core" / f"{part}.sh").read_text()
-        for part in ("prelude", "found", "policy", "packages")
-    )
-    text = "".join(parts).replace("/usr/sbin/policy-rc.d", str(policy))
+    parts = text_of("prelude", "found", "policy", "packages")
+    text = parts.replace("/usr/sbin/policy-rc.d", str(policy))
     text = text.replace("patience=60", "patience=1").replace(
         "state=/var/lib/mailprov\n", f"state={tmp_path}\n"
     )

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
-from support.remote_parts import ROOMS, SHELL, text_of
+from support.remote_parts import CORE, ROOMS, SHELL, text_of
 
 from provisioner.remote import program
 from provisioner.remote.program import remote_programs
@@ -86,14 +85,14 @@ def test_shellcheck_has_no_complaint(verb: str) -> None:
 
 @pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
 def test_shellcheck_has_no_complaint_about_what_loads_a_program() -> None:
-    script = Path(program.__file__).parent / "core/load.sh"
+    script = CORE / "load.sh"
     done = subprocess.run(["shellcheck", script], capture_output=True, text=True, check=False)
     assert done.stdout == ""
 
 
 @pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
 def test_shellcheck_has_no_complaint_about_what_carries_a_connection() -> None:
-    script = Path(program.__file__).parent / "core/relay.bash"
+    script = CORE / "relay.bash"
     done = subprocess.run(
         ["shellcheck", "-s", "bash", script], capture_output=True, text=True, check=False
     )

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from support.remote_parts import text_of
 
 from provisioner.remote import program
 
@@ -54,10 +55,8 @@ def check(state: Path, *, number: int = 1, then: str = "") -> tuple[int, list[st
 
     number: the newest format that the program reads. then: what it does after the check.
     """
-    folder = Path(program.__file__).parent / "core"
-    prelude, *parts = ((folder / f"{part}.sh").read_text() for part in ("prelude", *program.STATE))
     settings = f"state={state}\nprogram_format={number}\nprogram_reader=0.{number}.0\n"
-    text = "\n".join([prelude, settings, *parts, then])
+    text = "\n".join([text_of("prelude"), settings, text_of(*program.STATE), then])
     done = subprocess.run(["sh", "-c", text], capture_output=True, text=True, check=False)
     rows = [
         line.split("\t")[1:] for line in done.stderr.splitlines() if line.startswith("@state\t")

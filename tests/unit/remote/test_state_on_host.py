@@ -13,8 +13,6 @@ from tempfile import TemporaryDirectory
 import pytest
 from support.remote_parts import text_of
 
-from provisioner.remote import program
-
 
 def run_parts(state: Path, script: str, *parts: str) -> str:
     """Run a script after the named parts of the remote program; fail unless it exits with 0."""
@@ -268,7 +266,7 @@ def test_the_mail_of_who_is_a_user_is_not_deleted(tmp_path: Path, table: bool) -
     else:
         (lists / "users").write_text("alice@d.example:{X}y::\n")
         (lists / "mailboxes").write_text("alice@d.example::\n")
-    text = (Path(program.__file__).parent / "core" / "delete_mail.sh").read_text()
+    text = text_of("delete_mail")
     functions = text[: text.index("delete_virtual()")]
     told = {}
     for user in ("alice@d.example", "bob@d.example"):

@@ -6,8 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
-from provisioner.remote import program
+from support.remote_parts import text_of
 
 _TOOLS = """
 systemctl() {
@@ -24,14 +23,12 @@ firewall-cmd() { echo "firewall-cmd $*" >&3; [ "$*" != "$broken" ]; }
 
 
 def told(path: str, active: str = "1", broken: str = "none") -> list[str]:
-    folder = Path(program.__file__).parent / "core"
-    prelude, readers = ((folder / name).read_text() for name in ("prelude.sh", "readers.sh"))
     # A name with a hyphen is no function's in every shell: it is found as a program.
-    script = f"""{prelude}
+    script = f"""{text_of("prelude")}
     active={active} broken={broken}
     {_TOOLS.replace("firewall-cmd() {", "firewall_cmd() {")}
     alias firewall-cmd=firewall_cmd
-    {readers}
+    {text_of("readers")}
     tell_reader "$1" 3>&1 || echo refused
     """
     done = subprocess.run(
