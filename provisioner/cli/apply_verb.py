@@ -26,7 +26,8 @@ from provisioner.model.names import DomainName, HostRef
 from provisioner.probes.finding import Verdict
 from provisioner.probes.way_out_findings import spare_the_world
 from provisioner.site.secrets import Need
-from provisioner.verbs.apply import ApplyOptions, HostOutcome, apply_sites
+from provisioner.verbs.apply import ApplyOptions, apply_sites
+from provisioner.verbs.outcome import HostOutcome
 from provisioner.verbs.runs import Runs
 from provisioner.verbs.verify import VerifyReport, verify_sites
 

@@ -12,7 +12,7 @@ from provisioner.model.names import DomainName
 from provisioner.plan.change import Action
 from provisioner.probes.finding import Finding, Status, Verdict
 from provisioner.probes.way_out_findings import mail_cannot_leave
-from provisioner.verbs.apply import HostOutcome, HostStatus
+from provisioner.verbs.outcome import HostOutcome, HostStatus
 from provisioner.verbs.run import Naming, by_key
 
 # Which error decides when hosts failed differently: a person must act on the first.

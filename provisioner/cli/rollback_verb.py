@@ -19,7 +19,8 @@ from provisioner.cli.outcome_view import (
 )
 from provisioner.cli.terminal import show_errors, write_json, write_line, write_lines
 from provisioner.plan.history import check_wanted
-from provisioner.verbs.apply import ApplyOptions, HostOutcome
+from provisioner.verbs.apply import ApplyOptions
+from provisioner.verbs.outcome import HostOutcome
 from provisioner.verbs.restore import restore_directory
 from provisioner.verbs.rollback import rollback_site
 

@@ -14,8 +14,9 @@ from provisioner.model.names import MailAddress
 from provisioner.model.site import Role
 from provisioner.site.site_edit import EditedSite
 from provisioner.site.user_edits import RemoveUser
-from provisioner.verbs.apply import ApplyOptions, HostOutcome, apply_site
+from provisioner.verbs.apply import ApplyOptions, apply_site
 from provisioner.verbs.mail_deletion import check_nothing_else_pends, delete_mail
+from provisioner.verbs.outcome import HostOutcome
 from provisioner.verbs.plan import plan_site
 
 

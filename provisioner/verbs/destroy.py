@@ -9,22 +9,24 @@ hangs on it, and what is interrupted is done again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
 from provisioner.facts.host import Introduction
-from provisioner.model.names import HostKey
+from provisioner.model.names import HostKey, HostRef
 from provisioner.model.site import Host
 from provisioner.plan.change import Plan
 from provisioner.plan.compile import host_made_paths
 from provisioner.plan.diff import diff_generation
 from provisioner.plan.generation import AS_FOUND, Generation
 from provisioner.plan.held_mail import held_notices
+from provisioner.plan.phases import Group
 from provisioner.plan.recall import generation_as_found
 from provisioner.plan.rollback import is_at_rest, without_directory
 from provisioner.remote.protocol import Answer, Asked, ExitStatus, Section, rows_text
-from provisioner.verbs.apply import ApplyOptions, HostOutcome, HostStatus, carry_out
+from provisioner.verbs.apply import ApplyOptions, carry_out
+from provisioner.verbs.outcome import HostOutcome, HostStatus
 from provisioner.verbs.plan import SitePlan
 from provisioner.verbs.ports import Transport
 from provisioner.verbs.rollback import WayBack
@@ -65,13 +67,24 @@ def destroy_site(run: Run, options: ApplyOptions) -> tuple[HostOutcome, ...]:
         del transport
         return survey.plans[host.ref]
 
-    def unasked(host: Host, transport: Transport) -> None:
-        del host, transport  # as found, nobody knows what has to work
-
-    outcomes = carry_out(Runs.over(run), options, survey, unchanged, unasked)
+    # As found, nobody knows what has to work.
+    outcomes = carry_out(Runs.over(run), options, survey, unchanged, NoProof())
     if any(outcome.error for outcome in outcomes):
         return outcomes
     return tuple(_take_away(run, outcomes))
+
+
+class NoProof:
+    """The proof of which nothing is asked; satisfies `Proof` of verbs/transacting.py."""
+
+    def whole(self, host: Host, transport: Transport) -> None:
+        """Ask nothing."""
+
+    def alone(self, host: Host, transport: Transport) -> None:
+        """Ask nothing."""
+
+    def together(self, group: Group, transports: Mapping[HostRef, Transport]) -> None:
+        """Ask nothing."""
 
 
 def _take_away(run: Run, outcomes: Iterable[HostOutcome]) -> Iterable[HostOutcome]:

@@ -11,15 +11,17 @@ further forms of what is forbidden. A question that cannot be asked takes nothin
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from provisioner.diagnostics import Diagnostic, MailprovError
+from provisioner.model.names import HostRef
 from provisioner.model.prober import probe_login
 from provisioner.model.site import Host
 from provisioner.plan.generation import Generation
 from provisioner.plan.manifest import Also
+from provisioner.plan.phases import Group
 from provisioner.probes.finding import Finding, Status
 from provisioner.probes.question import Question
 from provisioner.probes.roundtrip import RoundTripQuestion
@@ -34,38 +36,99 @@ from provisioner.verbs.probing import (
     own_findings,
 )
 from provisioner.verbs.run import Run
+from provisioner.verbs.runs import Runs
 
 
-def check_health(run: Run, host: Host, transport: Transport, open_asker: OpenAsker) -> None:
-    """Return if the host's services work; MailprovError with what does not."""
-    run.progress.tell(host.ref, "testing the new configuration")
-    # The daemons' checkers have just read these very files, when they were staged.
-    observed = observe_service(run, host, transport, Also.SERVICE)
-    _judge(run, host, observed, open_asker, vital)
+@dataclass(frozen=True)
+class HealthProof:
+    """The proof of new configurations; satisfies `Proof` of verbs/transacting.py."""
+
+    runs: Runs
+    open_asker: OpenAsker
+
+    def whole(self, host: Host, transport: Transport) -> None:
+        """Return if the host's services work; MailprovError with what does not."""
+        self._judge(host, transport, vital)
+
+    def alone(self, host: Host, transport: Transport) -> None:
+        """Return if what needs no other host works; MailprovError with what does not."""
+        self._judge(host, transport, vital_alone)
+
+    def together(self, group: Group, transports: Mapping[HostRef, Transport]) -> None:
+        """Return if mail goes through the group; MailprovError with what does not work."""
+        run = self.runs.of(group[0].ref)
+        observed = {host.ref: self._observed(run, host, transports[host.ref]) for host in group}
+        findings = ask_hosts(run, observed, self.open_asker, vital_together)
+        seen = [(host, observed[host.ref]) for host in group]
+        _refuse_failures(run, seen, findings, frozenset())
+
+    def _judge(self, host: Host, transport: Transport, choose: Choose) -> None:
+        run = self.runs.of(host.ref)
+        _judge(run, host, self._observed(run, host, transport), self.open_asker, choose)
+
+    def _observed(self, run: Run, host: Host, transport: Transport) -> Observed:
+        run.progress.tell(host.ref, "testing the new configuration")
+        # The daemons' checkers have just read these very files, when they were staged.
+        return observe_service(run, host, transport, Also.SERVICE)
 
 
-def check_recalled(
-    run: Run, host: Host, transport: Transport, open_asker: OpenAsker, generation: Generation
-) -> None:
-    """Return if the services of a recalled configuration work; MailprovError if not.
+@dataclass(frozen=True)
+class RecalledProof:
+    """The proof of recalled configurations; satisfies `Proof` of verbs/transacting.py.
 
     The questions come of the site file, which may be newer than the configuration: only
-    mail counts, by the ports that the configuration has, and with the prober's login of
-    that time only services.
+    mail counts, by the ports that the configurations have, and with the prober's login of
+    that time only services. As found, nobody knows what has to work; that services start was
+    seen already. generations: what is recalled on each host.
     """
 
-    def recalled(question: Question[Any]) -> Question[Any] | None:
-        return within_ports(question, generation.ports)
+    runs: Runs
+    open_asker: OpenAsker
+    generations: Mapping[HostRef, Generation]
 
-    def nothing(_: Question[Any]) -> None:
-        return None
+    def whole(self, host: Host, transport: Transport) -> None:
+        """Return if the host's services work, and mail by them; MailprovError if not."""
+        self._judge(host, transport, self._recalled([host]))
 
-    run.progress.tell(host.ref, "testing the new configuration")
-    session = run.session(transport)
-    generation, facts = session.observe(lambda _: generation, Also.SERVICE)
-    logins = {recipe.subject for recipe in generation.recipes if recipe.kind == "probe"}
-    choose = recalled if logins == {probe_login(run.site)} else nothing
-    _judge(run, host, Observed(generation, facts, transport), open_asker, choose)
+    def alone(self, host: Host, transport: Transport) -> None:
+        """Return if the host's services work; MailprovError if not."""
+        self._judge(host, transport, _nothing)
+
+    def together(self, group: Group, transports: Mapping[HostRef, Transport]) -> None:
+        """Return if mail goes through the group; MailprovError if not."""
+        hosts = [host for host in group if not self.generations[host.ref].as_found]
+        if hosts:
+            run = self.runs.of(hosts[0].ref)
+            observed = {one.ref: self._observed(one, transports[one.ref]) for one in hosts}
+            findings = ask_hosts(run, observed, self.open_asker, self._recalled(hosts))
+            seen = [(host, observed[host.ref]) for host in hosts]
+            _refuse_failures(run, seen, findings, frozenset())
+
+    def _judge(self, host: Host, transport: Transport, choose: Choose) -> None:
+        if not self.generations[host.ref].as_found:
+            run = self.runs.of(host.ref)
+            _judge(run, host, self._observed(host, transport), self.open_asker, choose)
+
+    def _observed(self, host: Host, transport: Transport) -> Observed:
+        run, recalled = self.runs.of(host.ref), self.generations[host.ref]
+        run.progress.tell(host.ref, "testing the new configuration")
+        generation, facts = run.session(transport).observe(lambda _: recalled, Also.SERVICE)
+        return Observed(generation, facts, transport)
+
+    def _recalled(self, hosts: Sequence[Host]) -> Choose:
+        """Return what becomes of a question to these hosts' recalled configurations."""
+        recalled = [self.generations[host.ref] for host in hosts]
+        logins = {
+            recipe.subject for one in recalled for recipe in one.recipes if recipe.kind == "probe"
+        }
+        if logins != {probe_login(self.runs.of(hosts[0].ref).site)}:
+            return _nothing
+        ports = {port for one in recalled for port in one.ports}
+        return lambda question: within_ports(question, ports)
+
+
+def _nothing(_: Question[Any]) -> None:
+    return None
 
 
 def _judge(run: Run, host: Host, observed: Observed, open_asker: OpenAsker, choose: Choose) -> None:
@@ -81,6 +144,16 @@ def _judge(run: Run, host: Host, observed: Observed, open_asker: OpenAsker, choo
         *own_findings(run.site, host, observed),
         *ask_hosts(run, {host.ref: observed}, open_asker, noted),
     ]
+    _refuse_failures(run, [(host, observed)], findings, forbidden)
+
+
+def _refuse_failures(
+    run: Run,
+    hosts: Iterable[tuple[Host, Observed]],
+    findings: Iterable[Finding],
+    forbidden: Collection[str],
+) -> None:
+    """Raise MailprovError with what failed, and what these hosts' daemons said of it."""
     # What an earlier failure left in the prober's mailbox says nothing of this one.
     failed = [
         finding
@@ -88,7 +161,7 @@ def _judge(run: Run, host: Host, observed: Observed, open_asker: OpenAsker, choo
         if finding.status is Status.FAILED and not finding.id.startswith("mail.cleaned")
     ]
     if failed:
-        said = read_complaints(run, host, observed.transport)
+        said = [one for host, seen in hosts for one in read_complaints(run, host, seen.transport)]
         told = (_diagnostic(each, unsafe=each.id in forbidden) for each in failed)
         raise MailprovError([*told, *said])
 
@@ -96,6 +169,16 @@ def _judge(run: Run, host: Host, observed: Observed, open_asker: OpenAsker, choo
 def vital(question: Question[Any]) -> Question[Any] | None:
     """Return the question if its answer decides that a configuration stays."""
     return question.while_pending()
+
+
+def vital_alone(question: Question[Any]) -> Question[Any] | None:
+    """Return the question if it decides that, and one host can answer it without the others."""
+    return None if isinstance(question, RoundTripQuestion) else question.while_pending()
+
+
+def vital_together(question: Question[Any]) -> Question[Any] | None:
+    """Return the question if it decides that, and it takes the whole group to answer it."""
+    return question.while_pending() if isinstance(question, RoundTripQuestion) else None
 
 
 def within_ports(question: Question[Any], ports: Collection[int]) -> Question[Any] | None:

@@ -16,7 +16,7 @@ from provisioner.plan.change import Action, Change
 from provisioner.plan.history import History
 from provisioner.remote.protocol import Answer, ExitStatus, Section
 from provisioner.render.artifact import Plane
-from provisioner.verbs.apply import HostOutcome, HostStatus
+from provisioner.verbs.outcome import HostOutcome, HostStatus
 from provisioner.verbs.plan import DriftDecision
 from provisioner.verbs.ports import Transport
 from provisioner.verbs.recalling import read_history

@@ -21,9 +21,10 @@ from provisioner.plan.recall import (
 )
 from provisioner.plan.rollback import diff_recalled, refuse_other_users
 from provisioner.plan.secrets_diff import refuse_lost_secrets
-from provisioner.verbs.apply import ApplyOptions, HostOutcome, carry_out
+from provisioner.verbs.apply import ApplyOptions, carry_out
 from provisioner.verbs.asking import OpenAsker
-from provisioner.verbs.health import check_recalled
+from provisioner.verbs.health import RecalledProof
+from provisioner.verbs.outcome import HostOutcome
 from provisioner.verbs.plan import (
     DriftDecision,
     SitePlan,
@@ -49,13 +50,10 @@ def rollback_site(
     way_back = WayBack(run, options, wanted)
     survey = way_back.survey()
 
-    def check(host: Host, transport: Transport) -> None:
-        generation = survey.plans[host.ref].generation
-        # As found, nobody knows what has to work; that services start was seen already.
-        if not generation.as_found:
-            check_recalled(run, host, transport, open_asker, generation)
-
-    return carry_out(Runs.over(run), options, survey, way_back.plan, check)
+    recalled = {ref: plan.generation for ref, plan in survey.plans.items()}
+    runs = Runs.over(run)
+    proof = RecalledProof(runs, open_asker, recalled)
+    return carry_out(runs, options, survey, way_back.plan, proof)
 
 
 @dataclass(frozen=True)

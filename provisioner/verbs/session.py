@@ -143,11 +143,18 @@ class HostSession:
         raise MailprovError(diagnostic, ExitCode.REFUSED if refused else ExitCode.FAILED)
 
     def confirm(self, serial: str) -> TransactionAnswer:
-        """Keep the pending configuration; MailprovError if it has returned meanwhile.
+        """Keep the pending configuration; MailprovError if that fails.
 
-        ReturnedError where the host could not keep it.
+        ReturnedError where the host could not keep it, or has returned meanwhile.
         """
         return self._settle("confirm", serial)
+
+    def extend(self, serial: str, within: int) -> TransactionAnswer:
+        """Have the host wait for the confirmation for so many seconds from now on.
+
+        MailprovError if that fails, ReturnedError where it could not wait or has returned.
+        """
+        return self._settle("extend", serial, str(within))
 
     def take_back(self, serial: str, reason: str) -> TransactionAnswer:
         """Have the host put back the configuration before; MailprovError if it did so already."""
@@ -168,15 +175,14 @@ class HostSession:
         if completed.status == ExitStatus.LOCKED:
             raise MailprovError(self._unsettled(answer), ExitCode.REFUSED)
         if completed.status == ExitStatus.ABSENT:
-            raise MailprovError(
-                Diagnostic(
-                    summary="the host did not wait any longer and restored the old configuration",
-                    where=self.where,
-                    got=answer.history.replace("\t", " ") or "no transaction is pending",
-                    want="a confirmation in time (--confirm-within)",
-                    fix="remove the cause of the missing confirmation, then apply again",
-                )
+            late = Diagnostic(
+                summary="the host did not wait any longer and restored the old configuration",
+                where=self.where,
+                got=answer.history.replace("\t", " ") or "no transaction is pending",
+                want="a confirmation in time (--confirm-within)",
+                fix="remove the cause of the missing confirmation, then apply again",
             )
+            raise ReturnedError(self.where, late, answer)
         if completed.status == ExitStatus.RETURNED:
             failure = Diagnostic(
                 summary="the host could not confirm its new configuration; the old "

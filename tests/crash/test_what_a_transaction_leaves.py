@@ -377,3 +377,50 @@ def test_a_settling_that_finds_another_program_at_work_says_so(applied: Forgetfu
     done = applied.run(PROGRAMS["settle"], "abandoned")
     assert done.returncode == 75
     assert b"@locked\nthe configuration that test applied waits" in done.stdout
+
+
+def test_a_host_that_waits_longer_is_confirmed_as_ever(applied: ForgetfulHost) -> None:
+    done = transact(applied, generation("b", 0))
+    applied.shell(": >/run/active-mailprov-return.service")
+    waits = settle(applied, done, "extend", "60")
+    assert waits.returncode == 0, waits.stderr.decode()
+    # Whoever had come to return, and found the host locked, has gone; the timer is set anew.
+    assert applied.shell("ls /run").split().count("armed") == 1
+    assert "active-mailprov-return.service" not in applied.shell("ls /run")
+    assert settle(applied, done, "confirm").returncode == 0
+    assert observe(applied, generation("b", 0)).introduction.generation == generation("b", 0).id
+    assert [p for p in applied.files() if ".mailprov-" in p] == []
+
+
+def test_a_host_that_cannot_wait_longer_returns_at_once(applied: ForgetfulHost) -> None:
+    done = transact(applied, generation("b", 0))
+    applied.add_program("systemd-run", "#!/bin/sh\nexit 1\n")
+    waits = settle(applied, done, "extend", "60")
+    assert waits.returncode == 71
+    facts = observe(applied, generation("a", 0))
+    assert (facts.introduction.pending, facts.introduction.generation) == (
+        None,
+        generation("a", 0).id,
+    )
+    last = applied.shell(f"tail -n 1 {STATE}/history")
+    assert last.rstrip("\n").endswith("\treturned: it could not wait any longer")
+
+
+def test_nobody_waits_for_what_has_returned(applied: ForgetfulHost) -> None:
+    done = transact(applied, generation("b", 0))
+    assert settle(applied, done, "return", "it does not work").returncode == 0
+    assert settle(applied, done, "extend", "60").returncode == 66
+
+
+@pytest.mark.parametrize("calls", [0, 1, 2, 3, 4, 5])
+def test_a_host_that_dies_before_it_is_confirmed_returns_however_long_it_was_to_wait(
+    applied: ForgetfulHost, calls: int
+) -> None:
+    done = transact(applied, generation("b", 0))
+    settle(applied, done, "extend", "3600", crash=calls or NEVER)
+    applied.boot()
+    assert applied.run(RECOVER_AT_BOOT).returncode == 0
+    applied.start_units()
+    assert applied.files()[DOVECOT_CONF] == b"# a\n"
+    confirm(applied, generation("c", 0))
+    assert applied.files()[DOVECOT_CONF] == b"# c\n"

@@ -47,9 +47,9 @@ from provisioner.probes.finding import Finding, Status, Verdict
 from provisioner.render.nature import Nature
 from provisioner.rooms.host_tree import render_host
 from provisioner.site.load import parse_site
-from provisioner.verbs.apply import HostOutcome, HostStatus
 from provisioner.verbs.envelope import find_door, find_sender
 from provisioner.verbs.handover import Handover, Posting, Refusal, Stage
+from provisioner.verbs.outcome import HostOutcome, HostStatus
 from provisioner.verbs.plan import SitePlan
 from provisioner.verbs.run import Run
 from provisioner.verbs.runs import Runs

@@ -1,10 +1,12 @@
 # shellcheck shell=sh
 # Settle a pending transaction: `confirm ID` keeps the new configuration, `return ID
-# REASON` puts the old one back, `abandoned` settles one that nobody waits for.
+# REASON` puts the old one back, `abandoned` settles one that nobody waits for. `extend ID
+# SECONDS` settles nothing: the host waits so long for its confirmation from now on.
 #
 # Exit status: 0 done, 66 no such transaction is pending (it has returned already, and
 # the answer says why), 70 a step failed (the timer is still armed and tries again), 71 the
-# confirmation failed and the old configuration is back, 75 another program is at work.
+# confirmation failed, or there is no more time to be had, and the old configuration is back,
+# 75 another program is at work.
 
 # The generation is remembered in full before the head names it, and what finishing needs
 # room for is there.
@@ -16,6 +18,14 @@ confirm() {
         mv -f "$folder/manifest.new" "$folder/manifest" && sync "$folder" || return 1
     [ ! -e "$pending/directory" ] || ln -f "$pending/directory" "$state/directory/left.new" || return 1
     set_head "$about_serial" "$about_generation"
+}
+
+# extend SECONDS: who has the timer's program wait for our lock stops it: it has done nothing yet. That
+# the disk takes a file is a part of the promise that the confirmation will be kept.
+extend() {
+    printf '%s\n' "$1" >"$pending/within.new" && put_in_place "$pending/within" || return 1
+    systemctl -q stop "$return_unit.service" 2>/dev/null
+    rearm_return "$1"
 }
 
 # What has begun is finished, whoever else wants this to end.
@@ -47,6 +57,14 @@ if [ ! -d "$pending" ] || [ "$pending_id" != "$2" ]; then
 fi
 # The lock keeps the timer's program waiting; the timer is stopped when all is settled.
 reason=${3-}
+if [ "$1" = extend ]; then
+    section step extend
+    if extend "$3"; then
+        section finished
+        exit 0
+    fi
+    reason="it could not wait any longer"
+fi
 serial=$about_serial
 section step "$1"
 if [ "$1" = confirm ]; then
@@ -62,5 +80,5 @@ section step disarm
 disarm_return
 tell_held
 read_head
-[ "$1" != confirm ] || [ "$serial_in_force" = "$serial" ] || exit 71
+[ "$1" = return ] || [ "$serial_in_force" = "$serial" ] || exit 71
 section finished

@@ -58,9 +58,9 @@ from provisioner.platforms.record import Platform
 from provisioner.probes.finding import Finding, Status, Verdict
 from provisioner.render.artifact import Plane
 from provisioner.site.load import parse_site
-from provisioner.verbs.apply import HostOutcome, HostStatus
 from provisioner.verbs.envelope import Sender, find_door
 from provisioner.verbs.handover import Handover, Posting, Refusal, Stage
+from provisioner.verbs.outcome import HostOutcome, HostStatus
 from provisioner.verbs.plan import SitePlan
 from provisioner.verbs.send import Sending
 from provisioner.verbs.status import SiteStatus

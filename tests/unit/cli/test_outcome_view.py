@@ -6,7 +6,7 @@ from support.refs import ref
 
 from provisioner.cli.outcome_view import outcome_table
 from provisioner.diagnostics import Diagnostic, MailprovError
-from provisioner.verbs.apply import HostOutcome, HostStatus
+from provisioner.verbs.outcome import HostOutcome, HostStatus
 
 
 def outcomes(unchanged: int, failed: int) -> list[HostOutcome]:

@@ -16,7 +16,7 @@ from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
 from provisioner.model.names import DomainName
 from provisioner.probes.finding import Finding, Status, Verdict
 from provisioner.site.load import parse_site
-from provisioner.verbs.apply import HostOutcome, HostStatus
+from provisioner.verbs.outcome import HostOutcome, HostStatus
 from provisioner.verbs.run import Run, by_key
 from provisioner.verbs.runs import Runs
 

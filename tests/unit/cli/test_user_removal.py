@@ -7,7 +7,7 @@ from support.refs import ref
 from provisioner.cli.user_removal import applied_in_words
 from provisioner.plan.change import Action, Change
 from provisioner.render.artifact import Plane
-from provisioner.verbs.apply import HostOutcome, HostStatus
+from provisioner.verbs.outcome import HostOutcome, HostStatus
 
 
 def test_what_was_applied_on_the_way_to_a_user_that_never_was_is_told() -> None:

@@ -14,8 +14,9 @@ from provisioner.diagnostics import ExitCode, MailprovError
 from provisioner.facts.host import Facts, Pending
 from provisioner.model.names import HostRef
 from provisioner.model.site import Site
-from provisioner.verbs.apply import ApplyOptions, HostOutcome, HostStatus, apply_sites
+from provisioner.verbs.apply import ApplyOptions, apply_sites
 from provisioner.verbs.machines import Machines
+from provisioner.verbs.outcome import HostOutcome, HostStatus
 from provisioner.verbs.plan import DriftDecision
 from provisioner.verbs.runs import Runs
 
@@ -316,7 +317,7 @@ def test_a_connection_that_is_lost_during_a_transaction_is_the_host_s_error() ->
 @pytest.mark.parametrize(
     ("end", "status"),
     [
-        (confirmed(["@history", "|returned: not confirmed in time"], 66), HostStatus.FAILED),
+        (confirmed(["@history", "|returned: not confirmed in time"], 66), HostStatus.RETURNED),
         (confirmed(["@locked", "me"], 75), HostStatus.FAILED),
         (confirmed(["@down unbound.service", "|no"], 71), HostStatus.RETURNED),
         (confirmed([], 0), HostStatus.FAILED),

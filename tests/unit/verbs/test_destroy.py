@@ -15,8 +15,9 @@ from provisioner.facts.host import Facts, Pending
 from provisioner.model.names import HostRef
 from provisioner.plan.change import Action
 from provisioner.plan.compile import host_made_paths
-from provisioner.verbs.apply import ApplyOptions, HostOutcome, HostStatus
+from provisioner.verbs.apply import ApplyOptions
 from provisioner.verbs.destroy import destroy_site, survey_destruction
+from provisioner.verbs.outcome import HostOutcome, HostStatus
 from provisioner.verbs.plan import DriftDecision
 
 SITE = two_hosts()

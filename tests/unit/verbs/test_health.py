@@ -15,7 +15,7 @@ from provisioner.probes.dns import StrangerQuestion
 from provisioner.probes.finding import Status
 from provisioner.probes.question import Answered, NoAnswer, judge
 from provisioner.probes.roundtrip import RoundTripQuestion
-from provisioner.verbs.health import vital, within_ports
+from provisioner.verbs.health import vital, vital_alone, vital_together, within_ports
 
 QUESTIONS = tuple(
     questions_for(two_host_site(), ProbeTargets(ACCOUNT), hosts=frozenset({HostKey("mail")}))
@@ -44,6 +44,14 @@ def test_a_new_configuration_has_to_work_and_to_keep_strangers_out() -> None:
         "StrangerQuestion": 1,
         "CleartextQuestion": 4,
     }
+
+
+def test_a_host_of_a_group_proves_alone_all_but_the_mail_which_the_group_proves() -> None:
+    for question in QUESTIONS:
+        alone, together = vital_alone(question), vital_together(question)
+        assert (alone or together) == vital(question)
+        assert alone is None or together is None
+    assert [one for one in map(vital_together, QUESTIONS) if one] == [vital(ROUND_TRIP)]
 
 
 def test_what_the_site_allows_is_no_reason_to_take_a_configuration_back() -> None:

@@ -12,7 +12,7 @@ from support.told_facts import told_history, two_hosts
 from provisioner.diagnostics import Diagnostic, ExitCode
 from provisioner.plan.change import Action
 from provisioner.render.artifact import Plane
-from provisioner.verbs.apply import HostOutcome, HostStatus
+from provisioner.verbs.outcome import HostOutcome, HostStatus
 from provisioner.verbs.plan import DriftDecision
 from provisioner.verbs.restore import restore_directory
 

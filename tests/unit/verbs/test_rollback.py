@@ -14,7 +14,8 @@ from provisioner.diagnostics import ExitCode, MailprovError
 from provisioner.facts.host import Facts, Pending
 from provisioner.model.names import HostRef
 from provisioner.plan.change import Action
-from provisioner.verbs.apply import ApplyOptions, HostOutcome, HostStatus
+from provisioner.verbs.apply import ApplyOptions
+from provisioner.verbs.outcome import HostOutcome, HostStatus
 from provisioner.verbs.plan import DriftDecision
 from provisioner.verbs.rollback import WayBack, rollback_site
 

@@ -9,7 +9,7 @@ import pytest
 
 from provisioner.model.names import DomainName, HostKey
 from provisioner.model.site import Host, Role
-from provisioner.verbs.waves import waves_of
+from provisioner.plan.phases import Group, transaction_phases
 
 
 def host(key: str, *roles: Role) -> Host:
@@ -29,18 +29,31 @@ OUT = host("out", Role.SUBMISSION)
 ALL = host("all", *Role)
 
 
+def alone(*hosts: Host) -> tuple[Group, ...]:
+    return tuple((one,) for one in hosts)
+
+
 @pytest.mark.parametrize("hosts", list(permutations((NS, STORE, MX, OUT))))
 def test_resolvers_come_before_stores_and_mail_comes_in_last(hosts: tuple[Host, ...]) -> None:
-    last = tuple(one for one in hosts if one in (MX, OUT))
-    assert waves_of(hosts) == ((NS,), (STORE,), last)
+    last = tuple((one,) for one in hosts if one in (MX, OUT))
+    assert transaction_phases(alone(*hosts)) == (((NS,),), ((STORE,),), last)
 
 
 def test_a_host_with_several_roles_goes_by_the_earliest() -> None:
     both = host("both", Role.MX, Role.STORE)
-    assert waves_of([MX, both, ALL]) == ((ALL,), (both,), (MX,))
+    assert transaction_phases(alone(MX, both, ALL)) == (((ALL,),), ((both,),), ((MX,),))
 
 
-def test_no_host_is_forgotten_and_no_wave_is_empty() -> None:
+def test_no_host_is_forgotten_and_no_phase_is_empty() -> None:
     idle = host("idle")
-    assert waves_of([idle, NS]) == ((NS,), (idle,))
-    assert waves_of([]) == ()
+    assert transaction_phases(alone(idle, NS)) == (((NS,),), ((idle,),))
+    assert transaction_phases([(), (NS,)]) == (((NS,),),)
+    assert transaction_phases([]) == ()
+
+
+@pytest.mark.parametrize("group", list(permutations((STORE, MX, OUT))))
+def test_a_group_is_in_order_and_goes_with_the_earliest_of_its_hosts(group: Group) -> None:
+    other = host("other", Role.MX)
+    rest = tuple(one for one in group if one is not STORE)
+    want = (((NS,),), ((STORE, *rest),), ((other,),))
+    assert transaction_phases([(other,), group, (NS,)]) == want
