@@ -17,22 +17,18 @@ from pathlib import Path
 from typing import TypeVar
 
 from provisioner.facts.certificate import HostCertificate
-from provisioner.facts.host import (
-    AccountState,
-    Facts,
-    FileState,
-    Introduction,
-    TableState,
-    UnitState,
-)
+from provisioner.facts.host import Facts, Introduction
 from provisioner.model.site import Host, Site
 from provisioner.plan.change import Plan
-from provisioner.plan.diff import diff_generation, left_by
+from provisioner.plan.diff import diff_generation
 from provisioner.plan.generation import Generation
 from provisioner.plan.transaction import pack_transaction
 from provisioner.render.artifact import Artifact
 from provisioner.render.directory_table import ShardedTable
 from provisioner.render.shards import shard_digests
+from provisioner.resources.account import AccountState
+from provisioner.resources.file_state import FileState, TableState, left_by
+from provisioner.resources.unit import UnitState
 from provisioner.site.load import load_site
 from provisioner.verbs.compiling import Compiler
 

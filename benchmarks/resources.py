@@ -22,7 +22,7 @@ from provisioner.plan.generation import Generation
 from provisioner.platforms.records import platform_named
 from provisioner.render.artifact import Artifact
 from provisioner.render.nature import Nature
-from provisioner.resources.declared import Recipe
+from provisioner.resources.recipe import Recipe
 
 Resources = dict[str, Any]
 """One host's resources, as they stand in its JSON file."""

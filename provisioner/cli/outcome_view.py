@@ -9,9 +9,9 @@ from provisioner.cli.several_sites import finding_id
 from provisioner.cli.terminal import CROWD, ColouredLine, Shown, coloured, table
 from provisioner.diagnostics import ExitCode, MailprovError
 from provisioner.model.names import DomainName
-from provisioner.plan.change import Action
 from provisioner.probes.finding import Finding, Status, Verdict
 from provisioner.probes.way_out_findings import mail_cannot_leave
+from provisioner.resources.change import Action
 from provisioner.verbs.outcome import HostOutcome, HostStatus
 from provisioner.verbs.run import Naming, by_key
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from provisioner.cli.outcome_view import error_rows
 from provisioner.cli.several_sites import note_of
 from provisioner.cli.terminal import CROWD, ColouredLine, Shown, coloured
-from provisioner.plan.change import Change, Plan
+from provisioner.plan.change import Plan
+from provisioner.resources.change import Change
 from provisioner.verbs.plan import SitePlan
 from provisioner.verbs.run import Naming, by_key
 

@@ -18,21 +18,7 @@ from typing import cast
 
 from provisioner.facts.addresses import parse_addresses
 from provisioner.facts.certificate import parse_certificate
-from provisioner.facts.host import (
-    HOLDS,
-    AccountState,
-    CheckRun,
-    Facts,
-    FileState,
-    FixedFile,
-    Hold,
-    Introduction,
-    LeftFile,
-    Pending,
-    TableFlaw,
-    TableState,
-    UnitState,
-)
+from provisioner.facts.host import HOLDS, CheckRun, Facts, FixedFile, Hold, Introduction, Pending
 from provisioner.facts.listening import parse_listening
 from provisioner.facts.mail_server import parse_mail_server
 from provisioner.facts.status_facts import parse_status
@@ -50,12 +36,19 @@ from provisioner.remote.protocol import (
     whole,
 )
 from provisioner.render.artifact import Plane
-from provisioner.render.daemon_secrets import is_secret_path
 from provisioner.render.nature import RESOLVER_MANAGERS, Firewall, FirewallKind
+from provisioner.resources.account import read_accounts
+from provisioner.resources.file import read_files, read_left_files
+from provisioner.resources.file_state import LeftFile
+from provisioner.resources.group import read_groups
+from provisioner.resources.one_line import read_left_lines, read_lines
+from provisioner.resources.package import read_packages
+from provisioner.resources.recipe import read_recipes
+from provisioner.resources.table import read_tables
+from provisioner.resources.unit import read_units
 from provisioner.rooms.registry import rooms
 
 _CREDENTIAL_FIELDS = 3
-_DIGEST = re.compile(r"([0-9a-f]{64})  (/.*)", re.DOTALL)
 # 3.7.11, 2.3.19.1, 2.4.1-4, 3.10-20240510; nothing where the program would not say.
 _VERSION = re.compile(r"(?:[0-9]{1,6}(?:\.[0-9]{1,6})+(?:[-+~][!-~]{0,60})?)?")
 # The kernel's boot, and the namespace of processes.
@@ -74,11 +67,12 @@ def parse_introduction(lines: Iterable[str]) -> Introduction:
         versions=dict(each(Section.DAEMONS, told.lines(Section.DAEMONS), _version)),
         generation=generation or None,
         left={
-            **_left_files(Section.MANAGED, managed, Plane.CONFIGURATION),
-            **_left_files(Section.DIRECTORY, directory, Plane.DIRECTORY),
+            **read_left_files(Section.MANAGED, managed, Plane.CONFIGURATION),
+            **read_left_files(Section.DIRECTORY, directory, Plane.DIRECTORY),
         },
         managed_accounts=_named(Section.DIRECTORY, directory, "account"),
         managed_units=_named(Section.MANAGED, managed, "unit"),
+        lines=read_left_lines(Section.MANAGED, managed),
         serial=serial,
         machine=next(each(Section.MACHINE, told.lines(Section.MACHINE), _machine), ""),
         pending=_pending(told.lines(Section.PENDING)),
@@ -98,25 +92,16 @@ def parse_facts(introduction: Introduction, lines: Iterable[str]) -> Facts:
     told = Answer.read(lines)
     return Facts(
         introduction=introduction,
-        packages=_installed(told.lines(Section.PACKAGES)),
-        files={
-            **_file_states(
-                told.lines(Section.FILES),
-                told.lines(Section.DIGESTS),
-                _contents(told, Section.CONTENT),
-            ),
-            **{
-                path: whole(f"{name} {path}", body, _table_state)
-                for name, path, body in told.every(Section.TABLE)
-            },
-        },
+        packages=read_packages(told),
+        files={**read_files(told, _contents(told, Section.CONTENT)), **read_tables(told)},
         left_contents=_contents(told, Section.LEFT),
-        accounts=_account_states(told.lines(Section.ACCOUNTS), told.lines(Section.SHADOW)),
-        groups=dict(each(Section.GROUPS, told.lines(Section.GROUPS), _group)),
+        accounts=read_accounts(told),
+        groups=read_groups(told),
         spools=dict(_pairs(told.lines(Section.SPOOLS))),
-        units=parse_units(told.lines(Section.UNITS)),
+        units=read_units(told.lines(Section.UNITS)),
         listening=parse_listening(told.plain),
-        recipes=frozenset(told.lines(Section.RECIPES)),
+        recipes=read_recipes(told),
+        lines=read_lines(told),
         certificate=parse_certificate(told.lines(Section.CERTIFICATE)),
         checks=tuple(
             CheckRun(*read_line(name, argument, _check), output=_text(body))
@@ -156,33 +141,6 @@ def parse_credentials(lines: Iterable[str]) -> Mapping[MailAddress, KnownCredent
     }
 
 
-def parse_units(lines: Iterable[str]) -> Mapping[str, UnitState]:
-    """Return unit states by unit name from `systemctl show`, whose units are blocks."""
-    states: dict[str, UnitState] = {}
-    block: list[str] = []
-    for line in [*lines, ""]:
-        if line:
-            block.append(line)
-        elif block:
-            state = whole(Section.UNITS, block, _unit)
-            states[state.name] = state
-            block = []
-    return states
-
-
-def _unit(block: list[str]) -> UnitState:
-    told = dict(line.split("=", 1) for line in block)
-    return UnitState(
-        name=told["Id"],
-        load=told.get("LoadState", ""),
-        active=told.get("ActiveState", ""),
-        sub=told.get("SubState", ""),
-        enabled=told.get("UnitFileState", ""),
-        restarts=int(told.get("NRestarts", "0") or 0),
-        result=told.get("Result", ""),
-    )
-
-
 def _pairs(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
     for line in lines:
         key, _, text = line.partition("\t")
@@ -200,16 +158,6 @@ def _machine(row: str) -> str:
     if not _MACHINE.fullmatch(row):
         raise ValueError(row)
     return row
-
-
-def _installed(rows: Iterable[str]) -> frozenset[str]:
-    told = each(Section.PACKAGES, filter(None, rows), lambda row: fields(row, 2))
-    return frozenset(name for name, status in told if status == "installed")
-
-
-def _group(row: str) -> tuple[str, int]:
-    name, _, number, _ = fields(row, 4, ":")
-    return name, int(number)
 
 
 def _check(argument: str) -> tuple[str, int]:
@@ -247,20 +195,9 @@ def _begun_files(lines: Iterable[str]) -> Mapping[str, tuple[LeftFile, ...]]:
     """Return every state in which one of several transactions wanted a file, by path."""
     begun: dict[str, tuple[LeftFile, ...]] = {}
     for line in lines:
-        for path, file in _left_files(Section.ACTIVATING, [line], Plane.DIRECTORY).items():
+        for path, file in read_left_files(Section.ACTIVATING, [line], Plane.DIRECTORY).items():
             begun[path] = (*begun.get(path, ()), file)
     return begun
-
-
-def _left_files(section: str, lines: Iterable[str], plane: Plane) -> Mapping[str, LeftFile]:
-    """Return the files among what a transaction left."""
-
-    def read(line: str) -> tuple[str, LeftFile]:
-        _, path, sha256, owner, group, mode, flag = fields(line, 7)
-        of = Plane.SECRETS if is_secret_path(path) else plane
-        return path, LeftFile(of, sha256, owner, group, int(mode, 8), flag == "1")
-
-    return dict(each(section, _rows_of("file", lines), read))
 
 
 def _named(section: str, lines: Iterable[str], kind: str) -> frozenset[str]:
@@ -270,52 +207,6 @@ def _named(section: str, lines: Iterable[str], kind: str) -> frozenset[str]:
 
 def _rows_of(kind: str, lines: Iterable[str]) -> Iterator[str]:
     return (line for line in lines if line.partition("\t")[0] == kind)
-
-
-def _file_states(
-    stats: Iterable[str], digests: Iterable[str], contents: Mapping[str, bytes]
-) -> Mapping[str, FileState]:
-    by_path = dict(each(Section.DIGESTS, digests, _digest))
-
-    def read(line: str) -> tuple[str, FileState]:
-        path, kind, owner, group, mode = fields(line, 5)
-        digest = by_path.get(path)
-        return path, FileState(kind, owner, group, int(mode, 8), digest, contents.get(path))
-
-    return dict(each(Section.FILES, stats, read))
-
-
-def _digest(line: str) -> tuple[str, str]:
-    found = _DIGEST.fullmatch(line)
-    if found is None:
-        raise ValueError(line)
-    return found[2], found[1]
-
-
-def _table_state(rows: Iterable[str]) -> FileState:
-    rows = list(rows)
-    facts = dict(_pairs(row for row in rows if "\t" in row))
-    owner, group, mode = fields(facts["access"], 3)
-    flaw = TableFlaw(facts["flaw"]) if "flaw" in facts else None
-    digests = dict(row.split(" ") for row in rows if "\t" not in row)
-    table = TableState(digests, tuple(facts.get("edited", "").split()), flaw)
-    return FileState("table", owner, group, int(mode, 8), facts["root"], table=table)
-
-
-def _account_states(passwd: Iterable[str], shadow: Iterable[str]) -> Mapping[str, AccountState]:
-    secrets = dict(each(Section.SHADOW, shadow, _shadow_row))
-
-    def read(line: str) -> tuple[str, AccountState]:
-        name, _, uid, gid, comment, home, shell = fields(line, 7, ":")
-        password, expires = secrets.get(name, (None, ""))
-        return name, AccountState(name, int(uid), int(gid), home, shell, password, expires, comment)
-
-    return dict(each(Section.ACCOUNTS, passwd, read))
-
-
-def _shadow_row(line: str) -> tuple[str, tuple[str, str]]:
-    name, password, *_, expires, _ = fields(line, 9, ":")
-    return name, (password, expires)
 
 
 def _fixed_file(row: str) -> FixedFile:

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from provisioner.directory.inline import directory_of
-from provisioner.facts.host import LeftFile
 from provisioner.model.logins import PROBE_NAME
 from provisioner.model.mailboxes import MAIL_ROOT, mailbox_home
 from provisioner.model.names import MailAddress
@@ -24,7 +23,12 @@ from provisioner.render.directory_table import has_tables
 from provisioner.render.nature import Nature
 from provisioner.render.resolver_view import RESOLV_CONF
 from provisioner.render.tls_chain import CHAIN_PATH
-from provisioner.resources.declared import Account, Folder, Group, Recipe, Unit
+from provisioner.resources.account import Account
+from provisioner.resources.file_state import LeftFile
+from provisioner.resources.folder import Folder
+from provisioner.resources.group import Group
+from provisioner.resources.recipe import Recipe
+from provisioner.resources.unit import Unit
 from provisioner.rooms.host_tree import render_carrier
 from provisioner.rooms.registry import carrier_of, listeners_of, rooms_of
 from provisioner.rooms.room import Carrier, Room
@@ -75,6 +79,7 @@ def compile_generation(
         listeners=listeners_of(carrier),
         user_files=user_files(one.path for one in artifacts if one.plane is Plane.DIRECTORY),
         people=frozenset(_people(site)) if stores else frozenset(),
+        others=tuple(other for one in rooms for other in one.behaviour.resources(carrier)),
     )
 
 

@@ -13,11 +13,10 @@ from datetime import UTC, datetime, timedelta
 
 from provisioner.diagnostics import printable
 from provisioner.facts.certificate import HostCertificate
-from provisioner.facts.host import Facts, UnitState
+from provisioner.facts.host import Facts
 from provisioner.facts.queue import Queue
 from provisioner.facts.status_facts import DiskSpace
 from provisioner.model.names import HostKey
-from provisioner.plan.change import Drift
 from provisioner.plan.diff import diff_generation
 from provisioner.plan.drift import find_drift
 from provisioner.plan.generation import Generation
@@ -25,7 +24,8 @@ from provisioner.plan.links import links_of
 from provisioner.probes.finding import Status
 from provisioner.probes.hosts import judge_unit
 from provisioner.probes.links import judge_link
-from provisioner.resources.declared import Unit
+from provisioner.resources.change import Drift
+from provisioner.resources.unit import Unit, UnitState
 from provisioner.rooms.registry import room
 
 FEWEST_DAYS = 14

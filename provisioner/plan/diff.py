@@ -1,36 +1,28 @@
 """What has to change on a host: generation and facts in, plan out.
 
-The order of the result is the order of the transaction. Accounts come before the
-files they own, and users' files, which no daemon has to be told of, before the daemons
-that will read them. Then come the daemons, Unbound first and Postfix last, each with
-its files before its reload: Postfix looks for Dovecot's sockets, and the host's resolver
-file names Unbound only once Unbound answers.
+Each kind of resource says what it has to change, and when that has its turn (resources/kind.py).
+Here the changes come into the order of the transaction, and drift is laid beside them. Behind
+them comes what the host has to remember.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Mapping
 from dataclasses import replace
 
-from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, quoted
-from provisioner.facts.host import EXPIRED, AccountState, Facts, FileState, LeftFile
-from provisioner.plan.accounts import carrier_refusals, spool_notices, stranger
-from provisioner.plan.change import Action, Change, Kind, Plan
+from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
+from provisioner.facts.host import Facts
+from provisioner.plan.change import RECORD, Plan
 from provisioner.plan.drift import find_drift, without_drift
-from provisioner.plan.file_diff import (
-    access_problems,
-    diff_file,
-    diff_folder,
-    in_words,
-)
 from provisioner.plan.generation import Generation, user_files
+from provisioner.plan.held_mail import spool_notices
 from provisioner.plan.secrets_diff import leaving_secrets
-from provisioner.plan.table_diff import changed_tables
-from provisioner.plan.unit_diff import diff_unit, replaced_units
-from provisioner.render.artifact import Artifact, Plane
-from provisioner.render.daemon_secrets import is_secret_path
-from provisioner.resources.declared import Account, Recipe, Unit
-from provisioner.rooms.registry import room
+from provisioner.render.artifact import Plane
+from provisioner.resources.change import Action, Change, Drift
+from provisioner.resources.file_state import left_by
+from provisioner.resources.kind import Due
+from provisioner.resources.registry import kind_of, kinds
+from provisioner.resources.table import changed_tables
 
 DIRECTORY = "directory"
 """The name under which a plan has the host remember its users."""
@@ -39,52 +31,60 @@ DIRECTORY = "directory"
 def diff_generation(generation: Generation, facts: Facts, *, keep_drift: bool = False) -> Plan:
     """Return the plan that turns a host with these facts into the generation.
 
-    keep_drift: leave files alone that somebody else changed. Raises MailprovError (refused)
-    where an account of somebody else's is in the way.
+    keep_drift: leave alone what somebody else changed. Raises MailprovError (refused)
+    where an account of somebody else's is in the way, or the host has what this version cannot
+    take back.
     """
+    _refuse_unknown_kinds(facts)
     if left_behind := tuple(spool_notices(generation, facts)):
         generation = replace(generation, notices=(*generation.notices, *left_behind))
     drift = find_drift(generation, facts)
-    kept = {path: facts.introduction.left[path] for path in drift} if keep_drift else {}
-    changes = _changes(generation, without_drift(generation, facts, frozenset(kept)))
+    kept = frozenset(drift) if keep_drift else frozenset[str]()
+    introduction = facts.introduction
+    changes = _changes(generation, without_drift(generation, facts, kept))
+    changes = [change for change in changes if not _is_drift(change, generation, kept)]
     if not keep_drift:
-        changes = [
-            replace(change, drift=drift.get(change.name)) if change.kind == "file" else change
-            for change in changes
-        ]
-    changes += _record_changes(generation, facts, frozenset(kept), changes)
+        changes = [_with_drift(change, generation, drift) for change in changes]
+    seen = {
+        path: state
+        for change in changes
+        for path, state in kind_of(change, generation).seen(change, facts)
+    }
+    changes += _record_changes(generation, facts, kept, changes)
     if _is_reshaped(generation, facts):
         changes = [_with_configuration(generation, change) for change in changes]
     return Plan(
         generation,
         tuple(changes),
-        generation.name_on(facts.introduction.generation),
-        facts.introduction.serial,
-        kept,
-        facts.introduction.pending,
-        seen={c.name: _seen(facts.files.get(c.name)) for c in changes if c.kind == "file"},
+        generation.name_on(introduction.generation),
+        introduction.serial,
+        kept={path: file for path, file in introduction.left.items() if path in kept},
+        kept_lines={at: line for at, line in introduction.lines.items() if at[1] in kept},
+        pending=introduction.pending,
+        seen=seen,
         shards=changed_tables(generation, facts),
         leaving=leaving_secrets(changes, facts),
     )
 
 
-def _seen(state: FileState | None) -> str:
-    if state is None:
-        return "-"
-    if state.kind == "symbolic link":
-        return "link"
-    return state.sha256 if state.is_regular and state.sha256 else "other"
-
-
 def _changes(generation: Generation, facts: Facts) -> list[Change]:
-    return [
-        *_package_changes(generation, facts),
-        *_group_changes(generation, facts),
-        *_account_changes(generation, facts),
-        *_directory_changes(generation, facts),
-        *_recipe_changes(generation.recipes, facts),
-        *_service_changes(generation, facts),
-    ]
+    """Return the changes of all kinds, in the order of their turns."""
+    due = [one for kind in kinds() for one in kind.changes(generation, facts)]
+    return [one.change for one in sorted(due, key=_when)]
+
+
+def _when(due: Due) -> tuple[int, tuple[int, ...]]:
+    return due.turn, due.place
+
+
+def _is_drift(change: Change, generation: Generation, drifted: Container[str]) -> bool:
+    return change.name in drifted and kind_of(change, generation).drifts_by_name
+
+
+def _with_drift(change: Change, generation: Generation, drift: Mapping[str, Drift]) -> Change:
+    if _is_drift(change, generation, drift):
+        return replace(change, drift=drift[change.name])
+    return change
 
 
 def _is_reshaped(generation: Generation, facts: Facts) -> bool:
@@ -96,12 +96,25 @@ def _is_reshaped(generation: Generation, facts: Facts) -> bool:
 
 
 def _with_configuration(generation: Generation, change: Change) -> Change:
-    if change.action is Action.LOCK and change.name in generation.people:
-        # Still a user, who would be locked out where the configuration returns.
-        reason = "its user is virtual from now on; locked once this is confirmed"
-        return replace(change, reason=reason, plane=Plane.CONFIGURATION)
-    with_it = change.kind in {"file", "record"} and not is_secret_path(change.name)
-    return replace(change, plane=Plane.CONFIGURATION) if with_it else change
+    if change.kind == RECORD:
+        return replace(change, plane=Plane.CONFIGURATION)
+    return kind_of(change, generation).reshaped(change, generation)
+
+
+def _refuse_unknown_kinds(facts: Facts) -> None:
+    known = {kind.name for kind in kinds()}
+    unknown = sorted({kind for kind, _ in facts.introduction.lines} - known)
+    if unknown:
+        raise MailprovError(
+            Diagnostic(
+                summary="the host has what this version of mailprov does not know and cannot take "
+                "back; nothing was changed",
+                got="\n".join(f"{k} {n}" for k, n in facts.introduction.lines if k in unknown),
+                want="kinds of resources that this version knows",
+                fix="use the version of mailprov that applied it",
+            ),
+            ExitCode.REFUSED,
+        )
 
 
 def _record_changes(
@@ -109,16 +122,16 @@ def _record_changes(
 ) -> list[Change]:
     """Return what the host has to remember anew: what it has may also have come by hand."""
     records = []
-    planes = {change.plane for change in changes if change.kind != "package"}
+    planes = {change.plane for change in changes if change.action is not Action.INSTALL}
     if Plane.DIRECTORY in planes or not _remembers(Plane.DIRECTORY, generation, facts, kept):
         reason = "users, aliases or secrets"
-        records.append(_of_directory("record", DIRECTORY, Action.UPDATE, reason))
+        records.append(Change(RECORD, DIRECTORY, Action.UPDATE, reason, plane=Plane.DIRECTORY))
     if Plane.CONFIGURATION in planes or not _remembers(
         Plane.CONFIGURATION, generation, facts, kept
     ):
         name = generation.name_on(facts.introduction.generation)
         reason = _record_reason(name, facts.introduction.generation)
-        records.append(Change("record", name, Action.UPDATE, reason))
+        records.append(Change(RECORD, name, Action.UPDATE, reason))
     return records
 
 
@@ -142,182 +155,7 @@ def _remembers(plane: Plane, generation: Generation, facts: Facts, kept: frozens
     return introduction.managed_accounts == people
 
 
-def left_by(artifact: Artifact) -> LeftFile:
-    """Return the state in which a transaction leaves the artifact's file."""
-    return LeftFile(
-        artifact.plane,
-        artifact.sha256,
-        artifact.owner,
-        artifact.group,
-        artifact.mode,
-        artifact.secret,
-    )
-
-
 def _record_reason(name: str, before: str | None) -> str:
     if before == name:
         return "the generation stays"
     return f"was generation {before}" if before else "first generation of this host"
-
-
-def _package_changes(generation: Generation, facts: Facts) -> Iterator[Change]:
-    for name in generation.packages:
-        if name not in facts.packages:
-            yield Change("package", name, Action.INSTALL, "not installed")
-
-
-def _group_changes(generation: Generation, facts: Facts) -> Iterator[Change]:
-    for group in generation.groups:
-        if group.name not in facts.groups:
-            yield _of_directory("group", group.name, Action.CREATE, "missing")
-
-
-def _account_changes(generation: Generation, facts: Facts) -> Iterator[Change]:
-    changes: list[Change] = []
-    refusals: list[Diagnostic] = []
-    for account in generation.accounts:
-        state = facts.accounts.get(account.name)
-        if state is not None and not account.system and not _is_ours(account, state, facts):
-            refusals.append(stranger(generation, account, state, facts))
-            continue
-        if state is None:
-            changes.append(_of_directory("account", account.name, Action.CREATE, "missing"))
-        elif account.system:
-            continue
-        elif reason := _account_difference(account, state, facts):
-            changes.append(_of_directory("account", account.name, Action.UPDATE, reason))
-        changes += _password_change(account, state)
-    changes += _departures(generation, facts)
-    refusals += carrier_refusals(generation, facts, changes)
-    if refusals:
-        raise MailprovError(refusals, ExitCode.REFUSED)
-    yield from changes
-
-
-def _departures(generation: Generation, facts: Facts) -> Iterator[Change]:
-    wanted = {account.name for account in generation.accounts}
-    for name in sorted(facts.introduction.managed_accounts - wanted):
-        state = facts.accounts.get(name)
-        if state and not state.is_shut:
-            reason = "no longer in the site; its mail is kept"
-            yield _of_directory("account", name, Action.LOCK, reason)
-
-
-def _of_directory(kind: Kind, name: str, action: Action, reason: str) -> Change:
-    return Change(kind, name, action, reason, plane=Plane.DIRECTORY)
-
-
-def _is_ours(account: Account, state: AccountState, facts: Facts) -> bool:
-    if state.uid == 0:
-        return False
-    in_group = facts.groups.get(account.group) == state.gid
-    return in_group or account.name in facts.introduction.managed_accounts
-
-
-def _account_difference(account: Account, state: AccountState, facts: Facts) -> str:
-    differences = []
-    if facts.groups.get(account.group) != state.gid:
-        differences.append(f"primary group is not {account.group}")
-    if state.shell != account.shell:
-        differences.append(f"login shell is {state.shell}")
-    if account.comment and state.comment != account.comment:
-        differences.append(f"name is {quoted(state.comment)}")
-    return ", ".join(differences)
-
-
-def password_text(account: Account) -> str:
-    """Return what shadow(5) has to hold: the hash, behind `!` where the account is locked."""
-    digest = account.password.digest if account.password else ""
-    return f"!{digest}" if account.locked else digest
-
-
-def _password_change(account: Account, state: AccountState | None) -> Iterator[Change]:
-    if account.password is None and not account.locked:
-        return
-    if state is None or state.password != password_text(account):
-        reason = "locked" if account.locked else "new" if state is None else "differs"
-        yield _of_directory("password", account.name, Action.UPDATE, reason)
-    elif account.locked and state.expires != EXPIRED:
-        reason = "locked, but SSH keys still work"
-        yield _of_directory("password", account.name, Action.UPDATE, reason)
-    elif not account.locked and state.expires == EXPIRED:
-        yield _of_directory("password", account.name, Action.UPDATE, "the account has expired")
-
-
-def _directory_changes(generation: Generation, facts: Facts) -> Iterator[Change]:
-    for folder in generation.folders:
-        yield from diff_folder(folder, facts.files.get(folder.path))
-
-
-def _recipe_changes(recipes: Iterable[Recipe], facts: Facts) -> Iterator[Change]:
-    for recipe in recipes:
-        if _is_unmade(recipe, facts):
-            reason = f"made on the host for {recipe.subject}"
-            yield Change("secret", recipe.path, Action.CREATE, reason)
-        elif flaw := _certificate_flaw(recipe, facts):
-            reason = f"another certificate for {recipe.subject}, of the same key: {flaw}"
-            yield Change("secret", recipe.path, Action.RENEW, reason)
-        elif problems := access_problems(recipe, facts.files.get(recipe.path)):
-            yield Change("secret", recipe.path, Action.UPDATE, in_words(problems))
-
-
-def _is_unmade(recipe: Recipe, facts: Facts) -> bool:
-    # What lies there may be the operator's own certificate, of a site that had one.
-    if recipe.path in facts.introduction.managed_files:
-        return True
-    if recipe.kind == "self-signed":
-        return facts.certificate is None
-    return recipe.kind not in facts.recipes
-
-
-def _certificate_flaw(recipe: Recipe, facts: Facts) -> str:
-    """Return why the host's own certificate gives way to another of the same key, else nothing."""
-    own = recipe.kind == "self-signed" and facts.certificate
-    return own.flaw(recipe.subject) if own else ""
-
-
-def _service_changes(generation: Generation, facts: Facts) -> Iterator[Change]:
-    remaining = list(generation.artifacts)
-    wanted = {artifact.path for artifact in remaining}
-    wanted |= {recipe.path for recipe in generation.recipes}
-    stale = sorted(facts.introduction.managed_files - wanted)
-    made = [
-        recipe
-        for recipe in generation.recipes
-        if _is_unmade(recipe, facts) or _certificate_flaw(recipe, facts)
-    ]
-    unread = [a for a in remaining if a.plane is Plane.DIRECTORY and not a.daemons]
-    remaining = [artifact for artifact in remaining if artifact not in unread]
-    yield from _file_changes(unread, facts)
-    for unit in generation.units:
-        mine = sorted(
-            (artifact for artifact in remaining if _first_reader(artifact, generation) == unit),
-            key=lambda artifact: artifact.rank,
-        )
-        remaining = [artifact for artifact in remaining if artifact not in mine]
-        yield from _file_changes(mine, facts)
-        touched = [artifact for artifact in generation.artifacts if unit.daemon in artifact.daemons]
-        recipes = [recipe for recipe in made if recipe.kind in room(unit.daemon).reads_recipes]
-        replaced = replaced_units(unit, generation, facts)
-        for name in replaced:
-            yield Change("unit", name, Action.RETIRE, f"{unit.name} takes its place")
-        yield from diff_unit(unit, touched, recipes, facts, replaced)
-    yield from _file_changes(remaining, facts)
-    units = {unit.name for unit in generation.units}
-    for name in sorted(facts.introduction.managed_units - units):
-        yield Change("unit", name, Action.RETIRE, "no longer part of this host")
-    for path in stale:
-        plane = facts.introduction.left[path].plane.changes_with
-        yield Change("file", path, Action.REMOVE, "no longer part of the site", plane=plane)
-
-
-def _first_reader(artifact: Artifact, generation: Generation) -> Unit | None:
-    for unit in generation.units:
-        if unit.daemon in artifact.daemons:
-            return unit
-    return None
-
-
-def _file_changes(artifacts: Iterable[Artifact], facts: Facts) -> Iterator[Change]:
-    for artifact in artifacts:
-        yield from diff_file(artifact, facts.files.get(artifact.path))

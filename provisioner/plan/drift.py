@@ -1,4 +1,4 @@
-"""Drift: what somebody else did to the files of mailprov since the last transaction.
+"""Drift: what somebody else did to what mailprov manages since the last transaction.
 
 Three states of a file meet here: what the last transaction left, what is on the host
 now, and what the site wants. A file that is not as it was left has drifted, unless it
@@ -10,18 +10,28 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from provisioner.facts.host import Facts, FileState, LeftFile, TableFlaw, TableState
-from provisioner.plan.change import Drift
-from provisioner.plan.file_diff import file_problems, in_words, ownership_problems, unified_diff
+from provisioner.facts.host import Facts
 from provisioner.plan.generation import Generation
 from provisioner.probes.hosts import FileProblem
 from provisioner.render.artifact import Artifact
 from provisioner.render.directory_table import TABLE_PATH, ShardedTable
+from provisioner.resources.change import Drift
+from provisioner.resources.file_problems import (
+    file_problems,
+    in_words,
+    ownership_problems,
+    unified_diff,
+)
+from provisioner.resources.file_state import FileState, LeftFile, TableFlaw, TableState
+from provisioner.resources.registry import kinds
 
 
 def find_drift(generation: Generation, facts: Facts) -> dict[str, Drift]:
-    """Return the files that drifted, by path."""
-    return {drift.path: drift for drift in _drifts(generation, facts)}
+    """Return what drifted, by path or name: files, and what other kinds tell of."""
+    drifts = [*_drifts(generation, facts)]
+    for kind in kinds():
+        drifts += kind.drifts(generation, facts)
+    return {drift.path: drift for drift in drifts}
 
 
 def without_drift(generation: Generation, facts: Facts, drifted: frozenset[str]) -> Facts:

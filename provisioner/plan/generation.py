@@ -17,12 +17,20 @@ from provisioner.plan.record import (
     name_of,
     recorded_account,
     recorded_file,
+    recorded_other,
     write_record,
 )
 from provisioner.plan.record_1 import name_1
-from provisioner.platforms.record import Platform
+from provisioner.platforms.record import Daemon, Platform
 from provisioner.render.artifact import Artifact, Plane
-from provisioner.resources.declared import Account, Folder, Group, Listener, Recipe, Unit
+from provisioner.resources.account import Account
+from provisioner.resources.folder import Folder
+from provisioner.resources.group import Group
+from provisioner.resources.one_line import Resource
+from provisioner.resources.recipe import Recipe
+from provisioner.resources.unit import Listener, Unit
+from provisioner.rooms.registry import room
+from provisioner.rooms.room import Room
 
 STATE_FOLDER = "/var/lib/mailprov/"
 """Where a host keeps what mailprov remembers of it."""
@@ -50,6 +58,7 @@ class Generation:
     ports: where the host's services are to be reached. listeners: what its daemons open, as
     far as that is known. user_files: the directory's
     files that daemons read, which have to be of the kind that the configuration names.
+    others: resources of kinds that have no field of their own.
     people: names of virtual users who may log in, and who may have had an account of the
     host before.
     as_found: nothing of mailprov's; what was there before is put back.
@@ -73,6 +82,7 @@ class Generation:
     listeners: tuple[Listener, ...] = ()
     user_files: tuple[str, ...] = ()
     people: frozenset[str] = frozenset()
+    others: tuple[Resource, ...] = ()
     as_found: bool = False
     recalled: Stored | None = field(default=None, compare=False, repr=False)
 
@@ -104,7 +114,8 @@ class Generation:
         """
         if self.as_found or in_force in {None, AS_FOUND, self.id}:
             return self.id
-        return in_force if in_force == name_1(self.recorded) else self.id
+        # Format 1 knew no others.
+        return in_force if not self.others and in_force == name_1(self.recorded) else self.id
 
     @cached_property
     def _own_name(self) -> str:
@@ -126,12 +137,17 @@ class Generation:
             ports=self.ports,
             listeners=self.listeners,
             user_files=self.user_files,
+            others=tuple(map(recorded_other, self.others)),
         )
 
     @cached_property
     def accounts_by_name(self) -> Mapping[str, Account]:
         """The accounts by name: of system users there may be thousands."""
         return {account.name: account for account in self.accounts}
+
+    def habits(self, daemon: Daemon) -> Room:
+        """Return what is known of one of the host's daemons."""
+        return room(daemon)
 
     def in_plane(self, plane: Plane) -> tuple[Artifact, ...]:
         """Return the files of one plane, in the order they were rendered."""

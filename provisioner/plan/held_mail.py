@@ -1,11 +1,13 @@
-"""What a person is told of mail that waits on hold for want of its domain."""
+"""What a person is told of mail that nobody gets: on hold in the queue, or where no mailbox is."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
 from provisioner.diagnostics import as_root
+from provisioner.facts.host import Facts
 from provisioner.model.names import HostKey
+from provisioner.plan.generation import Generation
 
 _NAMED = 3
 
@@ -26,3 +28,20 @@ def held_notices(host: HostKey, rows: Iterable[str]) -> Iterator[str]:
             f"take mail for it, and would return it. A configuration that does releases "
             f"{'them' if several else 'it'}; by hand, on the host: {release}{more}"
         )
+
+
+def spool_notices(generation: Generation, facts: Facts) -> Iterator[str]:
+    """Yield what is told of mail that lies where no mailbox of the site does.
+
+    A user's mailbox is in the home: what a server before delivered to /var/mail is not in it.
+    """
+    users = {account.name for account in generation.accounts if not account.system}
+    for path, number in facts.spools.items():
+        name = path.rpartition("/")[2]
+        if name in users:
+            messages = "1 message" if number == "1" else f"{number} messages"
+            yield (
+                f"{generation.host}: {path} has {messages} that {name} will not see, because the "
+                "mailbox is in the home: bring them over (doveadm-import(1)), and move the file "
+                "away"
+            )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from provisioner.plan.generation import Generation
-from provisioner.resources.declared import Account, Folder, Group, Listener, Recipe, Unit
+from provisioner.resources.registry import kinds
+from provisioner.resources.unit import Listener
 
 
 def host_listing(generation: Generation) -> bytes:
@@ -18,38 +19,9 @@ def host_listing(generation: Generation) -> bytes:
 
 def _lines(generation: Generation) -> Iterator[str]:
     yield f"# What apply brings to {generation.host} beside its files."
-    yield from (f"package {name}" for name in generation.packages)
-    yield from map(_group, generation.groups)
-    yield from map(_account, generation.accounts)
-    yield from map(_folder, generation.folders)
-    yield from map(_recipe, generation.recipes)
-    yield from map(_unit, generation.units)
+    for kind in kinds():
+        yield from kind.listed(generation)
     yield from map(_listener, generation.listeners)
-
-
-def _group(group: Group) -> str:
-    return f"group {group.name}{' of the system' if group.system else ''}"
-
-
-def _account(account: Account) -> str:
-    kind = " of the system" if account.system else ""
-    locked = ", locked" if account.locked else ""
-    return f"account {account.name}:{account.group} {account.home} {account.shell}{kind}{locked}"
-
-
-def _folder(folder: Folder) -> str:
-    label = f" {folder.label}" if folder.label else ""
-    return f"folder {folder.path} {folder.owner}:{folder.group} {folder.mode:04o}{label}"
-
-
-def _recipe(recipe: Recipe) -> str:
-    access = f"{recipe.owner}:{recipe.group} {recipe.mode:04o}"
-    return f"made by the host: {recipe.kind} {recipe.path} {access}, for {recipe.subject}".rstrip()
-
-
-def _unit(unit: Unit) -> str:
-    running = f", which runs as {unit.running}" if unit.running != unit.name else ""
-    return f"service {unit.name}{running}"
 
 
 def _listener(listener: Listener) -> str:

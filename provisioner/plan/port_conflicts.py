@@ -16,10 +16,11 @@ from provisioner.facts.host import Facts
 from provisioner.facts.listening import HeldSocket, Holder
 from provisioner.model.services import DNS_PORT
 from provisioner.model.site import IPAddress
-from provisioner.plan.change import Action, Plan
+from provisioner.plan.change import Plan
 from provisioner.plan.generation import Generation
 from provisioner.platforms.record import Daemon
-from provisioner.resources.declared import Listener, Unit
+from provisioner.resources.change import Action
+from provisioner.resources.unit import Listener, Unit
 from provisioner.rooms.registry import room
 
 _OPENS_PORTS = frozenset({Action.START, Action.RESTART, Action.RELOAD})

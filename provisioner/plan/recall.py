@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from provisioner.diagnostics import Diagnostic, MailprovError, quoted
-from provisioner.facts.host import LeftFile
 from provisioner.model.site import Host
 from provisioner.plan.generation import Generation, Stored
 from provisioner.plan.record import (
@@ -21,12 +20,15 @@ from provisioner.plan.record import (
     read_record,
     recorded_accounts,
     recorded_artifact,
+    recorded_resource,
 )
 from provisioner.plan.record_1 import is_record_1, read_record_1
 from provisioner.platforms.record import Platform
 from provisioner.platforms.records import platform_named
 from provisioner.render.artifact import Artifact, Plane, SealedArtifact, sealed
-from provisioner.resources.declared import Recipe
+from provisioner.resources.file_state import LeftFile
+from provisioner.resources.one_line import Resource
+from provisioner.resources.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ def recall_generation(host: Host, wanted: str, remembered: Remembered) -> Genera
         ports=record.ports,
         listeners=record.listeners,
         user_files=record.user_files,
+        others=_others(host, wanted, record),
         recalled=Stored(wanted, remembered.record),
     )
 
@@ -80,6 +83,13 @@ def _platform(host: Host, wanted: str, name: str) -> Platform:
         return platform_named(name)
     except MailprovError as error:
         raise _damaged(host, wanted, f"a record for the release {quoted(name)}") from error
+
+
+def _others(host: Host, wanted: str, record: RecordedGeneration) -> tuple[Resource, ...]:
+    try:
+        return tuple(map(recorded_resource, record.others))
+    except RecordError as error:
+        raise _damaged(host, wanted, str(error)) from error
 
 
 def _artifact(host: Host, wanted: str, file: RecordedFile, remembered: Remembered) -> Artifact:

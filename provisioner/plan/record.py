@@ -18,13 +18,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from provisioner.platforms.record import Daemon
 from provisioner.render.artifact import Artifact
-from provisioner.resources.declared import Account, Folder, Group, Listener, Recipe, Unit
+from provisioner.resources.account import Account
+from provisioner.resources.folder import Folder
+from provisioner.resources.group import Group
+from provisioner.resources.one_line import OneLineKind, Resource
+from provisioner.resources.recipe import Recipe
+from provisioner.resources.registry import kinds
+from provisioner.resources.unit import Listener, Unit
 
 FORMAT: Final = 2
 """The format of the records that this version writes."""
@@ -70,6 +78,14 @@ class RecordedFile(Strict):
     rank: int = 50
 
 
+class RecordedOther(Strict):
+    """A resource of a kind that has no field of its own. fields: those of its class, by name."""
+
+    kind: str
+    name: str
+    fields: Mapping[str, str | int | bool] = {}
+
+
 class RecordedGeneration(Strict):
     """The configuration plane of a generation."""
 
@@ -86,6 +102,7 @@ class RecordedGeneration(Strict):
     ports: tuple[int, ...] = ()
     listeners: tuple[Listener, ...] = ()
     user_files: tuple[str, ...] = ()
+    others: tuple[RecordedOther, ...] = ()
 
 
 def name_of(stored: bytes) -> str:
@@ -177,3 +194,20 @@ def recorded_accounts(record: RecordedGeneration) -> tuple[Account, ...]:
     return tuple(
         Account(one.name, one.group, one.home, one.shell, system=True) for one in record.accounts
     )
+
+
+def recorded_other(resource: Resource) -> RecordedOther:
+    """Return what a record has of a resource whose kind has no field of its own."""
+    own = asdict(resource)
+    return RecordedOther(kind=resource.kind, name=own.pop("name"), fields=own)
+
+
+def recorded_resource(other: RecordedOther) -> Resource:
+    """Return a recorded resource; RecordError where this version does not know its like."""
+    kind = next((one for one in kinds() if one.name == other.kind), None)
+    if not isinstance(kind, OneLineKind):
+        raise RecordError(f"a record with a {other.kind}, which this version does not know")
+    try:
+        return kind.resource(other.name, **other.fields)
+    except TypeError as error:
+        raise RecordError(f"a record with a {other.kind} that this version cannot read") from error

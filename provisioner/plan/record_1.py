@@ -24,7 +24,10 @@ from provisioner.plan.record import (
     Strict,
     parsed,
 )
-from provisioner.resources.declared import Folder, Group, Listener, Recipe, Unit
+from provisioner.resources.folder import Folder
+from provisioner.resources.group import Group
+from provisioner.resources.recipe import Recipe
+from provisioner.resources.unit import Listener, Unit
 
 _HEAD = b"mailprov generation 1"
 

@@ -12,11 +12,12 @@ from dataclasses import replace
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
 from provisioner.facts.host import Facts
 from provisioner.model.site import Host
-from provisioner.plan.change import Action, Change, Plan
+from provisioner.plan.change import Plan
 from provisioner.plan.diff import diff_generation
 from provisioner.plan.drift import find_drift
 from provisioner.plan.generation import AS_FOUND, Generation, user_files
 from provisioner.render.artifact import Plane, SealedArtifact
+from provisioner.resources.change import Action, Change
 
 
 def diff_recalled(generation: Generation, facts: Facts, *, keep_drift: bool = False) -> Plan:

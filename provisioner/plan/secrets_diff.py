@@ -10,11 +10,13 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
-from provisioner.facts.host import Facts, LeftFile
-from provisioner.plan.change import Action, Change
+from provisioner.facts.host import Facts
 from provisioner.plan.generation import Generation
-from provisioner.render.artifact import Artifact, Plane, SealedArtifact
+from provisioner.render.artifact import Plane
 from provisioner.render.daemon_secrets import SECRETS_FOLDER, SecretFile, is_secret_path
+from provisioner.resources.change import Action, Change
+from provisioner.resources.file import is_known
+from provisioner.resources.file_state import LeftFile
 
 _SHORTEST = 4
 _NAMED = re.compile(rf"/[\w./-]*{SECRETS_FOLDER}[\w.-]+")
@@ -30,13 +32,6 @@ def leaving_secrets(changes: Iterable[Change], facts: Facts) -> Mapping[str, Lef
         for change in listed
         if change.action is Action.REMOVE and is_secret_path(change.name)
     }
-
-
-def is_known(artifact: Artifact) -> bool:
-    """Tell whether the artifact's content is here, to be written."""
-    if isinstance(artifact, SecretFile):
-        return not artifact.unread
-    return not isinstance(artifact, SealedArtifact)
 
 
 def without_secrets(generation: Generation, lines: Iterable[str]) -> Iterator[str]:

@@ -1,8 +1,9 @@
 """A plan as the archive that the remote program carries out.
 
 The archive holds `steps`, one tabbed row each, and the contents that the rows name as
-`files/N`; `store` is the tree of what the generation wants, to remember. Nothing secret is in a
-row: rows may be shown, contents are not. The rows' words are those of remote/protocol.py:
+`files/N`; `store` is the tree of what the generation wants, to remember.
+Nothing secret is in a row: rows may be shown, contents are not. The rows' words are those of
+remote/protocol.py:
 
     check DAEMON                            run its checker on the staged tree
     stage PATH N OWNER GROUP MODE           this content is to become PATH
@@ -12,11 +13,13 @@ row: rows may be shown, contents are not. The rows' words are those of remote/pr
     remove PATH                             a file to be removed
     managed whole SHA256                    of the rows that follow, without their first word
     managed file PATH SHA256 OWNER GROUP MODE SECRET
-    managed unit NAME                       the configuration, as it is to be left
+    managed unit NAME
+    managed resource KIND NAME LINE         the configuration, as it is to be left
     directory whole … | directory file … | directory account NAME
                                             the directory, likewise
     seen PATH DIGEST                        what was observed at a path that is replaced: a
                                             digest, `link`, `other`, or `-` for nothing
+    resource KIND NAME                      its line is kept now, and comes back likewise
     undo PATH                               what is there now comes back unless confirmed
     lock-later NAME                         an account to be locked when it is confirmed
     remove-later PATH                       a secret to be removed, and forgotten, then
@@ -35,46 +38,41 @@ import hashlib
 import io
 import tarfile
 from collections.abc import Iterator, Sequence
-from typing import TypeVar
 
-from provisioner.plan.change import Action, Change, Plan
-from provisioner.plan.diff import DIRECTORY, left_by, password_text
+from provisioner.plan.change import RECORD, Plan
+from provisioner.plan.diff import DIRECTORY
 from provisioner.plan.generation import Generation
 from provisioner.plan.manifest import checkers_of
-from provisioner.plan.secrets_diff import is_known
 from provisioner.remote.protocol import Staged, rows_text
 from provisioner.render.artifact import Plane
-from provisioner.render.directory_table import TABLE_PATH, ShardedTable
-from provisioner.render.shards import Shards
-from provisioner.render.tls_chain import CHAIN_PATH
-from provisioner.resources.declared import Recipe
+from provisioner.resources.change import Change
+from provisioner.resources.file_state import left_by
+from provisioner.resources.kind import Packing, Row
+from provisioner.resources.registry import kind_of, kinds
 from provisioner.rooms.registry import room, rooms
-
-Row = tuple[str, ...]
-Item = TypeVar("Item")
-Contents = list[bytes | Shards]
 
 _ACTS = {
     Plane.DIRECTORY: Staged.ACT_DIRECTORY,
     Plane.CONFIGURATION: Staged.ACT_CONFIGURATION,
 }
+_PREPARE: Row = ("prepare",)
 
 
 def pack_transaction(plan: Plan) -> bytes:
     """Return the archive of a plan's changes, packages left out (they come before)."""
-    contents: Contents = []
+    packing = Packing(plan.generation, plan.shards, plan.leaving)
     rows: list[Row] = [(Staged.EXPECT, plan.serial), *_check_rows(plan), *_managed_rows(plan)]
     rows += _directory_rows(plan)
-    rows += _record_rows(plan, contents)
+    rows += _record_rows(plan, packing)
     rows += _main_rows(plan)
     rows += _undo_rows(plan)
     rows += [(Staged.SEEN, path, state) for path, state in plan.seen.items()]
     rows += _owed_rows(plan)
-    rows += _action_rows(plan, contents)
+    rows += _action_rows(plan, packing)
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
         _add(archive, "steps", rows_text(rows))
-        for number, content in enumerate(contents):
+        for number, content in enumerate(packing.contents):
             if isinstance(content, bytes):
                 _add(archive, f"files/{number}", content)
                 continue
@@ -85,20 +83,21 @@ def pack_transaction(plan: Plan) -> bytes:
     return buffer.getvalue()
 
 
+def _resource_changes(plan: Plan) -> tuple[Change, ...]:
+    return tuple(change for change in plan.transaction if change.kind != RECORD)
+
+
 def checks_of(plan: Plan) -> tuple[str, ...]:
     """Return whose checkers read the staged tree: those of the daemons that a change concerns.
 
-    No checker reads a table. Where it is not known who reads a file, all of them do.
+    Where it is not known who reads something, all of them do.
     """
-    artifacts = {artifact.path: artifact for artifact in plan.generation.artifacts}
     readers: set[str] = set()
-    for change in plan.transaction:
-        if change.kind not in {"file", "secret"} or change.name == TABLE_PATH:
-            continue
-        artifact = artifacts.get(change.name)
-        if artifact is None or not artifact.daemons:
+    for change in _resource_changes(plan):
+        found = kind_of(change, plan.generation).readers(change, plan.generation)
+        if found is None:
             return checkers_of(plan.generation)
-        readers.update(artifact.daemons)
+        readers.update(found)
     return tuple(name for name in checkers_of(plan.generation) if name in readers)
 
 
@@ -115,14 +114,17 @@ def _check_rows(plan: Plan) -> Iterator[Row]:
 
 
 def _managed_rows(plan: Plan) -> Iterator[Row]:
-    units = [("unit", unit.name) for unit in plan.generation.units]
-    return _sealed(Staged.MANAGED, [*_left_rows(plan, Plane.CONFIGURATION), *units])
+    rows = _left_rows(plan, Plane.CONFIGURATION)
+    named = {row[:3] for row in rows}
+    for at, line in plan.kept_lines.items():
+        # What somebody changed, and the site does not want any more: it stays drift.
+        if ("resource", *at) not in named:
+            rows.append(("resource", *at, line))
+    return _sealed(Staged.MANAGED, rows)
 
 
 def _directory_rows(plan: Plan) -> Iterator[Row]:
-    people = [account for account in plan.generation.accounts if not account.system]
-    accounts = [("account", account.name) for account in people]
-    return _sealed(Staged.DIRECTORY, [*_left_rows(plan, Plane.DIRECTORY), *accounts])
+    return _sealed(Staged.DIRECTORY, _left_rows(plan, Plane.DIRECTORY))
 
 
 def _sealed(kind: str, rows: Sequence[Row]) -> Iterator[Row]:
@@ -132,23 +134,34 @@ def _sealed(kind: str, rows: Sequence[Row]) -> Iterator[Row]:
         yield (kind, *row)
 
 
-def _left_rows(plan: Plan, plane: Plane) -> Iterator[Row]:
+def _left_rows(plan: Plan, plane: Plane) -> list[Row]:
+    """Return what a plane is to be left as: its files, and what each kind has beside them."""
     left = {artifact.path: left_by(artifact) for artifact in plan.generation.artifacts}
     left |= {**plan.kept, **plan.leaving}
+    rows: list[Row] = []
     for path, file in left.items():
         if file.plane.changes_with is plane:
             secret = "1" if file.secret else "0"
-            mode = f"{file.mode:04o}"
-            yield ("file", path, file.sha256, file.owner, file.group, mode, secret)
+            access = (file.owner, file.group, f"{file.mode:04o}")
+            rows.append(("file", path, file.sha256, *access, secret))
+    for kind in kinds():
+        rows += kind.remembered(plan.generation, plane)
+    return rows
 
 
 def _undo_rows(plan: Plan) -> Iterator[Row]:
     changes = [change for change in plan.transaction if change.plane is Plane.CONFIGURATION]
-    paths = [change.name for change in changes if change.kind == "file" or _replaces_key(change)]
-    paths += [path for _, path in _main_rows(plan)]
-    if any(change.name == DIRECTORY for change in changes if change.kind == "record"):
+    if any(change.name == DIRECTORY for change in changes if change.kind == RECORD):
         yield (Staged.ADOPT,)
-    for path in dict.fromkeys(paths):
+    generation = plan.generation
+    undone = (
+        path
+        for change in changes
+        if change.kind != RECORD
+        for path in kind_of(change, generation).undone(change)
+    )
+    mains = (path for _, path in _main_rows(plan))
+    for path in dict.fromkeys((*undone, *mains)):
         yield (Staged.UNDO, path)
 
 
@@ -161,7 +174,7 @@ def _owed_rows(plan: Plan) -> Iterator[Row]:
         if artifact.path in ahead
         for daemon in artifact.daemons
     }
-    named = {c.name for c in plan.transaction if c.kind == "unit" and c.name not in ahead}
+    named = {change.name for change in plan.transaction} - ahead
     for unit in plan.generation.units:
         if unit.daemon in readers and unit.name in named:
             yield (Staged.OWED, unit.name)
@@ -173,18 +186,20 @@ def _main_rows(plan: Plan) -> Iterator[tuple[str, str]]:
     for one in rooms():
         main = one.behaviour.pending_file(plan.generation.platform)
         named = any(change.name == main for change in changes)
-        changed = one.name in own and any(change.kind != "record" for change in changes)
+        changed = one.name in own and any(change.kind != RECORD for change in changes)
         if main and (named or changed):
             yield (Staged.MAIN, main)
 
 
-def _record_rows(plan: Plan, contents: Contents) -> Iterator[Row]:
+def _begins(plan: Plan) -> bool:
+    """Tell whether a configuration begins, which the host has to remember, and may return from."""
+    return any(change.plane is Plane.CONFIGURATION for change in plan.transaction)
+
+
+def _record_rows(plan: Plan, packing: Packing[Generation]) -> Iterator[Row]:
     """Yield the record. What a host has under a name of an older format stays as it is."""
-    if plan.name != plan.generation.id:
-        return
-    if any(change.plane is Plane.CONFIGURATION for change in plan.transaction):
-        contents.append(plan.generation.record)
-        yield (Staged.RECORD, str(len(contents) - 1))
+    if _begins(plan) and plan.name == plan.generation.id:
+        yield (Staged.RECORD, packing.put(plan.generation.record))
 
 
 def _stored(generation: Generation) -> Iterator[tuple[str, bytes]]:
@@ -194,16 +209,7 @@ def _stored(generation: Generation) -> Iterator[tuple[str, bytes]]:
             yield artifact.path, artifact.content
 
 
-def _replaces_key(change: Change) -> bool:
-    """Tell whether what is there gives way to a key or a certificate that the host makes."""
-    return _is_made(change) and change.name == CHAIN_PATH
-
-
-def _is_made(change: Change) -> bool:
-    return change.kind == "secret" and change.action in {Action.CREATE, Action.RENEW}
-
-
-def _action_rows(plan: Plan, contents: Contents) -> list[Row]:
+def _action_rows(plan: Plan, packing: Packing[Generation]) -> list[Row]:
     rows: list[Row] = []
     prepared = False
     for plane in (Plane.DIRECTORY, Plane.CONFIGURATION):
@@ -211,11 +217,15 @@ def _action_rows(plan: Plan, contents: Contents) -> list[Row]:
         for change in plan.transaction:
             if change.plane is not plane:
                 continue
-            if change.kind in {"secret", "file", "unit"} and not prepared:
-                acts.append(("prepare",))
+            if change.kind == RECORD:
+                acts += [("record_directory",)] if plane is Plane.DIRECTORY else []
+                continue
+            kind = kind_of(change, plan.generation)
+            if kind.on_files and not prepared:
+                acts.append(_PREPARE)
                 prepared = True
-            rows += _declaration_rows(plan, change, contents)
-            acts += _step_rows(plan, change, contents)
+            rows += kind.declared(change, packing)
+            acts += kind.steps(change, packing)
         rows += [(_ACTS[plane], *act) for act in _begun(plan, plane, acts)]
     return rows
 
@@ -225,106 +235,10 @@ def _begun(plan: Plan, plane: Plane, acts: list[Row]) -> list[Row]:
 
     What has to fail for want of room fails before.
     """
-    if plane is Plane.DIRECTORY or not any(c.plane is plane for c in plan.transaction):
+    if plane is Plane.DIRECTORY or not _begins(plan):
         return acts
     begin: list[Row] = [("begin", plan.name)]
     if any(room(unit.daemon).has_queue for unit in plan.generation.units):
         begin += [("soften", path) for _, path in _main_rows(plan)]
-    first = acts[:1] if acts[:1] == [("prepare",)] else []
+    first = acts[:1] if acts[:1] == [_PREPARE] else []
     return [*first, *begin, *acts[len(first) :]]
-
-
-def _declaration_rows(plan: Plan, change: Change, contents: Contents) -> Iterator[Row]:
-    """Yield what the check has to know before anything is done."""
-    generation = plan.generation
-    if _is_made(change):
-        yield _recipe_row(_named(generation.recipes, "path", change.name), change)
-    elif _is_locked_later(change):
-        yield (Staged.LOCK_LATER, change.name)
-    elif change.kind == "file" and change.action is Action.REMOVE:
-        removed = Staged.REMOVE_LATER if change.name in plan.leaving else Staged.REMOVE
-        yield (removed, change.name)
-    elif change.kind == "file":
-        artifact = _named(generation.artifacts, "path", change.name)
-        if isinstance(artifact, ShardedTable):
-            yield (Staged.TABLE, artifact.path)
-            return
-        if not is_known(artifact):
-            # No plan says so; an empty file in the place of a key must not be the proof.
-            raise ValueError(f"{artifact.path} is sealed and cannot be written")
-        contents.append(artifact.content)
-        number = str(len(contents) - 1)
-        mode = f"{artifact.mode:04o}"
-        yield (Staged.STAGE, artifact.path, number, artifact.owner, artifact.group, mode)
-
-
-def _step_rows(plan: Plan, change: Change, contents: Contents) -> Iterator[Row]:
-    generation = plan.generation
-    match change.kind:
-        case "group":
-            group = _named(generation.groups, "name", change.name)
-            yield ("group", group.name, "system" if group.system else "regular")
-        case "account" if not _is_locked_later(change):
-            yield _account_row(generation, change)
-        case "password":
-            account = generation.accounts_by_name[change.name]
-            contents.append(f"{account.name}:{password_text(account)}\n".encode())
-            lock = "locked" if account.locked else "open"
-            yield ("password", account.name, str(len(contents) - 1), lock)
-        case "directory":
-            entry = _named(generation.folders, "path", change.name)
-            access = (entry.owner, entry.group, f"{entry.mode:04o}")
-            yield ("directory", entry.path, *access, *([entry.label] if entry.label else []))
-        case "secret":
-            yield _recipe_row(_named(generation.recipes, "path", change.name), change)
-        case "file" if change.name not in plan.leaving:
-            yield _file_row(plan, change, contents)
-        case "unit":
-            yield from _unit_rows(generation, change)
-        case "record" if change.plane is Plane.DIRECTORY:
-            yield ("record_directory",)
-
-
-def _is_locked_later(change: Change) -> bool:
-    return change.action is Action.LOCK and change.plane is Plane.CONFIGURATION
-
-
-def _account_row(generation: Generation, change: Change) -> Row:
-    if change.action is Action.LOCK:
-        return ("lock", change.name)
-    account = generation.accounts_by_name[change.name]
-    kind = "system" if account.system else "person"
-    place = (account.group, account.home, account.shell)
-    return ("account", account.name, *place, kind, account.comment)
-
-
-def _file_row(plan: Plan, change: Change, contents: Contents) -> Row:
-    if change.action is Action.REMOVE:
-        return ("remove", change.name)
-    artifact = _named(plan.generation.artifacts, "path", change.name)
-    if isinstance(artifact, ShardedTable):
-        contents.append(plan.shards[artifact.path])
-        number = str(len(contents) - 1)
-        return ("table", artifact.path, artifact.sha256, number, artifact.maps)
-    return ("admit" if artifact.logins else "activate", change.name)
-
-
-def _recipe_row(recipe: Recipe, change: Change) -> Row:
-    if _is_made(change):
-        kind = "renewed" if change.action is Action.RENEW else recipe.kind
-        return ("recipe", kind, recipe.path, recipe.subject)
-    return ("access", recipe.path, recipe.owner, recipe.group, f"{recipe.mode:04o}")
-
-
-def _unit_rows(generation: Generation, change: Change) -> Iterator[Row]:
-    if change.action in {Action.RETIRE, Action.RESTORE}:
-        yield (change.action.value, change.name)
-        return
-    unit = _named(generation.units, "name", change.name)
-    yield (change.action.value, unit.name, unit.running)
-    if room(unit.daemon).is_resolver and change.action is not Action.ENABLE:
-        yield ("await_resolver",)
-
-
-def _named(items: tuple[Item, ...], attribute: str, name: str) -> Item:
-    return next(item for item in items if getattr(item, attribute) == name)

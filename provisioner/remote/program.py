@@ -32,15 +32,16 @@ TRANSACTION = (
 )
 PENDING = (
     *("queue", "accounts", "sessions", "tables", "directory", "readers"),
-    *("pending", "units", "undo", "finish"),
+    *("pending", "resources", "units", "undo", "finish"),
 )
 STATE = ("pending", "state")
 
 KEPT = frozenset({"settle", "packages", "delete_mail", "restore", "destroy", "transact"})
 """Verbs that change a host. It keeps their programs under /run until it boots."""
 
-# Read as data: what runs on a host knows no room by name.
+# Read as data: what runs on a host knows no room and no kind of resource by name.
 _ROOMS = "provisioner.daemons"
+_RESOURCES = "provisioner.resources"
 
 
 def remote_programs() -> Mapping[str, str]:
@@ -59,7 +60,7 @@ def remote_programs() -> Mapping[str, str]:
         "observe": f"{state}{_text('checks')}{daemons}"
         + _joined(
             *(*STATE, "versions", "tables", "table_rows"),
-            *("manifest", "listening", "status", "daemons"),
+            *("manifest", "listening", "status", "daemons", "resources"),
             *("surroundings", "mail_server", "observe"),
         ),
         "recover": recover,
@@ -112,7 +113,16 @@ def _joined(*parts: str) -> str:
 
 
 def _text(name: str) -> str:
-    return _stripped(f"{name}.sh")
+    text = _stripped(f"{name}.sh")
+    return text + _kinds() if name == "resources" else text
+
+
+@cache
+def _kinds() -> str:
+    """Return the shell of the kinds of resources that bring some, as functions."""
+    found = (file for file in files(_RESOURCES).iterdir() if file.name.endswith(".sh"))
+    parts = sorted(found, key=lambda file: file.name)
+    return "".join(_bare(file.read_text(encoding="utf-8")) for file in parts)
 
 
 @cache

@@ -73,6 +73,7 @@ class Section(StrEnum):
     DISPLACED = "displaced"
     OWNERS = "owners"
     RECIPES = "recipes"
+    RESOURCES = "resources"
     CERTIFICATE = "certificate"
     CHECK = "check"
     SOCKETS = "sockets"
@@ -159,6 +160,7 @@ class Asked(StrEnum):
     PORT = "port"
     RECIPE = "recipe"
     CERTIFICATE = "certificate"
+    RESOURCE = "resource"
     CHECK = "check"
     SOCKETS = "sockets"
     SECRET = "secret"  # noqa: S105
@@ -184,6 +186,7 @@ class Staged(StrEnum):
     STAGE = "stage"
     TABLE = "table"
     RECIPE = "recipe"
+    RESOURCE = "resource"
     REMOVE = "remove"
     MANAGED = "managed"
     DIRECTORY = "directory"

@@ -1,1 +1,1 @@
-"""The kinds of things that a host has: what each is."""
+"""The kinds of things that a host has: a module each, found by looking for it."""

@@ -16,12 +16,12 @@ from provisioner.model.secrets import SiteSecrets
 from provisioner.model.site import Host, Site
 from provisioner.platforms.record import Daemon, Platform
 from provisioner.platforms.records import known_platforms
-from provisioner.resources.declared import Listener
 from provisioner.rooms.message_log import LogRules
 from provisioner.rooms.room import Carrier, Reach, Room
 
 if TYPE_CHECKING:  # a site file is validated without templates
     from provisioner.render.nature import Nature
+    from provisioner.resources.unit import Listener
 
 # By name, so that nothing but looking finds a room.
 _DAEMONS = "provisioner.daemons"

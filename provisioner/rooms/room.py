@@ -21,7 +21,6 @@ from provisioner.model.secrets import SiteSecrets
 from provisioner.model.site import Host, Role, Site
 from provisioner.platforms.record import Daemon, DaemonRecord, Platform
 from provisioner.probes.links import Link
-from provisioner.resources.declared import Listener, Recipe
 from provisioner.rooms.found_server import FoundServer
 from provisioner.rooms.message_log import LogRules
 
@@ -30,6 +29,9 @@ if TYPE_CHECKING:  # a site file is validated without templates
     from provisioner.render.artifact import Artifact
     from provisioner.render.nature import Nature
     from provisioner.render.shards import TableRow
+    from provisioner.resources.one_line import Resource
+    from provisioner.resources.recipe import Recipe
+    from provisioner.resources.unit import Listener
 
 T = TypeVar("T")
 
@@ -105,6 +107,11 @@ class Behaviour:
 
     def recipes(self, carrier: Carrier) -> Iterator[Recipe]:
         """Yield what the host makes itself for the daemon."""
+        del carrier
+        yield from ()
+
+    def resources(self, carrier: Carrier) -> Iterator[Resource]:
+        """Yield what else the daemon needs, of kinds that a host tells of in a line."""
         del carrier
         yield from ()
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from provisioner.diagnostics import MailprovError
 from provisioner.model.names import HostRef
-from provisioner.plan.change import Change
+from provisioner.resources.change import Change
 
 
 class HostStatus(StrEnum):

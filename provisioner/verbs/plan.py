@@ -12,13 +12,14 @@ from provisioner.facts.host import Facts, Pending
 from provisioner.facts.mail_server import kept_homes, server_diagnostic, what_would_end
 from provisioner.model.names import DomainName, HostRef
 from provisioner.model.site import Host
-from provisioner.plan.change import Drift, Plan
+from provisioner.plan.change import Plan
 from provisioner.plan.diff import diff_generation
 from provisioner.plan.fixed_files import fixed_diagnostic
 from provisioner.plan.generation import Generation
 from provisioner.plan.port_conflicts import conflict_diagnostic, find_conflicts
 from provisioner.plan.secrets_diff import refuse_unread_secrets
 from provisioner.render.artifact import Plane
+from provisioner.resources.change import Drift
 from provisioner.verbs.ports import Transport
 from provisioner.verbs.run import Run, of_site
 from provisioner.verbs.runs import Runs

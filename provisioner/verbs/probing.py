@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from provisioner.directory.inline import directory_of
-from provisioner.facts.host import Facts, UnitState
+from provisioner.facts.host import Facts
 from provisioner.model.names import HostRef
 from provisioner.model.prober import probe_address, probe_login
 from provisioner.model.secrets import SiteSecrets
@@ -23,6 +23,7 @@ from provisioner.probes.links import judge_link
 from provisioner.probes.question import Question, judge
 from provisioner.probes.store import StoreState, judge_store
 from provisioner.render.nature import Nature
+from provisioner.resources.unit import UnitState
 from provisioner.rooms.registry import carrier_of, rooms_of
 from provisioner.verbs.asking import OpenAsker, ProbeAccount
 from provisioner.verbs.ports import Transport

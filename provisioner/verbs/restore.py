@@ -12,10 +12,10 @@ from dataclasses import replace
 
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
 from provisioner.model.site import Host, Role
-from provisioner.plan.change import Action, Change
 from provisioner.plan.history import History
 from provisioner.remote.protocol import Answer, ExitStatus, Section
 from provisioner.render.artifact import Plane
+from provisioner.resources.change import Action, Change
 from provisioner.verbs.outcome import HostOutcome, HostStatus
 from provisioner.verbs.plan import DriftDecision
 from provisioner.verbs.ports import Transport

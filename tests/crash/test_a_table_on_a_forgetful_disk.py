@@ -27,11 +27,11 @@ from support.table_site import (
     table_of,
 )
 
-from provisioner.plan.change import Drift
 from provisioner.plan.diff import diff_generation
 from provisioner.plan.generation import Generation
 from provisioner.plan.transaction import pack_transaction
 from provisioner.render.directory_table import TABLE_PATH, ShardedTable
+from provisioner.resources.change import Drift
 
 MISSING = [
     *missing_for_forgetful_hosts(),

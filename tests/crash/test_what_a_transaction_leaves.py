@@ -30,7 +30,8 @@ from provisioner.plan.diff import diff_generation
 from provisioner.plan.drift import find_drift
 from provisioner.plan.generation import Generation
 from provisioner.plan.transaction import pack_transaction
-from provisioner.resources.declared import Account, Group
+from provisioner.resources.account import Account
+from provisioner.resources.group import Group
 
 pytestmark = pytest.mark.skipif(
     bool(missing_for_forgetful_hosts()), reason="; ".join(missing_for_forgetful_hosts())

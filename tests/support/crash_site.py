@@ -10,7 +10,7 @@ from provisioner.plan.manifest import observation_rows
 from provisioner.platforms.records import platform_named
 from provisioner.remote.program import remote_programs
 from provisioner.render.artifact import Artifact, Plane
-from provisioner.resources.declared import Unit
+from provisioner.resources.unit import Unit
 from support.forgetful_host import ForgetfulHost
 
 PROGRAMS = remote_programs()

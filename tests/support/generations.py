@@ -7,14 +7,19 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 
 from provisioner.facts.certificate import HostCertificate
-from provisioner.facts.host import AccountState, Facts, FileState, Introduction, UnitState
+from provisioner.facts.host import Facts, Introduction
 from provisioner.model.names import DomainName, HostKey
 from provisioner.model.site import Host, Role
-from provisioner.plan.diff import diff_generation, left_by
+from provisioner.plan.diff import diff_generation
 from provisioner.plan.generation import Generation
 from provisioner.platforms.records import platform_named
 from provisioner.render.artifact import Artifact, Plane
-from provisioner.resources.declared import Account, Folder, Group, Recipe, Unit
+from provisioner.resources.account import Account, AccountState
+from provisioner.resources.file_state import FileState, left_by
+from provisioner.resources.folder import Folder
+from provisioner.resources.group import Group
+from provisioner.resources.recipe import Recipe
+from provisioner.resources.unit import Unit, UnitState
 
 MAIN_CF = Artifact("/etc/postfix/main.cf", b"a = 1\nb = 2\n", daemons=("postfix",), rank=90)
 MAP = Artifact("/etc/postfix/mailprov/aliases", b"root a@b.c\n", daemons=("postfix",), rank=20)

@@ -15,12 +15,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from provisioner.facts.host import Facts, Introduction, LeftFile
+from provisioner.facts.host import Facts, Introduction
 from provisioner.model.site import Site
 from provisioner.plan.generation import Generation
 from provisioner.plan.links import links_of
 from provisioner.probes.links import LinkState
 from provisioner.render.artifact import Plane
+from provisioner.resources.file_state import LeftFile
 from provisioner.site.load import parse_site
 from provisioner.verbs.compiling import Compiler
 from support.generations import CERTIFICATE, NOW, fulfilled

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import click
 import pytest
@@ -39,12 +39,14 @@ from provisioner.model.scalars import render_size
 from provisioner.model.schema import site_schema
 from provisioner.model.secrets import SiteSecrets
 from provisioner.model.site import Allowance, Imap, Pop3, Submission
-from provisioner.plan.change import Action, Change, Drift, Kind
+from provisioner.plan.change import RECORD
 from provisioner.plan.condition import Condition, UnitCondition
 from provisioner.plan.history import parse_history
 from provisioner.platforms.records import known_platforms, platform_named
 from provisioner.probes.finding import Finding, Status, Verdict
 from provisioner.render.nature import Nature
+from provisioner.resources.change import Action, Change, Drift
+from provisioner.resources.registry import kinds
 from provisioner.rooms.host_tree import render_host
 from provisioner.site.load import parse_site
 from provisioner.verbs.envelope import find_door, find_sender
@@ -281,7 +283,8 @@ def test_the_exit_codes_are_those_of_the_program() -> None:
 
 
 def test_every_word_of_the_json_output_is_named() -> None:
-    words = {*get_args(Kind), *Action, *HostStatus, *Status, *End, *Stage}
+    kinds_of_changes = {RECORD, *(word for kind in kinds() for word in kind.words)}
+    words = {*kinds_of_changes, *Action, *HostStatus, *Status, *End, *Stage}
     assert sorted(words - _spans(_page("commands"))) == []
 
 

@@ -19,7 +19,8 @@ from provisioner.model.site import Host, Role, Site
 from provisioner.platforms.record import Platform
 from provisioner.render.artifact import Artifact
 from provisioner.render.shards import TableRow
-from provisioner.resources.declared import Listener, Recipe
+from provisioner.resources.recipe import Recipe
+from provisioner.resources.unit import Listener
 from provisioner.rooms.addresses import has_ipv6, listed_addresses
 from provisioner.rooms.found_server import FoundServer
 from provisioner.rooms.room import Behaviour, Carrier, LinkService, Reach

@@ -12,7 +12,8 @@ from provisioner.model.site import IPAddress
 from provisioner.platforms.record import Platform
 from provisioner.probes.links import Link
 from provisioner.render.artifact import Artifact
-from provisioner.resources.declared import Listener, Recipe
+from provisioner.resources.recipe import Recipe
+from provisioner.resources.unit import Listener
 from provisioner.rooms.addresses import listed_addresses
 from provisioner.rooms.room import Behaviour, Carrier, Reach
 

@@ -175,7 +175,7 @@ do_begin() {
     staged_rows lock-later >"$pending.new/locks" && staged_rows remove-later >"$pending.new/removals" || return 1
     [ ! -e "$stage/accounts" ] || cp "$stage/accounts" "$pending.new/accounts" || return 1
     keep_undone >"$pending.new/paths" && keep_units >"$pending.new/units" || return 1
-    keep_domains || return 1
+    keep_resources && keep_domains || return 1
     sync_begun && mv -T "$pending.new" "$pending" && sync "$state" &&
         arm_return "$((within + 240))" && hold_mail "$pending/domains.before" "$pending/domains.after"
 }
@@ -192,6 +192,21 @@ keep_units() {
         find_unit_again "$unit" "${running:-$unit}" && keep_unit_as_found "$unit" "${running:-$unit}" || return 1
         as_it_is=$(unit_as_it_is "$unit" "${running:-$unit}") && printf '%s\t%s\n' "$as_it_is" "$verb" || return 1
     done <"$rows"
+}
+
+# keep_resources: how those that change are now (resources.sh). Where nothing of mailprov's is in force,
+# that is how they were found.
+keep_resources() {
+    staged resource
+    [ "$rows" != /dev/null ] || return 0
+    [ -d "$zero" ] || mkdir -p "$zero" || return 1
+    while IFS="$tab" read -r kind name; do
+        line=$(tell_resource "$kind" "$name")
+        found=$(line_as_found "$kind" "$name")
+        case $generation_in_force in '' | 0) found= ;; esac
+        [ -n "$found" ] || note_line_found "$kind" "$name" "$line" || return 1
+        printf '%s\t%s\t%s\n' "$kind" "$name" "$line" || return 1
+    done <"$rows" >"$pending.new/resources"
 }
 
 # note_cursor: where Dovecot's log is now (refused_reload), by the journal's own order: a clock may be set back.

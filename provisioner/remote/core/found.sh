@@ -23,6 +23,19 @@ knows_unit() {
     return 1
 } 2>/dev/null
 
+# line_as_found KIND NAME: how a resource was (resources.sh), nothing where that is not known.
+line_as_found() {
+    awk -F '\t' -v kind="$1" -v name="$2" '$1 == kind && $2 == name { print $3 }' "$zero/resources" 2>/dev/null
+}
+
+# note_line_found KIND NAME LINE
+note_line_found() {
+    {
+        awk -F '\t' -v kind="$1" -v name="$2" '$1 != kind || $2 != name' "$zero/resources" 2>/dev/null
+        printf '%s\t%s\t%s\n' "$1" "$2" "$3"
+    } >"$zero/resources.new" && put_in_place "$zero/resources"
+}
+
 # The first time a path is written, what was found there becomes part of generation 0.
 keep_as_found() {
     case $kept_as_found in *"$newline$1$newline"*) return 0 ;; esac

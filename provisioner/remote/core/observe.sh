@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # Observe: two flights, no lock, nothing changed. The first introduces the host. Then
 # standard input brings rows that name what to look at (package, file, table, account, group,
-# unit, port, recipe, certificate, check, sockets, secret, link, store, status), and the second
+# unit, port, recipe, certificate, resource, check, sockets, secret, link, store, status), and the second
 # flight answers them.
 
 introduce() {
@@ -280,6 +280,16 @@ observe_recipes() {
         told' "$picked"
 }
 
+# Resources of kinds that bring their own shell (resources.sh): how each is, in a line.
+observe_resources() {
+    pick resource
+    [ -n "$picked" ] || return 0
+    section resources
+    printf '%s\n' "$picked" | while IFS="$tab" read -r kind name; do
+        printf '%s\t%s\t%s\n' "$kind" "$name" "$(tell_resource "$kind" "$name")"
+    done
+}
+
 observe_service() {
     pick check
     # shellcheck disable=SC2086
@@ -311,6 +321,7 @@ observe_accounts
 observe_units
 is_settled || observe_ports
 observe_recipes
+observe_resources
 observe_service
 observe_links
 observe_store

@@ -47,6 +47,19 @@ label_folder() {
 
 do_recipe() { run_recipe make "$@"; }
 
+# do_resource KIND NAME LINE (resources.sh)
+do_resource() {
+    run_resource put "$1" "$2" "$3" || return 1
+    now=$(tell_resource "$1" "$2")
+    [ "$now" = "$3" ] || { echo "$1 $2 is $now, and was to be $3"; return 1; }
+}
+
+# do_give_back KIND NAME: as it was found, as far as that can be: what it needs may have gone.
+do_give_back() {
+    line=$(line_as_found "$1" "$2")
+    [ -z "$line" ] || run_resource put "$1" "$2" "$line"
+}
+
 # Everything new is on the disk beside its place before the first name changes.
 do_prepare() {
     prepared='' settling=''

@@ -21,8 +21,8 @@ from provisioner.diagnostics import printable
 from provisioner.facts.queue import Queue, QueuedMessage, Waiting
 from provisioner.facts.status_facts import DiskSpace
 from provisioner.model.names import HostKey
-from provisioner.plan.change import Drift
 from provisioner.plan.condition import Condition, UnitCondition
+from provisioner.resources.change import Drift
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 GENERATION = "3f0c2a9be1d4c875"

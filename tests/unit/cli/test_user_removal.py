@@ -5,8 +5,8 @@ from __future__ import annotations
 from support.refs import ref
 
 from provisioner.cli.user_removal import applied_in_words
-from provisioner.plan.change import Action, Change
 from provisioner.render.artifact import Plane
+from provisioner.resources.change import Action, Change
 from provisioner.verbs.outcome import HostOutcome, HostStatus
 
 

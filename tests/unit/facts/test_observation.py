@@ -6,16 +6,17 @@ from dataclasses import replace
 
 import pytest
 
-from provisioner.facts.host import LeftFile, Pending
+from provisioner.facts.host import Pending
 from provisioner.facts.observation import (
     parse_credentials,
     parse_facts,
     parse_introduction,
-    parse_units,
 )
 from provisioner.model.names import MailAddress
 from provisioner.render.artifact import Plane
 from provisioner.render.nature import Firewall
+from provisioner.resources.file_state import LeftFile
+from provisioner.resources.unit import read_units
 
 INTRODUCTION = """\
 @platform
@@ -161,7 +162,7 @@ def test_a_tools_own_words_cannot_start_a_section() -> None:
 
 def test_unit_blocks_may_have_their_keys_in_any_order() -> None:
     lines = ["NRestarts=2", "Id=a.service", "ActiveState=active", "", "Id=b.service"]
-    got = parse_units(lines)
+    got = read_units(lines)
     assert got["a.service"].restarts == 2
     assert got["b.service"].active == ""
 

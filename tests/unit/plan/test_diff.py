@@ -20,19 +20,15 @@ from support.generations import (
 
 from provisioner.diagnostics import ExitCode, MailprovError
 from provisioner.facts.certificate import HostCertificate
-from provisioner.facts.host import (
-    EXPIRED,
-    AccountState,
-    Facts,
-    FileState,
-    Introduction,
-    Pending,
-)
+from provisioner.facts.host import Facts, Introduction, Pending
 from provisioner.model.secrets import PasswordHash
-from provisioner.plan.change import Action
-from provisioner.plan.diff import diff_generation, left_by, password_text
+from provisioner.plan.diff import diff_generation
 from provisioner.plan.generation import Generation
-from provisioner.resources.declared import Account, Group, Recipe
+from provisioner.resources.account import EXPIRED, Account, AccountState
+from provisioner.resources.change import Action
+from provisioner.resources.file_state import FileState, left_by
+from provisioner.resources.group import Group
+from provisioner.resources.recipe import Recipe
 
 ALICE = Account(
     "alice",
@@ -235,7 +231,7 @@ def test_an_account_expires_with_its_lock_and_no_other_expiry_is_touched(
     generation = replace(
         generation, accounts=tuple(alice if a.name == "alice" else a for a in generation.accounts)
     )
-    state = replace(facts.accounts["alice"], password=password_text(alice), expires=expires)
+    state = replace(facts.accounts["alice"], password=alice.shadow_text, expires=expires)
     facts = replace(facts, accounts={**facts.accounts, "alice": state})
     told = [c for c in diff_generation(generation, facts).changes if c.kind == "password"]
     assert len(told) == changes
@@ -413,9 +409,9 @@ def test_a_new_account_gets_its_password_at_once() -> None:
 
 
 def test_an_account_that_is_shut_holds_its_hash_behind_a_mark() -> None:
-    assert password_text(ALICE) == "$2b$12$new"
-    assert password_text(replace(ALICE, locked=True)) == "!$2b$12$new"
-    assert password_text(replace(ALICE, locked=True, password=None)) == "!"
+    assert ALICE.shadow_text == "$2b$12$new"
+    assert replace(ALICE, locked=True).shadow_text == "!$2b$12$new"
+    assert replace(ALICE, locked=True, password=None).shadow_text == "!"
 
 
 def test_one_account_hides_no_other() -> None:

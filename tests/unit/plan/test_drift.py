@@ -7,11 +7,13 @@ from dataclasses import replace
 import pytest
 from support.generations import GENERATION, MAIN_CF, USERS, fulfilled, state_of, with_file
 
-from provisioner.facts.host import Facts, FileState, LeftFile, Pending, TableState
-from provisioner.plan.change import Action, Plan
-from provisioner.plan.diff import diff_generation, left_by
+from provisioner.facts.host import Facts, Pending
+from provisioner.plan.change import Plan
+from provisioner.plan.diff import diff_generation
 from provisioner.render.artifact import Artifact
 from provisioner.render.directory_table import TABLE_PATH
+from provisioner.resources.change import Action
+from provisioner.resources.file_state import FileState, LeftFile, TableState, left_by
 
 EDITED = b"a = 1\nb = 2\nmynetworks = 0.0.0.0/0\n"
 OLD = replace(MAIN_CF, content=b"a = 1\nb = 1\n")

@@ -19,7 +19,7 @@ from provisioner.plan.manifest import observation_rows
 from provisioner.plan.port_conflicts import conflict_diagnostic, find_conflicts
 from provisioner.platforms.records import platform_named
 from provisioner.probes.sockets import ListeningSocket
-from provisioner.resources.declared import Listener, Unit
+from provisioner.resources.unit import Listener, Unit
 
 CTL = "/usr/bin/systemctl"
 ANY = ip_address("0.0.0.0")  # noqa: S104 what Postfix opens

@@ -10,8 +10,6 @@ from hypothesis import strategies as st
 from support.generations import GENERATION, HOST, MAIN_CF, MAP, USERS
 
 from provisioner.diagnostics import MailprovError
-from provisioner.facts.host import LeftFile
-from provisioner.plan.diff import left_by
 from provisioner.plan.generation import Generation
 from provisioner.plan.recall import (
     Remembered,
@@ -21,7 +19,12 @@ from provisioner.plan.recall import (
 )
 from provisioner.platforms.records import platform_named
 from provisioner.render.artifact import Artifact, Plane, SealedArtifact
-from provisioner.resources.declared import Account, Folder, Group, Listener, Recipe, Unit
+from provisioner.resources.account import Account
+from provisioner.resources.file_state import LeftFile, left_by
+from provisioner.resources.folder import Folder
+from provisioner.resources.group import Group
+from provisioner.resources.recipe import Recipe
+from provisioner.resources.unit import Listener, Unit
 
 KEY = Artifact("/etc/mailprov/tls/site.pem", b"secret key", mode=0o600, secret=True)
 WITH_KEY = replace(GENERATION, artifacts=(KEY, MAIN_CF, MAP, USERS), recipes=())

@@ -18,7 +18,9 @@ from provisioner.plan.record import (
     write_record,
 )
 from provisioner.plan.record_1 import read_record_1
-from provisioner.resources.declared import Folder, Group, Recipe
+from provisioner.resources.folder import Folder
+from provisioner.resources.group import Group
+from provisioner.resources.recipe import Recipe
 
 RECORDS = Path(__file__).parents[2] / "recorded/records"
 STORED = (RECORDS / "generation-2.json").read_bytes()

@@ -19,14 +19,15 @@ from support.generations import (
 )
 
 from provisioner.diagnostics import ExitCode, MailprovError
-from provisioner.facts.host import AccountState, Facts
-from provisioner.plan.change import Action
-from provisioner.plan.diff import left_by
+from provisioner.facts.host import Facts
 from provisioner.plan.generation import Generation
 from provisioner.plan.recall import generation_as_found
 from provisioner.plan.rollback import diff_recalled, refuse_other_users
 from provisioner.plan.transaction import pack_transaction
 from provisioner.render.artifact import Artifact, Plane, SealedArtifact
+from provisioner.resources.account import AccountState
+from provisioner.resources.change import Action
+from provisioner.resources.file_state import left_by
 
 OLD_MAIN = replace(MAIN_CF, content=b"a = 1\nb = 1\n")
 EARLIER = replace(GENERATION, artifacts=(OLD_MAIN, MAP), user_files=(USERS.path,))

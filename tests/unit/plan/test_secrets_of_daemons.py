@@ -22,7 +22,7 @@ from provisioner.diagnostics import ExitCode, MailprovError
 from provisioner.facts.host import Facts
 from provisioner.facts.observation import parse_introduction
 from provisioner.plan.compile import unread_secrets, with_kept_secrets
-from provisioner.plan.diff import diff_generation, left_by
+from provisioner.plan.diff import diff_generation
 from provisioner.plan.generation import Generation
 from provisioner.plan.recall import Remembered, recall_generation
 from provisioner.plan.rollback import diff_recalled, refuse_other_users
@@ -30,6 +30,7 @@ from provisioner.plan.secrets_diff import refuse_lost_secrets, refuse_unread_sec
 from provisioner.plan.transaction import pack_transaction
 from provisioner.render.artifact import Plane, SealedArtifact
 from provisioner.render.daemon_secrets import SecretFile
+from provisioner.resources.file_state import left_by
 
 PATH = "/etc/postfix/mailprov/secrets/relay-0123456789ab"
 PLACE = ("relay", "password")

@@ -15,7 +15,8 @@ from provisioner.plan.store import HOMES_TRIED, people_tried, store_rows
 from provisioner.probes.links import LinkState, parse_links
 from provisioner.probes.store import StoreState, parse_store
 from provisioner.remote.protocol import MalformedError
-from provisioner.resources.declared import Account, Unit
+from provisioner.resources.account import Account
+from provisioner.resources.unit import Unit
 
 MAIL = replace(
     GENERATION,

@@ -9,10 +9,10 @@ from dataclasses import replace
 import pytest
 from support.generations import GENERATION, MAIN_CF, USERS, fulfilled, state_of, with_file
 
-from provisioner.facts.host import Facts, FileState, Introduction, TableFlaw, TableState
+from provisioner.facts.host import Facts, Introduction
 from provisioner.facts.observation import parse_facts
-from provisioner.plan.change import Action, Plan
-from provisioner.plan.diff import diff_generation, left_by
+from provisioner.plan.change import Plan
+from provisioner.plan.diff import diff_generation
 from provisioner.plan.drift import find_drift
 from provisioner.plan.generation import Generation
 from provisioner.plan.manifest import observation_rows
@@ -20,6 +20,8 @@ from provisioner.plan.transaction import pack_transaction
 from provisioner.render.artifact import Plane
 from provisioner.render.directory_table import TABLE_PATH, ShardedTable
 from provisioner.render.shards import SHORT_DIGEST, TableRow, shard_digests, shard_of, shard_rows
+from provisioner.resources.change import Action
+from provisioner.resources.file_state import FileState, TableFlaw, TableState, left_by
 
 
 def table(*users: str, hashed: str = "{X}hashed") -> ShardedTable:

@@ -20,13 +20,16 @@ from support.generations import (
     with_file,
 )
 
-from provisioner.facts.host import AccountState, Facts, FileState, Introduction
+from provisioner.facts.host import Facts, Introduction
 from provisioner.model.secrets import PasswordHash
-from provisioner.plan.diff import diff_generation, left_by
+from provisioner.plan.diff import diff_generation
 from provisioner.plan.manifest import CERTIFICATE as CERTIFICATE_CHECK
 from provisioner.plan.transaction import checks_of, pack_transaction
 from provisioner.render.artifact import Artifact, Plane, SealedArtifact
-from provisioner.resources.declared import Account, Group, Unit
+from provisioner.resources.account import Account, AccountState
+from provisioner.resources.file_state import FileState, left_by
+from provisioner.resources.group import Group
+from provisioner.resources.unit import Unit
 
 
 def unpack(archive: bytes) -> tuple[list[list[str]], dict[str, bytes]]:

@@ -24,6 +24,7 @@ PARTS = {
             "listening",
             "status",
             "daemons",
+            "resources",
             "surroundings",
             "mail_server",
             "observe",

@@ -13,8 +13,8 @@ from support.told_facts import before, generation_of, standing, told, told_histo
 from provisioner.diagnostics import ExitCode, MailprovError
 from provisioner.facts.host import Facts, Pending
 from provisioner.model.names import HostRef
-from provisioner.plan.change import Action
 from provisioner.plan.compile import host_made_paths
+from provisioner.resources.change import Action
 from provisioner.verbs.apply import ApplyOptions
 from provisioner.verbs.destroy import destroy_site, survey_destruction
 from provisioner.verbs.outcome import HostOutcome, HostStatus

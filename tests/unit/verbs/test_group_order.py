@@ -21,8 +21,9 @@ from support.scripted_host import (
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
 from provisioner.model.names import HostRef
 from provisioner.model.site import Host, Role, Site
-from provisioner.plan.change import Action, Change, Plan
+from provisioner.plan.change import Plan
 from provisioner.plan.phases import Group
+from provisioner.resources.change import Action, Change
 from provisioner.site.load import parse_site
 from provisioner.verbs.apply import ApplyOptions, carry_out
 from provisioner.verbs.outcome import HostOutcome, HostStatus

@@ -10,8 +10,8 @@ from support.scripted_host import OWNER, Connection, Program, ScriptedFleet, unr
 from support.told_facts import told_history, two_hosts
 
 from provisioner.diagnostics import Diagnostic, ExitCode
-from provisioner.plan.change import Action
 from provisioner.render.artifact import Plane
+from provisioner.resources.change import Action
 from provisioner.verbs.outcome import HostOutcome, HostStatus
 from provisioner.verbs.plan import DriftDecision
 from provisioner.verbs.restore import restore_directory

@@ -13,7 +13,7 @@ from support.told_facts import before, generation_of, standing, told, told_histo
 from provisioner.diagnostics import ExitCode, MailprovError
 from provisioner.facts.host import Facts, Pending
 from provisioner.model.names import HostRef
-from provisioner.plan.change import Action
+from provisioner.resources.change import Action
 from provisioner.verbs.apply import ApplyOptions
 from provisioner.verbs.outcome import HostOutcome, HostStatus
 from provisioner.verbs.plan import DriftDecision

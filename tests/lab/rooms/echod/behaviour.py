@@ -10,7 +10,8 @@ from provisioner.platforms.record import Platform
 from provisioner.probes.line import LineQuestion
 from provisioner.probes.question import Endpoint, Question
 from provisioner.render.artifact import Artifact
-from provisioner.resources.declared import Listener, Recipe
+from provisioner.resources.recipe import Recipe
+from provisioner.resources.unit import Listener
 from provisioner.rooms.room import Behaviour, Carrier
 
 PORT = 7007

@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 from support.generations import GENERATION, MAIN_CF, MAP, fulfilled, state_of, steps, with_file
 
-from provisioner.facts.host import Facts, UnitState
+from provisioner.facts.host import Facts
 from provisioner.plan.diff import diff_generation
 from provisioner.plan.manifest import observation_rows
 from provisioner.platforms.records import platform_named
-from provisioner.resources.declared import Unit
+from provisioner.resources.unit import Unit, UnitState
 
 
 def test_a_file_that_a_reload_does_not_reach_restarts_its_daemon() -> None:

@@ -8,10 +8,10 @@ import pytest
 from golden.rewrite import PLATFORMS, SITES, golden_tree
 from support.generations import GENERATION, USERS, state_of
 
-from provisioner.facts.host import FileState
 from provisioner.model.rules.secrets import shows_secret
-from provisioner.plan.file_diff import access_problems, file_problems, unified_diff
-from provisioner.resources.declared import Recipe
+from provisioner.resources.file_problems import access_problems, file_problems, unified_diff
+from provisioner.resources.file_state import FileState
+from provisioner.resources.recipe import Recipe, recipe_problems
 
 
 def aspects(**changed: object) -> list[str]:
@@ -49,11 +49,11 @@ def test_a_trust_anchor_may_be_a_link_until_unbound_has_its_own() -> None:
     # As Enterprise Linux 10 packages it; chown(1) would change the package's file.
     link = FileState("symbolic link", "root", "root", 0o777, None)
     anchor = Recipe("trust-anchor", "/var/lib/unbound/root.key", "", "unbound", "unbound", 0o644)
-    assert access_problems(anchor, link) == ()
+    assert recipe_problems(anchor, link) == ()
     file = FileState("regular file", "root", "root", 0o644, None)
-    assert [problem.aspect for problem in access_problems(anchor, file)] == ["owner", "group"]
+    assert [problem.aspect for problem in recipe_problems(anchor, file)] == ["owner", "group"]
     certificate = Recipe("self-signed", "/etc/mailprov/tls/site.pem", "mail.example.org")
-    assert [problem.aspect for problem in access_problems(certificate, link)] == ["mode"]
+    assert [problem.aspect for problem in recipe_problems(certificate, link)] == ["mode"]
 
 
 def test_nothing_but_a_line_feed_ends_a_line() -> None:

@@ -1,42 +1,44 @@
-"""How one file or directory differs from what it should be."""
+"""How one file or folder differs from what it should be."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import lru_cache
 from io import StringIO
+from typing import Protocol
 
-from provisioner.facts.host import FileState, LeftFile, TableFlaw
 from provisioner.model.rules.secrets import shows_secret
-from provisioner.plan.change import Action, Change
-from provisioner.plan.table_diff import changed_shards
 from provisioner.probes.hosts import FileProblem
-from provisioner.render.artifact import Artifact, Plane
+from provisioner.render.artifact import Artifact
 from provisioner.render.directory_table import ShardedTable
-from provisioner.resources.declared import Folder, Recipe
+from provisioner.resources.file_state import FileState, TableFlaw
 
-_LINK = "symbolic link"
 _HIDDEN = "(a line with a secret, not shown)"
 
 
-def diff_file(artifact: Artifact, state: FileState | None) -> Iterator[Change]:
-    """Yield the change that the file needs, if any."""
-    plane = artifact.plane.changes_with
-    if state is None:
-        diff = _unified(artifact, None)
-        yield Change("file", artifact.path, Action.CREATE, "missing", diff, plane=plane)
-        return
-    if problems := file_problems(artifact, state):
-        content_differs = state.sha256 != artifact.sha256
-        diff = _unified(artifact, state.content) if content_differs else ""
-        hidden = ""
-        if content_differs and isinstance(artifact, ShardedTable):
-            hidden = f" ({len(changed_shards(artifact, state))} of its shards)"
-        elif content_differs and artifact.secret:
-            hidden = " (secret, not shown)"
-        reason = in_words(problems) + hidden
-        yield Change("file", artifact.path, Action.UPDATE, reason, diff, plane=plane)
+class Owned(Protocol):
+    """What has an owner, a group and a mode."""
+
+    @property
+    def owner(self) -> str:
+        """The owner's name."""
+
+    @property
+    def group(self) -> str:
+        """The group's name."""
+
+    @property
+    def mode(self) -> int:
+        """Permission bits."""
+
+
+class Placed(Owned, Protocol):
+    """Likewise, at a path."""
+
+    @property
+    def path(self) -> str:
+        """Absolute."""
 
 
 def file_problems(artifact: Artifact, state: FileState | None) -> tuple[FileProblem, ...]:
@@ -57,21 +59,14 @@ def file_problems(artifact: Artifact, state: FileState | None) -> tuple[FileProb
     return (*problems, *access_problems(artifact, state))
 
 
-def access_problems(
-    wanted: Artifact | Folder | Recipe, state: FileState | None
-) -> tuple[FileProblem, ...]:
+def access_problems(wanted: Placed, state: FileState | None) -> tuple[FileProblem, ...]:
     """Return every way in which owner and mode differ; content is not looked at."""
     if state is None:
         return (FileProblem("missing", "", wanted.path),)
-    if isinstance(wanted, Recipe) and wanted.kind == "trust-anchor" and state.kind == _LINK:
-        # The package's own, to a file that anybody may read; Unbound puts its file there.
-        return ()
     return ownership_problems(wanted, state)
 
 
-def ownership_problems(
-    wanted: Artifact | Folder | Recipe | LeftFile, state: FileState
-) -> tuple[FileProblem, ...]:
+def ownership_problems(wanted: Owned, state: FileState) -> tuple[FileProblem, ...]:
     """Return every way in which owner and mode of a file that is there differ."""
     pairs = (
         ("owner", state.owner, wanted.owner),
@@ -94,23 +89,6 @@ def in_words(problems: Iterable[FileProblem]) -> str:
         plain.get(problem.aspect) or f"{problem.aspect} is {problem.got}, wanted {problem.want}"
         for problem in problems
     )
-
-
-def diff_folder(folder: Folder, state: FileState | None) -> Iterator[Change]:
-    """Yield the change that the directory needs, if any."""
-    if problems := access_problems(folder, state):
-        action = Action.CREATE if state is None else Action.UPDATE
-        reason = in_words(problems)
-        if folder.label:
-            reason += f"; {folder.label} to SELinux, where that is on"
-        yield Change("directory", folder.path, action, reason, plane=Plane.DIRECTORY)
-
-
-def _unified(artifact: Artifact, before: bytes | None) -> str:
-    if artifact.secret:
-        return ""
-    source = artifact.path if before is not None else "/dev/null"
-    return unified_diff(before or b"", artifact.content, source, artifact.path)
 
 
 # The files that all hosts of a site share differ alike on many of them.

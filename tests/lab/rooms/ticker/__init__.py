@@ -1,0 +1,1 @@
+"""The room of ticker: all that the project knows of it."""
