@@ -1,7 +1,7 @@
 """A plan as the archive that the remote program carries out.
 
 The archive holds `steps`, one tabbed row each, and the contents that the rows name as
-`files/N`; `store` is the tree of what the generation wants, to remember.
+`files/N`; where a configuration begins, `store` is the tree of what it wants, to remember.
 Nothing secret is in a row: rows may be shown, contents are not. The rows' words are those of
 remote/protocol.py:
 
@@ -78,7 +78,7 @@ def pack_transaction(plan: Plan) -> bytes:
                 continue
             for name, shard in content.items():
                 _add(archive, f"files/{number}/{name}", shard)
-        for path, stored in _stored(plan.generation):
+        for path, stored in _stored(plan):
             _add(archive, f"store{path}", stored)
     return buffer.getvalue()
 
@@ -202,9 +202,14 @@ def _record_rows(plan: Plan, packing: Packing[Generation]) -> Iterator[Row]:
         yield (Staged.RECORD, packing.put(plan.generation.record))
 
 
-def _stored(generation: Generation) -> Iterator[tuple[str, bytes]]:
-    """Yield path and content of what is remembered: no secret is kept twice, and no user's data."""
-    for artifact in generation.in_plane(Plane.CONFIGURATION):
+def _stored(plan: Plan) -> Iterator[tuple[str, bytes]]:
+    """Yield path and content of what is remembered: no secret is kept twice, and no user's data.
+
+    Users' files alone begin no configuration, and nothing of it is sent with them.
+    """
+    if not _begins(plan):
+        return
+    for artifact in plan.generation.in_plane(Plane.CONFIGURATION):
         if not artifact.secret:
             yield artifact.path, artifact.content
 

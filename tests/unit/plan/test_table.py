@@ -103,7 +103,6 @@ def test_only_what_differs_is_sent_and_no_daemon_is_told() -> None:
     assert {name: content for name, content in members.items() if content is not None} == {
         f"files/0/{shard_of('carol')}": b"",
         f"files/0/{shard_of('dave')}": b"users\tdave\t{X}hashed\n",
-        f"store{MAIN_CF.path}": MAIN_CF.content,
     }
     assert ["act-directory", "table", TABLE_PATH, NEW.sha256, "0", "lmdb"] in rows
     assert ["table", TABLE_PATH] in rows
