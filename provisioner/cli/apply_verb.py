@@ -39,7 +39,7 @@ from provisioner.verbs.verify import VerifyReport, verify_sites
     "--replace-mail-server",
     "replace_server",
     is_flag=True,
-    help="Replace a mail server that works on a host already; `plan` shows what ends.",
+    help="Replace a mail server that already works on a host; `plan` lists it.",
 )
 def command(  # noqa: PLR0913 click hands over every option
     site_files: Sequence[Path],

@@ -15,7 +15,7 @@ _within_option = click.option(
     default=CONFIRM_WITHIN,
     show_default=True,
     metavar="SECONDS",
-    help="Time until the host itself takes back an unconfirmed configuration.",
+    help="Time until the host returns by itself from an unconfirmed configuration.",
 )
 
 

@@ -25,7 +25,10 @@ _KEPT = "mailboxes, people's accounts and packages stay on the hosts"
 @click.command("destroy")
 @host_options
 @click.option(
-    "--yes-destroy", "agreed", is_flag=True, help="Remove it; without this option nothing changes."
+    "--yes-destroy",
+    "agreed",
+    is_flag=True,
+    help="Remove mailprov; without this option nothing changes.",
 )
 @change_options
 def command(  # noqa: PLR0913 click hands over every option
@@ -80,11 +83,11 @@ def _tell(run: Run, options: ApplyOptions, *, as_json: bool) -> int:
 def destruction_lines(survey: SitePlan) -> Iterator[str]:
     """Yield what a destroy would do, host by host."""
     for ref, plan in survey.plans.items():
-        yield f"{ref.host}: would return to the state as found"
+        yield f"{ref.host}: would be restored as found"
         for change in plan.changes:
             if change.kind != "record":
                 yield f"  {change.action.value} {change.kind} {change.name}: {change.reason}"
-        yield "  remove users' files, the prober's account and mailbox, keys that the host made"
-        yield "  remove /var/lib/mailprov, and with it all earlier generations"
+        yield "  remove users' files, the prober's account and mailbox, and keys made on the host"
+        yield "  remove /var/lib/mailprov with all earlier generations"
     yield f"note: {_KEPT}; the hosts no longer serve mail"
-    yield "nothing was changed; to remove it, run the command again with --yes-destroy"
+    yield "nothing was changed; run the command again with --yes-destroy to remove mailprov"

@@ -31,14 +31,14 @@ _LONGEST = 3660 * 86400.0  # ten years, in seconds: no host's log reaches furthe
     metavar="TIME",
     help="Start: 30m, 12h or 2d ago, or a time like 2026-11-24T10:00.",
 )
-@click.option("--all", "everything", is_flag=True, help="Show failures that are over, too.")
+@click.option("--all", "everything", is_flag=True, help="Show resolved failures, too.")
 @click.option(
     "--catalogue",
     "catalogues",
     multiple=True,
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="TOML file with entries of your own; repeatable.",
+    help="TOML file with your own entries; repeatable.",
 )
 def command(  # noqa: PLR0913 one parameter an option is click's way
     site_file: Path,
@@ -103,9 +103,9 @@ def _moment(text: str) -> datetime:
         return datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError, OSError) as error:
         problem = Diagnostic(
-            summary="--since is no time",
+            summary="--since is not a time",
             got=quoted(text, 60),
-            want="30m, 12h, 2d, or a moment like 2026-11-24T10:00 (with Z or +02:00 if not here)",
+            want="30m, 12h, 2d, or a time like 2026-11-24T10:00 (with Z or +02:00 if not local)",
             fix="write it in one of these forms",
         )
         raise MailprovError(problem, ExitCode.USAGE) from error
@@ -118,7 +118,7 @@ def _check_range(text: str, seconds: float) -> None:
         summary="--since is in the future" if seconds < 0 else "--since is too long ago",
         got=quoted(text, 60),
         want="a time in the past, at most ten years ago",
-        fix="a moment without a zone is of this machine's; give it Z or +02:00 if it is not"
+        fix="a time without a zone is in this machine's zone; add Z or +02:00 for another"
         if seconds < 0
         else "give a later time, like 30d",
     )

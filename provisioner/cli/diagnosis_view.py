@@ -30,7 +30,7 @@ def diagnosis_lines(
         (one for host in hosts for one in host.unknown), key=lambda one: one.last, reverse=True
     )
     if unknown:
-        yield coloured("lines that may be errors and match no known failure", "warning")
+        yield coloured("possible errors that match no known failure", "warning")
         for lines in unknown[:_UNKNOWN_SHOWN]:
             yield from _unknown(lines)
         if len(unknown) > _UNKNOWN_SHOWN:
@@ -38,7 +38,10 @@ def diagnosis_lines(
         yield ""
     for host in hosts:
         if host.log.cut:
-            yield f"note: the log of {host.host} is too long; the oldest lines were not read"
+            yield (
+                f"note: the log of {host.host} is too long, so mailprov did not read the "
+                "oldest lines"
+            )
     yield _summary(hosts, since)
 
 
@@ -49,7 +52,7 @@ def _worst_first(one: Diagnosis) -> tuple[bool, int, float]:
 def _diagnosis(one: Diagnosis) -> Iterator[Shown]:
     word = coloured(one.severity.value, _COLOUR[one.severity])
     yield word + f": {one.host}: {one.title} [{one.id}]"
-    over = "; over since then" if one.resolved else ""
+    over = "; resolved since" if one.resolved else ""
     yield f"  {_times(one.count)}, {_span(one.first, one.last)}{over}"
     yield from _wrapped("cause", one.cause)
     yield from _wrapped("fix", one.fix)

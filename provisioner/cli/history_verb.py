@@ -82,7 +82,7 @@ def _rows(histories: Mapping[HostRef, History]) -> Iterator[tuple[str, ...]]:
                 event.who,
             )
         if not history.events:
-            yield (ref.host, "-", "-", "-", "-", "-", "mailprov never changed this host", "-")
+            yield (ref.host, "-", "-", "-", "-", "-", "mailprov has never changed this host", "-")
 
 
 def _way_back(history: History, event: Event, *, current: bool) -> str:

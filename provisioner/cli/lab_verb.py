@@ -72,7 +72,7 @@ def down(name: str, *, purge: bool) -> None:
     from provisioner.lab import take_down  # noqa: PLC0415 not for --help
 
     take_down(name, purge=purge)
-    write_line(f"lab {name} is gone")
+    write_line(f"lab {name} is down")
 
 
 @command.command("status")

@@ -123,5 +123,5 @@ def _tell(error: Exception, arguments: list[str]) -> int:
         show_diagnostics(error.diagnostics)
         return error.exit_code
     write_line(f"mailprov: internal error: {type(error).__name__}: {error}", err=True)
-    write_line("  fix:  run it again with --debug and report what it shows", err=True)
+    write_line("  fix:  run the command again with --debug and report its output", err=True)
     return ExitCode.FAILED

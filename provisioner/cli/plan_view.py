@@ -47,7 +47,7 @@ def plan_lines(
     for ref, plan in survey.plans.items():
         host = name(ref)
         if plan.pending:
-            yield f"note: {host}: what {plan.pending.owner} applied is not confirmed yet"
+            yield f"note: {host}: the change by {plan.pending.owner} is not confirmed yet"
         if plan.changes or len(survey.plans) <= CROWD:
             yield from _head_lines(host, plan)
             changes = plan.transaction
@@ -59,11 +59,11 @@ def plan_lines(
     yield f"{total} change{'' if total == 1 else 's'} on {hosts} host{'' if hosts == 1 else 's'}"
     if any(plan.drift for plan in survey.plans.values()):
         yield (
-            "files were edited on the host since the last apply: apply needs --overwrite-drift to "
-            "undo the edits, or --keep-drift to keep them"
+            "files were edited on the host since the last apply: use --overwrite-drift "
+            "to overwrite the edits, or --keep-drift to keep them"
         )
     if any(plan.ends for plan in survey.plans.values()):
-        yield "apply refuses to end a mail server without --replace-mail-server"
+        yield "apply ends a mail server only with --replace-mail-server"
 
 
 def _head_lines(host: str, plan: Plan) -> Iterator[Shown]:

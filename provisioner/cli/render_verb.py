@@ -41,7 +41,7 @@ _LISTING = "HOST"
     "--platform",
     default=DEFAULT_PLATFORM,
     show_default=True,
-    help="Platform of the hosts for which the site file names none.",
+    help="Platform of hosts without one in the site file.",
 )
 @debug_option
 def command(site_file: Path, limit: Sequence[str], output: Path, platform: str) -> int:
@@ -94,10 +94,10 @@ def _refuse_outside(folder: Path, name: str) -> None:
     if not parent.is_relative_to(folder.resolve()):
         raise MailprovError(
             Diagnostic(
-                summary="the folder leads elsewhere",
+                summary="the folder contains a link to another place",
                 where=str(folder),
                 got=quoted(name),
-                want="files below the folder only",
+                want="only files below the folder",
                 fix="name another folder with -o",
             )
         )
@@ -110,9 +110,9 @@ def _write(folder: Path, files: dict[str, Artifact]) -> None:
         if folder.exists() and not record.exists() and any(folder.iterdir()):
             raise MailprovError(
                 Diagnostic(
-                    summary="the folder holds files that render did not write",
+                    summary="the folder contains files that render did not write",
                     where=str(folder),
-                    want="an empty folder, a new one, or one that an earlier render made",
+                    want="a new or empty folder, or one from an earlier render",
                     fix="name another folder with -o",
                 )
             )
@@ -130,9 +130,9 @@ def _write(folder: Path, files: dict[str, Artifact]) -> None:
     except OSError as problem:
         raise MailprovError(
             Diagnostic(
-                summary="the rendered files could not be written",
+                summary="mailprov could not write the rendered files",
                 where=str(folder),
                 got=str(problem),
-                fix="name a folder that you may write with -o",
+                fix="name a writable folder with -o",
             )
         ) from problem

@@ -197,7 +197,8 @@ class _Watch:
         host = self.sending.posting.door.host.key
         name = self.sending.queue_id or self.sending.posting.message_id
         return (
-            f"mailprov: no longer followed; {host} has accepted the message as {name} and goes on"
+            f"mailprov: tracing stopped; {host} has accepted the message as {name} and "
+            "continues to deliver it"
         )
 
 
@@ -245,7 +246,7 @@ def _password(user: User, secrets: Secrets, wish: Wish) -> str:
     if is_typed_at():
         return ask_hidden(
             f"Password of {user.address}: ",
-            undone="nothing was sent",
+            undone="no message was sent",
             fix="give the password as the first line of standard input with --password-stdin",
             exit_code=ExitCode.USAGE,
         )
@@ -254,8 +255,8 @@ def _password(user: User, secrets: Secrets, wish: Wish) -> str:
             "the site file has only a hash of this user's password",
             got=user.address,
             want="the password itself, to log in with",
-            fix="run it on a terminal, or give the password as the first line of standard input "
-            "with --password-stdin",
+            fix="run the command on a terminal, or give the password as the first line of "
+            "standard input with --password-stdin",
         ),
         ExitCode.USAGE,
     )
@@ -269,7 +270,7 @@ def _body(wish: Wish) -> str:
     if is_typed_at():
         raise MailprovError(
             Diagnostic(
-                "--body - reads the text from standard input, and that is a terminal",
+                "--body - reads the text from standard input, but that is a terminal",
                 fix="pipe the text in, or give it after --body",
             ),
             ExitCode.USAGE,

@@ -24,7 +24,10 @@ def handover_lines(site: Site, sending: Sending) -> Iterator[str]:
     host, port = posting.door.host.key, posting.door.service.port
     if handover.via not in {"", DIRECT}:
         how = handover.straight.removeprefix(f"{DIRECT}: ")
-        yield f"{host}  port {port} cannot be reached from here ({how}); the way is through SSH"
+        yield (
+            f"{host}  port {port} cannot be reached from here ({how}), so mailprov connects "
+            "through SSH"
+        )
     for refusal in handover.refusals:
         whom = f" for {refusal.recipient}" if refusal.recipient else ""
         yield f"{host}  refused at {refusal.stage}{whom}: {refusal.words}"
@@ -32,9 +35,7 @@ def handover_lines(site: Site, sending: Sending) -> Iterator[str]:
         if reason:
             yield f"{host}    why: {reason}"
     if handover.accepted:
-        manner = (
-            f"submitted on {port}" if posting.login else f"handed to {port} as by another server"
-        )
+        manner = f"submitted on {port}" if posting.login else f"sent to {port} like another server"
         tls = f" with {handover.tls}" if handover.tls else " without TLS"
         login = f" as {posting.login}" if posting.login else ", no login"
         answer = f"queued as {sending.queue_id}" if sending.queue_id else handover.answer
@@ -51,12 +52,12 @@ def end_lines(
     rows = [(str(each), each.end.value, each.detail) for each in ends]
     yield from table(("RECIPIENT", "END", "DETAIL"), rows)
     if any(each.end is End.DEFERRED for each in ends):
-        yield "deferred mail waits and is tried again by itself: `mailprov status` shows it"
+        yield "deferred mail waits, and the server tries again: `mailprov status` shows it"
     if any(each.end is End.NOT_SEEN for each in ends) and unlogged:
         hosts = ", ".join(sorted(unlogged))
-        yield f"{hosts}: no mail log is kept there, so nothing can be seen; {_KEEP}"
+        yield f"{hosts}: no mail log is kept there, so mailprov cannot trace the message; {_KEEP}"
     elif any(each.end is End.NOT_SEEN for each in ends):
-        yield f"not seen within {wait:g} seconds: --wait waits longer"
+        yield f"not seen within {wait:g} seconds; --wait waits longer"
 
 
 def sending_json(

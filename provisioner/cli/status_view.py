@@ -106,7 +106,7 @@ def _rows(condition: Condition) -> Iterator[tuple[str, str]]:
     for unit in condition.units:
         yield unit.name.removesuffix(".service"), _unit(unit, condition.now)
     if condition.unconfirmed:
-        yield "waiting", f"what {printable(condition.unconfirmed)} applied is not confirmed"
+        yield "waiting", f"the change by {printable(condition.unconfirmed)} is not confirmed"
     yield from _file_rows(condition)
     if condition.certificate:
         subject, day = printable(condition.certificate.subject), condition.certificate.ends
@@ -124,7 +124,7 @@ def _generation(condition: Condition) -> str:
     if condition.recorded is None:
         return "none yet"
     applied = f", applied {_when(condition.applied, condition.now)}" if condition.applied else ""
-    other = f"; the site file asks for {condition.wanted}"
+    other = f"; the site file needs {condition.wanted}"
     return condition.recorded + applied + (other if condition.recorded != condition.wanted else "")
 
 

@@ -247,5 +247,5 @@ def ask_hidden(prompt: str, *, undone: str, fix: str, exit_code: ExitCode) -> st
         except (EOFError, KeyboardInterrupt) as error:
             raise click.Abort from error
         except getpass.GetPassWarning as error:
-            summary = f"the terminal cannot hide what is typed; {undone}"
+            summary = f"the terminal cannot hide the input; {undone}"
             raise MailprovError(Diagnostic(summary=summary, fix=fix), exit_code) from error

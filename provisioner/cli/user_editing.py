@@ -49,11 +49,11 @@ class OpenSite:
             return user
         raise MailprovError(
             Diagnostic(
-                summary=f"{address} is no user of the site",
+                summary=f"{address} is not a user of the site",
                 where=str(self.path),
                 got=quoted(name),
                 want="a user under `users:`",
-                fix="look at `mailprov user list`",
+                fix="read `mailprov user list`",
             ),
             ExitCode.USAGE,
         )
@@ -83,8 +83,12 @@ def said(path: Path, what: str, edited: EditedSite, *, applied: bool = False) ->
     yield f"{path}: {what}" + ("" if applied else f"; next: mailprov apply{site}")
     before, after = _role_receiver(edited.before.site), _role_receiver(edited.after.site)
     if after and before and after[1:] != before[1:]:
-        who = "the first user who may log in" if after[2] else "who may not log in: nobody reads it"
-        yield f"note: mail to {after[0]} goes to {after[1]} now, {who}"
+        who = (
+            "the first user who may log in"
+            if after[2]
+            else "who may not log in, so nobody reads it"
+        )
+        yield f"note: mail to {after[0]} now goes to {after[1]}, {who}"
 
 
 def _role_receiver(site: Site) -> tuple[str, MailAddress, bool] | None:

@@ -57,8 +57,8 @@ def check_scheme(site: Site, scheme: str) -> None:
             Diagnostic(
                 summary="a password scheme that a system account cannot have",
                 got=f"--scheme {scheme}",
-                want="BLF-CRYPT: the host's own crypt(5) has to know it",
-                fix="leave --scheme out",
+                want="BLF-CRYPT: the host's own crypt(5) must support it",
+                fix="remove --scheme",
             ),
             ExitCode.USAGE,
         )
@@ -81,9 +81,9 @@ def check_shown(*, generate: bool) -> None:
     if generate and not has_output():
         raise MailprovError(
             Diagnostic(
-                summary="standard output is closed: a password that is made could not be shown; "
-                "nothing was changed",
-                fix="run it with standard output open, or pipe a password in",
+                summary="standard output is closed, so mailprov could not show a generated "
+                "password; nothing was changed",
+                fix="run the command with standard output open, or pipe a password in",
             )
         )
 
@@ -102,13 +102,13 @@ def hand_over(made: str, address: MailAddress) -> None:
         give_up_output()
         raise MailprovError(
             Diagnostic(
-                summary="the user is written, the password could not be printed",
+                summary="mailprov wrote the user, but could not print the password",
                 got=error.strerror or type(error).__name__,
-                want="standard output that takes it",
+                want="an open standard output",
                 fix=f"run `mailprov user passwd {address} --generate`",
             )
         ) from error
-    write_line("the password above is not shown again", err=True)
+    write_line("mailprov does not show the password above again", err=True)
 
 
 def _typed(wish: PasswordWish) -> str:
@@ -120,7 +120,7 @@ def _typed(wish: PasswordWish) -> str:
         except InvalidValueError as error:
             told = _as_diagnostic(error)
         else:
-            if _ask("The same again: ") == password:
+            if _ask("Repeat the password: ") == password:
                 return password
             told = Diagnostic(
                 summary="the two passwords differ", want="the same text twice", fix="type it again"
@@ -131,7 +131,7 @@ def _typed(wish: PasswordWish) -> str:
             summary=f"no password after {_TRIES} tries; nothing was changed",
             got=told.summary,
             want="a password, typed twice",
-            fix="run the command again, or have one made by --generate",
+            fix="run the command again, or use --generate",
         )
     )
 
@@ -178,7 +178,7 @@ def _check_one_line(text: str) -> None:
         raise InvalidValueError(
             "more than one line on standard input",
             got=f"{text.count(chr(10)) + 1} lines",
-            want="the password alone, on one line",
+            want="only the password, on one line",
             fix="pipe one line, like `pass show mail/alice | head -n 1`",
         )
 

@@ -63,8 +63,11 @@ def _told(outcomes: Sequence[HostOutcome]) -> ExitCode:
         show_diagnostics(error.diagnostics)
     if errors:
         told = Diagnostic(
-            summary="the user is out of the site file, not off every host; no mail was deleted",
-            fix="remove the cause shown above, then run the command again",
+            summary=(
+                "the user is removed from the site file, but not from every host; no mail "
+                "was deleted"
+            ),
+            fix="remove the cause above, then run the command again",
         )
         show_diagnostics([told])
     return exit_code_of(errors)
@@ -78,17 +81,17 @@ def applied_in_words(outcomes: Iterable[HostOutcome]) -> str:
         for change in outcome.changes
     ]
     if not rows:
-        return "no mail; nothing was pending, so nothing was changed"
-    return "\n".join(["no mail; applied was what was pending:", *rows])
+        return "no mail; no change was pending, so nothing was changed"
+    return "\n".join(["no mail; apply made the pending changes:", *rows])
 
 
 def _no_mail_of(address: MailAddress, got: str = "") -> MailprovError:
     return MailprovError(
         Diagnostic(
-            summary=f"{address} is no user of the site, and there is no mail of that name",
+            summary=f"{address} is neither a user nor an address with kept mail",
             got=got,
-            want="a user, or one who was removed and whose mail is kept",
-            fix="look at `mailprov user list`",
+            want="a user, or a removed user with kept mail",
+            fix="read `mailprov user list`",
         ),
         ExitCode.USAGE,
     )

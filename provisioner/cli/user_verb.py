@@ -74,7 +74,7 @@ def command() -> None:
 @click.option(
     "--reference",
     metavar="KIND:WHERE",
-    help="Write a reference like env:ALICE_PASSWORD or file:PATH; ask for no password.",
+    help="Write a reference like env:ALICE_PASSWORD or file:PATH, and ask for no password.",
 )
 def add(  # noqa: PLR0913 its options
     name: str,
@@ -88,7 +88,7 @@ def add(  # noqa: PLR0913 its options
 ) -> int:
     """Add a user after the last one."""
     if reference is not None and generate:
-        raise click.UsageError("--generate makes a password, --reference names one: give one")
+        raise click.UsageError("--generate and --reference exclude each other")
     check_shown(generate=generate)
     opened = open_site(site_file)
     address = opened.address(name)
@@ -115,7 +115,7 @@ def _check_new(opened: OpenSite, address: MailAddress, person: str) -> None:
     if address in opened.keys:
         raise MailprovError(
             Diagnostic(
-                summary=f"{address} is a user already",
+                summary=f"{address} is already a user",
                 where=str(opened.path),
                 got=f"users.{opened.keys[address]}",
                 want="a new name",
@@ -129,7 +129,7 @@ def _check_new(opened: OpenSite, address: MailAddress, person: str) -> None:
                 summary="a control or bidirectional character in a name",
                 got=quoted(person),
                 want="printable characters",
-                fix="leave the character out",
+                fix="remove the character",
             ),
             ExitCode.USAGE,
         )
@@ -159,11 +159,11 @@ def passwd(  # noqa: PLR0913 its options
     if isinstance(user.password, SecretReference) and not replace_reference:
         raise MailprovError(
             Diagnostic(
-                summary=f"the password of {user.address} is not kept in the site file",
+                summary=f"the site file does not contain the password of {user.address}",
                 where=str(site_file),
                 got=kept_in_words(user),
                 want="a hash in the file",
-                fix="change it there, then apply; or --replace-reference to keep a hash here",
+                fix="change it there, then apply; or use --replace-reference to keep a hash here",
             ),
             ExitCode.REFUSED,
         )
@@ -197,7 +197,7 @@ def _switch(name: str, site_file: Path, *, enabled: bool) -> int:
     opened = open_site(site_file)
     user = opened.user(name)
     if user.enabled is enabled:
-        write_line(f"{site_file}: {user.address} is {word} already; nothing was changed")
+        write_line(f"{site_file}: {user.address} is already {word}; nothing was changed")
         return ExitCode.OK
     edited = opened.edited(SetEnabled(opened.keys[user.address], enabled))
     opened.write(edited)
@@ -230,7 +230,7 @@ def remove(name: str, site_file: Path, *, delete_mail: bool, accept_new: bool) -
     kept = f"{mailbox_home(opened.site, user.address)} on {_store(opened.site)}"
     told = said(site_file, f"removed {user.address}; the mail is kept in {kept}", edited)
     write_lines(told)
-    write_line("note: a later user of that name gets that mail; --delete-mail deletes it")
+    write_line("note: a later user of that name gets this mail; --delete-mail deletes it")
     return ExitCode.OK
 
 
@@ -274,7 +274,7 @@ def _reference(text: str) -> dict[str, str]:
             summary="not a reference to a password",
             got=quoted(text) if kind in {"env", "file"} else "a text of another form",
             want="env:VARIABLE or file:PATH",
-            fix="write a command into the site file yourself",
+            fix="to use a command, write it into the site file with an editor",
         )
         raise MailprovError(told, ExitCode.USAGE) from error
     return {found.source: str(found.value)}

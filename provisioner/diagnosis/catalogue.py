@@ -110,9 +110,11 @@ def _rows(name: str, text: str, problems: list[Diagnostic]) -> list[Any]:
         return []
     rows = document.pop("entry", [])
     if document or not isinstance(rows, list):
-        got = ", ".join(quoted(key, 60) for key in document) or "`entry` is no list"
-        want = "[[entry]] tables and nothing else"
-        problems.append(Diagnostic("not a catalogue", name, got, want, "begin each with [[entry]]"))
+        got = ", ".join(quoted(key, 60) for key in document) or "`entry` is not a list"
+        want = "only [[entry]] tables"
+        problems.append(
+            Diagnostic("not a catalogue", name, got, want, "begin each entry with [[entry]]")
+        )
         return []
     return rows
 
@@ -140,9 +142,9 @@ def _words(message: str) -> str:
 
 def _twice(where: str, first: str) -> Diagnostic:
     return Diagnostic(
-        summary="the id stands twice",
+        summary="an id is used twice",
         where=where,
-        got=f"first in {first}",
-        want="each id once",
-        fix="give one of them another id",
+        got=f"in {first}",
+        want="a different id for each entry",
+        fix="give one of the entries another id",
     )

@@ -50,7 +50,7 @@ def _compiled(value: object) -> re.Pattern[str]:
     try:
         return re.compile(value, re.ASCII)
     except re.error as error:
-        raise ValueError(f"no regular expression: {error}") from error
+        raise ValueError(f"not a regular expression: {error}") from error
 
 
 def _listed(value: object) -> object:

@@ -142,7 +142,7 @@ def _of_check(argument: str, texts: list[str], now: datetime) -> Iterator[LogLin
     """Yield what a checker said; one that failed without a word failed nevertheless."""
     name, _, status = argument.rpartition(" ")
     if status != "0" and not texts:
-        texts = [f"exit status {status}, without a word"]
+        texts = [f"exit status {status}, no message"]
     for text in texts:
         yield LogLine(now.astimezone(UTC), name, None, text)
 

@@ -126,13 +126,13 @@ class Terms:
         user = self._directory.user(address)
         if user is None:
             if self._directory.alias(address):
-                return f"{shown(value)} (an alias: nobody logs in with it)"
+                return f"{shown(value)} (an alias: it has no login)"
             return f"{shown(value)} (no user of the site)"
         return f"{shown(value)} ({_standing(user)})"
 
     def _of_mailbox(self, value: str) -> str:
         if not value:
-            return "<> (a bounce, or the like)"
+            return "<> (a bounce or other notification)"
         local, _, domain = value.lower().rpartition("@")
         name = f"{local.partition('+')[0]}@{domain}"
         if not self._directory.is_own(name):
@@ -143,7 +143,7 @@ class Terms:
             return f"{shown(value)} ({_standing(user)})"
         if alias := self._directory.alias(name):
             return f"{shown(value)} (an alias to {_in_words(alias.targets)})"
-        return f"{shown(value)} (nobody of the site)"
+        return f"{shown(value)} (unknown at this site)"
 
     def _of_domain(self, value: str) -> str:
         name = value.lower().rstrip(".")
@@ -198,7 +198,7 @@ class Terms:
     def _of_parameter(self, value: str) -> str:
         if value in self._site.postfix.main:
             return f"{shown(value)} (`postfix.main` in the site file)"
-        return f"{shown(value)} (not from the site file: changed on the host by hand?)"
+        return f"{shown(value)} (not from the site file: someone may have changed it on the host)"
 
 
 def shown(value: str) -> str:

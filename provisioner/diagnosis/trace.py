@@ -177,11 +177,11 @@ class _Way:
             said = _SAID.get(end, f"{end} for {{}}").format(event.recipient)
             yield f"{'notification ' if notice else ''}{said}: {detail}"
         elif isinstance(event, TurnedAway):
-            yield f"{event.server} did not take it: {event.words}"
+            yield f"{event.server} refused the message: {event.words}"
         elif isinstance(event, Notified):
             yield f"{event.kind} notification: queued as {event.notice_id}"
         elif isinstance(event, Expired):
-            yield "expired: too old to be tried again, returned to the sender"
+            yield "expired: the message stayed too long in the queue and bounced to its sender"
 
     def recipients(self) -> Iterator[Recipient]:
         found: dict[tuple[str, str], Recipient] = {}
@@ -288,7 +288,7 @@ def _filed_end(filings: Sequence[Filed], words: str) -> tuple[End, str]:
     if where["forwarded"]:
         return End.FORWARDED, f"by the recipient's filter, to {', '.join(where['forwarded'])}"
     if where["rejected"]:
-        return End.REJECTED, "by the recipient's filter; the sender is told"
+        return End.REJECTED, "by the recipient's filter; a notice went to the sender"
     if where["discarded"]:
         return End.DISCARDED, f"by the recipient's filter{answer}"
     return End.DELIVERED, words

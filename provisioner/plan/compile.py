@@ -220,6 +220,6 @@ def _resolver_notices(carrier: Carrier, rooms: Iterable[Room]) -> Iterator[str]:
             f", and {loss}" for one in rooms for loss in one.behaviour.foreign_resolver(carrier)
         )
         yield (
-            f"{host.key}: {RESOLV_CONF} stays as it is (`resolv_conf: keep`): the host asks the "
-            f"resolvers that it names{''.join(lost)}"
+            f"{host.key}: {RESOLV_CONF} stays as it is (`resolv_conf: keep`): the host "
+            f"uses the resolvers in it{''.join(lost)}"
         )

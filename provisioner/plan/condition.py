@@ -100,9 +100,9 @@ class Condition:
         if count := len(self.drift):
             yield f"{count} file{'' if count == 1 else 's'} edited on the host"
         if self.due:
-            yield f"{self.due} change{'' if self.due == 1 else 's'} of the site file to apply"
+            yield f"{self.due} change{'' if self.due == 1 else 's'} in the site file to apply"
         if self.has_certificate and self.days_left is None:
-            yield "the certificate cannot be read"
+            yield "mailprov cannot read the certificate"
         elif self.days_left is not None and self.days_left < FEWEST_DAYS:
             ended = self.days_left < 0
             yield (
@@ -131,7 +131,7 @@ def judge_condition(generation: Generation, facts: Facts, queue_warning: timedel
     """
     status = facts.status
     if status is None:
-        message = "observed without its status"
+        message = "its status was not observed"
         raise ValueError(message)
     plan = diff_generation(generation, facts, keep_drift=True)
     # A service that is down is told as such.

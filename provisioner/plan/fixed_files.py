@@ -29,11 +29,13 @@ def fixed_diagnostic(plan: Plan, fixed: Iterable[FixedFile]) -> Diagnostic | Non
     host = plan.generation.host
     held = {hold: dict.fromkeys(one.held for one in stuck if one.hold == hold) for hold in _FREES}
     commands = [" ".join([command, *held[hold]]) for hold, command in _FREES.items() if held[hold]]
-    fix = f"on {host}: `{' && '.join(commands)}`; then run it again"
+    fix = f"on {host}: `{' && '.join(commands)}`; then run the command again"
     if any(one.path == RESOLV_CONF for one in stuck):
-        fix += f". {RESOLV_CONF} is left as it is with `resolv_conf: keep` under hosts.{host}"
+        fix += (
+            f". With `resolv_conf: keep` under hosts.{host}, mailprov leaves {RESOLV_CONF} as it is"
+        )
     return Diagnostic(
-        summary="files that must change on this host cannot be replaced; nothing was changed",
+        summary="mailprov cannot replace files that must change on this host; nothing was changed",
         where=str(host),
         got="\n".join(dict.fromkeys(_in_words(stuck))),
         want="files that root can replace",

@@ -23,10 +23,11 @@ def held_notices(host: HostKey, rows: Iterable[str]) -> Iterator[str]:
         release = as_root("postsuper", "-H", *messages[:_NAMED])
         more = ", and likewise the others" if len(messages) > _NAMED else ""
         yield (
-            f"{host}: {len(messages)} message{'s' if several else ''} for {domain} wait"
-            f"{'' if several else 's'} on hold in the queue: the configuration in force does not "
-            f"take mail for it, and would return it. A configuration that does releases "
-            f"{'them' if several else 'it'}; by hand, on the host: {release}{more}"
+            f"{host}: {len(messages)} message{'s' if several else ''} for {domain} "
+            f"wait{'' if several else 's'} on hold in the queue: the present configuration "
+            f"would bounce {'them' if several else 'it'}. A configuration that accepts mail for "
+            f"{domain} releases {'them' if several else 'it'}; by hand, on the host: "
+            f"{release}{more}"
         )
 
 
@@ -41,7 +42,7 @@ def spool_notices(generation: Generation, facts: Facts) -> Iterator[str]:
         if name in users:
             messages = "1 message" if number == "1" else f"{number} messages"
             yield (
-                f"{generation.host}: {path} has {messages} that {name} will not see, because the "
-                "mailbox is in the home: bring them over (doveadm-import(1)), and move the file "
-                "away"
+                f"{generation.host}: {path} contains {messages} that {name} will not "
+                "see, because the mailbox is in the home: import them "
+                "(doveadm-import(1)), then move the file away"
             )

@@ -149,10 +149,10 @@ def _before(where: str, history: History) -> str:
         return event.generation
     raise _no_choice(
         where,
-        "there is no earlier configuration to go back to",
+        "there is no earlier configuration to roll back to",
         got=f"generation {history.current or 'none'} in force",
         want="a generation that was confirmed before it",
-        fix="`mailprov rollback --to 0` goes back to the host as it was found",
+        fix="`mailprov rollback --to 0` restores the host as found",
     )
 
 

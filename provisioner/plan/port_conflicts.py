@@ -25,10 +25,11 @@ from provisioner.rooms.registry import room
 
 _OPENS_PORTS = frozenset({Action.START, Action.RESTART, Action.RELOAD})
 _OURS = (
-    "Port {} is held by sshd, or by what your connection hangs on: take the port from its "
-    "configuration (sshd_config(5): Port, ListenAddress), and do not stop it"
+    "Port {} belongs to sshd or to a program that your connection needs: remove the "
+    "port from its configuration (sshd_config(5): Port, ListenAddress), and do not "
+    "stop it"
 )
-_RESOLVER = "If it is the resolver that /etc/resolv.conf names, name another one there first"
+_RESOLVER = "If it is the resolver in /etc/resolv.conf, name another one there first"
 _SSH_UNIT = re.compile(r"sshd?(?:[@.-].*)?\.(?:service|socket)")
 _RESOLVED = "systemd-resolved.service"
 
@@ -158,7 +159,7 @@ def _fix(plan: Plan, conflicts: Iterable[PortConflict]) -> str:
             words[_RESOLVER] = None
     if packages:
         commands[as_root("apt-get", "remove", *packages)] = None
-    ways = [f"`{' && '.join(commands)}`; then run it again"] if commands else []
+    ways = [f"`{' && '.join(commands)}`; then run the command again"] if commands else []
     return f"on {plan.generation.host}: {'. '.join([*ways, *words])}"
 
 

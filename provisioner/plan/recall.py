@@ -107,11 +107,11 @@ def _artifact(host: Host, wanted: str, file: RecordedFile, remembered: Remembere
 def _damaged(host: Host, wanted: str, got: str) -> MailprovError:
     return MailprovError(
         Diagnostic(
-            summary=f"what the host remembers of generation {wanted} cannot be used; "
-            "nothing was changed",
+            summary=f"mailprov cannot use the host's record of generation {wanted}; nothing was "
+            "changed",
             where=f"{host.key}:/var/lib/mailprov/generations/{wanted}",
             got=got,
-            want="its record and its files as apply wrote them",
+            want="the record and the files as apply wrote them",
             fix="roll back to another generation (`mailprov history`), or apply a site file",
         )
     )

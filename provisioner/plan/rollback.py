@@ -63,12 +63,12 @@ def refuse_other_users(host: Host, generation: Generation, facts: Facts) -> None
         return
     raise MailprovError(
         Diagnostic(
-            summary="that configuration has its users in other files, which are not there any "
-            "more; nothing was changed",
+            summary="that configuration keeps its users in files that are gone; nothing was "
+            "changed",
             where=str(host.key),
             got=f"users in {', '.join(now) or 'no file'}",
             want=f"users in {', '.join(generation.user_files) or 'no file'}",
-            fix="apply the site file as it was then: it brings the users along",
+            fix="apply the site file of that time, which has the users",
         ),
         ExitCode.REFUSED,
     )
@@ -81,10 +81,10 @@ def _refuse_edited_secrets(generation: Generation, facts: Facts, *, keep_drift: 
         raise MailprovError(
             [
                 Diagnostic(
-                    summary="a secret file was changed on the host since the last apply, and a "
+                    summary="a secret file was edited on the host since the last apply, and a "
                     "rollback has no copy of it; nothing was changed there",
                     where=f"{generation.host}:{path}",
-                    fix="apply the site file, which has it; or roll back with --keep-drift",
+                    fix="apply the site file, which has the secret, or roll back with --keep-drift",
                 )
                 for path in sorted(edited)
             ],
@@ -109,7 +109,7 @@ def _as_found(changes: list[Change]) -> Iterator[Change]:
         yield replace(change, reason="stopped, and not started at boot")
     for change in changes:
         if change.action is Action.REMOVE:
-            yield replace(change, reason="removed, or put back as it was found")
+            yield replace(change, reason="removed, or restored as found")
     for change in retired:
         yield replace(change, action=Action.RESTORE, reason="as it was found")
     yield from (change for change in changes if change.kind == "record")

@@ -58,11 +58,14 @@ def refuse_unread_secrets(generation: Generation, changes: Iterable[Change]) -> 
         raise MailprovError(
             [
                 Diagnostic(
-                    summary="a secret must be written, but its reference cannot be read",
+                    summary="mailprov must write a secret, but cannot read its reference",
                     where=f"{generation.host}:{path}",
-                    got="another file there than the last apply left",
-                    want="the secret, where the site file says that it is",
-                    fix="set the variable, or make the file or the command work; then run it again",
+                    got="a file that differs from the last apply",
+                    want="the secret, at the place that the site file names",
+                    fix=(
+                        "set the variable, or make the file or the command work; then run "
+                        "the command again"
+                    ),
                 )
                 for path in named
             ],
@@ -84,12 +87,12 @@ def refuse_lost_secrets(generation: Generation, facts: Facts) -> None:
     if lost:
         raise MailprovError(
             Diagnostic(
-                summary="that configuration reads a secret that the host does not have any more, "
-                "and no rollback brings one back; nothing was changed",
+                summary="that configuration needs a secret that the host no longer has, and a "
+                "rollback cannot restore it; nothing was changed",
                 where=str(generation.host),
                 got=f"no {', '.join(lost)}",
                 want="the secret that its daemons use",
-                fix="apply the site file as it was then: it brings the secret along",
+                fix="apply the site file of that time, which has the secret",
             ),
             ExitCode.REFUSED,
         )

@@ -211,18 +211,18 @@ def _stranger(
             where=str(wanted.host),
             got="uid 0",
             want="a person's account",
-            fix="choose another user name; mail to root goes where `aliases: {root: …}` says",
+            fix="choose another user name; `aliases: {root: …}` sets the target of mail to root",
         )
     if account.name in facts.introduction.carriers:
-        return _carrier(wanted, account.name, ["it would be taken over as a mail account"])
+        return _carrier(wanted, account.name, ["mailprov would take it over as a mail account"])
     missing = account.group not in facts.groups
     making = as_root("groupadd", account.group) + " && " if missing else ""
     return Diagnostic(
-        summary=f"the account {account.name} exists and is not mailprov's",
+        summary=f"the account {account.name} exists, but mailprov did not make it",
         where=str(wanted.host),
         got=f"uid {state.uid}, gid {state.gid}, home {state.home}",
         want=f"no account of that name, or one whose primary group is {account.group}",
-        fix="choose another user name, or hand the account over: "
+        fix="choose another user name, or give the account to mailprov: "
         + making
         + as_root("usermod", "-g", account.group, account.name),
     )
@@ -246,14 +246,14 @@ def _carrier_refusals(
 
 def _carrier(wanted: WithAccounts, name: str, reasons: Iterable[str]) -> Diagnostic:
     return Diagnostic(
-        summary=f"{name} carries this connection, or its sudo, and would be changed as a user "
-        "of the site; nothing was changed",
+        summary=f"{name} carries this connection or its sudo, and mailprov would change it as a "
+        "user of the site; nothing was changed",
         where=f"{wanted.host}: account {name}",
         got="\n".join(reasons),
-        want="a login for mailprov that is not a mail account",
-        fix=f"name another login (hosts.{wanted.host}.ssh.user), or on this machine run "
-        f"mailprov from another one; or keep {name} a user as the account is: the shell by "
-        "`accounts.shell`, and the hash that it has as the password",
+        want="a login that is not a mail account",
+        fix=f"use another login (hosts.{wanted.host}.ssh.user), or run mailprov on this "
+        f"machine as another user; or keep the account of {name} as it is: set its "
+        "shell as `accounts.shell` and its hash as the password",
     )
 
 

@@ -81,9 +81,9 @@ def in_words(problems: Iterable[FileProblem]) -> str:
     plain = {
         "content": "content differs",
         "missing": "missing",
-        TableFlaw.UNFINISHED: "a change of it was interrupted",
+        TableFlaw.UNFINISHED: "an interrupted change left it unfinished",
         TableFlaw.DERIVED: "its lookup tables were changed",
-        TableFlaw.FOREIGN: "Postfix's lookup tables are of another type than this release's",
+        TableFlaw.FOREIGN: "its lookup tables have a type of another release",
     }
     return ", ".join(
         plain.get(problem.aspect) or f"{problem.aspect} is {problem.got}, wanted {problem.want}"

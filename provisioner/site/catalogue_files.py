@@ -36,6 +36,6 @@ def _text(path: Path) -> str:
             summary="the catalogue file cannot be read",
             where=str(path),
             got=reason or type(error).__name__,
-            fix="give the path of a TOML file that you may read",
+            fix="give the path of a TOML file that you can read",
         )
         raise MailprovError(problem, ExitCode.USAGE) from error

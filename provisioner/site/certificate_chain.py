@@ -31,7 +31,7 @@ _BUNDLES = (
     "/etc/ssl/ca-bundle.pem",
     "/etc/ssl/cert.pem",
 )
-_WANT = "the host's own certificate, then every intermediate up to a root that clients know"
+_WANT = "the host's own certificate, then every intermediate up to a root that clients trust"
 
 
 @cache
@@ -119,19 +119,19 @@ def _issued(lower: x509.Certificate, upper: x509.Certificate) -> bool:
 def _missing_issuer(end: x509.Certificate) -> InvalidValueError:
     where = f", which is at {place}" if (place := _issuer_place(end)) else ""
     return InvalidValueError(
-        "an intermediate certificate is missing: many clients would refuse to connect",
-        got=f"{quoted(end.subject.rfc4514_string())}, and not its issuer, "
+        "an intermediate certificate is missing, so many clients would refuse to connect",
+        got=f"{quoted(end.subject.rfc4514_string())}, but not its issuer, "
         f"{quoted(end.issuer.rfc4514_string())}",
         want=_WANT,
-        fix=f"append the issuer's certificate{where}, in PEM, or name the file of the whole chain "
-        "(fullchain.pem); a root of your own is appended too, or trusted by this machine",
+        fix=f"append the issuer's certificate{where}, in PEM, or name the file of the whole "
+        "chain (fullchain.pem); append your own root too, or make this machine trust it",
     )
 
 
 def _out_of_date(issuer: x509.Certificate) -> InvalidValueError:
     start, end = issuer.not_valid_before_utc, issuer.not_valid_after_utc
     return InvalidValueError(
-        "an intermediate certificate is not valid today: clients would refuse to connect",
+        "an intermediate certificate is not valid today, so clients would refuse to connect",
         got=f"{quoted(issuer.subject.rfc4514_string())}, valid from {start:%Y-%m-%d} to "
         f"{end:%Y-%m-%d}",
         want=_WANT,

@@ -62,7 +62,7 @@ def _wrong_value(path: KeyPath, details: ErrorDetails, *, at_key: bool) -> SiteP
         return _no_choice(path, context, given, at_key=at_key)
     if kind in _KINDS:
         return _wrong_kind(path, _KINDS[kind], given)
-    return SiteProblem(path, details["msg"], describe(given), _wanted(path), "correct it")
+    return SiteProblem(path, details["msg"], describe(given), _wanted(path), "correct the value")
 
 
 def describe(value: object) -> str:
@@ -140,12 +140,12 @@ def _switch_of_a_service(path: KeyPath, given: str) -> SiteProblem:
     if off and name != "submission":
         fix = f"write `{name}: {{ports: []}}`, which switches it off"
     elif off:
-        fix = "leave it out: without it nobody could send mail"
+        fix = "remove it: without it nobody could send mail"
     else:
-        fix = "leave it out: it is on" if given.lower() in _ON else "write {ports: [...]}"
+        fix = "remove it: the service is on" if given.lower() in _ON else "write {ports: [...]}"
     return SiteProblem(
         path,
-        "a service is switched by its ports, not by a word",
+        "a service is switched on or off by its ports",
         got=quoted(given) if off or given.lower() in _ON else describe(given),
         want="a map, like {ports: []}" if name != "submission" else "a map, like {ports: [465]}",
         fix=fix,

@@ -141,11 +141,11 @@ def _judged_in_part(top: YamlMap, spoilt: set[str]) -> Iterable[SiteProblem]:
 def _unreadable(path: Path, error: OSError | ValueError) -> Diagnostic:
     reason = error.strerror if isinstance(error, OSError) else str(error)
     return Diagnostic(
-        summary="the site file cannot be read",
+        summary="mailprov cannot read the site file",
         where=str(path),
         got=reason or type(error).__name__,
-        want="a site file that is readable",
-        fix="name the file after the verb, like `mailprov validate site.yaml`",
+        want="a readable site file",
+        fix="give the file after the verb, like `mailprov validate site.yaml`",
     )
 
 

@@ -53,15 +53,15 @@ def check_usable(password: str, scheme: str) -> None:
         octets = len(password.encode("utf-8"))
     except UnicodeEncodeError as error:
         got = f"{len(password)} characters"
-        raise _unusable("a password that is not UTF-8 text", got, "UTF-8 text") from error
+        raise _unusable("the password is not UTF-8 text", got, "UTF-8 text") from error
     if UNSAFE.search(password):
         got = f"{len(password)} characters, some of them such"
-        summary = "a password with control or invisible characters"
+        summary = "the password contains control or invisible characters"
         raise _unusable(summary, got, "one line of printable text")
     refuse_bare_hash(password)
     if looks_hashed(password):
         raise InvalidValueError(
-            "a hash where a password is wanted: it would be hashed again",
+            "the password is a hash, which mailprov would hash again",
             got=f"{len(password)} characters that begin with a scheme",
             want="the password itself",
             fix="write the hash into the site file as the user's `password`, or use --reference",
@@ -69,7 +69,7 @@ def check_usable(password: str, scheme: str) -> None:
     most = BCRYPT_OCTETS if scheme == "BLF-CRYPT" else _MOST_OCTETS
     if octets > most:
         raise _unusable(
-            f"a password that is too long for {scheme}",
+            f"the password is too long for {scheme}",
             f"{octets} bytes",
             f"at most {most} bytes in UTF-8",
         )
@@ -84,8 +84,8 @@ def check_strong(password: str, address: MailAddress, name: str = "") -> None:
         raise InvalidValueError(
             f"a weak password: {reason}",
             got=f"{len(password)} characters",
-            want=f"at least {SHORTEST} characters that nobody would guess",
-            fix="take another, or --generate; to insist, --allow-weak",
+            want=f"at least {SHORTEST} characters that are hard to guess",
+            fix="choose another password, or use --generate; --allow-weak accepts this one",
         )
 
 

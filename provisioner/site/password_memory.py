@@ -63,9 +63,11 @@ def obtain_key(path: Path) -> bytes:
         reason = error.strerror or type(error).__name__
         raise _unusable(path, reason, "make the folder writable, or set XDG_CONFIG_HOME") from error
     except ValueError as error:
-        raise _unusable(path, "no key", "remove the file; a new key is made") from error
+        raise _unusable(
+            path, "not hexadecimal", "remove the file; mailprov makes a new key"
+        ) from error
     if len(key) != _KEY_OCTETS:
-        raise _unusable(path, f"{len(key)} bytes", "remove the file; a new key is made")
+        raise _unusable(path, f"{len(key)} bytes", "remove the file; mailprov makes a new key")
     return key
 
 
@@ -142,10 +144,10 @@ def _make_key(path: Path) -> None:
 def _unusable(path: Path, got: str, fix: str) -> MailprovError:
     return MailprovError(
         Diagnostic(
-            summary="the key that recognises unchanged passwords cannot be used",
+            summary="mailprov cannot use the key that recognises unchanged passwords",
             where=str(path),
             got=got,
-            want="a file of this user's own, mode 0600, with 32 bytes in hexadecimal",
+            want="a file of this user, mode 0600, with 32 bytes in hexadecimal",
             fix=fix,
         ),
         ExitCode.FAILED,

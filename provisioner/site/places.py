@@ -79,7 +79,7 @@ def in_order(told: Iterable[Told], name: str, prefix: str = "") -> tuple[Diagnos
         for mark, diagnostic in ordered[:_MOST]
     ]
     if len(ordered) > _MOST:
-        shown.append(Diagnostic(summary=f"and {len(ordered) - _MOST} more like these", where=name))
+        shown.append(Diagnostic(summary=f"and {len(ordered) - _MOST} more errors", where=name))
     return tuple(dict.fromkeys(shown))
 
 

@@ -45,7 +45,10 @@ def read_reference(
                 f"the environment variable {where} is not set",
                 got=f"no {where} in the environment",
                 want="the secret in that variable",
-                fix=f"set {where} in the shell that runs mailprov, without writing it to history",
+                fix=(
+                    f"set {where} in the shell that runs mailprov, but keep it out of the "
+                    "shell's history"
+                ),
             )
         return _checked(environment[where], f"the variable {where}", rows=rows), ""
     return _read_file(place(where, base), rows=rows)
@@ -85,7 +88,7 @@ def others_can_read(path: Path) -> bool:
 def _read_file(path: Path, *, rows: bool) -> tuple[str, str]:
     secret = _text(read_octets(path), f"the file {quoted(str(path))}", rows=rows)
     if others_can_read(path):
-        return secret, f"{path} can be read by others: chmod 600 {path}"
+        return secret, f"other users can read {path}: chmod 600 {path}"
     return secret, ""
 
 
@@ -108,16 +111,16 @@ def _run(words: tuple[str, ...], base: Path, environment: Mapping[str, str]) -> 
             f"the command {name} cannot be run",
             got=reason or type(error).__name__,
             want="a program that prints the secret",
-            fix="check the name of the program; words of a shell need [sh, -c, …]",
+            fix="check the name of the program; a shell command needs [sh, -c, …]",
         ) from error
     try:
         out, complaint = process.communicate(timeout=COMMAND_SECONDS)
     except subprocess.TimeoutExpired as error:
         _end(process)
         raise InvalidValueError(
-            f"the command {name} did not end within {COMMAND_SECONDS:.0f} seconds",
-            got="no end",
-            want="a program that prints the secret and asks nothing",
+            f"the command {name} timed out after {COMMAND_SECONDS:.0f} seconds",
+            got="no exit within that time",
+            want="a program that prints the secret and asks for nothing",
             fix="unlock the password store first, then try the command by hand",
         ) from error
     if process.returncode != 0:
@@ -143,7 +146,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 def _said(complaint: bytes) -> str:
     text = " ".join(complaint.decode("utf-8", "replace").split())
-    return f"; it said {quoted(text[-_STDERR_SHOWN:], _STDERR_SHOWN)}" if text else ""
+    return f"; its standard error: {quoted(text[-_STDERR_SHOWN:], _STDERR_SHOWN)}" if text else ""
 
 
 def _text(octets: bytes, what: str, *, rows: bool) -> str:
@@ -170,10 +173,10 @@ def _checked(text: str, what: str, *, rows: bool) -> str:
     controls = (character for character in text if character < " " or character == "\x7f")
     if any(character not in kept for character in controls):
         raise InvalidValueError(
-            f"{what} holds control characters",
+            f"{what} contains control characters",
             got=f"a text of {len(text)} characters, some of them control characters",
             want="a secret as one line of text",
-            fix="store the secret alone, on one line",
+            fix="store only the secret, on one line",
         )
     return text
 

@@ -103,7 +103,7 @@ class Secrets:
         """Yield what becomes of the passwords that could not be read here, in a line each."""
         kept = [address for address in self._unread if address in known]
         if kept:
-            yield f"{self._listed(kept)}: the host keeps the present password"
+            yield f"{self._listed(kept)}: the host keeps its present password"
         if new := [address for address in self._unread if address not in known]:
             yield f"{self._listed(new)}: the host does not have the password, and apply needs it"
 
@@ -111,7 +111,7 @@ class Secrets:
         shown = [f"{one} ({self._unread[one].summary})" for one in addresses[:_NAMED]]
         more = len(addresses) - _NAMED
         listed = ", ".join(shown) + (f" and {more} more" if more > 0 else "")
-        return f"passwords that cannot be read here: {listed}"
+        return f"mailprov cannot read these passwords here: {listed}"
 
 
 def read_secrets(
@@ -258,7 +258,7 @@ def _checked(value: str, site: Site) -> str:
             "a weak password scheme: a stolen hash soon reveals the password",
             got=shown,
             want="BLF-CRYPT, ARGON2ID, SHA512-CRYPT or another strong scheme",
-            fix="make a new hash; or, to insist, `allow_insecure: {weak-hash: REASON}`",
+            fix="make a new hash; to keep this one, set `allow_insecure: {weak-hash: REASON}`",
         )
     if site.accounts.kind is AccountKind.SYSTEM and not hashed.crypt:
         raise InvalidValueError(
@@ -276,7 +276,7 @@ def _warn_password(user: User, password: str) -> Iterator[SiteProblem]:
     if isinstance(password, PasswordHash):
         told = INSECURITIES[Allowance.WEAK_HASH]
         if password.weak:
-            fix = f"make a new hash, and drop `{Allowance.WEAK_HASH}` from `allow_insecure`"
+            fix = f"make a new hash, and remove `{Allowance.WEAK_HASH}` from `allow_insecure`"
             got = f"a reference to {{{password.scheme}}}"
             yield SiteProblem(path, told.summary, got=got, want=told.safe, fix=fix)
     elif reason := reason_weak(password, hints_about(user.address, user.name)):
@@ -284,9 +284,8 @@ def _warn_password(user: User, password: str) -> Iterator[SiteProblem]:
             path,
             f"a weak password: {reason}",
             got=f"the password of {user.address}",
-            want="four words or more that have nothing to do with each other, or 12 random "
-            "characters",
-            fix="choose another, set it where the reference points, and apply again",
+            want="at least four unrelated words, or 12 random characters",
+            fix="choose another password, store it at the reference, and apply again",
         )
 
 
@@ -323,4 +322,4 @@ def _read_tls(
 
 def _readable_by_others(path: KeyPath, doubt: str) -> SiteProblem:
     what, _, fix = doubt.partition(": ")
-    return SiteProblem(path, "a secret that others can read", what, "mode 0600", fix)
+    return SiteProblem(path, "other users can read a secret", what, "mode 0600", fix)

@@ -50,8 +50,8 @@ def edit_site(octets: bytes, before: LoadedSite, change: UserChange) -> EditedSi
     document = read_yaml(new.decode("utf-8"))
     want = changed_tree(_tree(octets), change)
     if document.problems or document.top is None or not _same(document.top, want):
-        summary = "the format of the file does not allow an edit in place"
-        raise _not_editable(name, summary, "another tree than wanted", "edit it by hand")
+        summary = "mailprov cannot edit this file in place"
+        raise _not_editable(name, summary, "another tree than wanted", "edit the file by hand")
     try:
         after = parse_site(new, name)
     except MailprovError as error:
@@ -60,9 +60,9 @@ def edit_site(octets: bytes, before: LoadedSite, change: UserChange) -> EditedSi
         ):
             raise _no_such_user_possible(name, error.diagnostics) from error
         head = Diagnostic(
-            summary="this change would make the site file invalid; it was not changed",
+            summary="this change would make the site file invalid, so mailprov did not change it",
             where=name,
-            fix="first change what is shown below, whose places are those after the change",
+            fix="correct the errors below first; their places are those after the change",
         )
         raise MailprovError((head, *error.diagnostics), ExitCode.INVALID_SITE) from error
     return EditedSite(before, after, new)
@@ -81,9 +81,9 @@ def _same(one: Tree, other: Tree) -> bool:
 
 def _no_such_user_possible(name: str, told: Iterable[Diagnostic]) -> MailprovError:
     head = Diagnostic(
-        summary="the site cannot have such a user; the file was not changed",
+        summary="the site cannot have such a user, so mailprov did not change the file",
         where=name,
-        fix="run the command again without what is shown below",
+        fix="correct the errors below, then run the command again",
     )
     return MailprovError((head, *(replace(one, where="") for one in told)), ExitCode.USAGE)
 
@@ -94,7 +94,7 @@ def _not_editable(name: str, summary: str, got: str, fix: str) -> MailprovError:
             summary=f"{summary}; nothing was changed",
             where=name,
             got=got,
-            want="users in block or flow style, each on lines of its own or beside each other",
+            want="users in block or flow style, each on its own lines or all side by side",
             fix=fix,
         )
     )

@@ -112,10 +112,13 @@ def _sync_folder(folder: Path) -> None:
 def _changed_meanwhile(path: Path) -> MailprovError:
     return MailprovError(
         Diagnostic(
-            summary="another program changed the site file in the meantime; it was not written",
+            summary=(
+                "another program changed the site file at the same time, so mailprov did "
+                "not write it"
+            ),
             where=str(path),
-            want="the file that was read a moment ago",
-            fix="look at it, then run the command again",
+            want="the same file that mailprov read before",
+            fix="check the file, then run the command again",
         ),
         ExitCode.REFUSED,
     )
@@ -124,11 +127,11 @@ def _changed_meanwhile(path: Path) -> MailprovError:
 def _in_use(path: Path) -> MailprovError:
     return MailprovError(
         Diagnostic(
-            summary="another program holds the lock of the site file; it was not changed",
+            summary="another program has locked the site file, so mailprov did not change it",
             where=str(path),
-            got=f"the lock (flock) is not free after {_PATIENCE:.0f} seconds",
+            got=f"the lock (flock) is still held after {_PATIENCE:.0f} seconds",
             want="no other program that edits the file",
-            fix="wait for the other program to end (`fuser` names it), then run this again",
+            fix="wait for the other program to end (`fuser` names it), then run the command again",
         ),
         ExitCode.REFUSED,
     )
@@ -137,10 +140,10 @@ def _in_use(path: Path) -> MailprovError:
 def _unwritable(path: Path, reason: str) -> MailprovError:
     return MailprovError(
         Diagnostic(
-            summary="the site file cannot be written; it was not changed",
+            summary="mailprov cannot write the site file, and did not change it",
             where=str(path),
             got=reason,
-            want="a file and a folder that this user may write, with the file's owner kept",
-            fix="run it as the owner of the file, or make the folder writable",
+            want="a file and a folder that this user may write; the file keeps its owner",
+            fix="run the command as the owner of the file, or make the folder writable",
         )
     )

@@ -167,8 +167,8 @@ def remove_entry(lines: Lines, node: yaml.MappingNode, entry: MapEntry) -> list[
     before, rest = lines.before(start), lines.rest(end).strip()
     if before.strip() not in {"", "?"} or (rest and not rest.startswith("#")):
         raise InvalidValueError(
-            "the text of a user cannot be separated from the text around it",
-            got=f"{before.strip()} before it, {rest or 'nothing'} behind it",
+            "mailprov cannot separate the user's text from the text around it",
+            got=f"{before.strip()} before it, {rest or 'nothing'} after it",
             want="lines of its own",
             fix="remove the user with an editor",
         )

@@ -33,7 +33,7 @@ _SOON = timedelta(days=14)
 def read_key(path: Path) -> PrivateKeyTypes:
     """Return a private key in PEM without a passphrase; InvalidValueError if it is none."""
     octets = read_octets(path)
-    want = "a private key in PEM that is not encrypted"
+    want = "an unencrypted private key in PEM"
     try:
         key = serialization.load_pem_private_key(octets, password=None)
     except TypeError as error:
@@ -84,10 +84,12 @@ def check_pair(chain: list[x509.Certificate], key: PrivateKeyTypes, now: datetim
     if _public(leaf.public_key()) != _public(key.public_key()):
         other = any(_public(one.public_key()) == _public(key.public_key()) for one in chain)
         raise InvalidValueError(
-            "certificate and key do not belong together",
+            "the certificate and the key do not belong together",
             got=f"a certificate of {quoted(leaf.subject.rfc4514_string())} and another key",
             want="the certificate of this key, first in its file",
-            fix="put the host's own certificate first" if other else "name the two files of a pair",
+            fix="put the host's own certificate first"
+            if other
+            else "name two files that belong together",
         )
     start, end = leaf.not_valid_before_utc, leaf.not_valid_after_utc
     if not start <= now <= end:
@@ -110,9 +112,9 @@ def warn_chain(
         yield (
             "certificate",
             InvalidValueError(
-                "the certificate does not name every host that speaks TLS",
+                "the certificate does not name every host that uses TLS",
                 got=f"no {', '.join(missing)}",
-                want="a subjectAltName for each",
+                want="a subjectAltName for each host",
                 fix="renew the certificate with these names",
             ),
         )
@@ -131,28 +133,28 @@ def warn_chain(
         yield (
             "certificate",
             InvalidValueError(
-                "the certificates are out of order, or one occurs twice",
+                "the certificates are out of order or repeated",
                 got=f"{len(chain)} certificates",
                 want="each certificate followed by its issuer's",
-                fix="order the file: the host's own, then intermediates; until then mailprov puts "
-                "them in order",
+                fix="order the file: the host's own certificate first, then each issuer; "
+                "mailprov orders them itself until then",
             ),
         )
     for other in strangers(served):
         yield (
             "certificate",
             InvalidValueError(
-                "a certificate that issued no other certificate of the file",
+                "the file has a certificate that issued none of the others",
                 got=quoted(other.subject.rfc4514_string()),
-                want="the host's own certificate and its issuers'",
-                fix="remove it",
+                want="the host's own certificate and its issuers",
+                fix="remove the certificate",
             ),
         )
     if others_can_read(key_file):
         yield (
             "key",
             InvalidValueError(
-                "others can read the private key",
+                "other users can read the private key",
                 got=str(key_file),
                 want="mode 0600",
                 fix=f"chmod 600 {key_file}",

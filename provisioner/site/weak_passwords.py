@@ -33,12 +33,12 @@ def reason_weak(password: str, hints: Iterable[str]) -> str | None:
     known = [hint for hint in hints if len(hint) >= _SHORTEST_HINT]
     folded = password.casefold()
     if any(hint.casefold() in folded for hint in known):
-        return "it contains a name that is tried first, the user's or the domain's"
+        return "it contains the user's or the domain's name"
     # Its word lists take a while to load, and many sites give hashes only.
     from zxcvbn import zxcvbn  # noqa: PLC0415 see above
 
     if zxcvbn(password[:_JUDGED], user_inputs=known)["score"] < _ENOUGH:
-        return "it is among the first million that a guesser tries"
+        return "it is among an attacker's first million guesses"
     return None
 
 

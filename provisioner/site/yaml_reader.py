@@ -193,8 +193,8 @@ class _Reader:
                 place,
                 "a key given twice",
                 f"{_shown_key(text, self._path())}, first at line {first.line}",
-                "every key once",
-                "remove one of the two, or join them",
+                "each key once",
+                "remove one of the two, or merge them",
             )
         else:
             frame.ignored = False

@@ -90,7 +90,7 @@ def _empty(name: str) -> Diagnostic:
         where=f"{name}:1:1",
         got="no keys",
         want="a site: domain, hosts and users",
-        fix="write one as the README begins",
+        fix="write a site file like the one at the start of the README",
     )
 
 

@@ -216,7 +216,7 @@ class Dialogue:
             self._peer.where,
             f"timed out after {self._limit:g} s while {self._doing}",
             got=self._stderr.read().decode("utf-8", "replace")[-500:].strip(),
-            fix="check on the host which process is busy, then run the command again",
+            fix="find the busy process on the host, then run the command again",
         )
 
     # What the threads do.
@@ -270,10 +270,13 @@ class Dialogue:
     def _too_much(self, limit: str) -> MailprovError:
         return MailprovError(
             Diagnostic(
-                summary=f"more than {limit} of output while {self._doing}: program ended",
+                summary=(
+                    f"more than {limit} of output while {self._doing}, so mailprov ended "
+                    "the program"
+                ),
                 where=self._peer.where,
                 got=quoted(self._last_line(), 200),
-                fix="check on the host which tool prints so much, then run the command again",
+                fix="find the tool on the host that prints so much, then run the command again",
             ),
             ExitCode.FAILED,
         )

@@ -26,8 +26,8 @@ _LOGIN_CAUSES = (
     _Cause(
         (b"account is currently not available", b"This account is not available"),
         "the login shell of {user} is nologin, which refuses every login",
-        "log in as somebody with a shell (hosts.{host}.ssh.user), or give {user} one on the host: "
-        "/usr/sbin/usermod --shell /bin/sh {user}",
+        "log in as a user with a shell (hosts.{host}.ssh.user), or give {user} one on "
+        "the host: /usr/sbin/usermod --shell /bin/sh {user}",
     ),
     _Cause(
         (b"password has expired", b"required to change your password", b"change required"),
@@ -37,8 +37,8 @@ _LOGIN_CAUSES = (
     _Cause(
         (b"restricted",),
         "the login shell of {user} is restricted and does not run the given command",
-        "log in as somebody with a full shell (hosts.{host}.ssh.user), or give {user} one on the "
-        "host: /usr/sbin/usermod --shell /bin/sh {user}",
+        "log in as a user with a full shell (hosts.{host}.ssh.user), or give {user} "
+        "one on the host: /usr/sbin/usermod --shell /bin/sh {user}",
     ),
 )
 
@@ -92,7 +92,7 @@ def explain_start_failure(start: ProgramStart, status: int | None, *, peer: Peer
     return unreachable(
         peer.where,
         f"the login of {peer.user} ended before the program started{ended}",
-        got=printable(said) or "no word",
+        got=printable(said) or "no output",
         want="a login shell that runs the given command, like /bin/sh",
         fix=f"look for a forced command (ForceCommand in sshd_config, command= in "
         f"authorized_keys of {peer.user}), and for the shell of {peer.user}: getent passwd "

@@ -106,7 +106,7 @@ class DialogueTransport(ABC):
         if "\n" in password or "\0" in password:
             raise unreachable(
                 self._where,
-                "the password for sudo has a line break or a NUL in it",
+                "the password for sudo contains a line break or a NUL character",
                 want="one line",
                 fix=f"correct what hosts.{self._host.key}.ssh.become_password refers to",
             )

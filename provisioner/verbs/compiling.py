@@ -105,9 +105,9 @@ class Compiler:
                 found = detect_platform(introduction.os_release)
                 if found.name != platform.name:
                     yield (
-                        f"{host.key}: the site file says `platform: {platform.name}`, and the host "
-                        f"calls itself {found.title}: after an upgrade the key has to change too, "
-                        "or go"
+                        f"{host.key}: the site file sets `platform: {platform.name}`, "
+                        f"but the host reports {found.title}: after an upgrade, change "
+                        "or remove the key"
                     )
 
     def _credentials(self, introduction: Introduction) -> Known:
@@ -180,7 +180,5 @@ def _as_if(ahead: Platform, introduction: Introduction) -> str:
         f"{room(name).title} {record.version}" for name, record in ahead.daemons.items()
     )
     system = introduction.os_release.get("PRETTY_NAME") or "an unknown operating system"
-    return (
-        f"planned as if it ran {ahead.title} ({after}); it runs {system}"
-        f"{f' ({before})' if before else ''}"
-    )
+    now = f"{system} ({before})" if before else system
+    return f"planned as if it ran {ahead.title} ({after}); it runs {now}"

@@ -36,7 +36,7 @@ def read_complaints(run: Run, host: Host, transport: Transport) -> tuple[Diagnos
         return ()
     return (
         Diagnostic(
-            summary="log lines of the daemons about the new configuration",
+            summary="the daemons log errors about the new configuration",
             where=str(host.key),
             got="\n".join(lines),
             fix="correct the cause of these lines in the site file, then apply again",

@@ -133,10 +133,10 @@ def _remove(run: Run, host: Host, transport: Transport, before: HostOutcome) -> 
 def _in_use(host: HostKey, answer: Answer) -> MailprovError:
     return MailprovError(
         Diagnostic(
-            summary="another run has changed this host in the meantime; the remaining files stay",
+            summary="another run has changed this host at the same time; the remaining files stay",
             where=str(host),
             got="\n".join(line for part in answer.parts for line in part.lines),
-            fix="look at `mailprov history`, then run destroy again",
+            fix="read `mailprov history`, then run destroy again",
         ),
         ExitCode.REFUSED,
     )

@@ -91,7 +91,7 @@ def find_door(site: Site, sender: Sender, recipients: Sequence[str], port: int |
             raise _usage(
                 "a sender from outside uses port 25, without a login",
                 got=f"--port {port}",
-                fix="leave out --port, or name the sending user with --login",
+                fix="remove --port, or name the sending user with --login",
             )
         return _exchanger(site, recipients)
     host = site.hosts_with(Role.SUBMISSION)[0]
@@ -102,7 +102,7 @@ def find_door(site: Site, sender: Sender, recipients: Sequence[str], port: int |
             "the site accepts no submission on this port",
             got=f"--port {port}",
             want=f"one of {', '.join(map(str, sorted(open_ports)))}",
-            fix="see submission.ports in the site file",
+            fix="choose one of submission.ports in the site file",
         )
     return Door(host, open_ports[wanted])
 

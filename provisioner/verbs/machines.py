@@ -50,5 +50,5 @@ def _shared(hosts: list[HostRef], name: Callable[[HostRef], str]) -> Diagnostic:
         where=name(last),
         got=f"the same machine as {' and '.join(map(name, others))}",
         want="a separate machine for each host",
-        fix="correct the address of one of these hosts, or take it out of its site file",
+        fix="correct the address of one of these hosts, or remove the host from its site file",
     )

@@ -52,7 +52,7 @@ def check_nothing_else_pends(survey: SitePlan) -> None:
                 summary="changes other than those of users are pending; nothing was changed",
                 got="\n".join([*pending[:_SHOWN], *more]),
                 want="hosts that match the site file, except for users and aliases",
-                fix="look at `mailprov plan`, apply it, then run this again",
+                fix="read `mailprov plan`, apply it, then run the command again",
             ),
             ExitCode.REFUSED,
         )
@@ -110,7 +110,7 @@ def _unheard(store: Host) -> Diagnostic:
     return Diagnostic(
         summary="the user is removed, but the host did not confirm that the mail was deleted",
         where=str(store.key),
-        fix="run the command again: it deletes the remaining mail, or reports that none is left",
+        fix="run the command again: it deletes the remaining mail, or reports that there is none",
     )
 
 
@@ -121,7 +121,7 @@ def _not_deleted(
         ExitStatus.REFUSED: "the host refuses to delete the mail",
         ExitStatus.LOCKED: "another apply is running on the host",
     }
-    what = meanings.get(status, "the mail, or a part of it, could not be deleted")
+    what = meanings.get(status, "mailprov could not delete the mail, or a part of it")
     gone = ", ".join(answer.deleted) or "nothing"
     return MailprovError(
         Diagnostic(
@@ -129,7 +129,7 @@ def _not_deleted(
             where=str(store.key),
             got=words,
             want=f"the mail of {address} gone",
-            fix="remove the cause shown above, then run the command again",
+            fix="remove the cause above, then run the command again",
         ),
         ExitCode.REFUSED if status in {ExitStatus.REFUSED, ExitStatus.LOCKED} else ExitCode.FAILED,
     )

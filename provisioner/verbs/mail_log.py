@@ -46,10 +46,10 @@ def read_mail_log(  # noqa: PLR0913 what to read, by name
         said = completed.stderr.decode(errors="replace").strip()
         raise MailprovError(
             Diagnostic(
-                summary="the mail log could not be read",
+                summary="mailprov could not read the mail log",
                 where=str(transport.host),
                 got=f"exit status {completed.status}, {quoted(said, 400)}",
-                fix="look at the host: does `/usr/bin/journalctl -n 1` answer?",
+                fix="check on the host whether `/usr/bin/journalctl -n 1` answers",
             )
         )
     with understanding(str(transport.host), doing):

@@ -137,7 +137,10 @@ def unsettled(host: Host, pending: Pending) -> MailprovError:
     """Return the error (refused) that tells of a transaction in force and not confirmed."""
     if pending.armed:
         summary = "another run has changed this host, and the change is not confirmed yet"
-        fix = "wait about a minute until it is confirmed or taken back, then run the command again"
+        fix = (
+            "wait about a minute until the change is confirmed or the host returns, then "
+            "run the command again"
+        )
     else:
         summary = "an earlier run was interrupted before the confirmation; nothing was changed now"
         fix = "run `mailprov apply`, or destroy with --yes-destroy: both settle that change first"
@@ -147,12 +150,12 @@ def unsettled(host: Host, pending: Pending) -> MailprovError:
 
 def _undecided(host: Host, drift: Drift) -> Diagnostic:
     return Diagnostic(
-        summary="a file was changed on the host since the last apply; nothing was changed there",
+        summary="a file was edited on the host since the last apply; nothing was changed there",
         where=f"{host.key}:{drift.path}",
         got=drift.diff.rstrip() or drift.what,
-        want="the file as the last apply left it",
-        fix="copy the edit to the site file; or run the command again, with --overwrite-drift to "
-        "undo the edit or --keep-drift to keep it",
+        want="the file as the last apply wrote it",
+        fix="copy the edit to the site file; or run the command again, with "
+        "--overwrite-drift to overwrite the edit or --keep-drift to keep it",
     )
 
 

@@ -139,7 +139,7 @@ def _account_finding(host: Host, account: ProbeAccount | None) -> Finding:
         status=Status.PASSED if account else Status.FAILED,
         got="its secret is there" if account else "no secret",
         want="/var/lib/mailprov/probe-secret, made by apply",
-        remedy="" if account else "apply the site; it makes the account anew",
+        remedy="" if account else "apply the site, which makes the account anew",
     )
 
 

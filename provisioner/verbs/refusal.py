@@ -29,10 +29,11 @@ def explain_refusal(site: Site, posting: Posting, refusal: Refusal) -> str:
 
 def _login_reason(posting: Posting, refusal: Refusal) -> str:
     if refusal.code in {421, 450, 454}:
-        return "the password is not the cause: too many logins a minute, or Dovecot does not answer"
+        return (
+            "the password is not the cause: the login limit is reached, or Dovecot does not answer"
+        )
     return (
-        f"the password that the host has for {posting.login} is another one; "
-        "was the site applied since it changed?"
+        f"the host has another password for {posting.login}; apply the site if the password changed"
     )
 
 
@@ -43,11 +44,11 @@ def _unknown_recipient(site: Site, _: Posting, refusal: Refusal) -> str:
     plain = plain_address(refusal.recipient)
     if directory.user(plain) or directory.alias(plain):
         return f"{plain} is in the site file but not on the host: apply the site"
-    return f"{plain} is no user and no alias of the site"
+    return f"{plain} is neither a user nor an alias of the site"
 
 
 def _unknown_sender(_: Site, posting: Posting, __: Refusal) -> str:
-    return f"{posting.sender} is no user and no alias of the site"
+    return f"{posting.sender} is neither a user nor an alias of the site"
 
 
 def _not_owned(site: Site, posting: Posting, _: Refusal) -> str:
@@ -58,8 +59,8 @@ def _not_owned(site: Site, posting: Posting, _: Refusal) -> str:
 
 def _relay_denied(_: Site, posting: Posting, refusal: Refusal) -> str:
     return (
-        f"{refusal.recipient} is elsewhere, and {posting.door.host.key} relays only for who "
-        "logs in or is in networks.trusted"
+        f"{refusal.recipient} is at another site, and {posting.door.host.key} relays "
+        "only for users who log in and for networks.trusted"
     )
 
 

@@ -53,36 +53,38 @@ _CAUSES = {
     # Dovecot's master process, told to read its files anew.
     "dovecot: master: Error": Cause(
         "Dovecot cannot use its new configuration",
-        "correct what it names, in the site file under `dovecot`. If it is a setting that "
-        "`doveconf -n` knows, Dovecot started before the package that brings it: "
+        "correct the setting that it names, in the site file under `dovecot`. If "
+        "`doveconf -n` knows it, Dovecot started before the package update: "
         "`/usr/bin/systemctl restart dovecot`, then apply again",
     ),
     "No space left on device": Cause(
         "a disk of the host is full",
-        "make room there (`df -h / /etc /var` and `df -i` show where it is short), then run it "
-        "again",
+        "free space there (`df -h / /etc /var` and `df -i` show where), then run the command again",
     ),
     # apt-get(8), before it fetches anything.
-    "enough free space": Cause("a disk of the host is full", "make room there, then run it again"),
+    "enough free space": Cause(
+        "a disk of the host is full", "free space there, then run the command again"
+    ),
     # dnf(8), likewise.
     "more space needed on the": Cause(
-        "a disk of the host is full", "make room there, then run it again"
+        "a disk of the host is full", "free space there, then run the command again"
     ),
     # What dash calls any failure to write.
     "printf: I/O error": Cause(
         "a file could not be written", "check whether the disk is full (`df`, `df -i`)"
     ),
     "Disk quota exceeded": Cause(
-        "a disk quota of the host is used up", "raise it or make room, then run it again"
+        "a disk quota of the host is used up",
+        "raise the quota or free space, then run the command again",
     ),
     "Read-only file system": Cause(
         "a file system of the host is read-only",
-        "look for the reason (`findmnt -O ro`, `/usr/bin/journalctl -k`), make it writable, then "
-        "run it again",
+        "find the reason (`findmnt -O ro`, `/usr/bin/journalctl -k`), make the file "
+        "system writable, then run the command again",
     ),
     "Input/output error": Cause(
         "a disk of the host has failed",
-        "look at `/usr/bin/journalctl -k` there, and save what is on it",
+        "read `/usr/bin/journalctl -k` there, and save the disk's data",
     ),
     "Cannot allocate memory": Cause(
         "the host has no memory left",
@@ -153,9 +155,9 @@ def _malformed(where: str, doing: str, section: str, line: str) -> MailprovError
             where=where,
             got=quoted(line, 200) if line else "",
             want=f"what `{tool}` prints" if tool else "the answer of mailprov's own program",
-            fix="find the program that the host runs in its place (`type -a`), then try again"
+            fix="find the program that the host runs instead (`type -a`), then try again"
             if tool
-            else "run the command again; if the error stays, check journal and disk of the host",
+            else ("run the command again; if the error stays, check the host's journal and disk"),
         )
     )
 
@@ -177,8 +179,8 @@ def unfit_state(where: str, said: str, reader: str) -> Diagnostic:
         summary="the state of mailprov on this host is damaged; nothing was changed",
         where=f"{where}:{subject or STATE}",
         got=words or quoted(said, 400),
-        want="the state as mailprov left it",
-        fix=f"restore {STATE} from a backup of the host, or repair the named file. If that is not "
-        f"possible: {_ASIDE} there, and apply. The daemons and the mail stay as they are; the "
-        "present state becomes generation 0",
+        want="the state as mailprov wrote it",
+        fix=f"restore {STATE} from a backup of the host, or repair the named file. If that "
+        f"is not possible, run {_ASIDE} there, and apply. The daemons and the mail stay "
+        "as they are; the present state becomes generation 0",
     )

@@ -68,7 +68,7 @@ def _restore(
 
 
 def _changes(answer: Answer, serial: str) -> Iterator[Change]:
-    reason = f"as transaction {serial} left it"
+    reason = f"as after transaction {serial}"
     for name, argument, _ in answer.parts:
         match name:
             case Section.RESTORED:
@@ -93,26 +93,26 @@ def _failure(
         ExitStatus.ABSENT: Diagnostic(
             summary="the host has no users of that transaction",
             got=serial,
-            want=kept or "none is kept there",
+            want=kept or "no users are kept there",
             fix="`mailprov history` lists them",
         ),
         ExitStatus.UNSUITABLE: Diagnostic(
-            summary="those users are of another kind than the configuration in force reads; "
-            "nothing was changed",
-            fix="apply the site file of that time: it has both",
+            summary="those users are of another kind than the present configuration; nothing "
+            "was changed",
+            fix="apply the site file of that time, which has both",
         ),
         ExitStatus.EDITED: Diagnostic(
-            summary="files of users were changed on the host since the last apply; nothing was "
+            summary="files of users were edited on the host since the last apply; nothing was "
             "changed there",
             got=said.get(Section.EDITED, ""),
             fix="--overwrite-drift restores the earlier files, --keep-drift keeps the present ones",
         ),
         ExitStatus.CARRIER: Diagnostic(
-            summary="those users bring another password or a lock for an account that this "
-            "connection, or its sudo, hangs on; nothing was changed",
+            summary="those users change the password or the lock of an account that this "
+            "connection or its sudo needs; nothing was changed",
             got=said.get(Section.CARRIER, ""),
-            want="a login for mailprov that is not a mail account",
-            fix="name another login (hosts.K.ssh.user), then run the command again",
+            want="a login that is not a mail account",
+            fix="use another login (hosts.K.ssh.user), then run the command again",
         ),
         ExitStatus.LOCKED: Diagnostic(
             summary="another apply is running on this host, or has just ended",

@@ -58,7 +58,7 @@ def hand_in(run: Run, posting: Posting, submit: Submit) -> Sending:
             Diagnostic(
                 "--limit excludes the host that accepts the message",
                 want=posting.door.host.key,
-                fix=f"add --limit {posting.door.host.key}, or leave it out",
+                fix=f"add --limit {posting.door.host.key}, or remove --limit",
             ),
             ExitCode.USAGE,
         )

@@ -105,11 +105,14 @@ class HostSession:
             said = "\n".join(tail) or stderr_of(completed)
             raise MailprovError(
                 Diagnostic(
-                    summary="the packages could not be installed; nothing else was changed",
+                    summary=(
+                        "the package manager could not install the packages; nothing else "
+                        "was changed"
+                    ),
                     where=self.where,
                     got=said,
                     want=" ".join(plan.missing_packages),
-                    fix=cause_in(said).fix or f"make {manager} work on the host, then apply again",
+                    fix=cause_in(said).fix or f"repair {manager} on the host, then apply again",
                 )
             )
 
@@ -176,7 +179,8 @@ class HostSession:
             raise MailprovError(self._unsettled(answer), ExitCode.REFUSED)
         if completed.status == ExitStatus.ABSENT:
             late = Diagnostic(
-                summary="the host did not wait any longer and restored the old configuration",
+                summary="the wait for the confirmation timed out, and the host returned to the old "
+                "configuration",
                 where=self.where,
                 got=answer.history.replace("\t", " ") or "no transaction is pending",
                 want="a confirmation in time (--confirm-within)",
@@ -190,7 +194,7 @@ class HostSession:
                 where=self.where,
                 got=stderr_of(completed),
                 fix=cause_in(stderr_of(completed)).fix
-                or "make room on the host's disk, then apply again",
+                or "free space on the host's disk, then apply again",
             )
             raise ReturnedError(self.where, failure, answer)
         raise self.broken("ending the transaction", completed)
@@ -219,19 +223,19 @@ class HostSession:
                 where=self.where,
                 got="\n".join(answer.edited),
                 want="the files as observed",
-                fix="look at `mailprov plan`, then run it again",
+                fix="read `mailprov plan`, then run the command again",
             )
         if completed.status == ExitStatus.LOCKED:
             return Diagnostic(
                 summary="another apply is running on this host, or has just ended",
                 where=self.where,
                 got="\n".join(answer.locked),
-                fix="wait until it has ended, look at `mailprov plan`, then run it again",
+                fix="wait until it has ended, read `mailprov plan`, then run the command again",
             )
         if completed.status == ExitStatus.REFUSED:
             return Diagnostic(
-                summary="the new configuration does not pass the daemons' own checks; "
-                "nothing on the host was changed",
+                summary="the daemons' own checks refuse the new configuration; nothing on the "
+                "host was changed",
                 where=self.where,
                 got="\n".join(answer.checks) or stderr_of(completed),
                 want="no output on standard error",
@@ -250,7 +254,7 @@ class HostSession:
             summary=f"{what}; {_left_behind(answer, completed)}",
             where=self.where,
             got=shortened(said),
-            fix=cause.fix or "remove the cause shown above, then apply again",
+            fix=cause.fix or "remove the cause above, then apply again",
         )
 
     def _held_diagnostic(self, manager: str, holder: str) -> Diagnostic:
@@ -260,8 +264,8 @@ class HostSession:
             where=self.where,
             got=f"{holder}, for longer than a minute",
             want="no other program that installs packages",
-            fix="wait until it ends, or end it if it hangs, then apply again; do not remove its "
-            "lock file, which is never the cause",
+            fix="wait until it ends, or end it if it hangs, then apply again; do not "
+            "remove its lock file, which is never the cause",
         )
 
     def broken(self, doing: str, completed: Completed) -> MailprovError:

@@ -42,7 +42,7 @@ class TransactionAnswer:
         ended, kept = (", ".join(dict.fromkeys(self.ended)), "; ".join(dict.fromkeys(self.kept)))
         return (
             *([f"logged out because of changed access: {ended}"] if ended else []),
-            *([f"open sessions could not be ended: {kept}"] if kept else []),
+            *([f"mailprov could not end open sessions: {kept}"] if kept else []),
         )
 
     def take_head(self, section: str, argument: str) -> None:
@@ -96,13 +96,13 @@ def down_diagnostics(where: str, answer: TransactionAnswer) -> tuple[Diagnostic,
     """Return what a person is told of services that a return could not bring up."""
     return tuple(
         Diagnostic(
-            summary=f"{unit} did not start again with the old configuration",
+            summary=f"{unit} did not restart with the old configuration",
             where=where,
             got="\n".join(lines),
             want=f"{unit} active",
-            fix=f"remove the cause that is shown, then on the host: "
-            f"{as_root('systemctl', 'restart', unit)}; "
-            "`mailprov status` tells whether all is up",
+            fix="remove the cause above, then on the host: "
+            f"{as_root('systemctl', 'restart', unit)}; `mailprov status` shows whether "
+            "all units run",
         )
         for unit, lines in answer.down.items()
     )

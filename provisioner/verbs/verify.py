@@ -109,7 +109,7 @@ def _host_findings(
 ) -> Iterator[Finding]:
     generation, facts = view.generation, view.facts
     ran = {check.tool: check for check in facts.checks}
-    missing = (0, "") if checked else (70, "it did not run")
+    missing = (0, "") if checked else (70, "the check did not run")
     for tool in _expected_checks(generation, checked):
         check = ran.get(tool, CheckRun(tool, *missing))
         yield judge_check(host.key, check.tool, check.exit_status, check.output)
@@ -122,7 +122,7 @@ def _host_findings(
 def _only_warned(finding: Finding) -> Finding:
     if finding.status is not Status.FAILED:
         return finding
-    remedy = "it was kept because of --keep-drift; copy the edit to the site file"
+    remedy = "--keep-drift kept the edit: copy it to the site file"
     return replace(finding, status=Status.WARNING, remedy=remedy)
 
 

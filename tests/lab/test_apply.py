@@ -75,7 +75,7 @@ def test_passwords_that_cannot_be_read_keep_nobody_from_looking(beginner: Deploy
     plan, applied = poor.mailprov("plan"), poor.mailprov("apply")
     assert (plan.returncode, applied.returncode) == (0, 0), plan.stderr + applied.stderr
     for done in (plan, applied):
-        assert "ALICE_PASSWORD is not set): the host keeps the present password" in done.stdout
+        assert "ALICE_PASSWORD is not set): the host keeps its present password" in done.stdout
     more = beginner.edited("more.yaml", (USER, BOB))
     assert poor.mailprov("plan", site=more).returncode == 2
     refused = poor.mailprov("apply", site=more)

@@ -170,7 +170,10 @@ def test_a_package_source_that_fails_is_told_in_its_own_words(
     host.write_file(REPOSITORY, broken)
     done = lacking.mailprov("apply")
     assert done.returncode == 1, done.stdout + done.stderr
-    assert "the packages could not be installed; nothing else was changed" in done.stderr
+    assert (
+        "the package manager could not install the packages; nothing else was changed"
+        in done.stderr
+    )
     assert "Failed to download metadata for repo 'lab'" in done.stderr
     assert "make dnf work on the host" in done.stderr
     assert lines_of(host, "systemctl is-active postfix unbound") == ["active", "active"]

@@ -31,7 +31,7 @@ LabFactory = Callable[[str, Sequence[HostSpec]], Lab]
 
 LIMITS = "logins_per_minute: 1000"
 MIB = 1024**2
-FULL = "make room there"
+FULL = "free space there"
 # What the staging leaves room for, and what it does not, in KiB.
 ROOM_FOR_NOTHING, ROOM_FOR_HALF_THE_STAGE = 0, 150
 
@@ -220,7 +220,7 @@ def test_a_read_only_file_system_changes_nothing(mail: Mail, folder: str) -> Non
         plan = mail.site.mailprov("plan", site=path)
     assert "Read-only file system" in said
     assert "nothing live was changed" in said
-    assert "make it writable" in said
+    assert "make the file system writable" in said
     assert plan.returncode == 2
     mail.assert_old(size=before)
     mail.converge(path, size)
@@ -355,7 +355,7 @@ def test_a_package_source_that_does_not_answer_is_told_in_time(lacking: Mail, fa
     said = lacking.refused(lacking.in_force)
     took = time.monotonic() - begun
     assert took < 240
-    assert "the packages could not be installed; nothing else was changed" in said
+    assert "the package manager could not install the packages; nothing else was changed" in said
     assert "make apt work on the host" in said
     assert "127.0.0.1" in said
     for unit in (POSTFIX, "unbound"):

@@ -342,7 +342,7 @@ def test_a_return_lets_in_no_mail_that_it_would_bounce_and_tells_what_waits(
     assert looked == "closed\n"
     assert "returned" in out
     assert "1 message for other.example waits on hold" in " ".join((out + err).split())
-    assert "did not start again" not in err
+    assert "did not restart" not in err
     assert configuration_of(etc_of(host)) == configuration_of(rolled.etc_a)
     rolled.site.apply(site=rolled.site_b)
     wait_until(host, "[ $(postqueue -j | wc -l) = 0 ]")

@@ -124,7 +124,7 @@ def test_one_recipient_who_does_not_exist_is_refused_and_the_other_gets_the_mail
     assert sent.ends == {"nobody@example.org": "refused", "bob@example.org": "delivered"}
     (refusal,) = sent.report["refusals"]
     assert (refusal["stage"], refusal["code"]) == ("RCPT", 550)
-    assert refusal["reason"] == "nobody@example.org is no user and no alias of the site"
+    assert refusal["reason"] == "nobody@example.org is neither a user nor an alias of the site"
     assert sent.code == 1
 
 
@@ -139,7 +139,7 @@ def test_a_sender_from_outside_cannot_have_mail_relayed(office: Office) -> None:
     done = office.run("--from", "someone@outside.example", "--to", "partner@outside.example")
     assert done.returncode == 1
     assert "mail  refused at RCPT for partner@outside.example: 554 5.7.1" in done.stdout
-    assert "why: partner@outside.example is elsewhere" in done.stdout
+    assert "why: partner@outside.example is at another site" in done.stdout
 
 
 def test_mail_to_another_server_is_followed_to_its_answer(office: Office) -> None:
@@ -204,7 +204,8 @@ def test_where_the_port_is_closed_to_us_the_way_is_through_ssh(office: Office) -
         mail.check_run(["nft", "delete table inet shut"])
     first, second, *_ = done.stdout.splitlines()
     assert done.returncode == 0
-    assert first.startswith("mail  port 587 cannot be reached from here (timed out); the way is")
+    unreached = "mail  port 587 cannot be reached from here (timed out), so mailprov connects"
+    assert first.startswith(unreached)
     assert second.startswith("mail  submitted on 587 with TLSv1.3 as alice@example.org: queued as ")
 
 
@@ -236,7 +237,7 @@ def test_ctrl_c_ends_the_waiting_and_says_that_the_message_is_on_its_way(
         stderr = process.stderr.read()
     queue_id = first.split()[-1]
     assert process.returncode == 130
-    assert f"no longer followed; mail has accepted the message as {queue_id}" in stderr
+    assert f"tracing stopped; mail has accepted the message as {queue_id}" in stderr
     queued = office.site.host("mail").check_run(["postqueue", "-p"])
     assert queue_id in queued
 
@@ -255,7 +256,7 @@ def test_a_wrong_password_is_refused_at_login(office: Office) -> None:
     sent = office.send(*options, stdin="not the password\n")
     (refusal,) = sent.report["refusals"]
     assert (sent.code, refusal["stage"], refusal["code"]) == (1, "login", 535)
-    assert refusal["reason"].startswith("the password that the host has for alice@example.org is")
+    assert refusal["reason"].startswith("the host has another password for alice@example.org")
 
 
 def test_a_host_that_keeps_no_mail_log_is_named(office: Office) -> None:

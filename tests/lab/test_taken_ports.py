@@ -23,7 +23,7 @@ LabFactory = Callable[[str, Sequence[HostSpec]], Lab]
 INVENTORIES = Path(__file__).parents[2] / "inventories"
 PASSWORDS = {"WANGSHENG_PASSWORD": "one for wangsheng's mail", "XHYHUIYING_PASSWORD": "and another"}
 LISTEN = "systemd-socket-activate -l"
-FIX = re.compile(r"fix: +on (\w+): `([^`]+)`; then run it again")
+FIX = re.compile(r"fix: +on (\w+): `([^`]+)`; then run the command again")
 TAKEN = "other programs hold ports that the site needs on this host; nothing was changed"
 
 
@@ -119,7 +119,9 @@ def test_a_port_taken_while_our_daemon_was_down_is_told_too(bare: DeployedSite) 
     assert done.returncode == 5, done.stdout + done.stderr
     assert "143/tcp on 0.0.0.0, wanted by Dovecot: systemd-socket- (process " in done.stderr
     assert re.search(r"process [0-9]+ of nobody, in ssh\.service", done.stderr)
-    assert re.search(r"on mail: `kill [0-9]+ && kill [0-9]+`; then run it again", done.stderr)
+    assert re.search(
+        r"on mail: `kill [0-9]+ && kill [0-9]+`; then run the command again", done.stderr
+    )
     assert shell(mail, f"systemctl is-active {POSTFIX}") == "active\n"
     follow_fixes(bare, done)
     assert bare.apply()["verify"]["passed"]

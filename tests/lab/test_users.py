@@ -202,7 +202,7 @@ def test_a_session_that_cannot_be_ended_fails_nothing_and_is_told(people: People
     finally:
         people.mail.check_run(["rm", fault])
         people.hang_up()
-    assert "note: open sessions could not be ended: henry@example.org (no answer)" in told
+    assert "note: mailprov could not end open sessions: henry@example.org (no answer)" in told
     assert "mail: deleted" in told
 
 
@@ -324,7 +324,7 @@ def test_an_account_of_somebody_elses_is_left_alone_and_refused_as_a_user(people
         people.user("add", "mallory", str(people.path), stdin=f"{PASSWORD}\n")
         done = people.site.mailprov("apply", site=people.path)
         assert done.returncode == 5
-        assert "the account mallory exists and is not mailprov's" in done.stderr
+        assert "the account mallory exists, but mailprov did not make it" in done.stderr
         assert "usermod -g mailusers mallory" in done.stderr
         people.path.write_bytes(text)
         told = people.user("remove", "oscar", str(people.path), "--delete-mail", code=5)
@@ -426,7 +426,7 @@ def test_a_user_who_carries_the_connection_is_refused_before_anything_changes(
         for verb in ("plan", "apply"):
             done = people.site.mailprov(verb, "--limit", "mail", site=people.path)
             assert done.returncode == 5, done.stdout + done.stderr
-            assert "pilot carries this connection, or its sudo" in done.stderr
+            assert "pilot carries this connection or its sudo" in done.stderr
             assert "hosts.mail.ssh.user" in done.stderr
     pilot.check_run(["usermod", "-g", "users", "pilot"])
     assert shadow_of(pilot, "pilot") == before
@@ -447,7 +447,7 @@ def test_an_account_that_was_there_is_itself_again_when_the_configuration_return
         done = people.site.mailprov("apply", "--limit", "mail", site=people.path)
         assert done.returncode == 1, done.stdout + done.stderr
         assert "returned" in done.stdout
-        assert "/var/mail/pilot has 1 message that pilot will not see" in done.stdout
+        assert "/var/mail/pilot contains 1 message that pilot will not see" in done.stdout
         assert pilot.check_run(["getent", "passwd", "pilot"]) == row
         # The directory does not go back: the password is what the site file says.
         assert pilot.check_run(["getent", "shadow", "pilot"]).split(":")[1].startswith("$")

@@ -103,7 +103,7 @@ def explain_host_key(
             "the host key is revoked",
             got=shown,
             want=f"a key that is not marked @revoked: {entries}",
-            fix="find out why it was revoked; give the host a new key if it is still yours",
+            fix="find out why it was revoked; if the host is still yours, give it a new key",
         )
     removals = dict.fromkeys(
         f"ssh-keygen -f {shlex.quote(str(entry.file))} -R {shlex.quote(name)}"
@@ -116,8 +116,8 @@ def explain_host_key(
         "the host key has changed: this may be another machine or an attack",
         got=shown,
         want=entries,
-        fix=f"compare {key.fingerprint} with `{_console_command(key)}` on the host's console; "
-        "only if they are equal: `" + "; ".join(removals) + "`, then run again",
+        fix=f"compare {key.fingerprint} with `{_console_command(key)}` on the host's "
+        "console; only if they match: `" + "; ".join(removals) + "`, then run the command again",
     )
 
 
@@ -138,9 +138,9 @@ def _unknown(
         "the host key is unknown" + (authority if judgement.entries else ""),
         got=f"{key.type} {key.fingerprint}",
         want=f"a key of {name} in {file}",
-        fix=f"compare {key.fingerprint} with `{_console_command(key)}` on the host's console; "
-        f"if they are equal: `{scan} >> {shlex.quote(str(file))}`, "
-        "or run again with --accept-new-host-keys",
+        fix=f"compare {key.fingerprint} with `{_console_command(key)}` on the host's "
+        f"console; if they match: `{scan} >> {shlex.quote(str(file))}`, or run the "
+        "command again with --accept-new-host-keys",
     )
 
 

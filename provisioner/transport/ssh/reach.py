@@ -134,7 +134,7 @@ def explain_connect_failure(
         summary = f"{target} refuses connections"
         fix = "start sshd there, or set hosts.K.ssh.port to the port it listens on"
     elif isinstance(problem, TimeoutError):
-        summary = f"{target} did not answer within {endpoint.connect_timeout:g} s"
+        summary = f"{target} timed out after {endpoint.connect_timeout:g} s"
         fix = f"check that the host is up and that no firewall drops the connection; {_BEHIND}"
     else:
         summary = f"there is no route to {target}"

@@ -30,7 +30,7 @@ def test_a_moment_without_a_zone_is_here() -> None:
 
 @pytest.mark.parametrize("text", ["", "yesterday", "-1h", "1 h", "1y", "25:00", "9999999d"])
 def test_anything_else_is_told(text: str) -> None:
-    with pytest.raises(MailprovError, match="--since is no time") as caught:
+    with pytest.raises(MailprovError, match="--since is not a time") as caught:
         parse_since(text, NOW)
     assert caught.value.exit_code is ExitCode.USAGE
 
@@ -39,11 +39,11 @@ def test_anything_else_is_told(text: str) -> None:
     ("text", "want"),
     [
         ("1969-12-31T00:00Z", "--since is too long ago"),
-        ("0001-01-01", "--since is no time|--since is too long ago"),
+        ("0001-01-01", "--since is not a time|--since is too long ago"),
         ("2016-11-01T00:00Z", "--since is too long ago"),
         ("999999d", "--since is too long ago"),
         ("2026-11-26T00:01Z", "--since is in the future"),
-        ("9999-12-31T23:59", "--since is no time|--since is in the future"),
+        ("9999-12-31T23:59", "--since is not a time|--since is in the future"),
     ],
 )
 def test_what_no_log_can_hold_is_told(text: str, want: str) -> None:

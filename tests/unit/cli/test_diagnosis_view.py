@@ -43,11 +43,11 @@ def test_the_worst_comes_first_then_the_unknown_then_the_sum() -> None:
             "Relay access denied; from=<a@e.example> to=<v@e.example>",
         )
     ).splitlines()
-    heads = [line for line in got if line.startswith(("error", "notice", "lines", "diagnose"))]
+    heads = [line for line in got if line.startswith(("error", "notice", "possible", "diagnose"))]
     assert [head.split(":")[0] for head in heads] == [
         "error",
         "notice",
-        "lines that may be errors and match no known failure",
+        "possible errors that match no known failure",
         "diagnose since 24h",
     ]
     assert got[-1] == "diagnose since 24h: 1 error, 1 notice, 1 unknown"
@@ -67,7 +67,7 @@ def test_what_is_over_is_shown_only_when_asked_for() -> None:
         "systemd: Started dovecot.service - Dovecot IMAP/POP3 email server.",
     )
     assert text_of(log) == "diagnose since 24h: nothing found"
-    assert "over since then" in text_of(log, everything=True)
+    assert "resolved since" in text_of(log, everything=True)
 
 
 def test_lines_of_a_host_cannot_pass_for_ours() -> None:

@@ -50,4 +50,4 @@ def test_a_row_that_fits_stays_a_row() -> None:
 
 def test_a_host_that_was_never_changed_has_a_row() -> None:
     lines = history_lines({ref("mail"): History()}, 80)
-    assert "mailprov never changed this host" in " ".join(lines)
+    assert "mailprov has never changed this host" in " ".join(lines)

@@ -87,7 +87,7 @@ def test_what_of_somebodys_mail_server_would_end_heads_the_hosts_part() -> None:
     survey = SitePlan({ref("one"): plan})
     got = [str(line) for line in plan_lines(survey)]
     assert got[1:3] == ["  ends the mail server that works there:", "    queue: 1 message"]
-    assert got[-1] == "apply refuses to end a mail server without --replace-mail-server"
+    assert got[-1] == "apply ends a mail server only with --replace-mail-server"
     hosts = plan_json(survey)["hosts"]
     assert isinstance(hosts, dict)
     assert hosts["one"]["ends"] == ["queue: 1 message"]

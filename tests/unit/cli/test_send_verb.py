@@ -161,7 +161,7 @@ def test_no_password_is_asked_for_where_the_terminal_would_show_it(
     monkeypatch.setattr("getpass.getpass", shows)
     monkeypatch.setattr("sys.stdin", Typed(b"", terminal=True))
     assert run(["send", site, "--from", "bob", "--to", "alice"]) == 64
-    assert "the terminal cannot hide what is typed; nothing was sent" in capsys.readouterr().err
+    assert "the terminal cannot hide the input; no message was sent" in capsys.readouterr().err
 
 
 def test_where_no_log_is_kept_nobody_is_told_to_wait_longer() -> None:

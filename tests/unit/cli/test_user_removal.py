@@ -15,7 +15,7 @@ def test_what_was_applied_on_the_way_to_a_user_that_never_was_is_told() -> None:
     outcomes = [HostOutcome(ref("mail"), HostStatus.CHANGED, changes=(change,))]
     got = applied_in_words(outcomes)
     assert got.splitlines()[1:] == ["mail: update password bob"]
-    assert "applied" in got
+    assert "apply made the pending changes" in got
 
 
 def test_where_nothing_was_pending_that_is_told() -> None:

@@ -72,7 +72,7 @@ def test_a_made_password_is_all_that_is_on_standard_output(user: Shell, site: Pa
     assert code == 0
     assert re.fullmatch(r"[a-z2-9-]{23}\n", out)
     assert bcrypt.checkpw(out.strip().encode(), written_hash(site, "bob").encode())
-    assert "not shown again" in err
+    assert "not show the password above again" in err
     assert out.strip() not in err
     code, again, _ = user("passwd", "bob", "--generate")
     assert code == 0
@@ -87,12 +87,12 @@ def test_a_made_password_is_all_that_is_on_standard_output(user: Shell, site: Pa
         ("\n", "an empty password"),
         ("one line here\nanother one\n", "more than one line"),
         ("with\0a NUL inside\n", "control or invisible characters"),
-        (f"{{BLF-CRYPT}}$2b$12${'a' * 53}\n", "a hash where a password is wanted"),
+        (f"{{BLF-CRYPT}}$2b$12${'a' * 53}\n", "the password is a hash"),
         (b"\xff\xfe not text at all\n", "not UTF-8"),
         ("x" * 71 + "ü", "too long for BLF-CRYPT"),
         ("short", "fewer than 8"),
         ("bob likes green ponies", "the user's"),
-        ("qwertyuiop", "among the first"),
+        ("qwertyuiop", "first million guesses"),
         ("bobby@example.org!", "the domain's"),
     ],
 )
@@ -108,7 +108,7 @@ def test_a_password_that_cannot_be_taken_changes_nothing(
 
 
 def test_a_made_password_that_cannot_be_printed_is_told(site: Path) -> None:
-    told = "the user is written, the password could not be printed"
+    told = "mailprov wrote the user, but could not print the password"
     command = [sys.executable, "-m", "provisioner", "user", "add", "bob", str(site), "--generate"]
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
@@ -196,12 +196,12 @@ def test_a_user_is_switched_off_and_on_and_postmaster_is_told_of(user: Shell, si
     code, out, _ = user("disable", "alice")
     assert code == 0
     assert "disabled alice@example.org, whose mail still arrives; next:" in out
-    assert "postmaster, root goes to bob@example.org now" in out
+    assert "postmaster, root now goes to bob@example.org" in out
     assert "{env: ALICE_PASSWORD}, enabled: false}   # the owner" in site.read_text()
-    assert "disabled already" in user("disable", "alice")[1]
+    assert "already disabled" in user("disable", "alice")[1]
     code, out, _ = user("enable", "alice")
     assert code == 0
-    assert "postmaster, root goes to alice@example.org now" in out
+    assert "postmaster, root now goes to alice@example.org" in out
 
 
 def test_a_removed_user_is_told_where_the_mail_is(user: Shell, site: Path) -> None:
@@ -209,7 +209,7 @@ def test_a_removed_user_is_told_where_the_mail_is(user: Shell, site: Path) -> No
     code, out, _ = user("remove", "bob")
     assert code == 0
     assert "the mail is kept in /srv/vmail/example.org/bob on mail; next:" in out
-    assert "a later user of that name gets that mail; --delete-mail deletes it" in out
+    assert "a later user of that name gets this mail; --delete-mail deletes it" in out
     assert site.read_text() == TEXT
 
 
@@ -225,7 +225,7 @@ def test_the_last_user_stays(user: Shell, site: Path) -> None:
 def test_a_name_that_is_no_user_is_wrong_usage(user: Shell, verb: str) -> None:
     code, _, err = user(verb, "nobody-here")
     assert code == 64
-    assert "nobody-here@example.org is no user" in err
+    assert "nobody-here@example.org is not a user of the site" in err
 
 
 @pytest.mark.parametrize("name", ["Bob", "a/b", "../x", "", "bob@", "x y", "-x"])
@@ -246,7 +246,7 @@ def test_a_persons_name_that_no_file_can_hold_is_told(
 def test_a_user_that_is_there_already_is_told(user: Shell, site: Path) -> None:
     code, _, err = user("add", "alice@EXAMPLE.org", piped=PASSWORD)
     assert code == 64
-    assert "is a user already" in err
+    assert "is already a user" in err
     assert site.read_text() == TEXT
 
 
@@ -351,12 +351,12 @@ def test_at_a_terminal_a_password_is_typed_twice_and_not_shown(site: Path) -> No
     terminal.wait_for("a weak password: it has fewer than 8 characters")
     terminal.wait_for("New password of bob@example.org: ", times=2)
     terminal.type(f"{PASSWORD}\n")
-    terminal.wait_for("The same again: ")
+    terminal.wait_for("Repeat the password: ")
     terminal.type("something else\n")
     terminal.wait_for("the two passwords differ")
     terminal.wait_for("New password of bob@example.org: ", times=3)
     terminal.type(f"{PASSWORD}\n")
-    terminal.wait_for("The same again: ", times=2)
+    terminal.wait_for("Repeat the password: ", times=2)
     terminal.type(f"{PASSWORD}\n")
     assert terminal.leave() == 0, terminal.shown
     assert "added bob@example.org" in terminal.shown

@@ -32,7 +32,7 @@ def test_our_own_entries_are_sound() -> None:
 @pytest.mark.parametrize(
     ("change", "summary"),
     [
-        (("x (?P", "x ((?P"), "no regular expression"),
+        (("x (?P", "x ((?P"), "not a regular expression"),
         (("{user}", "{nobody}"), "{nobody}: neither a group nor"),
         (("id =", "idd ="), 'unknown key "idd"'),
         (("my.own", "my own"), "id: "),
@@ -65,7 +65,7 @@ def test_all_mistakes_of_all_files_are_told_at_once() -> None:
 
 
 def test_an_id_stands_once() -> None:
-    with pytest.raises(MailprovError, match="the id stands twice"):
+    with pytest.raises(MailprovError, match="an id is used twice"):
         parse_catalogue({"a.toml": GOOD, "b.toml": GOOD})
 
 

@@ -134,7 +134,7 @@ def test_what_the_checkers_say_comes_last_under_their_name() -> None:
     assert got == [
         ("dovecot", 1, "a line"),
         ("postconf -n", None, "warning: unused parameter: x=1"),
-        ("doveconf -n", None, "exit status 89, without a word"),
+        ("doveconf -n", None, "exit status 89, no message"),
     ]
     assert log.sources == ("journal",)
 

@@ -80,7 +80,7 @@ def test_what_the_site_file_asks_for_and_nobody_applied_is_one() -> None:
     wanted = replace(GENERATION, artifacts=(changed, *GENERATION.artifacts[1:]))
     condition = judge_condition(wanted, observed(), LIMIT)
     assert (condition.drift, condition.due) == ((), 1)
-    assert condition.problems == ("1 change of the site file to apply",)
+    assert condition.problems == ("1 change in the site file to apply",)
 
 
 def test_the_name_that_an_earlier_version_gave_to_this_configuration_is_none() -> None:
@@ -132,20 +132,20 @@ def test_a_certificate_is_one_when_less_than_two_weeks_are_left(
 
 def test_a_certificate_that_the_host_makes_anew_is_a_change_to_apply_as_well() -> None:
     assert problems(observed(days=13)) == (
-        "1 change of the site file to apply",
+        "1 change in the site file to apply",
         "the certificate expires in 13 days",
     )
 
 
 def test_a_certificate_that_cannot_be_read_is_one() -> None:
     facts = replace(fulfilled(), status=StatusFacts(now=NOW), certificate=None)
-    assert problems_beside_an_own_certificate(facts) == ("the certificate cannot be read",)
+    assert problems_beside_an_own_certificate(facts) == ("mailprov cannot read the certificate",)
 
 
 def test_another_generation_than_the_site_files_is_one() -> None:
     facts = fulfilled()
     other = replace(facts, introduction=replace(facts.introduction, generation="0" * 16))
-    assert problems(observed(other)) == ("1 change of the site file to apply",)
+    assert problems(observed(other)) == ("1 change in the site file to apply",)
 
 
 def test_of_a_host_that_was_never_applied_nothing_else_is_said() -> None:

@@ -333,7 +333,7 @@ def test_mail_that_nobody_will_see_any_more_is_named() -> None:
     generation, facts = with_alice()
     facts = replace(facts, spools={"/var/mail/alice": "3", "/var/mail/somebody": "1"})
     (notice,) = diff_generation(generation, facts).generation.notices
-    assert "/var/mail/alice has 3 messages that alice will not see" in notice
+    assert "/var/mail/alice contains 3 messages that alice will not see" in notice
 
 
 def reasons(generation: Generation, facts: Facts) -> dict[tuple[str, str], str]:
@@ -428,8 +428,8 @@ def test_one_account_hides_no_other() -> None:
     with pytest.raises(MailprovError) as caught:
         diff_generation(generation, facts)
     assert [one.summary for one in caught.value.diagnostics] == [
-        "the account alice exists and is not mailprov's",
-        "the account bob exists and is not mailprov's",
+        "the account alice exists, but mailprov did not make it",
+        "the account bob exists, but mailprov did not make it",
     ]
     other_shell = {"shell": "/bin/bash"}
     generation, facts = with_alice(**other_shell)

@@ -200,7 +200,9 @@ def test_a_reload_opens_what_is_new() -> None:
     ],
 )
 def test_the_fix_is_the_command_that_sets_the_port_free(owner: Holder | None, want: str) -> None:
-    assert told(held("0.0.0.0 25/tcp", owner)).fix == f"on mail: `{want}`; then run it again"
+    assert (
+        told(held("0.0.0.0 25/tcp", owner)).fix == f"on mail: `{want}`; then run the command again"
+    )
 
 
 @pytest.mark.parametrize(
@@ -216,7 +218,7 @@ def test_the_fix_is_the_command_that_sets_the_port_free(owner: Holder | None, wa
 def test_nothing_is_advised_that_would_end_sshd_or_our_own_connection(owner: Holder) -> None:
     """`apply` advised to disable ssh, because a user's process held 4190 from its unit."""
     fix = told(held("0.0.0.0 25/tcp", owner), held("0.0.0.0 53/tcp", NAMED)).fix
-    assert "Port 25 is held by sshd, or by what your connection hangs on" in fix
+    assert "Port 25 belongs to sshd or to a program that your connection needs" in fix
     assert f"`{CTL} disable --now named`" in fix
     assert not re.search(r"disable[^`]*ssh|kill|stop[^`]*ssh|exim4`", fix)
 

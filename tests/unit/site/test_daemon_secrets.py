@@ -88,7 +88,7 @@ def test_a_file_that_others_can_read_is_warned_of(read: Read, tmp_path: Path) ->
     (tmp_path / "p").chmod(0o644)
     secrets, (warning,) = read(RELAY.replace("env: P", "file: p"))
     assert secrets.known[RELAY_PASSWORD].text == "x"
-    assert warning.summary == "warning: relay.password: a secret that others can read"
+    assert warning.summary == "warning: relay.password: other users can read a secret"
 
 
 def test_authorities_are_read_by_who_only_looks_too(read: Read, tmp_path: Path) -> None:

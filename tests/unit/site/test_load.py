@@ -378,4 +378,4 @@ def test_a_file_with_very_many_mistakes_is_told_in_part(beginner: str) -> None:
     with pytest.raises(MailprovError) as refusal:
         parse_site((beginner + users).encode(), "site.yaml")
     assert len(refusal.value.diagnostics) == 1001
-    assert refusal.value.diagnostics[-1].summary == "and 3000 more like these"
+    assert refusal.value.diagnostics[-1].summary == "and 3000 more errors"

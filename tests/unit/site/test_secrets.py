@@ -129,8 +129,8 @@ def test_a_password_that_cannot_be_read_stays_as_the_host_has_it(read: Read) -> 
     assert secrets.settle(known) == known
     assert list(secrets.notes(known)) == [
         (
-            "passwords that cannot be read here: bob@example.org (the environment variable B is "
-            "not set): the host keeps the present password"
+            "mailprov cannot read these passwords here: bob@example.org (the environment "
+            "variable B is not set): the host keeps its present password"
         )
     ]
     changed = read(TWO, A="another").settle(known)
@@ -244,7 +244,7 @@ def test_weak_passwords_are_warned_of_where_they_are_referred_to(read: Read) -> 
         "5:21: warning: users.alice.password: a weak password: it has fewer than 8 characters",
         (
             '6:31: warning: users."bob@example.org".password: a weak password: '
-            "it contains a name that is tried first, the user's or the domain's"
+            "it contains the user's or the domain's name"
         ),
     ]
     shown = "".join(one.render() for one in got)
@@ -380,10 +380,10 @@ def test_what_a_client_may_stumble_over_is_warned_of(
     (tmp_path / "key.pem").chmod(0o644)
     told = {warning.summary.rpartition(": ")[2] for warning in read(text, A=STRONG).warnings}
     assert told == {
-        "the certificate does not name every host that speaks TLS",
+        "the certificate does not name every host that uses TLS",
         "the certificate expires soon",
-        "a certificate that issued no other certificate of the file",
-        "others can read the private key",
+        "the file has a certificate that issued none of the others",
+        "other users can read the private key",
     }
 
 

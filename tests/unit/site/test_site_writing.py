@@ -59,7 +59,7 @@ def test_a_lock_that_is_never_given_back_is_told(
     monkeypatch.setattr("provisioner.site.site_writing._PATIENCE", 0.1)
     with site.open("rb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        with pytest.raises(MailprovError, match="holds the lock") as refusal:
+        with pytest.raises(MailprovError, match="has locked") as refusal:
             replace_site_file(site, b"old", b"new")
     assert refusal.value.exit_code is ExitCode.REFUSED
     assert site.read_bytes() == b"old"
@@ -109,7 +109,7 @@ def test_a_folder_that_cannot_be_written_is_told(
         replace_site_file(site, b"old", b"new")
     assert refusal.value.exit_code is ExitCode.FAILED
     assert "Read-only file system" in str(refusal.value)
-    assert "was not changed" in str(refusal.value)
+    assert "did not change it" in str(refusal.value)
 
 
 def test_what_is_no_file_is_told(tmp_path: Path) -> None:

@@ -207,7 +207,9 @@ def test_a_host_that_nobody_reaches_any_more_is_left_to_itself_and_the_rest_goes
 
 def test_a_host_that_did_not_wait_so_long_takes_the_others_back_before_any_is_confirmed() -> None:
     late = [TRANSACTED, Connection(), Connection(), settled("extend", "60", status=66)]
-    reason = "the host did not wait any longer and restored the old configuration"
+    reason = (
+        "the wait for the confirmation timed out, and the host returned to the old configuration"
+    )
     back = [*UP_TO_EXTENDED, returned(reason)]
     with ScriptedFleet({STORE: back, OUT: back, MX: late}) as fleet:
         outcomes = carried_out(fleet)

@@ -70,7 +70,7 @@ def test_each_file_password_and_lock_is_a_change_of_users() -> None:
     assert all("9" in one.reason for one in outcome.changes)
     assert outcome.notices == (
         "logged out because of changed access: bob",
-        "open sessions could not be ended: carol (imap)",
+        "mailprov could not end open sessions: carol (imap)",
     )
     assert outcome.error is None
 
@@ -89,7 +89,7 @@ def test_where_no_users_are_kept_that_is_told() -> None:
     with ScriptedFleet({MAIL: [none, Program("restore", [], 66)]}) as fleet:
         (outcome,) = restore_directory(fleet.run_over(SITE), DriftDecision.REFUSE, "9")
     assert outcome.error
-    assert "none" in outcome.error.diagnostics[0].want
+    assert outcome.error.diagnostics[0].want == "no users are kept there"
 
 
 def test_users_of_another_kind_than_the_configuration_reads_are_refused() -> None:

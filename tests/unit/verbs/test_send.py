@@ -225,7 +225,7 @@ def test_nothing_is_sent_when_a_host_cannot_be_asked() -> None:
                 550,
                 "x@example.org",
             ),
-            "x@example.org is no user and no alias of the site",
+            "x@example.org is neither a user nor an alias of the site",
         ),
         (
             "alice",
@@ -250,7 +250,7 @@ def test_nothing_is_sent_when_a_host_cannot_be_asked() -> None:
         (
             "x@b.example",
             Refusal(Stage.RCPT, "554 5.7.1 <y@c.example>: Relay access denied", 554, "y@c.example"),
-            "y@c.example is elsewhere",
+            "y@c.example is at another site",
         ),
         (
             "x@b.example",
@@ -267,7 +267,7 @@ def test_nothing_is_sent_when_a_host_cannot_be_asked() -> None:
             Refusal(Stage.MAIL, "552 5.3.4 Message size exceeds fixed limit", 552),
             "submission.message_size is 64K",
         ),
-        ("alice", Refusal(Stage.LOGIN, "535 5.7.8 Error", 535), "is another one"),
+        ("alice", Refusal(Stage.LOGIN, "535 5.7.8 Error", 535), "has another password"),
         (
             "alice",
             Refusal(Stage.LOGIN, "454 4.7.0 Temporary", 454),

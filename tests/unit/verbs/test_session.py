@@ -154,7 +154,7 @@ def test_a_package_manager_that_says_nothing_leaves_its_standard_error() -> None
 
 def test_a_full_disk_is_named_as_what_kept_packages_out() -> None:
     words = "|E: You don't have enough free space in /var/cache/apt/archives/."
-    assert "make room" in reason(install, Program("packages", [words], status=100)).fix
+    assert "free space" in reason(install, Program("packages", [words], status=100)).fix
 
 
 def test_who_holds_the_package_manager_is_told_and_refuses() -> None:
@@ -248,7 +248,7 @@ def test_the_cause_of_a_failed_step_is_named_with_its_remedy() -> None:
     said = "mv: cannot move: No space left on device"
     diagnostic = reason(transact, Program("transact", ["@step x"], 70, stderr=said))
     assert diagnostic.got == said
-    assert "make room" in diagnostic.fix
+    assert "free space" in diagnostic.fix
 
 
 def test_a_service_that_stays_down_after_a_return_is_told_with_its_log() -> None:
@@ -261,7 +261,7 @@ def test_a_service_that_stays_down_after_a_return_is_told_with_its_log() -> None
     failed, down = error.diagnostics
     assert "the old configuration is in force again" in failed.summary
     assert failed.got == "Fatal: no"
-    assert down.summary.startswith("postfix@-.service did not start again")
+    assert down.summary.startswith("postfix@-.service did not restart")
     assert down.got == "fatal: no room"
     assert "systemctl restart postfix@-.service" in down.fix
     assert error.answer.held == ["Q1\tother.example"]
@@ -302,7 +302,7 @@ def test_a_confirmation_that_came_too_late_says_what_became_of_it() -> None:
     line = "2026-11-24T12:00:00Z\t3\tconfiguration\tab\tme\treturned: not confirmed in time"
     late = Program("settle", ["@history", line], 66)
     diagnostic = reason(confirm, late)
-    assert "did not wait any longer" in diagnostic.summary
+    assert "wait for the confirmation timed out" in diagnostic.summary
     assert diagnostic.got.endswith("configuration ab me returned: not confirmed in time")
     assert reason(confirm, Program("settle", [], 66)).got == "no transaction is pending"
 
@@ -313,7 +313,7 @@ def test_a_host_that_cannot_keep_its_new_configuration_says_why() -> None:
     assert isinstance(error, ReturnedError)
     first, down = error.diagnostics
     assert first.got == "x: No space left on device"
-    assert "make room" in first.fix
+    assert "free space" in first.fix
     assert down.got == "no"
     (diagnostic,) = refused(confirm, replace(full, lines=[], stderr="odd")).diagnostics
     assert (diagnostic.got, bool(diagnostic.fix)) == ("odd", True)

@@ -39,7 +39,7 @@ def test_ended_sessions_are_noted_and_a_failure_to_end_one_is_told() -> None:
     assert answer.finished
     assert answer.notes() == (
         "logged out because of changed access: alice@example.org, bob@example.org",
-        "open sessions could not be ended: carol@example.org (no answer from anvil)",
+        "mailprov could not end open sessions: carol@example.org (no answer from anvil)",
     )
 
 
@@ -48,7 +48,7 @@ def test_what_is_said_again_is_told_once() -> None:
     answer = read_answer([*said, *said, "@finished"], lambda _: None)
     assert answer.notes() == (
         "logged out because of changed access: alice@example.org",
-        "open sessions could not be ended: carol@example.org (no answer from anvil)",
+        "mailprov could not end open sessions: carol@example.org (no answer from anvil)",
     )
 
 

@@ -101,7 +101,7 @@ def test_a_checker_that_objects_or_did_not_run_fails() -> None:
     bad = {one.id: one.got for one in report.verdict.with_status(Status.FAILED)}
     assert set(bad) == {"check.postconf--n@mail", "check.doveconf--n@mail"}
     assert "an odd line" in bad["check.postconf--n@mail"]
-    assert "it did not run" in bad["check.doveconf--n@mail"]
+    assert "the check did not run" in bad["check.doveconf--n@mail"]
 
 
 def test_a_checker_that_has_just_passed_these_files_is_not_asked_again() -> None:
