@@ -9,7 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from provisioner.clients.dialogues import (
+from provisioner.clients.dns import lookup_over_tcp, lookup_over_udp
+from provisioner.clients.roundtrip import Session, run_round_trip, speaking_smtp
+from provisioner.clients.routes import EndpointLine, Routes
+from provisioner.clients.sessions import check_pin, client_for, secure
+from provisioner.clients.smtp import SmtpClient
+from provisioner.clients.smtp_dialogues import (
     WRONG_PASSWORD,
     ask_for_auth,
     offer,
@@ -19,11 +24,6 @@ from provisioner.clients.dialogues import (
     try_cleartext_login,
     try_relaying,
 )
-from provisioner.clients.dns import lookup_over_tcp, lookup_over_udp
-from provisioner.clients.roundtrip import Session, run_round_trip, speaking_smtp
-from provisioner.clients.routes import EndpointLine, Routes
-from provisioner.clients.sessions import check_pin, client_for, secure
-from provisioner.clients.smtp import SmtpClient
 from provisioner.clients.stream import BrokenOff
 from provisioner.clients.tls import (
     inject_command,
@@ -32,17 +32,7 @@ from provisioner.clients.tls import (
     trust_chain,
 )
 from provisioner.model.services import Service
-from provisioner.probes.dialogue import (
-    AuthOfferAnswer,
-    DialogueAnswer,
-    DialogueQuestion,
-    NoAuthQuestion,
-    RelayAnswer,
-    RelayQuestion,
-    Reply,
-)
 from provisioner.probes.dns import DnsAnswer, ForwardQuestion, RecordQuestion, StrangerQuestion
-from provisioner.probes.envelopes import EnvelopeForm
 from provisioner.probes.line import LineQuestion
 from provisioner.probes.login import (
     CleartextAnswer,
@@ -51,7 +41,17 @@ from provisioner.probes.login import (
     LoginQuestion,
 )
 from provisioner.probes.question import Endpoint, Question, Unasked
+from provisioner.probes.relay_forms import EnvelopeForm
 from provisioner.probes.roundtrip import RoundTripAnswer, RoundTripQuestion
+from provisioner.probes.smtp import (
+    AuthOfferAnswer,
+    DialogueAnswer,
+    DialogueQuestion,
+    NoAuthQuestion,
+    RelayAnswer,
+    RelayQuestion,
+    Reply,
+)
 from provisioner.probes.submission import (
     ForeignFromAnswer,
     ForeignFromQuestion,

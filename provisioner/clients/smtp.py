@@ -8,8 +8,8 @@ from __future__ import annotations
 import base64
 
 from provisioner.clients.stream import BrokenOff, Stream, shown
-from provisioner.probes.dialogue import Reply
 from provisioner.probes.login import LoginAnswer
+from provisioner.probes.smtp import Reply
 
 _REPLY_LINES = 200
 _READY, _GO_AHEAD, _ACCEPTED = 220, 354, 235

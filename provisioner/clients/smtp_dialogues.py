@@ -9,7 +9,9 @@ from provisioner.clients.sessions import client_for
 from provisioner.clients.smtp import SmtpClient
 from provisioner.clients.stream import BrokenOff, Stream
 from provisioner.model.services import Service
-from provisioner.probes.dialogue import (
+from provisioner.probes.login import CleartextAnswer
+from provisioner.probes.relay_forms import EnvelopeForm
+from provisioner.probes.smtp import (
     FORMS_A_SESSION,
     AuthOfferAnswer,
     DialogueAnswer,
@@ -17,8 +19,6 @@ from provisioner.probes.dialogue import (
     RelayQuestion,
     Reply,
 )
-from provisioner.probes.envelopes import EnvelopeForm
-from provisioner.probes.login import CleartextAnswer
 from provisioner.probes.submission import (
     ForeignFromAnswer,
     ForeignFromQuestion,

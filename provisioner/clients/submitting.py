@@ -10,8 +10,8 @@ from provisioner.clients.sessions import check_pin
 from provisioner.clients.smtp import SmtpClient
 from provisioner.clients.stream import BrokenOff, Stream
 from provisioner.model.site import Host
-from provisioner.probes.dialogue import Reply
 from provisioner.probes.question import Endpoint, Unasked
+from provisioner.probes.smtp import Reply
 from provisioner.verbs.handover import Handover, Posting, Refusal, Stage
 from provisioner.verbs.ports import Transport
 

@@ -12,16 +12,16 @@ from typing import Any
 from provisioner.directory.inline import directory_of
 from provisioner.model.services import DNS_PORT, SMTP_PORT, Service, mail_services_of
 from provisioner.model.site import Allowance, Host, IPAddress, Role, Site
-from provisioner.probes.dialogue import (
+from provisioner.probes.login import CleartextQuestion, LoginQuestion
+from provisioner.probes.question import ANYWHERE, Endpoint, Question, Vantage
+from provisioner.probes.reach import ReachQuestion
+from provisioner.probes.relay_forms import Doors, relay_forms, submission_forms
+from provisioner.probes.roundtrip import MailPath, Reader, RoundTripQuestion
+from provisioner.probes.smtp import (
     DialogueQuestion,
     NoAuthQuestion,
     RelayQuestion,
 )
-from provisioner.probes.envelopes import Doors, relay_forms, submission_forms
-from provisioner.probes.login import CleartextQuestion, LoginQuestion
-from provisioner.probes.question import ANYWHERE, Endpoint, Question, Vantage
-from provisioner.probes.reach import ReachQuestion
-from provisioner.probes.roundtrip import MailPath, Reader, RoundTripQuestion
 from provisioner.probes.submission import (
     ForeignFromQuestion,
     LoginRequiredQuestion,

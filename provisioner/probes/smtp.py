@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from provisioner.model.services import Service
-from provisioner.probes.envelopes import EnvelopeForm
 from provisioner.probes.finding import Finding, Status
 from provisioner.probes.question import Question
+from provisioner.probes.relay_forms import EnvelopeForm
 
 FORMS_A_SESSION = 8
 """Servers slow down, then hang up, after so many errors in one session (Postfix:

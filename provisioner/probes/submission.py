@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from provisioner.model.services import Service
-from provisioner.probes.dialogue import FORMS_A_SESSION, Reply
-from provisioner.probes.envelopes import EnvelopeForm
 from provisioner.probes.finding import Finding
 from provisioner.probes.question import Question
+from provisioner.probes.relay_forms import EnvelopeForm
+from provisioner.probes.smtp import FORMS_A_SESSION, Reply
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ from provisioner.model.insecurities import INSECURITIES
 from provisioner.model.names import DomainName, HostKey
 from provisioner.model.site import Allowance, Host, Imap, Networks, Role, Site
 from provisioner.probes.catalogue import ProbeTargets, questions_for
-from provisioner.probes.dialogue import RelayQuestion
 from provisioner.probes.finding import Status
 from provisioner.probes.login import CleartextQuestion, LoginQuestion
 from provisioner.probes.question import ANYWHERE, Vantage
 from provisioner.probes.roundtrip import RoundTripQuestion
 from provisioner.probes.site_findings import allowance_findings, unproven_findings
+from provisioner.probes.smtp import RelayQuestion
 
 TARGETS = ProbeTargets(account=ACCOUNT, fingerprints={"mail": "ab"})
 

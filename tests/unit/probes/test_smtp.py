@@ -8,7 +8,10 @@ from ipaddress import ip_address
 import pytest
 
 from provisioner.model.services import SERVICE_BY_NAME
-from provisioner.probes.dialogue import (
+from provisioner.probes.finding import Status
+from provisioner.probes.question import Endpoint
+from provisioner.probes.relay_forms import Doors, relay_forms, submission_forms
+from provisioner.probes.smtp import (
     FORMS_A_SESSION,
     AuthOfferAnswer,
     DialogueAnswer,
@@ -18,9 +21,6 @@ from provisioner.probes.dialogue import (
     RelayQuestion,
     Reply,
 )
-from provisioner.probes.envelopes import Doors, relay_forms, submission_forms
-from provisioner.probes.finding import Status
-from provisioner.probes.question import Endpoint
 from provisioner.probes.submission import (
     ForeignFromAnswer,
     ForeignFromQuestion,

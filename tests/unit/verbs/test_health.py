@@ -10,11 +10,11 @@ from support.probe_site import ACCOUNT, two_host_site
 from provisioner.model.names import HostKey
 from provisioner.model.site import Allowance
 from provisioner.probes.catalogue import ProbeTargets, questions_for
-from provisioner.probes.dialogue import RelayQuestion
 from provisioner.probes.dns import StrangerQuestion
 from provisioner.probes.finding import Status
 from provisioner.probes.question import Answered, NoAnswer, judge
 from provisioner.probes.roundtrip import RoundTripQuestion
+from provisioner.probes.smtp import RelayQuestion
 from provisioner.verbs.health import vital, vital_alone, vital_together, within_ports
 
 QUESTIONS = tuple(
