@@ -7,6 +7,7 @@ view does not have is an error too, never a silent blank.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from importlib import resources
@@ -17,6 +18,7 @@ from types import MappingProxyType
 from jinja2 import Environment, FunctionLoader, StrictUndefined, nodes
 from jinja2.compiler import CodeGenerator, Frame
 
+from provisioner.render.compiled import CompiledTemplates
 from provisioner.render.quoting import FILTERS, Quoted
 from provisioner.render.settings import Recorder, Rendered, refuse_unquoted
 
@@ -45,6 +47,7 @@ class Templates:
             trim_blocks=True,
             lstrip_blocks=True,
             keep_trailing_newline=True,
+            bytecode_cache=CompiledTemplates(sys.modules[__name__]),
             autoescape=False,  # the output is daemon configuration; `finalize` sees to quoting
             finalize=refuse_unquoted,
             # Nothing in the templates could be worked out beforehand: looking for it takes a
