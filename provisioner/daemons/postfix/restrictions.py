@@ -39,7 +39,7 @@ _CHOSEN_LOOKUPS = frozenset({"check_helo_access", "check_sender_access"})
 _DEEPEST = 10
 
 
-class Verdict(Enum):
+class ListVerdict(Enum):
     """What a list says of the stranger's recipient."""
 
     PERMIT = auto()
@@ -58,7 +58,7 @@ class Stranger:
 
     def may_relay(self) -> bool:
         """Tell whether no list refuses."""
-        return all(self._judge(self._value_of(name)) is not Verdict.REFUSE for name in LISTS)
+        return all(self._judge(self._value_of(name)) is not ListVerdict.REFUSE for name in LISTS)
 
     def is_among(self, parameter: str) -> bool:
         """Tell whether a list of hosts and networks holds strangers: mynetworks and its like.
@@ -86,23 +86,25 @@ class Stranger:
             for key, _ in (table_rows(word) or [(word, "")])
         )
 
-    def _judge(self, restrictions: str, depth: int = 0) -> Verdict:
+    def _judge(self, restrictions: str, depth: int = 0) -> ListVerdict:
         if depth > _DEEPEST:
-            return Verdict.NOTHING
+            return ListVerdict.NOTHING
         listed = iter(words(restrictions))
         for word in listed:
             verdict = self._one(word.lower(), word, listed, depth)
-            if verdict is not Verdict.NOTHING:
+            if verdict is not ListVerdict.NOTHING:
                 return verdict
-        return Verdict.NOTHING
+        return ListVerdict.NOTHING
 
-    def _one(self, name: str, word: str, rest: Iterator[str], depth: int) -> Verdict:
+    def _one(self, name: str, word: str, rest: Iterator[str], depth: int) -> ListVerdict:
         if name in _PERMITS or (name == "permit_mynetworks" and self._is_trusted):
-            return Verdict.PERMIT
+            return ListVerdict.PERMIT
         if name in _REFUSALS:
-            return Verdict.REFUSE
+            return ListVerdict.REFUSE
         if name in _UNAUTHORISED:
-            return Verdict.NOTHING if self.is_destination("relay_domains") else Verdict.REFUSE
+            return (
+                ListVerdict.NOTHING if self.is_destination("relay_domains") else ListVerdict.REFUSE
+            )
         if name == "warn_if_reject":
             next(rest, None)
         elif name.startswith("check_") and name.endswith("_access"):
@@ -111,7 +113,7 @@ class Stranger:
             next(rest, None)
         elif name in words(self._value_of("smtpd_restriction_classes").lower()):
             return self._judge(self._value_of(word), depth + 1)
-        return Verdict.NOTHING
+        return ListVerdict.NOTHING
 
     @cached_property
     def _is_trusted(self) -> bool:
@@ -122,10 +124,10 @@ class Stranger:
             or bool(self._value_of("smtpd_upstream_proxy_protocol").strip())
         )
 
-    def _look_up(self, name: str, table: str, depth: int) -> Verdict:
+    def _look_up(self, name: str, table: str, depth: int) -> ListVerdict:
         rows = table_rows(table)
         if rows is None:
-            return Verdict.NOTHING
+            return ListVerdict.NOTHING
         judged = [(key, self._row(result, depth)) for key, result in rows]
         if name in _ADDRESS_LOOKUPS:
             return _by_address(judged)
@@ -133,30 +135,30 @@ class Stranger:
         for key, verdict in judged:
             if not key or is_top_level(key):
                 return verdict
-            if chosen and verdict is Verdict.PERMIT:
+            if chosen and verdict is ListVerdict.PERMIT:
                 return verdict  # the stranger says just that
-        return Verdict.NOTHING
+        return ListVerdict.NOTHING
 
-    def _row(self, result: str, depth: int) -> Verdict:
+    def _row(self, result: str, depth: int) -> ListVerdict:
         if _REFUSING_ROW.fullmatch(result):
-            return Verdict.REFUSE
+            return ListVerdict.REFUSE
         if result.lower() == "ok" or result.lower().startswith("ok ") or result.isdecimal():
-            return Verdict.PERMIT
+            return ListVerdict.PERMIT
         if _NEUTRAL_ROW.fullmatch(result):
-            return Verdict.NOTHING
+            return ListVerdict.NOTHING
         return self._judge(result, depth + 1)
 
 
-def _by_address(rows: list[tuple[str, Verdict]]) -> Verdict:
+def _by_address(rows: list[tuple[str, ListVerdict]]) -> ListVerdict:
     """Return what rows by address say of most strangers; the first that matches decides."""
     everybody = [network_of("0.0.0.0/0"), network_of("[::]/0")]
-    sets = {verdict: AddressSet() for verdict in Verdict}
-    for key, verdict in reversed([*rows, ("", Verdict.NOTHING)]):
+    sets = {verdict: AddressSet() for verdict in ListVerdict}
+    for key, verdict in reversed([*rows, ("", ListVerdict.NOTHING)]):
         every = not key or is_top_level(key)
         for network in everybody if every else [network_of(key)]:
             for held, addresses in sets.items():
                 if network is not None:
                     (addresses.add if held is verdict else addresses.remove)(network)
-    if sets[Verdict.PERMIT].public:
-        return Verdict.PERMIT
-    return Verdict.NOTHING if sets[Verdict.NOTHING].public else Verdict.REFUSE
+    if sets[ListVerdict.PERMIT].public:
+        return ListVerdict.PERMIT
+    return ListVerdict.NOTHING if sets[ListVerdict.NOTHING].public else ListVerdict.REFUSE
