@@ -32,7 +32,7 @@ PAM_SERVICE = "mailprov"
 
 
 @dataclass(frozen=True, slots=True)
-class Listener:
+class LoginListener:
     """One listening port of a login service; port 0 is none."""
 
     name: str
@@ -82,8 +82,8 @@ class DovecotView:
     submission_auth: bool
     imap: bool
     pop3: bool
-    imap_listeners: tuple[Listener, ...]
-    pop3_listeners: tuple[Listener, ...]
+    imap_listeners: tuple[LoginListener, ...]
+    pop3_listeners: tuple[LoginListener, ...]
     sieve_port: int
     imap_connections: int
     pop3_connections: int
@@ -322,11 +322,11 @@ def _has_submission_auth(site: Site, platform: Platform) -> bool:
     return text or platform.daemons["dovecot"].dialect in _WORKERS_OF_EACH
 
 
-def _listeners(site: Site, host: Host, protocol: str) -> Iterator[Listener]:
+def _listeners(site: Site, host: Host, protocol: str) -> Iterator[LoginListener]:
     """Yield a listener for every port, the built-in ones that are to be off with port 0."""
     for service in (SERVICE_BY_NAME[protocol], SERVICE_BY_NAME[f"{protocol}s"]):
         on = service.role in host.roles and is_open(site, service)
-        yield Listener(service.name, service.port if on else 0, service.tls == "implicit")
+        yield LoginListener(service.name, service.port if on else 0, service.tls == "implicit")
 
 
 def _protocols(*, imap: bool, pop3: bool) -> Iterator[str]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from provisioner.daemons.postfix.language import expand, words
-from provisioner.daemons.postfix.master import Master, Options, Service, public_services
+from provisioner.daemons.postfix.master import Master, Options, PublicService, public_services
 from provisioner.daemons.postfix.restrictions import Stranger
 from provisioner.diagnostics import quoted
 from provisioner.model.exposure import Exposure
@@ -25,7 +25,7 @@ class _Check:
     """Something unsafe that a service may do; `done` tells whether it does."""
 
     allowance: Allowance
-    done: Callable[[Service], bool]
+    done: Callable[[PublicService], bool]
     summary: str
     want: str
 
@@ -50,7 +50,7 @@ def judge_postfix(reading: Reading) -> Iterator[Exposure]:
 
 
 def _culprit(
-    reading: Reading, check: _Check, service: Service, main: Options, master: Master
+    reading: Reading, check: _Check, service: PublicService, main: Options, master: Master
 ) -> KeyPath:
     """Return the key without which the service would not do it; the first, if it takes several."""
     for path in dict.fromkeys(service.read):
@@ -65,7 +65,7 @@ def _culprit(
     return service.read[0]
 
 
-def _exposure(check: _Check, service: Service, path: KeyPath) -> Exposure:
+def _exposure(check: _Check, service: PublicService, path: KeyPath) -> Exposure:
     name = str(path[-1])
     written = (service.main if path[1] == "main" else service.own)[name]
     value = written if name == "command" else expand(written, service.value)
@@ -74,13 +74,13 @@ def _exposure(check: _Check, service: Service, path: KeyPath) -> Exposure:
     return Exposure(path, check.allowance, check.summary, got + where, check.want)
 
 
-def _relays(service: Service) -> bool:
+def _relays(service: PublicService) -> bool:
     if service.program == "qmqpd":
         return Stranger(service.value).is_among("qmqpd_authorized_clients")
     return service.program == "smtpd" and Stranger(service.value).may_relay()
 
 
-def _takes_cleartext_logins(service: Service) -> bool:
+def _takes_cleartext_logins(service: PublicService) -> bool:
     # Where TLS is a must, a login before it is not offered, whatever smtpd_tls_auth_only says.
     return (
         service.program == "smtpd"
@@ -91,20 +91,20 @@ def _takes_cleartext_logins(service: Service) -> bool:
     )
 
 
-def _demands_tls(service: Service) -> bool:
+def _demands_tls(service: PublicService) -> bool:
     level = service.value("smtpd_tls_security_level").strip().lower()
     if service.switched_on("smtpd_tls_wrappermode") and level != "none":
         return True
     return level == "encrypt" or (not level and service.switched_on("smtpd_enforce_tls"))
 
 
-def _offers_no_tls(service: Service) -> bool:
+def _offers_no_tls(service: PublicService) -> bool:
     level = service.value("smtpd_tls_security_level").strip().lower()
     old = service.switched_on("smtpd_use_tls") or service.switched_on("smtpd_enforce_tls")
     return service.program == "smtpd" and (level == "none" or (not level and not old))
 
 
-def _logs_passwords(service: Service) -> bool:
+def _logs_passwords(service: PublicService) -> bool:
     if service.program != "smtpd" or not service.switched_on("smtpd_sasl_auth_enable"):
         return False
     level = service.value("smtpd_tls_loglevel").strip()

@@ -30,7 +30,7 @@ _WRAPPED_PORT = str(SUBMISSIONS_PORT)
 
 
 @dataclass(frozen=True)
-class Service:
+class PublicService:
     """A program that answers strangers, with what main.cf and master.cf set for it.
 
     read: the places of the hatch's parameters that were asked for, in that order.
@@ -69,7 +69,7 @@ class Service:
         return self.main_preset.get(name, "")
 
 
-def public_services(reading: Reading, main: Options, master: Master) -> Iterator[Service]:
+def public_services(reading: Reading, main: Options, master: Master) -> Iterator[PublicService]:
     """Yield what strangers can reach: mailprov's own ports and the hatch's services.
 
     main, master: the hatch, whole or a part of it.
@@ -83,7 +83,7 @@ def public_services(reading: Reading, main: Options, master: Master) -> Iterator
         name, options = written.pop(port, (port, {}))
         program, inner = split_command(options.get("command", "smtpd"))
         path = ("postfix", "master", name)
-        yield Service(port, program, options, path, own, inner, main, preset)
+        yield PublicService(port, program, options, path, own, inner, main, preset)
     for service, (name, options) in written.items():
         address, _, kind = name.rpartition("/")
         host = address.rpartition(":")[0]
@@ -91,7 +91,7 @@ def public_services(reading: Reading, main: Options, master: Master) -> Iterator
             continue
         program, inner = split_command(options["command"])
         path = ("postfix", "master", name)
-        yield Service(service, program, options, path, {}, inner, main, preset)
+        yield PublicService(service, program, options, path, {}, inner, main, preset)
 
 
 def main_presets(reading: Reading) -> dict[str, str]:
