@@ -18,7 +18,7 @@ from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, quoted
 from provisioner.transport.failures import ConnectionLostError, unreachable
 from provisioner.transport.program_start import ASKS_FOR_PROGRAM, ProgramStart
 from provisioner.transport.retention import HeadAndTail, OutputAllowance
-from provisioner.transport.start_failures import Peer, explain_start_failure
+from provisioner.transport.start_failures import LoginPeer, explain_start_failure
 from provisioner.verbs.ports import Completed
 
 _STDERR_HALF = 32 * 1024
@@ -68,7 +68,7 @@ class Dialogue:
         program: bytes,
         *,
         wanted: bytes | None = None,
-        peer: Peer,
+        peer: LoginPeer,
         limit: float,
         doing: str = "",
         sudo_password: Callable[[], str] | None = None,

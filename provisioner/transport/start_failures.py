@@ -79,7 +79,9 @@ _SUDO_PASSWORD_WANTED = (b"a password is required", b"a terminal is required to 
 _SUDO_PASSWORD_REFUSED = (b"incorrect password attempt", b"Sorry, try again", b"no password was")
 
 
-def explain_start_failure(start: ProgramStart, status: int | None, *, peer: Peer) -> MailprovError:
+def explain_start_failure(
+    start: ProgramStart, status: int | None, *, peer: LoginPeer
+) -> MailprovError:
     """Return the error for a program that ended, or asked again, before it started."""
     said = start.said()
     if start.uid:
@@ -100,7 +102,7 @@ def explain_start_failure(start: ProgramStart, status: int | None, *, peer: Peer
     )
 
 
-class Peer(NamedTuple):
+class LoginPeer(NamedTuple):
     """Who is spoken to: `where` for diagnostics, host key of the site, login name."""
 
     where: str
@@ -108,7 +110,7 @@ class Peer(NamedTuple):
     user: str
 
 
-def _explain_not_root(uid: int, peer: Peer) -> MailprovError:
+def _explain_not_root(uid: int, peer: LoginPeer) -> MailprovError:
     return unreachable(
         peer.where,
         f"{peer.user} is not root on the host",
@@ -118,7 +120,7 @@ def _explain_not_root(uid: int, peer: Peer) -> MailprovError:
     )
 
 
-def _explain_sudo(start: ProgramStart, said: bytes, peer: Peer) -> MailprovError:
+def _explain_sudo(start: ProgramStart, said: bytes, peer: LoginPeer) -> MailprovError:
     if start.prompts > 1 or _any_in(_SUDO_PASSWORD_REFUSED, said):
         return unreachable(
             peer.where,
@@ -147,7 +149,7 @@ def _cause_of(causes: Iterable[_Cause], said: bytes) -> _Cause | None:
     return next((cause for cause in causes if _any_in(cause.said, said)), None)
 
 
-def _explained(cause: _Cause, said: bytes, peer: Peer) -> MailprovError:
+def _explained(cause: _Cause, said: bytes, peer: LoginPeer) -> MailprovError:
     names = {"user": peer.user, "host": peer.host}
     return unreachable(
         peer.where,

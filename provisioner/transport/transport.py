@@ -12,7 +12,7 @@ from provisioner.transport.dialogue import Dialogue, Process
 from provisioner.transport.failures import unreachable
 from provisioner.transport.options import Reveal, SshOptions
 from provisioner.transport.program_start import Become, ProgramStart
-from provisioner.transport.start_failures import Peer
+from provisioner.transport.start_failures import LoginPeer
 from provisioner.verbs.ports import Completed
 
 
@@ -56,7 +56,7 @@ class DialogueTransport(ABC):
             start,
             begin,
             wanted=wanted,
-            peer=Peer(self._where, self._host.key, self._user),
+            peer=LoginPeer(self._where, self._host.key, self._user),
             limit=timeout,
             doing=doing,
             sudo_password=self._sudo_password() if become == "sudo-with-password" else None,

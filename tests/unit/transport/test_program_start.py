@@ -13,9 +13,9 @@ from support.chance import examples
 
 from provisioner.remote.protocol import ExitStatus
 from provisioner.transport.program_start import Become, ProgramStart
-from provisioner.transport.start_failures import Peer, explain_start_failure
+from provisioner.transport.start_failures import LoginPeer, explain_start_failure
 
-PEER = Peer("mail (deploy@192.0.2.1:22)", "mail", "deploy")
+PEER = LoginPeer("mail (deploy@192.0.2.1:22)", "mail", "deploy")
 SHELLS = [
     shell
     for shell in ("sh", "bash", "dash", "zsh", "ksh", "mksh", "tcsh", "fish")
