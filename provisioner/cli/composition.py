@@ -22,6 +22,7 @@ from provisioner.cli.site_opening import (
     load_and_warn,
     of_each,
     refuse_same_sites,
+    refuse_split,
 )
 from provisioner.cli.terminal import show_alike
 from provisioner.model.secrets import DaemonSecrets
@@ -121,6 +122,7 @@ def open_run_over(  # noqa: PLR0913 as open_run, and the site
     site's key; None: everybody's and the key. The run has the whole site in any case. need: as
     for `read_secrets`.
     """
+    refuse_split(site, path)
     check_expressible(site)
     hosts = limited_hosts([site], limit)
     opened = _read(site, path, users=users, need=need)
@@ -130,6 +132,7 @@ def open_run_over(  # noqa: PLR0913 as open_run, and the site
 
 def _checked_site(path: Path) -> Site:
     site = load_and_warn(path).site
+    refuse_split(site, path)
     check_expressible(site)
     return site
 

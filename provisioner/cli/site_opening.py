@@ -14,7 +14,8 @@ from provisioner.cli.terminal import show_alike
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, quoted
 from provisioner.model.names import DomainName
 from provisioner.model.secrets import SiteSecrets
-from provisioner.model.site import Host, Site
+from provisioner.model.site import Host, Role, Site
+from provisioner.model.topology import MAIL_ROLES
 from provisioner.site.load import LoadedSite, load_site
 
 T = TypeVar("T")
@@ -88,6 +89,31 @@ def check_expressible(site: Site) -> None:
     for host in site.hosts:
         nature = Nature(platform_named(host.platform or DEFAULT_PLATFORM))
         render_host(site, host, nature, SiteSecrets())
+
+
+def refuse_split(site: Site, path: Path) -> None:
+    """Raise MailprovError (refused) for a site whose mail roles are on several hosts.
+
+    The file is valid, and `validate` and `render` take it. What changes or asks hosts does not:
+    hosts that need each other have to be confirmed together, which no verb does yet.
+    """
+    carriers = [host for host in site.hosts if host.roles & MAIL_ROLES]
+    if len(carriers) > 1:
+        first, *others = (host.key for host in carriers)
+        raise MailprovError(
+            Diagnostic(
+                summary="mail roles on several hosts are not supported yet",
+                where=f"{path}: hosts",
+                got="; ".join(
+                    f"{host.key}: {', '.join(role for role in Role if role in host.roles)}"
+                    for host in site.hosts
+                ),
+                want="mx, submission and store together on exactly one host; dns on any",
+                fix=f"give all three roles to {first} and none of them to {', '.join(others)}; "
+                "`mailprov render` shows what the hosts would get as it is",
+            ),
+            ExitCode.REFUSED,
+        )
 
 
 def limited_hosts(sites: Sequence[Site], limit: Sequence[str]) -> tuple[tuple[Host, ...], ...]:

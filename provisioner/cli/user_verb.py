@@ -21,12 +21,12 @@ from provisioner.cli.user_password import (
 )
 from provisioner.cli.user_view import kept_in_words, user_rows, user_table
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, quoted
+from provisioner.directory.inline import directory_of
 from provisioner.model.file.credentials import parse_reference
 from provisioner.model.mailboxes import mailbox_home
 from provisioner.model.names import MailAddress
 from provisioner.model.scalars import UNSAFE
 from provisioner.model.secrets import SecretReference
-from provisioner.model.site import Role, Site
 from provisioner.site.new_password import DEFAULT_SCHEME, NEW_SCHEMES
 from provisioner.site.user_edits import AddUser, RemoveUser, Secret, SetEnabled, SetPassword
 
@@ -227,7 +227,8 @@ def remove(name: str, site_file: Path, *, delete_mail: bool, accept_new: bool) -
     user = opened.user(name)
     edited = opened.edited(RemoveUser(opened.keys[user.address]))
     opened.write(edited)
-    kept = f"{mailbox_home(opened.site, user.address)} on {_store(opened.site)}"
+    store = directory_of(opened.site).store_of(user.address)
+    kept = f"{mailbox_home(opened.site, user.address)} on {store}"
     told = said(site_file, f"removed {user.address}; the mail is kept in {kept}", edited)
     write_lines(told)
     write_line("note: a later user of that name gets this mail; --delete-mail deletes it")
@@ -247,10 +248,6 @@ def list_users(site_file: Path, *, as_json: bool) -> int:
         return ExitCode.OK
     write_lines(user_table(rows))
     return ExitCode.OK
-
-
-def _store(site: Site) -> str:
-    return site.hosts_with(Role.STORE)[0].key
 
 
 def _only_user(path: Path, address: MailAddress) -> MailprovError:

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 
 from provisioner.directory.interface import Ability, ListedDirectory
-from provisioner.model.names import MailAddress
+from provisioner.model.names import HostKey, MailAddress
 from provisioner.model.once import once_per_site
 from provisioner.model.prober import probe_address
 from provisioner.model.secrets import PasswordHash
-from provisioner.model.site import Alias, Site, User
+from provisioner.model.site import Alias, Role, Site, User
 
 
 @once_per_site
@@ -29,6 +29,7 @@ class InlineDirectory:
         self.aliases = site.aliases
         self._domains = frozenset[str](domain.name for domain in site.domains)
         self._prober = probe_address(site)
+        self._first_store = site.hosts_with(Role.STORE)[0].key
 
     def is_own(self, address: str) -> bool:
         """Tell whether an address is of the site: whether its domain is."""
@@ -53,6 +54,11 @@ class InlineDirectory:
                 alias = self.alias(one)
                 waiting += alias.targets if alias else ()
         return tuple(sorted(one for one in reached if one == self._prober or self.user(one)))
+
+    def store_of(self, address: str) -> HostKey:
+        """Return the host that keeps the mail of a mailbox."""
+        user = self.user(address)
+        return (user.store if user else None) or self._first_store
 
     def mailboxes(self) -> Iterator[MailAddress]:
         """Yield the addresses that have a mailbox: of all users, and the prober's."""

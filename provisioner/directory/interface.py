@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Protocol
 
-from provisioner.model.names import MailAddress
+from provisioner.model.names import HostKey, MailAddress
 from provisioner.model.secrets import PasswordHash
 from provisioner.model.site import Alias, User
 
@@ -47,6 +47,13 @@ class Directory(Protocol):
         """Return the mailboxes that an address leads to, sorted: these may send as it.
 
         Aliases are followed to their ends. The prober's mailbox counts as one.
+        """
+
+    def store_of(self, address: str) -> HostKey:
+        """Return the host that keeps the mail of a mailbox, the prober's included.
+
+        Who is placed nowhere has the first host with the role `store`, in the order of the file:
+        a store that is added below moves nobody.
         """
 
 

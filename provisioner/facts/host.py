@@ -12,8 +12,8 @@ from provisioner.facts.listening import HeldSocket
 from provisioner.facts.status_facts import StatusFacts
 from provisioner.model.names import MailAddress
 from provisioner.model.secrets import KnownCredential
-from provisioner.probes.links import LinkState
 from provisioner.probes.store import StoreState
+from provisioner.probes.unix_sockets import UnixSocketState
 from provisioner.render.nature import Firewall, ResolverManager
 from provisioner.resources.account import AccountState
 from provisioner.resources.file_state import FileState, LeftFile
@@ -130,7 +130,7 @@ class Facts:
     sockets: Mapping[str, str] = field(default_factory=dict)
     probe_secret: str | None = field(default=None, repr=False)
     probe_token: str = field(default="", repr=False)
-    links: Mapping[str, LinkState] = field(default_factory=dict)
+    unix_sockets: Mapping[str, UnixSocketState] = field(default_factory=dict)
     store: StoreState | None = None
     status: StatusFacts | None = None
     addresses: HostAddresses | None = None

@@ -24,8 +24,8 @@ from provisioner.facts.mail_server import parse_mail_server
 from provisioner.facts.status_facts import parse_status
 from provisioner.model.names import MailAddress
 from provisioner.model.secrets import KnownCredential, PasswordHash
-from provisioner.probes.links import parse_links
 from provisioner.probes.store import parse_store
+from provisioner.probes.unix_sockets import parse_unix_sockets
 from provisioner.remote.protocol import (
     Answer,
     Section,
@@ -111,7 +111,7 @@ def parse_facts(introduction: Introduction, lines: Iterable[str]) -> Facts:
             read_line(name, argument, _socket_table): "\n".join(body)
             for name, argument, body in told.every(Section.SOCKETS)
         },
-        links=parse_links(told.lines(Section.LINKS)),
+        unix_sockets=parse_unix_sockets(told.lines(Section.LINKS)),
         store=parse_store(told.lines(Section.STORE)),
         probe_secret=next(iter(told.lines(Section.PROBE_SECRET)), None),
         probe_token=next(iter(told.lines(Section.PROBE_TOKEN)), ""),

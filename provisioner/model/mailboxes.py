@@ -1,4 +1,4 @@
-"""Where users' mail lies on the store."""
+"""Where users' mail lies on the store, and how many users there are files for."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ from provisioner.model.site import AccountKind, Site
 
 MAIL_ROOT = "/srv/vmail"
 """Above the mailboxes of virtual users."""
+
+
+USERS_IN_TEXT = 20_000
+"""How many users text files are for. Each process of Postfix reads two lines a user, some
+200 bytes each: with a hundred processes that is 800 MiB here, and grows with every user."""
 
 
 def mailbox_home(site: Site, address: MailAddress) -> str:

@@ -109,7 +109,7 @@ def _domains(reading: Reading) -> tuple[MailDomain, ...]:
 
 def _users(reading: Reading) -> tuple[User, ...]:
     return tuple(
-        User(reading.addresses[key], user.password, user.name, user.enabled)
+        User(reading.addresses[key], user.password, user.name, user.enabled, user.store)
         for key, user in reading.file.users.items()
     )
 

@@ -59,6 +59,7 @@ SMTP_PORT = SERVICE_BY_NAME["smtp"].port
 SUBMISSION_PORT = SERVICE_BY_NAME["submission"].port
 SUBMISSIONS_PORT = SERVICE_BY_NAME["submissions"].port
 SIEVE_PORT = SERVICE_BY_NAME["sieve"].port
+LMTP_PORT = 24  # RFC 1700; between hosts of the site, offered to no client
 DNS_PORT = SERVICE_BY_NAME["domain"].port
 DNS_OVER_TLS_PORT = 853  # RFC 7858; asked by resolvers, offered by no host
 IMPLICIT_TLS_PORTS = frozenset(one.port for one in SERVICES if one.tls == "implicit")
@@ -66,7 +67,7 @@ IMPLICIT_TLS_PORTS = frozenset(one.port for one in SERVICES if one.tls == "impli
 
 # Where mail daemons listen by habit beside the table's ports: lmtp, pop2, imap3, the sieve of
 # before RFC 5804, and a second smtp.
-_HABITUAL = frozenset({24, 109, 220, 2000, 2525})
+_HABITUAL = frozenset({LMTP_PORT, 109, 220, 2000, 2525})
 MAIL_PORTS = _HABITUAL | {service.port for service in SERVICES if service.protocol != "dns"}
 """One of these open without the model naming it is a service that nobody has secured."""
 

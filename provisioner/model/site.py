@@ -114,7 +114,7 @@ class MailDomain(Frozen):
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person with a mailbox.
+    """A person with a mailbox. `store`: its host; None: the site's first one.
 
     No pydantic model, like `Alias`: a site may have a million, whose values all have their
     type already.
@@ -124,6 +124,7 @@ class User:
     password: PasswordHash | SecretReference
     name: str = ""
     enabled: bool = True
+    store: HostKey | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from provisioner.model.reading import BOUNCER
 from provisioner.model.secrets import KnownCredential, SiteSecrets
 from provisioner.model.services import mail_services_of
 from provisioner.model.site import AccountKind, Host, Role, Site, User
+from provisioner.model.topology import LinkService, carried, shows_certificate
 from provisioner.plan.generation import Generation, user_files
 from provisioner.platforms.record import Daemon, Platform
 from provisioner.render.artifact import Artifact, Plane, sealed
@@ -54,9 +55,10 @@ def compile_generation(
     platform = nature.platform
     carrier = carrier_of(site, host, nature, secrets)
     rooms = rooms_of(host)
-    stores = Role.STORE in host.roles
+    stores = LinkService.DELIVERY in carried(host.roles)
+    logins = LinkService.LOGINS in carried(host.roles)
     artifacts = render_carrier(carrier)
-    if stores and credentials:
+    if logins and credentials:
         artifacts = (*artifacts, _remembered(credentials))
     return Generation(
         host=host.key,
@@ -68,7 +70,7 @@ def compile_generation(
         recipes=tuple(_recipes(carrier, rooms)),
         artifacts=artifacts,
         units=tuple(_unit(platform, one.name) for one in rooms),
-        certificate_path=CHAIN_PATH if stores and site.tls != "none" else None,
+        certificate_path=CHAIN_PATH if shows_certificate(site, host) else None,
         mail_root=_mail_root(site) if stores else None,
         notices=(
             *_notices(site),
@@ -169,7 +171,8 @@ def _folders(site: Site, platform: Platform) -> Iterator[Folder]:
 
 
 def _recipes(carrier: Carrier, rooms: Iterable[Room]) -> Iterator[Recipe]:
-    if Role.STORE in carrier.host.roles and carrier.site.tls == "self-signed":
+    own = carrier.site.tls == "self-signed" and shows_certificate(carrier.site, carrier.host)
+    if own:
         yield Recipe("self-signed", CHAIN_PATH, carrier.host.fqdn)
     for one in rooms:
         yield from one.behaviour.recipes(carrier)

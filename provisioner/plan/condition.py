@@ -20,10 +20,10 @@ from provisioner.model.names import HostKey
 from provisioner.plan.diff import diff_generation
 from provisioner.plan.drift import find_drift
 from provisioner.plan.generation import Generation
-from provisioner.plan.links import links_of
+from provisioner.plan.unix_sockets import unix_sockets_of
 from provisioner.probes.finding import Status
 from provisioner.probes.hosts import judge_unit
-from provisioner.probes.links import judge_link
+from provisioner.probes.unix_sockets import judge_unix_socket
 from provisioner.resources.change import Drift
 from provisioner.resources.unit import Unit, UnitState
 from provisioner.rooms.registry import room
@@ -56,8 +56,8 @@ class Condition:
     changes the site file asks for besides. unconfirmed: who applied what waits to be
     confirmed, empty if nothing does. now: by the host's clock. has_certificate, has_queue: whether
     the host's roles bring one; `certificate` and `queue` are None where it cannot be read.
-    queue_warning: the age from which on waiting mail is a problem. links: what is wrong with the
-    sockets between daemons.
+    queue_warning: the age from which on waiting mail is a problem. unix_sockets: what is wrong
+    with those between daemons.
     """
 
     host: HostKey
@@ -75,7 +75,7 @@ class Condition:
     queue: Queue | None
     queue_warning: timedelta
     disk: DiskSpace | None
-    links: tuple[str, ...] = ()
+    unix_sockets: tuple[str, ...] = ()
 
     @property
     def days_left(self) -> int | None:
@@ -96,7 +96,7 @@ class Condition:
         for unit in self.units:
             if unit.problem:
                 yield unit.problem
-        yield from self.links
+        yield from self.unix_sockets
         if count := len(self.drift):
             yield f"{count} file{'' if count == 1 else 's'} edited on the host"
         if self.due:
@@ -154,21 +154,21 @@ def judge_condition(generation: Generation, facts: Facts, queue_warning: timedel
         queue=status.queue,
         queue_warning=queue_warning,
         disk=status.disk,
-        links=tuple(_link_problems(generation, facts)),
+        unix_sockets=tuple(_socket_problems(generation, facts)),
     )
 
 
-def _link_problems(generation: Generation, facts: Facts) -> Iterator[str]:
+def _socket_problems(generation: Generation, facts: Facts) -> Iterator[str]:
     # Of a daemon that does not run there is no socket, and that is told already.
     up = {
         unit.daemon
         for unit in generation.units
         if (state := facts.units.get(unit.running)) and state.active == "active"
     }
-    for link in links_of(generation):
-        finding = judge_link(generation.host, link, facts.links.get(link.path))
-        if link.server in up and finding.status is Status.FAILED:
-            yield f"{link.path}: {finding.got}"
+    for socket in unix_sockets_of(generation):
+        finding = judge_unix_socket(generation.host, socket, facts.unix_sockets.get(socket.path))
+        if socket.server in up and finding.status is Status.FAILED:
+            yield f"{socket.path}: {finding.got}"
 
 
 def _unit_condition(unit: Unit, facts: Facts) -> UnitCondition:

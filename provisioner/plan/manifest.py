@@ -7,8 +7,8 @@ from enum import Flag, auto
 
 from provisioner.facts.host import Introduction
 from provisioner.plan.generation import Generation
-from provisioner.plan.links import links_of
 from provisioner.plan.store import store_rows
+from provisioner.plan.unix_sockets import unix_sockets_of
 from provisioner.remote.protocol import Asked, rows_text
 from provisioner.resources.kind import Row
 from provisioner.resources.registry import kinds
@@ -48,7 +48,8 @@ def observation_rows(
         rows += [(Asked.SOCKETS, "all"), (Asked.SECRET, "probe")]
         rows += [(Asked.STORE, *row) for row in store_rows(generation)]
     if also & (Also.SERVICE | Also.STATUS):
-        rows += [(Asked.LINK, link.path, link.account) for link in links_of(generation)]
+        sockets = unix_sockets_of(generation)
+        rows += [(Asked.LINK, socket.path, socket.account) for socket in sockets]
     if Also.STATUS in also:
         rows += _status_rows(generation)
     return rows_text(rows)

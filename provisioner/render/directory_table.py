@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from provisioner.directory.inline import directory_of
+from provisioner.model.mailboxes import USERS_IN_TEXT
 from provisioner.model.site import AccountKind, Site
 from provisioner.platforms.record import Platform, TableType
 from provisioner.render.artifact import Artifact, Plane
@@ -21,10 +22,6 @@ from provisioner.render.shards import Shards, TableRow, root_digest, shard_diges
 TABLE_PATH = "/var/lib/mailprov-directory"
 """Where the table lies: not below /etc, which is copied for every check, nor in the state,
 which no daemon may enter."""
-
-USERS_IN_TEXT = 20_000
-"""How many users text files are for. Each process of Postfix reads two lines a user, some
-200 bytes each: with a hundred processes that is 800 MiB here, and grows with every user."""
 
 
 @dataclass(frozen=True)

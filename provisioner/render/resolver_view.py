@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from provisioner.model.site import Host, Role, Site
+from provisioner.model.site import Host, Site
+from provisioner.model.topology import Tcp, resolving_links
 from provisioner.platforms.record import Daemon
 from provisioner.render.artifact import Artifact
 from provisioner.render.environment import TEMPLATES
@@ -40,7 +41,8 @@ def render_resolver(
     """
     if host.keeps_resolver:
         return
-    servers = tuple(islice(_nameservers(site, host), _MAX_NAMESERVERS))
+    links = islice(resolving_links(site, host), _MAX_NAMESERVERS)
+    servers = tuple(one.way.host for one in links if isinstance(one.way, Tcp))
     if not servers:
         return
     if nature.platform.network_manager or "NetworkManager" in nature.resolver_managers:
@@ -51,13 +53,3 @@ def render_resolver(
         yield Artifact("/etc/resolvconf.conf", content, rank=97)
     content = TEMPLATES.render("resolv.conf", ResolverView(servers))
     yield Artifact(RESOLV_CONF, content, daemons=copiers, restart=bool(copiers), rank=99)
-
-
-def _nameservers(site: Site, host: Host) -> Iterator[str]:
-    """Yield whom the host asks, in that order: itself if it can, then the site's resolvers."""
-    own = host.addresses if Role.DNS in host.roles else ()
-    if own:
-        yield "127.0.0.1"
-    for other in site.hosts:
-        if Role.DNS in other.roles:
-            yield from (str(address) for address in other.addresses if address not in own)

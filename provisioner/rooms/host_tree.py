@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from provisioner.model.secrets import SiteSecrets
-from provisioner.model.site import Host, Role, Site
+from provisioner.model.site import Host, Site
+from provisioner.model.topology import MAIL_ROLES, shows_certificate
 from provisioner.render.artifact import Artifact
 from provisioner.render.directory_table import has_tables, render_directory_table
 from provisioner.render.firewall_view import render_firewall
@@ -38,9 +39,9 @@ def render_carrier(carrier: Carrier) -> tuple[Artifact, ...]:
 def _artifacts(carrier: Carrier) -> Iterator[Artifact]:
     site, host, rooms = carrier.site, carrier.host, rooms_of(carrier.host)
     readers = tuple(room.name for room in rooms if room.reads_certificate)
-    if readers and site.tls != "none":
+    if shows_certificate(site, host):
         yield from render_tls_chain(site, carrier.secrets, readers)
-    if host.roles - {Role.DNS} and has_tables(site):
+    if host.roles & MAIL_ROLES and has_tables(site):
         rows = (row for room in rooms for row in room.behaviour.table_rows(carrier))
         yield render_directory_table(carrier.platform, rows)
     for room in rooms:

@@ -14,10 +14,11 @@ from provisioner.model.problems import KeyPath
 from provisioner.model.reading import HatchRules
 from provisioner.model.secrets import SiteSecrets
 from provisioner.model.site import Host, Site
+from provisioner.model.topology import LinkService, Want, links_of
 from provisioner.platforms.record import Daemon, Platform
 from provisioner.platforms.records import known_platforms
 from provisioner.rooms.message_log import LogRules
-from provisioner.rooms.room import Carrier, Reach, Room
+from provisioner.rooms.room import Carrier, Room
 
 if TYPE_CHECKING:  # a site file is validated without templates
     from provisioner.render.nature import Nature
@@ -59,10 +60,15 @@ def log_of(program: str) -> LogRules | None:
     return next((one for one in logs if one and one.program.fullmatch(program)), None)
 
 
-def reaches_among(daemons: Collection[Daemon], platform: Platform) -> tuple[Reach, ...]:
-    """Return the ways by which some daemons on one host reach each other."""
+def wants_of(daemons: Collection[Daemon], platform: Platform) -> tuple[Want, ...]:
+    """Return what some daemons on one host want of others."""
     some = (one for one in rooms() if one.name in daemons)
-    return tuple(reach for one in some for reach in one.behaviour.reaches(platform))
+    return tuple(want for one in some for want in one.behaviour.wants(platform))
+
+
+def server_of(service: LinkService) -> Room:
+    """Return the room of the daemon that does this for others; StopIteration if none does."""
+    return next(one for one in rooms() if service in one.offers)
 
 
 def carrier_of(site: Site, host: Host, nature: Nature, secrets: SiteSecrets) -> Carrier:
@@ -73,7 +79,8 @@ def carrier_of(site: Site, host: Host, nature: Nature, secrets: SiteSecrets) -> 
     names = [one.name for one in rooms_of(host)]
     if strange := [name for name in names if name not in nature.platform.daemons]:
         raise _strangers(host, nature.platform, strange)
-    return Carrier(site, host, nature, secrets, reaches_among(names, nature.platform))
+    links = links_of(site, host, wants_of(names, nature.platform))
+    return Carrier(site, host, nature, secrets, links)
 
 
 def listeners_of(carrier: Carrier) -> tuple[Listener, ...]:

@@ -9,9 +9,8 @@ somebody asks. `families.toml` has what is true of the daemon in each family of 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,8 +18,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from provisioner.model.reading import HatchRules
 from provisioner.model.secrets import SiteSecrets
 from provisioner.model.site import Host, Role, Site
+from provisioner.model.topology import Link, LinkService, Unix, Want, carried
 from provisioner.platforms.record import Daemon, DaemonRecord, Platform
-from provisioner.probes.links import Link
+from provisioner.probes.unix_sockets import UnixSocket
 from provisioner.rooms.found_server import FoundServer
 from provisioner.rooms.message_log import LogRules
 
@@ -36,39 +36,19 @@ if TYPE_CHECKING:  # a site file is validated without templates
 T = TypeVar("T")
 
 
-class LinkService(StrEnum):
-    """What one daemon does for another."""
-
-    LOGINS = "logins"
-    DELIVERY = "delivery"
-
-
-@dataclass(frozen=True, slots=True)
-class Reach:
-    """A way by which a daemon reaches another on the same host: a Unix socket.
-
-    path: where the client looks for it. client: the daemon that connects, as which account.
-    """
-
-    service: LinkService
-    path: str
-    client: Daemon
-    account: str
-
-
 @dataclass(frozen=True, slots=True)
 class Carrier:
     """A host as the daemons on it see it.
 
     secrets: the settled passwords, the operator's own certificate, and what daemons use.
-    reaches: by which ways the host's daemons reach each other.
+    links: by which the host's daemons reach others.
     """
 
     site: Site
     host: Host
     nature: Nature
     secrets: SiteSecrets
-    reaches: tuple[Reach, ...] = ()
+    links: tuple[Link, ...] = ()
 
     @property
     def platform(self) -> Platform:
@@ -79,9 +59,10 @@ class Carrier:
         """Return how the host's release packages a daemon."""
         return self.platform.daemons[daemon]
 
-    def reach(self, service: LinkService) -> Reach:
-        """Return how the service is reached; KeyError where nobody wants it."""
-        return {one.service: one for one in self.reaches}[service]
+    def unix(self, service: LinkService) -> Unix | None:
+        """Return the socket by which a daemon here reaches another here, None where none does."""
+        ways = (one.way for one in self.links if one.service is service)
+        return next((way for way in ways if isinstance(way, Unix)), None)
 
 
 class Behaviour:
@@ -125,8 +106,8 @@ class Behaviour:
         del carrier
         yield from ()
 
-    def reaches(self, platform: Platform) -> Iterator[Reach]:
-        """Yield the ways by which the daemon reaches others on its host."""
+    def wants(self, platform: Platform) -> Iterator[Want]:
+        """Yield what the daemon wants of others, and where it looks for that on its host."""
         del platform
         yield from ()
 
@@ -135,9 +116,9 @@ class Behaviour:
         del carrier
         yield from ()
 
-    def sockets(self, platform: Platform, reaches: Collection[Reach]) -> Iterator[Link]:
-        """Yield the Unix sockets that the daemon opens: for its tools, and for who reaches it."""
-        del platform, reaches
+    def sockets(self, platform: Platform) -> Iterator[UnixSocket]:
+        """Yield the Unix sockets that the daemon opens for its own tools."""
+        del platform
         yield from ()
 
     def notices(self, carrier: Carrier) -> Iterator[str]:
@@ -177,8 +158,10 @@ class Room:
     """A daemon in the words that the rest of the project knows.
 
     name: the folder's, and the command that reads the daemon's log. title: as people write it.
-    roles: hosts with one of these carry it. starts_after: daemons that are up before it where
-    a host has both. checks: the checkers that the remote program runs of it, by their names there.
+    roles: hosts with one of these carry it. offers: what it does for other daemons; the topology
+    says which hosts need that, and these carry it too. starts_after: daemons that are up before
+    it where a host has both. checks: the checkers that the remote program runs of it, by their
+    names there.
     secret_rows: a secret of its own words is a lookup table of rows, and not one line.
     reads_certificate: it shows the host's certificate. reads_recipes: kinds of what a host makes
     itself that the daemon reads at start and reload. copies_resolver: it keeps a copy of
@@ -192,7 +175,8 @@ class Room:
 
     name: Daemon
     title: str
-    roles: frozenset[Role]
+    roles: frozenset[Role] = frozenset()
+    offers: frozenset[LinkService] = frozenset()
     starts_after: frozenset[Daemon] = frozenset()
     checks: tuple[str, ...] = ()
     secret_rows: bool = False
@@ -209,7 +193,7 @@ class Room:
 
     def is_on(self, host: Host) -> bool:
         """Tell whether a host carries the daemon."""
-        return bool(self.roles & host.roles)
+        return bool(self.roles & host.roles or self.offers & carried(host.roles))
 
     @cached_property
     def behaviour(self) -> Behaviour:

@@ -13,15 +13,15 @@ from provisioner.model.prober import probe_address, probe_login
 from provisioner.model.secrets import SiteSecrets
 from provisioner.model.site import Host, Role, Site
 from provisioner.plan.generation import Generation
-from provisioner.plan.links import links_of
 from provisioner.plan.manifest import Also
 from provisioner.plan.store import people_tried
+from provisioner.plan.unix_sockets import unix_sockets_of
 from provisioner.probes.catalogue import ProbeTargets, questions_for
 from provisioner.probes.finding import Finding, Status
 from provisioner.probes.hosts import judge_unit
-from provisioner.probes.links import judge_link
 from provisioner.probes.question import Question, judge
 from provisioner.probes.store import StoreState, judge_store
+from provisioner.probes.unix_sockets import judge_unix_socket
 from provisioner.render.nature import Nature
 from provisioner.resources.unit import UnitState
 from provisioner.rooms.registry import carrier_of, rooms_of
@@ -51,8 +51,8 @@ def observe_service(run: Run, host: Host, transport: Transport, also: Also) -> O
 def own_findings(site: Site, host: Host, view: Observed) -> Iterator[Finding]:
     """Yield what a host says of itself: services, the sockets between them, where mail lies."""
     yield from _unit_findings(host, view)
-    for link in links_of(view.generation):
-        yield judge_link(host.key, link, view.facts.links.get(link.path))
+    for socket in unix_sockets_of(view.generation):
+        yield judge_unix_socket(host.key, socket, view.facts.unix_sockets.get(socket.path))
     if view.facts.store is not None:
         yield _store_finding(site, host, view.generation, view.facts.store)
 

@@ -15,7 +15,8 @@ from provisioner.diagnosis.mail_log import MailLog
 from provisioner.diagnosis.trace import End, Recipient, Trace, trace_message
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
 from provisioner.model.names import HostRef
-from provisioner.model.site import Host, Role, Site
+from provisioner.model.site import Host, Site
+from provisioner.model.topology import MAIL_ROLES
 from provisioner.rooms.message_log import queued_as
 from provisioner.verbs.handover import Handover, Posting, Refusal, Submit
 from provisioner.verbs.mail_log import read_mail_log
@@ -23,7 +24,6 @@ from provisioner.verbs.ports import Transport
 from provisioner.verbs.refusal import explain_refusal
 from provisioner.verbs.run import Run, gather
 
-_MAIL_ROLES = {Role.MX, Role.SUBMISSION, Role.STORE}
 _NOTHING = "^$a"
 """A pattern that no line matches: only the clock is wanted."""
 
@@ -153,7 +153,7 @@ def reason_of(site: Site, sending: Sending, refusal: Refusal) -> str:
 
 def mail_hosts(run: Run) -> tuple[Host, ...]:
     """Return the run's hosts that mail goes through."""
-    return tuple(host for host in run.hosts if host.roles & _MAIL_ROLES)
+    return tuple(host for host in run.hosts if host.roles & MAIL_ROLES)
 
 
 def _told(site: Site, sending: Sending, refusal: Refusal) -> str:

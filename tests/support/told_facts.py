@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from provisioner.facts.host import Facts, Introduction
 from provisioner.model.site import Site
 from provisioner.plan.generation import Generation
-from provisioner.plan.links import links_of
-from provisioner.probes.links import LinkState
+from provisioner.plan.unix_sockets import unix_sockets_of
+from provisioner.probes.unix_sockets import UnixSocketState
 from provisioner.render.artifact import Plane
 from provisioner.resources.file_state import LeftFile
 from provisioner.site.load import parse_site
@@ -70,7 +70,9 @@ def standing(site: Site, key: str) -> Facts:
         else None,
         probe_secret="0123456789abcdef" if "probe" in facts.recipes else None,
         sockets={name: "\n".join(_sockets(generation, name)) for name in ("tcp", "udp")},
-        links={link.path: _open_to(link.account) for link in links_of(generation)},
+        unix_sockets={
+            socket.path: _open_to(socket.account) for socket in unix_sockets_of(generation)
+        },
     )
 
 
@@ -83,8 +85,10 @@ def _sockets(generation: Generation, transport: str) -> Iterator[str]:
             yield f"{number:4}: 00000000:{one.port:04X} 00000000:0000 {state} 00000000:00000000"
 
 
-def _open_to(account: str) -> LinkState:
-    return LinkState("socket", "root", "root", "660", listening=True, open_to=frozenset({account}))
+def _open_to(account: str) -> UnixSocketState:
+    return UnixSocketState(
+        "socket", "root", "root", "660", listening=True, open_to=frozenset({account})
+    )
 
 
 def before(facts: Facts, *paths: str, edited: bool = False) -> Facts:
@@ -164,10 +168,10 @@ def _asked_beside(facts: Facts) -> Iterator[str]:
     for name, table in facts.sockets.items():
         yield from (f"@sockets {name}", *table.splitlines())
     yield "@links"
-    for path, link in facts.links.items():
-        yield f"is\t{path}\t{link.kind}\t{link.owner}\t{link.group}\t{link.mode}"
-        yield from _tabbed([("takes", path)] if link.listening else [])
-        yield from _tabbed(("opens", path, account) for account in sorted(link.open_to))
+    for path, socket in facts.unix_sockets.items():
+        yield f"is\t{path}\t{socket.kind}\t{socket.owner}\t{socket.group}\t{socket.mode}"
+        yield from _tabbed([("takes", path)] if socket.listening else [])
+        yield from _tabbed(("opens", path, account) for account in sorted(socket.open_to))
     if facts.probe_secret:
         yield from ("@probe-secret", facts.probe_secret)
 

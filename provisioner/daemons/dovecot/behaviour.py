@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
 from provisioner.daemons.dovecot.found import found_lines
 from provisioner.daemons.dovecot.quoting import passwd_field
@@ -12,14 +12,13 @@ from provisioner.model.prober import probe_login
 from provisioner.model.services import services_of
 from provisioner.model.site import Role
 from provisioner.platforms.record import Platform
-from provisioner.probes.links import Link
 from provisioner.render.artifact import Artifact
 from provisioner.render.shards import TableRow
 from provisioner.resources.recipe import Recipe
 from provisioner.resources.unit import Listener
 from provisioner.rooms.addresses import has_ipv6, listed_addresses
 from provisioner.rooms.found_server import FoundServer
-from provisioner.rooms.room import Behaviour, Carrier, Reach
+from provisioner.rooms.room import Behaviour, Carrier
 
 
 class DovecotBehaviour(Behaviour):
@@ -55,12 +54,6 @@ class DovecotBehaviour(Behaviour):
         for service in services_of(carrier.site, carrier.host):
             if service.role is Role.STORE:
                 yield Listener("dovecot", "tcp", service.port, addresses)
-
-    def sockets(self, platform: Platform, reaches: Collection[Reach]) -> Iterator[Link]:
-        """Yield the sockets for whoever asks for logins or hands mail over."""
-        del platform
-        for reach in reaches:
-            yield Link(reach.path, "dovecot", reach.client, reach.account)
 
     def found_lines(self, found: FoundServer) -> Iterator[str]:
         """Yield what a Dovecot that somebody set up would lose."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from provisioner.model.site import Role
+from provisioner.model.topology import LinkService
 from provisioner.rooms.room import Room
 
 ROOM = Room(
     "dovecot",
     "Dovecot",
-    roles=frozenset({Role.MX, Role.SUBMISSION, Role.STORE}),
+    offers=frozenset({LinkService.LOGINS, LinkService.DELIVERY}),
     starts_after=frozenset({"unbound"}),
     checks=("doveconf -n",),
     reads_certificate=True,

@@ -18,6 +18,7 @@ from provisioner.model.prober import probe_login, probe_other_names
 from provisioner.model.secrets import HeldSecret, SiteSecrets
 from provisioner.model.services import SERVICE_BY_NAME, SIEVE_PORT, is_open
 from provisioner.model.site import AccountKind, Allowance, Host, Site
+from provisioner.model.topology import LinkService, Unix
 from provisioner.platforms.record import Platform
 from provisioner.render.artifact import Artifact, Plane
 from provisioner.render.daemon_secrets import SecretFile, SecretForm, held_path, hidden, secret_file
@@ -26,7 +27,7 @@ from provisioner.render.quoting import Quoted
 from provisioner.render.spelling import domain_pattern
 from provisioner.render.tls_chain import CHAIN_PATH, cleartext_reason
 from provisioner.rooms.addresses import has_ipv6
-from provisioner.rooms.room import Carrier, LinkService, Reach
+from provisioner.rooms.room import Carrier
 
 PAM_SERVICE = "mailprov"
 
@@ -76,8 +77,8 @@ class DovecotView:
     mailbox_format: str
     mailbox: str
     first_valid_uid: int
-    logins: Reach
-    delivery: Reach
+    logins: Unix | None
+    delivery: Unix | None
     hashers: int
     submission_auth: bool
     imap: bool
@@ -275,8 +276,8 @@ def _view(carrier: Carrier) -> DovecotView:
         mailbox_format=site.accounts.mailbox_format,
         mailbox=site.accounts.mailbox,
         first_valid_uid=habits(platform).first_valid_uid,
-        logins=carrier.reach(LinkService.LOGINS),
-        delivery=carrier.reach(LinkService.DELIVERY),
+        logins=carrier.unix(LinkService.LOGINS),
+        delivery=carrier.unix(LinkService.DELIVERY),
         hashers=_HASHERS,
         submission_auth=_has_submission_auth(site, platform),
         imap=imap_on,

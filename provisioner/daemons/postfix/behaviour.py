@@ -16,6 +16,7 @@ from provisioner.model.prober import probe_address
 from provisioner.model.rules.secrets import is_login_table
 from provisioner.model.services import services_of
 from provisioner.model.site import Host, Role, Site
+from provisioner.model.topology import LinkService, Unix, Want
 from provisioner.platforms.record import Platform
 from provisioner.render.artifact import Artifact
 from provisioner.render.shards import TableRow
@@ -23,7 +24,7 @@ from provisioner.resources.recipe import Recipe
 from provisioner.resources.unit import Listener
 from provisioner.rooms.addresses import has_ipv6, listed_addresses
 from provisioner.rooms.found_server import FoundServer
-from provisioner.rooms.room import Behaviour, Carrier, LinkService, Reach
+from provisioner.rooms.room import Behaviour, Carrier
 
 
 class PostfixBehaviour(Behaviour):
@@ -67,11 +68,11 @@ class PostfixBehaviour(Behaviour):
             if service.protocol == "smtp":
                 yield Listener("postfix", "tcp", service.port, addresses)
 
-    def reaches(self, platform: Platform) -> Iterator[Reach]:
-        """Yield its sockets for logins and delivery, in the queue directory: it is in a chroot."""
+    def wants(self, platform: Platform) -> Iterator[Want]:
+        """Yield logins and delivery; the sockets lie in the queue directory: it is in a chroot."""
         private = f"{habits(platform).queue_directory}/private"
-        yield Reach(LinkService.LOGINS, f"{private}/auth", "postfix", "postfix")
-        yield Reach(LinkService.DELIVERY, f"{private}/dovecot-lmtp", "postfix", "postfix")
+        yield Want(LinkService.LOGINS, "postfix", Unix(f"{private}/auth", "postfix"))
+        yield Want(LinkService.DELIVERY, "postfix", Unix(f"{private}/dovecot-lmtp", "postfix"))
 
     def found_lines(self, found: FoundServer) -> Iterator[str]:
         """Yield what a Postfix that somebody set up would lose."""

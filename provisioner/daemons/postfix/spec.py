@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from provisioner.model.site import Role
+from provisioner.model.topology import LinkService
 from provisioner.rooms.room import Room
 
 ROOM = Room(
     "postfix",
     "Postfix",
-    roles=frozenset({Role.MX, Role.SUBMISSION, Role.STORE}),
+    offers=frozenset({LinkService.TRANSFER}),
     # It asks Dovecot for logins and hands it the mail, and resolves by Unbound.
     starts_after=frozenset({"unbound", "dovecot"}),
     checks=("postfix check", "postconf -n", "postconf -M", "postmap -q", "postconf -x"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from provisioner.daemons.unbound.habits import habits
 from provisioner.daemons.unbound.quoting import TEMPLATES
@@ -10,12 +10,12 @@ from provisioner.daemons.unbound.view import render_unbound, unbound_interfaces
 from provisioner.model.services import DNS_PORT
 from provisioner.model.site import IPAddress
 from provisioner.platforms.record import Platform
-from provisioner.probes.links import Link
+from provisioner.probes.unix_sockets import UnixSocket
 from provisioner.render.artifact import Artifact
 from provisioner.resources.recipe import Recipe
 from provisioner.resources.unit import Listener
 from provisioner.rooms.addresses import listed_addresses
-from provisioner.rooms.room import Behaviour, Carrier, Reach
+from provisioner.rooms.room import Behaviour, Carrier
 
 
 class UnboundBehaviour(Behaviour):
@@ -52,10 +52,9 @@ class UnboundBehaviour(Behaviour):
             for transport in ("tcp", "udp"):
                 yield Listener("unbound", transport, number, tuple(addresses))
 
-    def sockets(self, platform: Platform, reaches: Collection[Reach]) -> Iterator[Link]:
+    def sockets(self, platform: Platform) -> Iterator[UnixSocket]:
         """Yield the socket of unbound-control(8)."""
-        del reaches
-        yield Link(habits(platform).control, "unbound", "unbound-control", "root")
+        yield UnixSocket(habits(platform).control, "unbound", "unbound-control", "root")
 
 
 def _number(texts: Iterable[str], otherwise: int) -> int:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from provisioner.model.site import Role
+from provisioner.model.topology import LinkService
 from provisioner.rooms.room import Room
 
 ROOM = Room(
     "unbound",
     "Unbound",
-    roles=frozenset({Role.DNS}),
+    offers=frozenset({LinkService.RESOLVING}),
     checks=("unbound-checkconf",),
     is_resolver=True,
 )

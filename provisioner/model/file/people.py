@@ -9,7 +9,7 @@ from pydantic import Discriminator, Field, Tag
 from provisioner.model.file.credentials import WrittenPassword
 from provisioner.model.file.hosts import Preference
 from provisioner.model.file.written import OneOrMany, Short, Written
-from provisioner.model.names import Mailbox, MxHost
+from provisioner.model.names import HostKey, Mailbox, MxHost
 from provisioner.model.scalars import Boolean, formed
 from provisioner.model.site import AccountKind
 from provisioner.model.targets import Target
@@ -47,6 +47,9 @@ class WrittenUser(Written):
     enabled: Boolean = Field(
         True,  # noqa: FBT003 the switch's default
         description="Whether the user may log in; mail is kept either way.",
+    )
+    store: HostKey | None = Field(
+        None, description="The host that keeps the user's mail; the first store by default."
     )
     aliases: OneOrMany[Mailbox] = Field(
         (), description="Further names that receive mail for the user.", examples=[["al"]]

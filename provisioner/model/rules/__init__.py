@@ -12,7 +12,7 @@ from functools import partial
 
 from provisioner.model.problems import SiteProblem
 from provisioner.model.reading import Reading, Rule, rule
-from provisioner.model.rules import dns, expansion, hosts, people, relay, safety, secrets
+from provisioner.model.rules import dns, expansion, hosts, people, relay, safety, secrets, stores
 
 # What says who may relay, ask and log in, in the site's words or in a daemon's.
 _EXPOSED = (
@@ -21,7 +21,6 @@ _EXPOSED = (
 
 RULES = (
     rule(hosts.judge_roles, "hosts"),
-    rule(hosts.judge_topology, "hosts"),
     rule(hosts.judge_names, "hosts", "domain"),
     rule(hosts.judge_addresses, "hosts"),
     rule(hosts.judge_connections, "hosts"),
@@ -42,6 +41,10 @@ RULES = (
     rule(safety.judge_cleartext_login, "submission", "imap", "pop3", "allow_insecure"),
     rule(safety.judge_ports, "submission", "imap", "pop3"),
     rule(safety.judge_hashes, "users", "allow_insecure"),
+    rule(stores.judge_stores_of_users, "users", "hosts"),
+    rule(stores.judge_split_accounts, "accounts", "hosts"),
+    rule(stores.judge_split_size, "users", "hosts"),
+    rule(stores.judge_ports_between_stores, "imap", "pop3", "hosts"),
     rule(relay.judge_relay, "relay", "hosts", "domain", "allow_insecure"),
 )
 

@@ -12,7 +12,6 @@ from provisioner.model.reading import Reading
 from provisioner.model.site import IPAddress, Role
 from provisioner.model.values import InvalidValueError
 
-_MAIL_ROLES = (Role.MX, Role.SUBMISSION, Role.STORE)
 _LISTED = ", ".join(Role)
 
 
@@ -59,20 +58,6 @@ def judge_roles(reading: Reading) -> Iterator[SiteProblem]:
                 fix=f"add {role} to the roles of a host",
                 at_key=True,
             )
-
-
-def judge_topology(reading: Reading) -> Iterator[SiteProblem]:
-    """Require the mail roles together on one host."""
-    carriers = [key for key in reading.file.hosts if reading.roles(key) & set(_MAIL_ROLES)]
-    complete = all(reading.hosts_with(role) for role in _MAIL_ROLES)
-    if len(carriers) > 1 and complete:
-        yield SiteProblem(
-            ("hosts", carriers[1], "roles"),
-            "mail roles on several hosts are not supported yet",
-            got=_roles_in_words(reading),
-            want="mx, submission and store together on exactly one host; dns on any",
-            fix=f"give all three roles to {carriers[0]} and none of them to {carriers[1]}",
-        )
 
 
 def judge_names(reading: Reading) -> Iterator[SiteProblem]:

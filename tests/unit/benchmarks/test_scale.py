@@ -8,8 +8,8 @@ from pathlib import Path
 
 from benchmarks.planning import facts_of, generation_of
 from benchmarks.site_of import write_site
+from provisioner.model.mailboxes import USERS_IN_TEXT
 from provisioner.plan.diff import diff_generation
-from provisioner.render.directory_table import USERS_IN_TEXT
 from provisioner.site.load import load_site
 
 ROOT = Path(__file__).parents[3]

@@ -9,11 +9,11 @@ from support.generations import GENERATION
 
 from provisioner.facts.host import Introduction
 from provisioner.facts.observation import parse_facts
-from provisioner.plan.links import links_of
 from provisioner.plan.manifest import Also, observation_rows
 from provisioner.plan.store import HOMES_TRIED, people_tried, store_rows
-from provisioner.probes.links import LinkState, parse_links
+from provisioner.plan.unix_sockets import unix_sockets_of
 from provisioner.probes.store import StoreState, parse_store
+from provisioner.probes.unix_sockets import UnixSocketState, parse_unix_sockets
 from provisioner.remote.protocol import MalformedError
 from provisioner.resources.account import Account
 from provisioner.resources.unit import Unit
@@ -22,6 +22,7 @@ MAIL = replace(
     GENERATION,
     units=(*GENERATION.units, Unit("dovecot", "dovecot.service", "dovecot.service")),
     mail_root="/srv/vmail",
+    ports=(25, 587, 4190),
 )
 PEOPLE = tuple(
     Account(f"user{number}", "mailusers", f"/home/user{number}", "/bin/false", system=False)
@@ -43,7 +44,7 @@ def test_of_system_users_a_few_homes_are_tried_however_many_there_are() -> None:
 
 def test_a_host_without_mail_is_asked_for_neither() -> None:
     assert list(store_rows(GENERATION)) == []
-    assert links_of(GENERATION) == ()
+    assert unix_sockets_of(GENERATION) == ()
 
 
 def test_a_status_looks_at_the_sockets_and_writes_nothing_where_mail_lies() -> None:
@@ -71,11 +72,11 @@ def test_what_a_host_tells_of_both() -> None:
         "@end",
     ]
     facts = parse_facts(Introduction(os_release={}), lines)
-    assert facts.links == {
-        "/var/spool/postfix/private/auth": LinkState(
+    assert facts.unix_sockets == {
+        "/var/spool/postfix/private/auth": UnixSocketState(
             "socket", "postfix", "postfix", "660", listening=True, open_to=frozenset({"postfix"})
         ),
-        "/run/unbound.ctl": LinkState("regular file", "root", "root", "644"),
+        "/run/unbound.ctl": UnixSocketState("regular file", "root", "root", "644"),
     }
     assert facts.store == StoreState(
         folders={"/srv/vmail": "", "/srv/vmail/a.example": "Input/output error"},
@@ -101,4 +102,4 @@ def test_what_has_another_form_is_named(section: str, row: str) -> None:
 
 def test_what_was_not_looked_at_is_not_judged() -> None:
     assert parse_store([]) is None
-    assert parse_links([]) == {}
+    assert parse_unix_sockets([]) == {}

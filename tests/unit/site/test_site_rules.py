@@ -47,20 +47,6 @@ TWO = (
         ),
         (
             (
-                "  a: {address: 192.0.2.1, roles: [dns, mx]}\n"
-                "  b: {address: 192.0.2.2, roles: [submission, store]}\n"
-            ),
-            ["4:34: hosts.b.roles: mail roles on several hosts are not supported yet"],
-        ),
-        (
-            (
-                "  a: {address: 192.0.2.1, roles: [dns, mx, submission, store]}\n"
-                "  b: {address: 192.0.2.2, roles: [mx]}\n"
-            ),
-            ["4:34: hosts.b.roles: mail roles on several hosts are not supported yet"],
-        ),
-        (
-            (
                 "  a: {address: 192.0.2.1, roles: [dns]}\n"
                 "  b: {address: [2001:db8::1, 192.0.2.1], roles: [mx, submission, store]}\n"
             ),

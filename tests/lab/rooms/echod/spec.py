@@ -5,4 +5,4 @@ from __future__ import annotations
 from provisioner.model.site import Role
 from provisioner.rooms.room import Room
 
-ROOM = Room("echod", "Echod", frozenset({Role.MX}), checks=("echod -c",), process="perl")
+ROOM = Room("echod", "Echod", roles=frozenset({Role.MX}), checks=("echod -c",), process="perl")

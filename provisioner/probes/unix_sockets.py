@@ -1,4 +1,4 @@
-"""Whether one daemon gets through to the other, by the sockets between them.
+"""Whether one daemon gets through to the other, by the Unix sockets between them.
 
 A daemon that is idle keeps its connection, so that what works now may not work in the next
 minute: a socket that nobody may open any more shows itself only with the next process. So
@@ -20,7 +20,7 @@ _FIELDS = {"is": 6, "takes": 2, "opens": 3}
 
 
 @dataclass(frozen=True)
-class Link:
+class UnixSocket:
     """A Unix socket that a daemon opens for another one, or for its own tools.
 
     server: who listens there. client: who connects, as which Unix account.
@@ -33,8 +33,8 @@ class Link:
 
 
 @dataclass(frozen=True)
-class LinkState:
-    """A link as it is on the host.
+class UnixSocketState:
+    """A socket as it is on the host.
 
     kind, owner, group, mode: as stat(1) has them; an empty kind where nothing is there. listening:
     somebody takes connections (/proc/net/unix, proc_pid_net(5)). open_to: of the client's account
@@ -54,42 +54,42 @@ class LinkState:
         return f"{self.kind} {self.owner}:{self.group} {self.mode}" if self.kind else "missing"
 
 
-def judge_link(host: str, link: Link, state: LinkState | None) -> Finding:
+def judge_unix_socket(host: str, socket: UnixSocket, state: UnixSocketState | None) -> Finding:
     """Judge one socket; None where the host did not tell of it."""
-    state = state or LinkState("")
-    problems = list(_problems(link, state))
+    state = state or UnixSocketState("")
+    problems = list(_problems(socket, state))
     return Finding(
-        id=f"link.{link.path}@{host}",
+        id=f"link.{socket.path}@{host}",
         host=host,
-        question=f"Can {link.client} connect to {link.server} at {link.path}?",
+        question=f"Can {socket.client} connect to {socket.server} at {socket.path}?",
         status=Status.FAILED if problems else Status.PASSED,
         got="; ".join((state.shown, *problems)),
-        want=f"a socket of {link.server} that only {link.account} may use",
-        remedy=f"restart the daemon with `{as_root('systemctl', 'restart', link.server)}` on "
+        want=f"a socket of {socket.server} that only {socket.account} may use",
+        remedy=f"restart the daemon with `{as_root('systemctl', 'restart', socket.server)}` on "
         "the host, which makes the socket anew; then find the program that changed it"
         if problems
         else "",
     )
 
 
-def _problems(link: Link, state: LinkState) -> list[str]:
+def _problems(socket: UnixSocket, state: UnixSocketState) -> list[str]:
     if state.kind != _SOCKET:
         return ["it is not a socket"] if state.kind else ["it does not exist"]
     told = (
         (not state.listening, "no program listens on it"),
-        (link.account not in state.open_to, f"{link.account} may not connect"),
+        (socket.account not in state.open_to, f"{socket.account} may not connect"),
         (_STRANGER in state.open_to, "every local user may connect"),
     )
     return [words for wrong, words in told if wrong]
 
 
-def parse_links(lines: Iterable[str]) -> Mapping[str, LinkState]:
+def parse_unix_sockets(lines: Iterable[str]) -> Mapping[str, UnixSocketState]:
     """Return the sockets by path, from rows that begin with a word: `is`, `takes`, `opens`."""
     rows = list(each(Section.LINKS, lines, _row))
     takes = {row[1] for row in rows if row[0] == "takes"}
     opens = [(path, account) for word, path, account in _of(rows, "opens")]
     return {
-        path: LinkState(
+        path: UnixSocketState(
             kind,
             owner,
             group,

@@ -7,16 +7,16 @@ from dataclasses import replace
 import pytest
 
 from provisioner.probes.finding import Status
-from provisioner.probes.links import Link, LinkState, judge_link
+from provisioner.probes.unix_sockets import UnixSocket, UnixSocketState, judge_unix_socket
 
-LINK = Link("/var/spool/postfix/private/auth", "dovecot", "postfix", "postfix")
+SOCKET = UnixSocket("/var/spool/postfix/private/auth", "dovecot", "postfix", "postfix")
 POSTFIX = frozenset({"postfix"})
-GOOD = LinkState("socket", "postfix", "postfix", "660", listening=True, open_to=POSTFIX)
+GOOD = UnixSocketState("socket", "postfix", "postfix", "660", listening=True, open_to=POSTFIX)
 
 
 def test_a_socket_that_works_passes() -> None:
-    got = judge_link("mail", LINK, GOOD)
-    assert (got.status, got.id) == (Status.PASSED, f"link.{LINK.path}@mail")
+    got = judge_unix_socket("mail", SOCKET, GOOD)
+    assert (got.status, got.id) == (Status.PASSED, f"link.{SOCKET.path}@mail")
 
 
 @pytest.mark.parametrize(
@@ -26,15 +26,15 @@ def test_a_socket_that_works_passes() -> None:
         (replace(GOOD, mode="0", open_to=frozenset()), "postfix may not connect"),
         (replace(GOOD, listening=False), "no program listens on it"),
         (replace(GOOD, open_to=POSTFIX | {"nobody"}), "every local user may connect"),
-        (LinkState("regular file", "root", "root", "644"), "it is not a socket"),
-        (LinkState(""), "it does not exist"),
+        (UnixSocketState("regular file", "root", "root", "644"), "it is not a socket"),
+        (UnixSocketState(""), "it does not exist"),
         (None, "it does not exist"),
     ],
 )
 def test_a_socket_that_the_next_process_cannot_open_fails(
-    state: LinkState | None, words: str
+    state: UnixSocketState | None, words: str
 ) -> None:
-    got = judge_link("mail", LINK, state)
+    got = judge_unix_socket("mail", SOCKET, state)
     assert got.status is Status.FAILED
     assert words in got.got
     assert "restart dovecot" in got.remedy
