@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from provisioner.diagnostics import Diagnostic
 from provisioner.model.hashes import is_crypt, is_weak, parse_hash
-from provisioner.model.names import MailAddress
+from provisioner.model.names import HostKey, MailAddress
 from provisioner.model.problems import KeyPath
 from provisioner.model.values import TextValue
 
@@ -109,12 +109,14 @@ class SiteSecrets:
 
     passwords: a hash for every enabled user. tls_chain: private key, certificate and
     intermediates in PEM where the operator keeps them in files; None where each host
-    makes its own. daemons: what the daemons themselves use.
+    makes its own. daemons: what the daemons themselves use. certificates: of the hosts, in PEM, as
+    far as they were asked; hosts that make their own have to know each other's.
     """
 
     passwords: Mapping[MailAddress, PasswordHash] = field(default_factory=dict, repr=False)
     tls_chain: bytes | None = field(default=None, repr=False)
     daemons: DaemonSecrets = field(default_factory=DaemonSecrets)
+    certificates: Mapping[HostKey, bytes] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)

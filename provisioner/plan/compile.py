@@ -21,6 +21,7 @@ from provisioner.platforms.record import Daemon, Platform
 from provisioner.render.artifact import Artifact, Plane, sealed
 from provisioner.render.daemon_secrets import SecretFile
 from provisioner.render.directory_table import has_tables
+from provisioner.render.firewall_view import firewall_notices
 from provisioner.render.nature import Nature
 from provisioner.render.resolver_view import RESOLV_CONF
 from provisioner.render.tls_chain import CHAIN_PATH
@@ -75,6 +76,7 @@ def compile_generation(
         notices=(
             *_notices(site),
             *(notice for one in rooms for notice in one.behaviour.notices(carrier)),
+            *(firewall_notices(site, host, nature.firewall) if nature.firewall else ()),
             *_resolver_notices(carrier, rooms),
         ),
         ports=tuple(sorted({service.port for service in mail_services_of(site, host)})),

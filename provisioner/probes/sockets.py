@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
-from provisioner.model.services import DNS_PORT, MAIL_PORTS, mail_services_of
+from provisioner.model.services import DNS_PORT, LMTP_PORT, MAIL_PORTS, mail_services_of
 from provisioner.model.site import Host, IPAddress, Role, Site
+from provisioner.model.topology import deliverers
 from provisioner.probes.finding import Finding, Status
 
 # By transport, the state of what takes connections or datagrams: TCP_LISTEN, TCP_CLOSE.
@@ -82,6 +83,8 @@ def judge_sockets(
     """Judge what listens: every port of the model on every address, and no other mail port."""
     listening = frozenset(sockets)
     expected = [(service.name, "tcp", service.port) for service in mail_services_of(site, host)]
+    if deliverers(site, host):
+        expected.append(("lmtp", "tcp", LMTP_PORT))
     if Role.DNS in host.roles:
         expected += [("domain", "tcp", DNS_PORT), ("domain", "udp", DNS_PORT)]
     named = {port for _, _, port in expected}

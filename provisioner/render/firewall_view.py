@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from provisioner.model.services import services_of
-from provisioner.model.site import Host, Site
+from provisioner.model.services import LMTP_PORT, services_of
+from provisioner.model.site import Host, IPAddress, Site
+from provisioner.model.topology import deliverers
 from provisioner.render.artifact import Artifact
 from provisioner.render.environment import TEMPLATES
 from provisioner.render.nature import Firewall, FirewallKind
+from provisioner.render.quoting import Quoted
 
 FIREWALLD_POLICY = "/etc/firewalld/policies/mailprov.xml"
 UFW_APPLICATION = "/etc/ufw/applications.d/mailprov"
@@ -22,12 +24,25 @@ NFTABLES_UNIT_PART = "/etc/systemd/system/nftables.service.d/mailprov.conf"
 
 
 @dataclass(frozen=True, slots=True)
+class PeerAddress:
+    """An address of another host of the site. version: of IP."""
+
+    version: int
+    address: Quoted
+
+
+@dataclass(frozen=True, slots=True)
 class FirewallView:
-    """What the templates print. udp: those ports that take datagrams too."""
+    """What the templates print. udp: those ports that take datagrams too.
+
+    lmtp: the port that is open to the site's own hosts only. peers: their addresses.
+    """
 
     zone: str
     tcp: tuple[int, ...]
     udp: tuple[int, ...]
+    lmtp: int
+    peers: tuple[PeerAddress, ...]
 
 
 def render_firewall(site: Site, host: Host, firewall: Firewall) -> tuple[Artifact, ...]:
@@ -38,11 +53,28 @@ def render_firewall(site: Site, host: Host, firewall: Firewall) -> tuple[Artifac
     services = services_of(site, host)
     ports = tuple(service.port for service in services)
     udp = tuple(service.port for service in services if service.datagrams)
-    view = FirewallView(firewall.zone, ports, udp)
+    peers = tuple(PeerAddress(one.version, Quoted(str(one))) for one in peers_of(site, host))
+    view = FirewallView(firewall.zone, ports, udp, LMTP_PORT, peers)
     return tuple(
         Artifact(path, TEMPLATES.render(template, view), rank=98)
         for path, template in _files(firewall.kind)
     )
+
+
+def peers_of(site: Site, host: Host) -> tuple[IPAddress, ...]:
+    """Return the addresses of the hosts that deliver to a host by LMTP."""
+    return tuple(address for one in deliverers(site, host) for address in one.addresses)
+
+
+def firewall_notices(site: Site, host: Host, firewall: Firewall) -> Iterator[str]:
+    """Yield what the host's firewall cannot be told: ufw's applications are open to everybody."""
+    peers = peers_of(site, host)
+    if peers and firewall.kind == "ufw":
+        yield (
+            f"{host.key}: ufw is not opened for port {LMTP_PORT}, by which other hosts deliver: "
+            f"`ufw allow proto tcp from ADDRESS to any port {LMTP_PORT}` for each of "
+            f"{', '.join(map(str, peers))}"
+        )
 
 
 def _files(kind: FirewallKind) -> Iterator[tuple[str, str]]:

@@ -12,7 +12,7 @@ from provisioner.render.directory_table import has_tables, render_directory_tabl
 from provisioner.render.firewall_view import render_firewall
 from provisioner.render.nature import Nature
 from provisioner.render.resolver_view import render_resolver
-from provisioner.render.tls_chain import render_tls_chain
+from provisioner.render.tls_chain import render_peers, render_tls_chain
 from provisioner.rooms.registry import carrier_of, rooms_of
 from provisioner.rooms.room import Carrier
 
@@ -41,6 +41,7 @@ def _artifacts(carrier: Carrier) -> Iterator[Artifact]:
     readers = tuple(room.name for room in rooms if room.reads_certificate)
     if shows_certificate(site, host):
         yield from render_tls_chain(site, carrier.secrets, readers)
+        yield from render_peers(site, carrier.links, carrier.secrets, readers)
     if host.roles & MAIL_ROLES and has_tables(site):
         rows = (row for room in rooms for row in room.behaviour.table_rows(carrier))
         yield render_directory_table(carrier.platform, rows)

@@ -32,6 +32,7 @@ SITES = {
     "tutorial-open": _INVENTORIES / "tutorial/open.yaml",
     "beginner": _INVENTORIES / "beginner/site.yaml",
     "everything": GOLDEN / "everything/site.yaml",
+    "split": GOLDEN / "split/site.yaml",
 }
 PLATFORMS = tuple(platform.name for platform in known_platforms())
 WHOLE = "debian-12"
@@ -57,9 +58,9 @@ def rendered_tree(name: str, platform: str) -> dict[str, bytes]:
 
 
 def nature_of(name: str, platform: str) -> Nature:
-    """Return what is known of the hosts of an inventory; those of `everything` have a firewall."""
+    """Return what is known of the hosts of an inventory; those of two have a firewall."""
     record = platform_named(platform)
-    if name != "everything":
+    if name not in {"everything", "split"}:
         return Nature(record)
     firewall = Firewall(_FIREWALLS[platform.partition("-")[0]], "internal")
     return Nature(record, firewall, RESOLVER_MANAGERS)

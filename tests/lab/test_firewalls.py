@@ -9,6 +9,7 @@ import re
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from support.deployed import DeployedSite
@@ -147,3 +148,53 @@ def test_the_sites_ports_are_let_in_until_the_site_goes_back(wall: Wall) -> None
     assert back.returncode == 0, back.stdout + back.stderr
     assert wall.host.run(["test", "-e", wall.file]).returncode == 1
     assert wall.open_ports() == [22]
+
+
+SPLIT_STORE = Path(__file__).parents[1] / "golden/split/debian-12/store1/etc/mailprov/open-ports"
+EACH_FAMILY = """flush ruleset
+table inet both {
+    chain input {
+        type filter hook input priority filter; policy drop;
+        tcp dport 22 accept
+    }
+}
+table ip four {
+    chain input {
+        type filter hook input priority filter; policy accept;
+        tcp dport 22 accept
+        reject
+    }
+}
+table ip6 six {
+    chain input {
+        type filter hook input priority filter; policy drop;
+        tcp dport 22 accept
+    }
+}
+"""
+
+
+def test_delivery_between_hosts_is_let_in_from_the_sites_own_in_a_table_of_each_family(
+    open_site: tuple[DeployedSite, str],
+) -> None:
+    host = open_site[0].host("mail")
+    host.write_file("/root/each.nft", EACH_FAMILY)
+    host.write_file("/root/open-ports", SPLIT_STORE.read_text())
+    try:
+        # The second run replaces what the first one let in.
+        host.check_run(
+            ["sh", "-ec", "nft -f /root/each.nft; for _ in 1 2; do sh /root/open-ports; done"]
+        )
+        rules = host.check_run(["nft", "list", "ruleset"])
+    finally:
+        host.check_run(["nft", "flush", "ruleset"])
+    let_in = {
+        table.split()[1]: re.findall(r"(ip6?) saddr (\S+) tcp dport 24 accept", table)
+        for table in rules.split("table ")[1:]
+    }
+    four = [("ip", f"10.89.0.{last}") for last in (11, 12, 13, 15)]
+    six = [("ip6", f"fd00:89::{last}") for last in (12, 15)]
+    assert sorted(let_in["both"]) == sorted([*four, *six])
+    assert let_in["four"] == four
+    assert let_in["six"] == six
+    assert "dport 24" not in re.sub(r"saddr \S+ tcp dport 24", "", rules)

@@ -470,7 +470,11 @@ def test_the_example_of_a_catalogue_is_one() -> None:
 
 # On the host.
 
-SITES = ("tests/golden/everything/site.yaml", "inventories/tutorial/site.yaml")
+SITES = (
+    "tests/golden/everything/site.yaml",
+    "tests/golden/split/site.yaml",
+    "inventories/tutorial/site.yaml",
+)
 
 
 def _rendered_rows() -> set[tuple[str, str, str]]:

@@ -9,8 +9,9 @@ from provisioner.daemons.dovecot.quoting import passwd_field
 from provisioner.daemons.dovecot.users import mailbox_rows, password_rows
 from provisioner.daemons.dovecot.view import render_dovecot
 from provisioner.model.prober import probe_login
-from provisioner.model.services import services_of
+from provisioner.model.services import LMTP_PORT, services_of
 from provisioner.model.site import Role
+from provisioner.model.topology import deliverers
 from provisioner.platforms.record import Platform
 from provisioner.render.artifact import Artifact
 from provisioner.render.shards import TableRow
@@ -32,14 +33,13 @@ class DovecotBehaviour(Behaviour):
         """Yield who may log in, and where everybody's mail lies."""
         for user in password_rows(carrier.site, carrier.secrets):
             yield TableRow("users", passwd_field(user.name), passwd_field(user.hash))
-        for box in mailbox_rows(carrier.site):
+        for box in mailbox_rows(carrier.site, carrier.host):
             yield TableRow("mailboxes", passwd_field(box.name), passwd_field(box.home))
 
     def recipes(self, carrier: Carrier) -> Iterator[Recipe]:
         """Yield the password of the account that `verify` uses: the host makes it."""
-        if Role.STORE in carrier.host.roles:
-            (path,) = self.made_paths(carrier.platform)
-            yield Recipe("probe", path, probe_login(carrier.site), group="dovecot", mode=0o640)
+        (path,) = self.made_paths(carrier.platform)
+        yield Recipe("probe", path, probe_login(carrier.site), group="dovecot", mode=0o640)
 
     def made_paths(self, platform: Platform) -> Iterator[str]:
         """Yield where the prober's password lies."""
@@ -54,6 +54,8 @@ class DovecotBehaviour(Behaviour):
         for service in services_of(carrier.site, carrier.host):
             if service.role is Role.STORE:
                 yield Listener("dovecot", "tcp", service.port, addresses)
+        if deliverers(carrier.site, carrier.host):
+            yield Listener("dovecot", "tcp", LMTP_PORT, addresses)
 
     def found_lines(self, found: FoundServer) -> Iterator[str]:
         """Yield what a Dovecot that somebody set up would lose."""

@@ -17,6 +17,8 @@ make_probe() {
     hash=$(printf '%s' "$secret" | digest_of_input) && other=$(other_name_of "$secret" "$2") || return 1
     (umask 022 && mkdir -p "${1%/*}")
     ids=$(getent passwd mailprov-probe | cut -d : -f 3,4)
+    # A host that keeps no mail has no such account: the row is for the password alone there.
+    ids=${ids:-:}
     {
         echo "# Managed by mailprov: the account that verify uses, made on this host."
         printf '%s:{SHA256.HEX}%s:%s::/var/lib/mailprov-probe::\n' "$2" "$hash" "$ids"

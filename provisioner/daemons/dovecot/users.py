@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from provisioner.directory.inline import directory_of
 from provisioner.model.mailboxes import mailbox_home
 from provisioner.model.secrets import PasswordHash, SecretReference, SiteSecrets
-from provisioner.model.site import Site, User
+from provisioner.model.site import Host, Site, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,16 @@ class MailboxRow:
     home: str
 
 
+@dataclass(frozen=True, slots=True)
+class ElsewhereRow:
+    """A user whose mail is on another store. address: where that is reached, tls: over TLS."""
+
+    name: str
+    host: str
+    address: str
+    tls: bool
+
+
 def password_rows(site: Site, secrets: SiteSecrets) -> Iterator[PasswordRow]:
     """Yield the enabled users with their hashes, by name."""
     for user in sorted(directory_of(site).users, key=lambda user: user.address):
@@ -41,10 +51,23 @@ def password_rows(site: Site, secrets: SiteSecrets) -> Iterator[PasswordRow]:
             yield PasswordRow(user.address, found or unusable_hash(user))
 
 
-def mailbox_rows(site: Site) -> Iterator[MailboxRow]:
-    """Yield all users with their homes, by name."""
-    for user in sorted(directory_of(site).users, key=lambda user: user.address):
-        yield MailboxRow(user.address, mailbox_home(site, user.address))
+def mailbox_rows(site: Site, host: Host) -> Iterator[MailboxRow]:
+    """Yield the users whose mail is on a host, with their homes, by name."""
+    directory = directory_of(site)
+    for user in sorted(directory.users, key=lambda user: user.address):
+        if directory.store_of(user.address) == host.key:
+            yield MailboxRow(user.address, mailbox_home(site, user.address))
+
+
+def elsewhere_rows(site: Site, host: Host) -> Iterator[ElsewhereRow]:
+    """Yield the users whose mail is on another store than a host, by name."""
+    directory = directory_of(site)
+    for user in sorted(directory.users, key=lambda user: user.address):
+        key = directory.store_of(user.address)
+        if key != host.key:
+            store = site.host(key)
+            address = str(store.addresses[0])
+            yield ElsewhereRow(user.address, store.fqdn, address, tls=site.tls != "none")
 
 
 def unusable_hash(user: User) -> str:

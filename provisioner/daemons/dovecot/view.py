@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 
 from provisioner.daemons.dovecot.habits import habits
 from provisioner.daemons.dovecot.options import DovecotConf, render_dovecot_site
+from provisioner.daemons.dovecot.peers import Peers, peers_of
 from provisioner.daemons.dovecot.quoting import TEMPLATES, dovecot_value
-from provisioner.daemons.dovecot.users import mailbox_rows, password_rows
+from provisioner.daemons.dovecot.users import elsewhere_rows, mailbox_rows, password_rows
 from provisioner.model.prober import probe_login, probe_other_names
 from provisioner.model.secrets import HeldSecret, SiteSecrets
 from provisioner.model.services import SERVICE_BY_NAME, SIEVE_PORT, is_open
 from provisioner.model.site import AccountKind, Allowance, Host, Site
-from provisioner.model.topology import LinkService, Unix
+from provisioner.model.topology import LinkService, Unix, carried
 from provisioner.platforms.record import Platform
 from provisioner.render.artifact import Artifact, Plane
 from provisioner.render.daemon_secrets import SecretFile, SecretForm, held_path, hidden, secret_file
@@ -77,8 +78,10 @@ class DovecotView:
     mailbox_format: str
     mailbox: str
     first_valid_uid: int
+    store: bool
     logins: Unix | None
     delivery: Unix | None
+    peers: Peers
     hashers: int
     submission_auth: bool
     imap: bool
@@ -109,12 +112,16 @@ def render_dovecot(carrier: Carrier) -> Iterator[Artifact]:
     if view.tables:
         yield _lookups(view, record.dialect)
     else:
-        yield from _directory(site, view, secrets, record.dialect)
+        yield from _directory(carrier, view, record.dialect)
     if not view.virtual:
         content = TEMPLATES.render("dovecot/pam.d/mailprov", view)
         yield Artifact(f"/etc/pam.d/{PAM_SERVICE}", content, daemons=("dovecot",), rank=20)
-    boot = TEMPLATES.render("dovecot/tmpfiles.d/mailprov.conf", view)
-    yield Artifact("/etc/tmpfiles.d/mailprov.conf", boot, rank=20)
+    if view.peers.lmtp_port:
+        content = TEMPLATES.render("dovecot/mailprov/strangers", None)
+        yield Artifact(f"{view.folder}/strangers", content, rank=20)
+    if view.store:
+        boot = TEMPLATES.render("dovecot/tmpfiles.d/mailprov.conf", view)
+        yield Artifact("/etc/tmpfiles.d/mailprov.conf", boot, rank=20)
     if habits(platform).open_files < _OPEN_FILES:
         limit = TEMPLATES.render("dovecot/dovecot.service.d/mailprov.conf", _OPEN_FILES)
         yield Artifact(_UNIT_PART, limit, daemons=("dovecot",), restart=True, rank=20)
@@ -143,6 +150,8 @@ _WORKERS_OF_EACH = frozenset({"2.3"})
 # There the driver's package brings the settings' names, and a master that was started before it
 # came does not know them: it would stay with the configuration that it has, and only log it.
 _DRIVERS_BRING_SETTINGS = frozenset({"2.4"})
+# Files with the hashes of users' passwords.
+_WITH_HASHES = frozenset({"users", "passwords"})
 _SITE_FIRST, _SITE_LAST = "conf.d/05-site.conf", "conf.d/99-site.conf"
 _PARTS = (
     "conf.d/10-auth.conf",
@@ -157,6 +166,15 @@ _PARTS = (
     "conf.d/20-managesieve.conf",
     "conf.d/20-pop3.conf",
     "conf.d/90-sieve.conf",
+)
+# Those of a host that only checks logins for others.
+_OF_LOGINS = frozenset(
+    {
+        "conf.d/10-auth.conf",
+        "conf.d/10-logging.conf",
+        "conf.d/10-master.conf",
+        "conf.d/10-ssl.conf",
+    }
 )
 _SAID_ALIKE = frozenset(
     {
@@ -203,9 +221,8 @@ def _parts(
         yield _SITE_LAST, last
 
 
-def _directory(
-    site: Site, view: DovecotView, secrets: SiteSecrets, dialect: str
-) -> Iterator[Artifact]:
+def _directory(carrier: Carrier, view: DovecotView, dialect: str) -> Iterator[Artifact]:
+    site, secrets = carrier.site, carrier.secrets
     if not view.virtual:
         return  # users and their passwords are the host's own accounts
     passwords = tuple(password_rows(site, secrets))
@@ -217,7 +234,10 @@ def _directory(
         # In force before `users`, which ends the sessions of those who are out.
         yield _users_file(view, "passwords", passwords, rank=9)
     yield _users_file(view, "users", passwords)
-    yield _users_file(view, "mailboxes", tuple(mailbox_rows(site)))
+    if view.store:
+        yield _users_file(view, "mailboxes", tuple(mailbox_rows(site, carrier.host)))
+    if view.peers.stores:
+        yield _users_file(view, "elsewhere", tuple(elsewhere_rows(site, carrier.host)))
 
 
 def _users_file(view: DovecotView, name: str, rows: tuple[object, ...], rank: int = 10) -> Artifact:
@@ -226,7 +246,7 @@ def _users_file(view: DovecotView, name: str, rows: tuple[object, ...], rank: in
         TEMPLATES.render(f"dovecot/mailprov/{name}", rows),
         group="dovecot",
         mode=0o640,
-        secret=name != "mailboxes",
+        secret=name in _WITH_HASHES,
         logins=name == "users",
         plane=Plane.DIRECTORY,
         # Dovecot looks at the file's date at each login: nothing to reload.
@@ -245,6 +265,7 @@ def _lookups(view: DovecotView, dialect: str) -> Artifact:
 def _view(carrier: Carrier) -> DovecotView:
     site, host, platform = carrier.site, carrier.host, carrier.platform
     tls = site.tls != "none"
+    store = LinkService.DELIVERY in carried(host.roles)
     imap, pop3 = (tuple(_listeners(site, host, one)) for one in ("imap", "pop3"))
     reasons = site.allow_insecure
     typed = tuple(_typed_domains(site))
@@ -254,12 +275,14 @@ def _view(carrier: Carrier) -> DovecotView:
     parts = [
         part
         for part in _PARTS
-        if (imap_on or "imap" not in part) and (pop3_on or "pop3" not in part)
+        if (imap_on or "imap" not in part)
+        and (pop3_on or "pop3" not in part)
+        and (store or part in _OF_LOGINS)
     ]
     return DovecotView(
         hostname=host.fqdn,
         domain=site.domain,
-        protocols=tuple(_protocols(imap=imap_on, pop3=pop3_on)),
+        protocols=tuple(_protocols(imap=imap_on, pop3=pop3_on)) if store else (),
         includes=tuple(parts),
         ipv6=has_ipv6(host),
         virtual=site.accounts.kind is AccountKind.VIRTUAL,
@@ -276,8 +299,10 @@ def _view(carrier: Carrier) -> DovecotView:
         mailbox_format=site.accounts.mailbox_format,
         mailbox=site.accounts.mailbox,
         first_valid_uid=habits(platform).first_valid_uid,
+        store=store,
         logins=carrier.unix(LinkService.LOGINS),
         delivery=carrier.unix(LinkService.DELIVERY),
+        peers=peers_of(carrier),
         hashers=_HASHERS,
         submission_auth=_has_submission_auth(site, platform),
         imap=imap_on,

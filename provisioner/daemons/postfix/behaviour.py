@@ -11,7 +11,7 @@ from provisioner.daemons.postfix.habits import habits
 from provisioner.daemons.postfix.maps import tables_of
 from provisioner.daemons.postfix.quoting import texthash_key, texthash_value
 from provisioner.daemons.postfix.restart import needs_restart
-from provisioner.daemons.postfix.view import render_postfix
+from provisioner.daemons.postfix.view import render_postfix, takes_mail
 from provisioner.model.prober import probe_address
 from provisioner.model.rules.secrets import is_login_table
 from provisioner.model.services import services_of
@@ -32,9 +32,7 @@ class PostfixBehaviour(Behaviour):
 
     def render(self, carrier: Carrier) -> Iterator[Artifact]:
         """Yield Postfix's files."""
-        yield from render_postfix(
-            carrier.site, carrier.host, carrier.platform, carrier.secrets.daemons
-        )
+        yield from render_postfix(carrier)
 
     def table_rows(self, carrier: Carrier) -> Iterator[TableRow]:
         """Yield who receives mail, what is rewritten, and who may send under which address."""
@@ -49,7 +47,7 @@ class PostfixBehaviour(Behaviour):
 
     def recipes(self, carrier: Carrier) -> Iterator[Recipe]:
         """Yield the access(5) table that lets only `verify` write to its account."""
-        if Role.STORE in carrier.host.roles:
+        if takes_mail(carrier.host):
             (path,) = self.made_paths(carrier.platform)
             address = probe_address(carrier.site)
             yield Recipe("probe-address", path, address, group="postfix", mode=0o640)

@@ -7,12 +7,18 @@ ports stands in master.cf. Parameters keep Postfix's own spelling throughout.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from provisioner.daemons.postfix.delivery import (
+    DeliveryView,
+    delivery_view,
+    socket_in_queue,
+    transport_rows,
+)
 from provisioner.daemons.postfix.features import PostfixFeatures, postfix_features
 from provisioner.daemons.postfix.habits import habits
-from provisioner.daemons.postfix.maps import MapView, tables_of
+from provisioner.daemons.postfix.maps import MapRow, MapView, tables_of
 from provisioner.daemons.postfix.options import (
     MainCf,
     MasterCf,
@@ -23,17 +29,17 @@ from provisioner.daemons.postfix.relay import RelayView, relay_view, render_rela
 from provisioner.daemons.postfix.secrets import render_postfix_secrets, render_relay_login
 from provisioner.model.names import DomainName
 from provisioner.model.networks import bracketed
-from provisioner.model.secrets import DaemonSecrets
 from provisioner.model.services import services_of
 from provisioner.model.site import AccountKind, Allowance, Host, Role, Site
 from provisioner.model.targets import MOST_ADDRESSES
-from provisioner.platforms.record import Platform
+from provisioner.model.topology import LinkService
 from provisioner.render.artifact import Artifact, Plane
 from provisioner.render.directory_table import TABLE_PATH, has_tables
 from provisioner.render.quoting import Quoted
 from provisioner.render.spelling import domain_pattern
 from provisioner.render.tls_chain import CHAIN_PATH, cleartext_reason
 from provisioner.rooms.addresses import has_ipv6
+from provisioner.rooms.room import Carrier
 
 # What a running master(8) does not take over at a reload (postconf(5), inet_interfaces).
 RESTART_PARAMETERS = frozenset({"inet_interfaces", "inet_protocols"})
@@ -91,6 +97,9 @@ class PostfixView:
     submission: tuple[SubmissionPort, ...]
     header_checks: str
     relay: RelayView | None
+    delivery: DeliveryView
+    transports: str
+    logins: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +111,14 @@ class HeaderView:
     patterns: tuple[Quoted, ...]
 
 
-def render_postfix(
-    site: Site, host: Host, platform: Platform, secrets: DaemonSecrets
-) -> Iterator[Artifact]:
+def render_postfix(carrier: Carrier) -> Iterator[Artifact]:
     """Yield Postfix's files for a host, in the order in which they have to become live."""
+    site, host, platform = carrier.site, carrier.host, carrier.platform
+    secrets = carrier.secrets.daemons
     folder = f"{platform.daemons['postfix'].config_dir}/mailprov"
     checks = _header_checks(site, host)
     checks_path = f"{folder}/submission-headers-{hashlib.sha256(checks).hexdigest()[:12]}.regexp"
-    view = _view(site, host, platform, folder, checks_path)
+    view = _view(carrier, folder, checks_path)
     if site.relay is not None:
         reason = site.allow_insecure.get(Allowance.CLEARTEXT_RELAY, "")
         relay = relay_view(site.relay, platform, secrets.relay_ca, reason)
@@ -117,7 +126,9 @@ def render_postfix(
         yield from render_relay_ca(site.relay, platform, secrets.relay_ca)
         yield from render_relay_login(site.relay, platform, secrets)
     if not has_tables(site):
-        yield from _maps(site, folder)
+        yield from (_map(folder, name, rows) for name, rows in tables_of(site))
+        if view.delivery.rows:
+            yield _map(folder, "transports", transport_rows(carrier))
     if view.submission:
         # Named by its content: a running daemon never reads a half-changed pair of
         # master.cf and table.
@@ -131,18 +142,16 @@ def render_postfix(
     yield Artifact(f"{config}/main.cf", main.text, daemons=("postfix",), rank=90)
 
 
-def _maps(site: Site, folder: str) -> Iterator[Artifact]:
-    for name, rows in tables_of(site):
-        content = TEMPLATES.render(f"postfix/mailprov/{name}", MapView(tuple(rows)))
-        yield Artifact(
-            f"{folder}/{name}",
-            content,
-            group="postfix",
-            mode=0o640,
-            plane=Plane.DIRECTORY,
-            daemons=("postfix",),
-            rank=40,
-        )
+def _map(folder: str, name: str, rows: Iterable[MapRow]) -> Artifact:
+    return Artifact(
+        f"{folder}/{name}",
+        TEMPLATES.render(f"postfix/mailprov/{name}", MapView(tuple(rows))),
+        group="postfix",
+        mode=0o640,
+        plane=Plane.DIRECTORY,
+        daemons=("postfix",),
+        rank=40,
+    )
 
 
 def _header_checks(site: Site, host: Host) -> bytes:
@@ -165,9 +174,9 @@ def _pattern(name: DomainName) -> Quoted:
     return Quoted(name.replace(".", "\\."))
 
 
-def _view(
-    site: Site, host: Host, platform: Platform, folder: str, header_checks: str
-) -> PostfixView:
+def _view(carrier: Carrier, folder: str, header_checks: str) -> PostfixView:
+    site, host, platform = carrier.site, carrier.host, carrier.platform
+    logins = carrier.unix(LinkService.LOGINS)
     virtual = site.accounts.kind is AccountKind.VIRTUAL
     names = tuple(domain.name for domain in site.domains)
     tls = site.tls != "none"
@@ -192,7 +201,7 @@ def _view(
         aliases=f"{maps}/aliases",
         senders=f"{maps}/senders",
         most_addresses=MOST_ADDRESSES,
-        prober=f"{habits(platform).map_type}:{folder}/probe" if Role.STORE in host.roles else "",
+        prober=f"{habits(platform).map_type}:{folder}/probe" if takes_mail(host) else "",
         chain=CHAIN_PATH,
         tls=tls,
         no_tls_reason=reasons.get(Allowance.NO_TLS, ""),
@@ -210,7 +219,15 @@ def _view(
         submission=tuple(_submission_ports(site, host)),
         header_checks=f"regexp:{header_checks}",
         relay=None,
+        delivery=delivery_view(carrier),
+        transports=f"{maps}/transports",
+        logins=socket_in_queue(logins, platform) if logins else "",
     )
+
+
+def takes_mail(host: Host) -> bool:
+    """Tell whether a host takes mail by SMTP, from other servers or from users."""
+    return not host.roles.isdisjoint({Role.MX, Role.SUBMISSION})
 
 
 def _destinations(site: Site, host: Host, *, virtual: bool) -> Iterator[Quoted]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,7 @@ from support.probe_site import two_host_site
 from provisioner.model.site import IPAddress
 from provisioner.probes.finding import Status
 from provisioner.probes.sockets import ListeningSocket, judge_sockets, parse_sockets
+from provisioner.site.load import load_site
 
 # Lines as Linux 6.1 writes them: 0.0.0.0:993 and [::1]:53 listening, an SSH connection
 # established, 127.0.0.1:53 over UDP.
@@ -110,3 +112,21 @@ def test_the_ipv6_wildcard_serves_both_and_the_ipv4_wildcard_does_not() -> None:
 def test_a_transport_that_nobody_knows_is_not_taken_for_udp() -> None:
     with pytest.raises(KeyError):
         parse_sockets({"sctp": UDP})
+
+
+SPLIT = Path(__file__).parents[2] / "golden/split/site.yaml"
+
+
+@pytest.mark.parametrize(
+    ("ports", "failed"),
+    [
+        ({24, 110, 143, 993, 995, 4190}, []),
+        ({110, 143, 993, 995, 4190}, ["listening.tcp-24@store1"]),
+    ],
+)
+def test_a_store_that_other_hosts_deliver_to_listens_for_lmtp(
+    ports: set[int], failed: list[str]
+) -> None:
+    site = load_site(SPLIT).site
+    found = judge_sockets(site, site.host("store1"), listening(*ports))
+    assert [one.id for one in found if one.status is Status.FAILED] == failed

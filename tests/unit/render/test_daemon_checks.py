@@ -78,7 +78,7 @@ class Tree:
         shutil.copytree("/etc", folder / "etc", symlinks=True)
         (folder / "unbound").mkdir()
         shutil.copy(_ANCHOR, folder / "unbound/root.key")
-        if self.has("dovecot"):
+        if self.has("postfix"):
             # What the host makes itself.
             self.files["etc/mailprov/tls/site.pem"] = pem
             self.files["etc/postfix/mailprov/probe"] = b""
