@@ -29,6 +29,7 @@ class ExitCode(IntEnum):
     INVALID_SITE = 3
     UNREACHABLE = 4
     REFUSED = 5
+    GATE_CLOSED = 6
     USAGE = 64
     INTERRUPTED = 130
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import click
@@ -19,14 +20,18 @@ from provisioner.cli.outcome_view import (
     outcome_table,
     verdict_lines,
 )
+from provisioner.cli.phase_view import phase_outcome_json, phase_outcome_lines
 from provisioner.cli.several_sites import errors_shown, note_of, site_documents
 from provisioner.cli.terminal import show_errors, write_json, write_lines
 from provisioner.diagnostics import ExitCode, MailprovError
+from provisioner.model.durations import read_duration
 from provisioner.model.names import DomainName, HostRef
+from provisioner.plan.site_phases import PhaseOutcome
 from provisioner.probes.finding import Verdict
 from provisioner.probes.way_out_findings import spare_the_world
 from provisioner.site.secrets import Need
-from provisioner.verbs.apply import ApplyOptions, apply_sites
+from provisioner.verbs.apply import Applied, ApplyOptions, apply_sites
+from provisioner.verbs.gates import Patience
 from provisioner.verbs.outcome import HostOutcome
 from provisioner.verbs.runs import Runs
 from provisioner.verbs.verify import VerifyReport, verify_sites
@@ -41,6 +46,13 @@ from provisioner.verbs.verify import VerifyReport, verify_sites
     is_flag=True,
     help="Replace a mail server that already works on a host; `plan` lists it.",
 )
+@click.option(
+    "--wait",
+    is_flag=False,
+    flag_value="",
+    metavar="[DURATION]",
+    help="Wait at closed gates, at most so long (3h, 30m). Without a time, until they pass.",
+)
 def command(  # noqa: PLR0913 click hands over every option
     site_files: Sequence[Path],
     limit: Sequence[str],
@@ -51,6 +63,7 @@ def command(  # noqa: PLR0913 click hands over every option
     keep_drift: bool,
     within: int,
     replace_server: bool,
+    wait: str | None,
 ) -> int:
     """Apply the site file to every host, then verify the hosts.
 
@@ -58,21 +71,40 @@ def command(  # noqa: PLR0913 click hands over every option
     a test with real mail, or each host returns to the old one. If there is nothing to change,
     nothing is written and nothing is probed. Files that were edited on a host since the last apply
     are not overwritten without --overwrite-drift.
+
+    A gate waits for something that the world needs time for. A closed gate ends the run with exit
+    code 6 and says when to come back; the hosts know how far the run came. --wait waits instead.
     """
     drift = drift_decision(overwrite=overwrite_drift, keep=keep_drift)
-    options = ApplyOptions(drift, within, replace_server)
+    options = ApplyOptions(drift, within, replace_server, Patience(_longest(wait)))
     need = Need.UNKNOWN
     with open_runs(site_files, limit, accept_new=accept_new, quiet=as_json, need=need) as runs:
-        outcomes = apply_sites(runs, open_asker, options)
-        results = _results(outcomes, _verified(runs, outcomes))
+        applied = apply_sites(runs, open_asker, options)
+        results = _results(applied, _verified(runs, applied.hosts))
     if as_json:
         write_json(site_documents(runs, lambda site: results[site].as_json()))
     else:
         _show(runs, results)
-    if errors := [error for one in results.values() for error in one.errors.values()]:
-        return exit_code_of(errors)
+    code = exit_code_of(error for one in results.values() for error in one.all_errors)
     passed = all(one.verdict is None or one.verdict.passed for one in results.values())
-    return ExitCode.OK if passed else ExitCode.FAILED
+    # A probe that failed is to be looked at first, and waiting does not help it.
+    unproven = code in {ExitCode.OK, ExitCode.GATE_CLOSED} and not passed
+    return ExitCode.FAILED if unproven else code
+
+
+def _longest(wait: str | None) -> timedelta | None:
+    """Return how long closed gates are waited for: not at all, so long, or (None) until they pass.
+
+    Raises click.UsageError for what is no time.
+    """
+    if wait is None:
+        return timedelta()
+    longest = read_duration(wait) if wait else None
+    if wait and longest is None:
+        raise click.UsageError(
+            "--wait is no time: write it like 30m or 3h, or write --wait behind the site file"
+        )
+    return longest
 
 
 @dataclass(frozen=True)
@@ -80,15 +112,22 @@ class _Result:
     """What became of one site. verdict: None where nothing was verified."""
 
     outcomes: tuple[HostOutcome, ...]
+    phases: tuple[PhaseOutcome, ...]
     verdict: Verdict | None
     errors: Mapping[HostRef, MailprovError]
+
+    @property
+    def all_errors(self) -> tuple[MailprovError, ...]:
+        """Return what went wrong on hosts, and then at actions and gates."""
+        return (*self.errors.values(), *(one.error for one in self.phases if one.error))
 
     def as_json(self) -> dict[str, object]:
         return {
             "hosts": {outcome.host.host: outcome_json(outcome) for outcome in self.outcomes},
             "changes": sum(len(outcome.changes) for outcome in self.outcomes),
+            "phases": [phase_outcome_json(one) for one in self.phases],
             "verify": self.verdict.as_json() if self.verdict else None,
-            "errors": error_rows(self.errors.values()),
+            "errors": error_rows(self.all_errors),
         }
 
 
@@ -104,17 +143,18 @@ def _verified(runs: Runs, outcomes: Sequence[HostOutcome]) -> Mapping[DomainName
 
 
 def _results(
-    outcomes: Sequence[HostOutcome], reports: Mapping[DomainName, VerifyReport]
+    applied: Applied, reports: Mapping[DomainName, VerifyReport]
 ) -> dict[DomainName, _Result]:
     results: dict[DomainName, _Result] = {}
-    for site in dict.fromkeys(outcome.host.site for outcome in outcomes):
-        its = tuple(outcome for outcome in outcomes if outcome.host.site == site)
+    for site in dict.fromkeys(outcome.host.site for outcome in applied.hosts):
+        its = tuple(outcome for outcome in applied.hosts if outcome.host.site == site)
+        phases = tuple(one for one in applied.phases if one.site == site)
         errors = {outcome.host: outcome.error for outcome in its if outcome.error}
         verdict: Verdict | None = None
         if report := reports.get(site):
             verdict = Verdict(tuple(spare_the_world(report.verdict.findings)))
             errors.update(report.errors)
-        results[site] = _Result(its, verdict, errors)
+        results[site] = _Result(its, phases, verdict, errors)
     return results
 
 
@@ -127,9 +167,14 @@ def _show(runs: Runs, results: Mapping[DomainName, _Result]) -> None:
     ]
     write_lines(dict.fromkeys(notices))
     write_lines(outcome_table(outcomes, runs.name))
+    phases = [phase for one in results.values() for phase in one.phases]
+    write_lines(phase_outcome_lines(phases, runs.name))
     for site, one in results.items():
         if one.verdict:
             told = site if runs.several else None
             write_lines(verdict_lines(one.verdict, told, everything=False))
     errors = {ref: error for one in results.values() for ref, error in one.errors.items()}
     show_errors(errors_shown(errors, runs.name))
+    for phase in phases:
+        if phase.error:
+            show_errors(errors_shown({phase.hosts[0]: phase.error}, runs.name))

@@ -16,7 +16,13 @@ from provisioner.verbs.outcome import HostOutcome, HostStatus
 from provisioner.verbs.run import Naming, by_key
 
 # Which error decides when hosts failed differently: a person must act on the first.
-_PRECEDENCE = (ExitCode.UNREACHABLE, ExitCode.REFUSED, ExitCode.INVALID_SITE, ExitCode.FAILED)
+_PRECEDENCE = (
+    ExitCode.UNREACHABLE,
+    ExitCode.REFUSED,
+    ExitCode.INVALID_SITE,
+    ExitCode.FAILED,
+    ExitCode.GATE_CLOSED,
+)
 
 
 def exit_code_of(errors: Iterable[MailprovError]) -> ExitCode:

@@ -38,8 +38,8 @@ def command(  # noqa: PLR0913 click hands over every option
 ) -> int:
     """Show the changes that apply would make as unified diffs, and write nothing.
 
-    The exit code is 0 if there is nothing to change, and 2 if there are changes. Secrets are
-    never shown.
+    The exit code is 0 if there is nothing to change, and 2 if there are changes or a gate is waited
+    for. Secrets are never shown.
     """
     if platform:
         platform_named(platform)  # refused before any host is asked

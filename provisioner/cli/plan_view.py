@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from provisioner.cli.outcome_view import error_rows
+from provisioner.cli.phase_view import planned_phase_json, planned_phase_lines
 from provisioner.cli.several_sites import note_of
 from provisioner.cli.terminal import CROWD, ColouredLine, Shown, coloured
 from provisioner.plan.change import Plan
@@ -27,7 +28,11 @@ def plan_json(survey: SitePlan) -> dict[str, object]:
         }
         for ref, plan in survey.plans.items()
     }
-    return {"hosts": hosts, "errors": error_rows(survey.errors.values())}
+    return {
+        "hosts": hosts,
+        "phases": [planned_phase_json(phase) for phase in survey.phases],
+        "errors": error_rows(survey.errors.values()),
+    }
 
 
 def plan_lines(
@@ -57,6 +62,7 @@ def plan_lines(
     total = sum(len(plan.changes) for plan in survey.plans.values())
     hosts = len(survey.plans)
     yield f"{total} change{'' if total == 1 else 's'} on {hosts} host{'' if hosts == 1 else 's'}"
+    yield from planned_phase_lines(survey.phases, name)
     if any(plan.drift for plan in survey.plans.values()):
         yield (
             "files were edited on the host since the last apply: use --overwrite-drift "

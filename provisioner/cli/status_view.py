@@ -72,6 +72,7 @@ def condition_json(condition: Condition) -> dict[str, object]:
         "drift": [{"path": one.path, "what": one.what} for one in condition.drift],
         "due": condition.due,
         "unconfirmed": condition.unconfirmed,
+        "gates": [{"id": gate.id, "text": gate.text} for gate in condition.gates],
         "certificate": certificate
         and {
             "subject": certificate.subject,
@@ -108,6 +109,8 @@ def _rows(condition: Condition) -> Iterator[tuple[str, str]]:
     if condition.unconfirmed:
         yield "waiting", f"the change by {printable(condition.unconfirmed)} is not confirmed"
     yield from _file_rows(condition)
+    for gate in condition.gates:
+        yield "gate", f"{gate.id} is waited for: {gate.text}"
     if condition.certificate:
         subject, day = printable(condition.certificate.subject), condition.certificate.ends
         yield "certificate", f"{subject} until {day:%Y-%m-%d} ({condition.days_left} days left)"

@@ -14,10 +14,11 @@ from provisioner.model.names import MailAddress
 from provisioner.model.site import Role
 from provisioner.site.site_edit import EditedSite
 from provisioner.site.user_edits import RemoveUser
-from provisioner.verbs.apply import ApplyOptions, apply_site
+from provisioner.verbs.apply import ApplyOptions, change_sites
 from provisioner.verbs.mail_deletion import check_nothing_else_pends, delete_mail
 from provisioner.verbs.outcome import HostOutcome
 from provisioner.verbs.plan import plan_site
+from provisioner.verbs.runs import Runs
 
 
 def remove_with_mail(opened: OpenSite, address: MailAddress, *, accept_new: bool) -> int:
@@ -41,7 +42,7 @@ def remove_with_mail(opened: OpenSite, address: MailAddress, *, accept_new: bool
         if edited is not None:
             opened.write(edited)
             write_lines(said(opened.path, f"removed {address}", edited, applied=True))
-        outcomes = apply_site(run, open_asker, ApplyOptions())
+        outcomes = change_sites(Runs.over(run), open_asker, ApplyOptions())
         if failed := _told(outcomes):
             return failed
         deleted = delete_mail(run, address, platform)

@@ -52,7 +52,7 @@ class Introduction:
     else writes /etc/resolv.conf there. carriers: accounts that the connection, or its sudo,
     hangs on. lines: resources that a host tells of in a line, as the last transaction left them.
     machine: what tells this running system from every other, empty where it could not
-    tell.
+    tell. passed: keys of the actions and gates that are behind its configuration.
     """
 
     os_release: Mapping[str, str]
@@ -72,6 +72,7 @@ class Introduction:
     resolver_managers: frozenset[ResolverManager] = frozenset()
     carriers: frozenset[str] = frozenset()
     lines: Lines = field(default_factory=dict)
+    passed: frozenset[str] = frozenset()
     credentials: Mapping[MailAddress, KnownCredential] = field(default_factory=dict, repr=False)
 
     @property

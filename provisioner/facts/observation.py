@@ -73,6 +73,7 @@ def parse_introduction(lines: Iterable[str]) -> Introduction:
         managed_accounts=_named(Section.DIRECTORY, directory, "account"),
         managed_units=_named(Section.MANAGED, managed, "unit"),
         lines=read_left_lines(Section.MANAGED, managed),
+        passed=_named(Section.MANAGED, managed, "passed"),
         serial=serial,
         machine=next(each(Section.MACHINE, told.lines(Section.MACHINE), _machine), ""),
         pending=_pending(told.lines(Section.PENDING)),
@@ -201,7 +202,7 @@ def _begun_files(lines: Iterable[str]) -> Mapping[str, tuple[LeftFile, ...]]:
 
 
 def _named(section: str, lines: Iterable[str], kind: str) -> frozenset[str]:
-    """Return the names of the accounts or units among what a transaction left."""
+    """Return the names of the accounts, units or passed gates that a transaction left."""
     return frozenset(each(section, _rows_of(kind, lines), lambda line: line.split("\t")[1]))
 
 

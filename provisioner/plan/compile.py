@@ -32,6 +32,7 @@ from provisioner.resources.group import Group
 from provisioner.resources.recipe import Recipe
 from provisioner.resources.unit import Unit
 from provisioner.rooms.host_tree import render_carrier
+from provisioner.rooms.phase import ahead_of, passed_of
 from provisioner.rooms.registry import carrier_of, listeners_of, rooms_of
 from provisioner.rooms.room import Carrier, Room
 
@@ -56,6 +57,7 @@ def compile_generation(
     platform = nature.platform
     carrier = carrier_of(site, host, nature, secrets)
     rooms = rooms_of(host)
+    phases = tuple(tuple(one.behaviour.phases(carrier)) for one in rooms)
     stores = LinkService.DELIVERY in carried(host.roles)
     logins = LinkService.LOGINS in carried(host.roles)
     artifacts = render_carrier(carrier)
@@ -84,6 +86,8 @@ def compile_generation(
         user_files=user_files(one.path for one in artifacts if one.plane is Plane.DIRECTORY),
         people=frozenset(_people(site)) if stores else frozenset(),
         others=tuple(other for one in rooms for other in one.behaviour.resources(carrier)),
+        passed=passed_of(phases, nature.passed),
+        ahead=ahead_of(phases, nature.passed),
     )
 
 

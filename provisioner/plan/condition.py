@@ -26,6 +26,7 @@ from provisioner.probes.hosts import judge_unit
 from provisioner.probes.unix_sockets import judge_unix_socket
 from provisioner.resources.change import Drift
 from provisioner.resources.unit import Unit, UnitState
+from provisioner.rooms.phase import Gate, SitePhase
 from provisioner.rooms.registry import room
 
 FEWEST_DAYS = 14
@@ -57,7 +58,8 @@ class Condition:
     confirmed, empty if nothing does. now: by the host's clock. has_certificate, has_queue: whether
     the host's roles bring one; `certificate` and `queue` are None where it cannot be read.
     queue_warning: the age from which on waiting mail is a problem. unix_sockets: what is wrong
-    with those between daemons.
+    with those between daemons. gates: those that are waited for, which is no problem: the world
+    needs its time.
     """
 
     host: HostKey
@@ -76,6 +78,7 @@ class Condition:
     queue_warning: timedelta
     disk: DiskSpace | None
     unix_sockets: tuple[str, ...] = ()
+    gates: tuple[SitePhase, ...] = ()
 
     @property
     def days_left(self) -> int | None:
@@ -155,6 +158,7 @@ def judge_condition(generation: Generation, facts: Facts, queue_warning: timedel
         queue_warning=queue_warning,
         disk=status.disk,
         unix_sockets=tuple(_socket_problems(generation, facts)),
+        gates=tuple(row[0] for row in generation.ahead if isinstance(row[0], Gate)),
     )
 
 

@@ -29,6 +29,7 @@ from provisioner.resources.group import Group
 from provisioner.resources.one_line import Resource
 from provisioner.resources.recipe import Recipe
 from provisioner.resources.unit import Listener, Unit
+from provisioner.rooms.phase import Phases
 from provisioner.rooms.registry import room
 from provisioner.rooms.room import Room
 
@@ -61,6 +62,7 @@ class Generation:
     others: resources of kinds that have no field of their own.
     people: names of virtual users who may log in, and who may have had an account of the
     host before.
+    passed: keys of the actions and gates that are behind it. ahead: those that are still to come.
     as_found: nothing of mailprov's; what was there before is put back.
     recalled: the record that it was read from, None for one that was compiled. Whoever makes
     another generation of it takes that away.
@@ -83,6 +85,8 @@ class Generation:
     user_files: tuple[str, ...] = ()
     people: frozenset[str] = frozenset()
     others: tuple[Resource, ...] = ()
+    passed: tuple[str, ...] = ()
+    ahead: Phases = ()
     as_found: bool = False
     recalled: Stored | None = field(default=None, compare=False, repr=False)
 
@@ -110,12 +114,13 @@ class Generation:
         """Return the name by which a host has the generation, or is to get it.
 
         in_force: the name of the host's own, None where it has none. A host that has this
-        very configuration under a name of format 1 keeps that name.
+        very configuration under a name of format 1 keeps that name; it knew no gates.
         """
         if self.as_found or in_force in {None, AS_FOUND, self.id}:
             return self.id
-        # Format 1 knew no others.
-        return in_force if not self.others and in_force == name_1(self.recorded) else self.id
+        # Format 1 knew no others, and no gates.
+        is_old = not (self.others or self.passed) and in_force == name_1(self.recorded)
+        return in_force if is_old else self.id
 
     @cached_property
     def _own_name(self) -> str:
@@ -138,6 +143,7 @@ class Generation:
             listeners=self.listeners,
             user_files=self.user_files,
             others=tuple(map(recorded_other, self.others)),
+            passed=self.passed,
         )
 
     @cached_property

@@ -64,6 +64,7 @@ def recall_generation(host: Host, wanted: str, remembered: Remembered) -> Genera
         listeners=record.listeners,
         user_files=record.user_files,
         others=_others(host, wanted, record),
+        passed=record.passed,
         recalled=Stored(wanted, remembered.record),
     )
 

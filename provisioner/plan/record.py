@@ -103,6 +103,7 @@ class RecordedGeneration(Strict):
     listeners: tuple[Listener, ...] = ()
     user_files: tuple[str, ...] = ()
     others: tuple[RecordedOther, ...] = ()
+    passed: tuple[str, ...] = ()
 
 
 def name_of(stored: bytes) -> str:

@@ -14,7 +14,8 @@ remote/protocol.py:
     managed whole SHA256                    of the rows that follow, without their first word
     managed file PATH SHA256 OWNER GROUP MODE SECRET
     managed unit NAME
-    managed resource KIND NAME LINE         the configuration, as it is to be left
+    managed resource KIND NAME LINE
+    managed passed KEY                      the configuration, as it is to be left
     directory whole … | directory file … | directory account NAME
                                             the directory, likewise
     seen PATH DIGEST                        what was observed at a path that is replaced: a
@@ -120,6 +121,7 @@ def _managed_rows(plan: Plan) -> Iterator[Row]:
         # What somebody changed, and the site does not want any more: it stays drift.
         if ("resource", *at) not in named:
             rows.append(("resource", *at, line))
+    rows += [("passed", key) for key in plan.generation.passed]
     return _sealed(Staged.MANAGED, rows)
 
 

@@ -22,13 +22,15 @@ class Firewall:
 
 @dataclass(frozen=True, slots=True)
 class Nature:
-    """The system of a host, as far as it was asked.
+    """All that is known of a host beside the site, as far as it was asked.
 
     platform: the release, with the daemons' versions that the host really has. firewall: the one
     that runs there, None where none does. resolver_managers: programs that write resolv.conf;
-    `resolvconf` is any of that name, openresolv's too.
+    `resolvconf` is any of that name, openresolv's too. passed: keys of the actions and gates that
+    are behind the host (rooms/phase.py).
     """
 
     platform: Platform
     firewall: Firewall | None = None
     resolver_managers: frozenset[ResolverManager] = frozenset()
+    passed: frozenset[str] = frozenset()

@@ -32,6 +32,7 @@ if TYPE_CHECKING:  # a site file is validated without templates
     from provisioner.resources.one_line import Resource
     from provisioner.resources.recipe import Recipe
     from provisioner.resources.unit import Listener
+    from provisioner.rooms.phase import SitePhase
 
 T = TypeVar("T")
 
@@ -119,6 +120,11 @@ class Behaviour:
     def sockets(self, platform: Platform) -> Iterator[UnixSocket]:
         """Yield the Unix sockets that the daemon opens for its own tools."""
         del platform
+        yield from ()
+
+    def phases(self, carrier: Carrier) -> Iterator[SitePhase]:
+        """Yield the actions of the site and the gates that the daemon needs, in their order."""
+        del carrier
         yield from ()
 
     def notices(self, carrier: Carrier) -> Iterator[str]:

@@ -5,12 +5,16 @@ reached stops the run while nothing has happened. Packages come next, on all hos
 once. Then the transactions, phase after phase (plan/phases.py), and whoever fails stops those
 of its site that have not begun. A run with nothing to do ends after the observation: no lock,
 nothing written.
+
+Where a room has actions of the site or gates, they come behind the transactions (gates.py). The
+hosts that are behind one are compiled for that, compared and changed again, until nothing is left
+or a gate is closed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from provisioner.diagnostics import MailprovError
@@ -18,14 +22,15 @@ from provisioner.model.names import DomainName, HostRef
 from provisioner.model.site import Host
 from provisioner.plan.change import Plan
 from provisioner.plan.phases import Group, Grouping, groups_of, transaction_phases
+from provisioner.plan.site_phases import PhaseOutcome
 from provisioner.verbs.asking import OpenAsker
+from provisioner.verbs.gates import Patience, SiteCourse
 from provisioner.verbs.grouping import transact_group
 from provisioner.verbs.health import HealthProof
 from provisioner.verbs.interruption import AtWork
-from provisioner.verbs.outcome import HostOutcome, failed, not_started
+from provisioner.verbs.outcome import HostOutcome, failed, merged, not_started, phase_status
 from provisioner.verbs.plan import DriftDecision, SitePlan, plan_host, plan_sites
 from provisioner.verbs.ports import Transport
-from provisioner.verbs.run import Run
 from provisioner.verbs.runs import Runs, side_by_side
 from provisioner.verbs.transacting import Changing, Proof, transact_alone
 
@@ -41,23 +46,46 @@ class ApplyOptions:
 
     drift: what becomes of files that somebody edited. within: seconds that a host waits
     for its new configuration to be confirmed before it returns. replace_server: a mail server
-    that somebody set up on a host before mailprov may end.
+    that somebody set up on a host before mailprov may end. patience: what is done at a closed
+    gate.
     """
 
     drift: DriftDecision = DriftDecision.REFUSE
     within: int = CONFIRM_WITHIN
     replace_server: bool = False
+    patience: Patience = field(default_factory=Patience)
 
 
-def apply_site(run: Run, open_asker: OpenAsker, options: ApplyOptions) -> tuple[HostOutcome, ...]:
-    """Apply one site; see `apply_sites`."""
-    return apply_sites(Runs.over(run), open_asker, options)
+@dataclass(frozen=True)
+class Applied:
+    """What became of a run: of each host, in the sites' order, and of each phase, in its own."""
+
+    hosts: tuple[HostOutcome, ...]
+    phases: tuple[PhaseOutcome, ...]
 
 
-def apply_sites(
+def apply_sites(runs: Runs, open_asker: OpenAsker, options: ApplyOptions) -> Applied:
+    """Apply the sites to the runs' hosts, phase after phase, and say what became of all.
+
+    open_asker: makes the asker by which each host has to prove its new configuration, and which
+    asks at gates. Raises MailprovError (refused) where a machine is more than one of the hosts.
+    """
+    outcomes = {one.host: one for one in change_sites(runs, open_asker, options)}
+    phases = list(_told(runs, outcomes))
+    course = SiteCourse(runs, open_asker, options.patience)
+    while gained := course.go_on(tuple(outcomes.values())):
+        phases += course.news()
+        behind = runs.over_hosts(gained)
+        again = {one.host: one for one in change_sites(behind, open_asker, options)}
+        phases += _told(behind, again)
+        outcomes |= {ref: merged(outcomes[ref], one) for ref, one in again.items()}
+    return Applied(tuple(outcomes.values()), (*phases, *course.news(), *course.closed))
+
+
+def change_sites(
     runs: Runs, open_asker: OpenAsker, options: ApplyOptions
 ) -> tuple[HostOutcome, ...]:
-    """Apply the sites to the runs' hosts and say what became of each, in the sites' order.
+    """Bring the runs' hosts to what they should be now, and leave actions and gates alone.
 
     open_asker: makes the asker by which each host has to prove its new configuration. Raises
     MailprovError (refused) where a machine is more than one of the hosts.
@@ -96,17 +124,18 @@ def carry_out(  # noqa: PLR0913 each is another part of the work
         elif plan:
             plans[ref] = plan
     changing = Changing(runs, options.within, plans, survey.plans, proof)
-    for phase in transaction_phases(_groups(runs, grouping)):
+    for phase in transaction_phases(runs.groups(grouping)):
         outcomes.update(_transact(changing, phase, outcomes))
     return tuple(outcomes.get(host.ref) or not_started(host.ref) for host in runs.hosts)
 
 
-def _groups(runs: Runs, grouping: Grouping) -> Iterator[Group]:
-    """Yield the groups of all sites, as far as their hosts take part in the run."""
-    for run in runs.runs:
-        chosen = {host.ref for host in run.hosts}
-        for group in grouping(run.site):
-            yield tuple(host for host in group if host.ref in chosen)
+def _told(runs: Runs, outcomes: Mapping[HostRef, HostOutcome]) -> Iterator[PhaseOutcome]:
+    """Yield what became of each phase of transactions, site by site."""
+    for phase in transaction_phases(runs.groups()):
+        for site in dict.fromkeys(group[0].site for group in phase):
+            refs = tuple(host.ref for group in phase for host in group if host.site == site)
+            status = phase_status([outcomes[ref] for ref in refs])
+            yield PhaseOutcome(site, "transactions", refs, status)
 
 
 def _transact(

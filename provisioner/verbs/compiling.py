@@ -14,7 +14,7 @@ from threading import Lock
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
 from provisioner.directory.inline import directory_of
 from provisioner.facts.host import Introduction
-from provisioner.model.names import MailAddress
+from provisioner.model.names import HostRef, MailAddress
 from provisioner.model.problems import KeyPath
 from provisioner.model.secrets import DaemonSecrets, KnownCredential, PasswordHash, SiteSecrets
 from provisioner.model.site import Host, Role, Site
@@ -51,7 +51,12 @@ class Compiler:
     ahead: str = ""
     daemons: DaemonSecrets = field(default_factory=DaemonSecrets, repr=False)
     _settled: dict[MailAddress, KnownCredential] = field(default_factory=dict, repr=False)
+    _gained: dict[HostRef, frozenset[str]] = field(default_factory=dict, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False)
+
+    def passes(self, host: HostRef, key: str) -> None:
+        """Compile for a host from now on as behind this action or gate; see rooms/phase.py."""
+        self._gained[host] = self._gained.get(host, frozenset()) | {key}
 
     def generation_for(self, host: Host, introduction: Introduction) -> Generation:
         """Return the host's generation; MailprovError (refused) if its system is unknown.
@@ -66,7 +71,12 @@ class Compiler:
             credentials = self._credentials(introduction)
             notes = [f"{host.key}: {note}" for note in self.notes(credentials)]
         secrets = SiteSecrets(self._passwords(credentials), self.tls_chain, self.daemons)
-        nature = Nature(platform, introduction.firewall, introduction.resolver_managers)
+        nature = Nature(
+            platform,
+            introduction.firewall,
+            introduction.resolver_managers,
+            introduction.passed | self._gained.get(host.ref, frozenset()),
+        )
         generation = compile_generation(self.site, host, nature, secrets, credentials)
         unread = unread_secrets(generation)
         generation = with_kept_secrets(generation, introduction.left)

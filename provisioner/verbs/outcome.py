@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from provisioner.diagnostics import MailprovError
 from provisioner.model.names import HostRef
+from provisioner.plan.site_phases import PhaseStatus
 from provisioner.resources.change import Change
+from provisioner.rooms.phase import Phases
 
 
 class HostStatus(StrEnum):
@@ -26,7 +28,7 @@ class HostOutcome:
     """What an apply did to one host.
 
     kept: files that drifted and were left alone. checked: whose checkers have passed its files
-    (checks_of).
+    (checks_of). ahead: the actions and gates that its rooms still have before them.
     """
 
     host: HostRef
@@ -36,6 +38,7 @@ class HostOutcome:
     kept: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
     checked: tuple[str, ...] = ()
+    ahead: Phases = ()
     error: MailprovError | None = None
 
 
@@ -47,6 +50,32 @@ def failed(host: HostRef, error: MailprovError | None) -> HostOutcome:
 def not_started(host: HostRef) -> HostOutcome:
     """Return the outcome of a host that was left alone because of another."""
     return HostOutcome(host, HostStatus.NOT_STARTED)
+
+
+def merged(before: HostOutcome, after: HostOutcome) -> HostOutcome:
+    """Return the outcome of two rounds of transactions on one host."""
+    if after.status is HostStatus.NOT_STARTED:
+        return before
+    unchanged = after.status is HostStatus.UNCHANGED
+    return replace(
+        after,
+        status=before.status if unchanged else after.status,
+        generation=after.generation or before.generation,
+        changes=(*before.changes, *after.changes),
+        notices=tuple(dict.fromkeys((*before.notices, *after.notices))),
+        checked=tuple(dict.fromkeys((*before.checked, *after.checked))),
+    )
+
+
+def phase_status(outcomes: Collection[HostOutcome]) -> PhaseStatus:
+    """Return how far a phase of transactions came on these hosts."""
+    statuses = {one.status for one in outcomes}
+    if statuses & {HostStatus.FAILED, HostStatus.RETURNED}:
+        return PhaseStatus.FAILED
+    if HostStatus.CHANGED in statuses:
+        return PhaseStatus.DONE
+    idle = HostStatus.NOT_STARTED in statuses
+    return PhaseStatus.NOT_STARTED if idle else PhaseStatus.UNCHANGED
 
 
 def in_words(changes: Sequence[Change]) -> str:

@@ -16,8 +16,10 @@ from provisioner.plan.change import Plan
 from provisioner.plan.diff import diff_generation
 from provisioner.plan.fixed_files import fixed_diagnostic
 from provisioner.plan.generation import Generation
+from provisioner.plan.phases import transaction_phases
 from provisioner.plan.port_conflicts import conflict_diagnostic, find_conflicts
 from provisioner.plan.secrets_diff import refuse_unread_secrets
+from provisioner.plan.site_phases import PlannedPhase, planned_phases
 from provisioner.render.artifact import Plane
 from provisioner.resources.change import Drift
 from provisioner.verbs.ports import Transport
@@ -35,19 +37,29 @@ class DriftDecision(StrEnum):
 
 @dataclass(frozen=True)
 class SitePlan:
-    """Each host's plan, or the error that stood in its way, in the order of the sites."""
+    """Each host's plan, or the error that stood in its way, in the order of the sites.
+
+    phases: what a run has before it.
+    """
 
     plans: dict[HostRef, Plan] = field(default_factory=dict)
     errors: dict[HostRef, MailprovError] = field(default_factory=dict)
+    phases: tuple[PlannedPhase, ...] = ()
 
     @property
     def is_empty(self) -> bool:
-        """Whether every host is what it should be."""
-        return not self.errors and not any(plan.changes for plan in self.plans.values())
+        """Whether every host is what it should be, and no gate is waited for."""
+        changed = any(plan.changes for plan in self.plans.values())
+        return not (self.errors or self.phases or changed)
 
     def of(self, site: DomainName) -> SitePlan:
         """Return the part that is about one site."""
-        return SitePlan(of_site(self.plans, site), of_site(self.errors, site))
+        phases = (one.of(site) for one in self.phases)
+        return SitePlan(
+            of_site(self.plans, site),
+            of_site(self.errors, site),
+            tuple(one for one in phases if one.hosts),
+        )
 
 
 def plan_host(
@@ -202,6 +214,7 @@ def plan_sites(
     return SitePlan(
         {ref: plans[ref] for ref in order if ref in plans},
         {ref: errors[ref] for ref in order if ref in errors},
+        planned_phases(transaction_phases(runs.groups()), plans),
     )
 
 

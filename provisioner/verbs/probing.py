@@ -115,7 +115,8 @@ def _own_questions(site: Site, observed: Mapping[HostRef, Observed]) -> Iterator
     for host in site.hosts:
         view = observed.get(host.ref)
         if view is not None:
-            nature = Nature(view.generation.platform)
+            passed = frozenset(view.generation.passed)
+            nature = Nature(view.generation.platform, passed=passed)
             carrier = carrier_of(site, host, nature, SiteSecrets())
             for room in rooms_of(host):
                 yield from room.behaviour.questions(carrier)

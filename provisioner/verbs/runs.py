@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from provisioner.model.names import DomainName, HostRef
 from provisioner.model.site import Host
+from provisioner.plan.phases import Group, Grouping, groups_of
 from provisioner.verbs.ports import Transport
 from provisioner.verbs.run import Fleet, Gathered, Naming, Progress, Run, by_key, gather
 
@@ -63,6 +64,18 @@ class Runs:
         """The hosts of all runs, site by site."""
         return tuple(host for run in self.runs for host in run.hosts)
 
+    def groups(self, grouping: Grouping = groups_of) -> tuple[Group, ...]:
+        """Return the groups of all sites, as far as their hosts take part.
+
+        grouping: which hosts of a site are confirmed together.
+        """
+        chosen = {host.ref for host in self.hosts}
+        return tuple(
+            tuple(host for host in group if host.ref in chosen)
+            for run in self.runs
+            for group in grouping(run.site)
+        )
+
     def of(self, host: HostRef) -> Run:
         """Return the run over the host's site."""
         return self._by_site[host.site]
@@ -74,6 +87,14 @@ class Runs:
     def within(self, sites: Collection[DomainName]) -> Runs:
         """Return the runs over these sites alone, one at least."""
         return replace(self, runs=tuple(run for run in self.runs if run.site.domain in sites))
+
+    def over_hosts(self, refs: Collection[HostRef]) -> Runs:
+        """Return the runs over these hosts alone, one at least."""
+        left = (
+            replace(run, hosts=tuple(host for host in run.hosts if host.ref in refs))
+            for run in self.runs
+        )
+        return replace(self, runs=tuple(run for run in left if run.hosts))
 
     def gather(self, work: Work[T], hosts: Sequence[Host] | None = None) -> Gathered[T]:
         """Do the work on these hosts side by side, all where not given; raises nothing for one."""

@@ -128,6 +128,7 @@ class Changing:
             kept=tuple(plan.kept),
             notices=(*plan.generation.notices, *told, *held_notices(host.key, held), *notes),
             checked=checks_of(plan),
+            ahead=plan.generation.ahead,
             error=error,
         )
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 import pytest
@@ -42,6 +42,7 @@ from provisioner.model.site import Allowance, Imap, Pop3, Submission
 from provisioner.plan.change import RECORD
 from provisioner.plan.condition import Condition, UnitCondition
 from provisioner.plan.history import parse_history
+from provisioner.plan.site_phases import PhaseKind, PhaseStatus
 from provisioner.platforms.records import known_platforms, platform_named
 from provisioner.probes.finding import Finding, Status, Verdict
 from provisioner.render.nature import Nature
@@ -285,6 +286,7 @@ def test_the_exit_codes_are_those_of_the_program() -> None:
 def test_every_word_of_the_json_output_is_named() -> None:
     kinds_of_changes = {RECORD, *(word for kind in kinds() for word in kind.words)}
     words = {*kinds_of_changes, *Action, *HostStatus, *Status, *End, *Stage}
+    words |= {*get_args(PhaseKind), *PhaseStatus}
     assert sorted(words - _spans(_page("commands"))) == []
 
 

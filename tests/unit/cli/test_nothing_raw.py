@@ -29,6 +29,7 @@ from provisioner.cli.diagnosis_view import diagnosis_lines, host_as_json
 from provisioner.cli.history_verb import history_lines
 from provisioner.cli.main import run
 from provisioner.cli.outcome_view import outcome_json, outcome_table, verdict_lines
+from provisioner.cli.phase_view import phase_outcome_lines, planned_phase_lines
 from provisioner.cli.plan_view import plan_json, plan_lines
 from provisioner.cli.progress import LiveProgress
 from provisioner.cli.rollback_verb import show_outcomes
@@ -54,6 +55,7 @@ from provisioner.model.site import Site
 from provisioner.plan.condition import judge_condition
 from provisioner.plan.diff import diff_generation
 from provisioner.plan.history import Event, History
+from provisioner.plan.site_phases import PhaseOutcome, PhaseStatus, PlannedPhase
 from provisioner.platforms.record import Platform
 from provisioner.probes.finding import Finding, Status, Verdict
 from provisioner.render.artifact import Plane
@@ -62,6 +64,7 @@ from provisioner.verbs.envelope import Sender, find_door
 from provisioner.verbs.handover import Handover, Posting, Refusal, Stage
 from provisioner.verbs.outcome import HostOutcome, HostStatus
 from provisioner.verbs.plan import SitePlan
+from provisioner.verbs.run import by_key
 from provisioner.verbs.send import Sending
 from provisioner.verbs.status import SiteStatus
 
@@ -114,7 +117,11 @@ def _edited() -> Facts:
 
 
 PLAN = diff_generation(replace(GENERATION, notices=("a note",)), _edited())
-SURVEY = SitePlan({MAIL: PLAN})
+AHEAD = (PlannedPhase("gate", (MAIL,), "a.gate", "Is it seen?", waiting=True),)
+SURVEY = SitePlan({MAIL: PLAN}, phases=AHEAD)
+PHASES = (
+    PhaseOutcome(MAIL.site, "gate", (MAIL,), PhaseStatus.CLOSED, "a.gate", "Is it seen?", NOW),
+)
 OUTCOMES = (
     HostOutcome(MAIL, HostStatus.CHANGED, "abcd", PLAN.changes, ("/etc/x",), ("a note",)),
     HostOutcome(ref("ns"), HostStatus.FAILED, error=ERROR),
@@ -200,6 +207,8 @@ VIEWS: Mapping[str, Callable[[str], None]] = {
     "plan": lambda text: write_lines(plan_lines(tainted(SURVEY, text))),
     "plan, concise": lambda text: write_lines(plan_lines(tainted(SURVEY, text), concise=True)),
     "apply": lambda text: write_lines(outcome_table(tainted(OUTCOMES, text))),
+    "phases": lambda text: write_lines(phase_outcome_lines(tainted(PHASES, text), by_key)),
+    "phases to come": lambda text: write_lines(planned_phase_lines(tainted(AHEAD, text), by_key)),
     "rollback": lambda text: show_outcomes(tainted(OUTCOMES, text), text),
     "verify": lambda text: write_lines(verdict_lines(tainted(VERDICT, text), everything=True)),
     "history": lambda text: write_lines(history_lines({MAIL: tainted(HISTORY, text)}, None)),

@@ -13,6 +13,7 @@ from provisioner.facts.queue import Queue, QueuedMessage, Waiting
 from provisioner.facts.status_facts import StatusFacts, parse_status
 from provisioner.plan.condition import judge_condition
 from provisioner.plan.record_1 import name_1
+from provisioner.rooms.phase import Gate, SiteAction
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 LIMIT = timedelta(hours=3)
@@ -195,3 +196,12 @@ def test_what_the_host_could_not_say_is_left_out() -> None:
 
 def test_without_a_clock_nobody_asked_for_the_status() -> None:
     assert parse_status({"queue": ["total\t0", "ended\t0"]}) is None
+
+
+def test_a_gate_that_is_waited_for_is_told_and_is_none() -> None:
+    action = SiteAction(id="a.publish", text="Publish", about=(), program="true")
+    gate = Gate(id="a.seen", text="Seen?", about=(), questions=(), again=LIMIT)
+    waits = replace(GENERATION, ahead=((gate,), (action, gate)))
+    condition = judge_condition(waits, observed(), LIMIT)
+    assert condition.problems == ()
+    assert condition.gates == (gate,)

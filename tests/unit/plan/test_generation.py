@@ -61,3 +61,12 @@ def test_what_was_recalled_keeps_its_name_and_its_bytes() -> None:
     plan = diff_generation(recalled, fulfilled())
     assert plan.name == "feedfacefeedface"
     assert b"as it was" in pack_transaction(plan)
+
+
+def test_what_is_behind_a_gate_is_another_generation_and_no_old_name_is_its() -> None:
+    behind = replace(GENERATION, passed=("0123456789abcdef",))
+    assert behind.id != GENERATION.id
+    assert behind.name_on(OLD) == behind.id
+    plan = diff_generation(behind, fulfilled())
+    assert [(change.kind, change.name) for change in plan.changes] == [("record", behind.id)]
+    assert b"managed\tpassed\t0123456789abcdef\n" in pack_transaction(plan)

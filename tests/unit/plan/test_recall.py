@@ -132,6 +132,11 @@ def test_a_record_that_is_cut_short_is_refused(length: int) -> None:
     assert refusal(GENERATION.id, replace(whole, record=whole.record[:length]))
 
 
+def test_what_is_behind_a_generation_comes_back_with_it() -> None:
+    behind = replace(GENERATION, passed=("0123456789abcdef",))
+    assert recall_generation(HOST, behind.id, remembered(behind)).passed == behind.passed
+
+
 def test_a_file_with_another_content_is_refused() -> None:
     whole = remembered(GENERATION)
     contents = {**whole.contents, MAIN_CF.path: b"a = 2\n"}

@@ -79,7 +79,7 @@ def apply(
     failing: Failing = lambda _: None,
 ) -> dict[HostRef, HostOutcome]:
     runs = runs_over(fleet, *sites)
-    outcomes = apply_sites(runs, fleet.asker(failing), options or ApplyOptions())
+    outcomes = apply_sites(runs, fleet.asker(failing), options or ApplyOptions()).hosts
     assert [one.host for one in outcomes] == [host.ref for host in runs.hosts]
     return {one.host: one for one in outcomes}
 
