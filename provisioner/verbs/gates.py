@@ -61,9 +61,7 @@ class SiteCourse:
     patience: Patience
     _news: list[PhaseOutcome] = field(default_factory=list)
     _stopped: set[DomainName] = field(default_factory=set)
-    _closed: dict[tuple[DomainName, str], tuple[DueGate, PhaseOutcome]] = field(
-        default_factory=dict
-    )
+    _closed: dict[tuple[DomainName, str], PhaseOutcome] = field(default_factory=dict)
     _attempts: int = 0
     _deadline: datetime | None = None
 
@@ -76,7 +74,7 @@ class SiteCourse:
     @property
     def closed(self) -> tuple[PhaseOutcome, ...]:
         """The gates that are closed."""
-        return tuple(outcome for _, outcome in self._closed.values())
+        return tuple(self._closed.values())
 
     def go_on(self, outcomes: Sequence[HostOutcome]) -> frozenset[HostRef]:
         """Do and ask what is due, and return the hosts that go on behind it; none: that was all.
@@ -84,17 +82,17 @@ class SiteCourse:
         A site where something failed is left alone. Raises MailprovError (interrupted) for Ctrl-C.
         """
         stopped = {one.host.site for one in outcomes if one.error}
-        stopped |= self._stopped
         ahead = {one.host: one.ahead for one in outcomes if one.host.site not in stopped}
-        with self._interruptible(due_gates(ahead)):
-            if actions := due_actions(ahead):
-                return self._act(actions)
-            gates = due_gates(ahead)
+        actions, gates = due_actions(ahead), due_gates(ahead)
+        with self._interruptible(actions or gates):
+            if gained := self._act(actions):
+                return gained
+            gates = tuple(one for one in gates if one.hosts[0].site not in self._stopped)
             while True:
-                left = [gate for gate in gates if gate.identity not in self._closed]
-                if passed := self._ask(left):
+                if passed := self._ask([one for one in gates if one.identity not in self._closed]):
                     return passed
-                if not self._closed or not self._wait():
+                closed = [one for one in gates if one.identity in self._closed]
+                if not closed or not self._wait(closed):
                     return frozenset()
 
     def _act(self, actions: Sequence[DueAction]) -> frozenset[HostRef]:
@@ -158,8 +156,8 @@ class SiteCourse:
                         )
                     )  # fmt: skip
                 else:
-                    outcome = closed_outcome(gate, findings, self.patience.now())
-                    self._closed[gate.identity] = (gate, outcome)
+                    now = self.patience.now()
+                    self._closed[gate.identity] = closed_outcome(gate, findings, now)
         return frozenset(gained)
 
     def _answers(self, run: Run, gates: Sequence[DueGate]) -> Iterator[list[Finding]]:
@@ -190,14 +188,13 @@ class SiteCourse:
             self.runs.of(ref).compiler.passes(ref, phase.key)
         return hosts
 
-    def _wait(self) -> bool:
-        """Wait until the closed gates are to be asked again; False where patience has ended."""
+    def _wait(self, gates: Sequence[DueGate]) -> bool:
+        """Wait until closed gates are to be asked again; False where patience has ended."""
         now, longest = self.patience.now(), self.patience.longest
         if self._deadline is None and longest is not None:
             self._deadline = now + longest
         if self._deadline is not None and now >= self._deadline:
             return False
-        gates = [gate for gate, _ in self._closed.values()]
         pause = pause_before(self._attempts, gates)
         if self._deadline is not None:
             pause = min(pause, (self._deadline - now).total_seconds())
@@ -208,26 +205,27 @@ class SiteCourse:
                 self.runs.progress.tell(ref, told)
         self.patience.sleep(pause)
         self._attempts += 1
-        self._closed.clear()
+        for gate in gates:
+            del self._closed[gate.identity]
         return True
 
     def _hosts(self, refs: Collection[HostRef]) -> list[Host]:
         return [host for host in self.runs.hosts if host.ref in refs]
 
     @contextmanager
-    def _interruptible(self, gates: Sequence[DueGate]) -> Iterator[None]:
-        """Turn Ctrl-C at gates into MailprovError (interrupted)."""
+    def _interruptible(self, due: Sequence[DueAction | DueGate]) -> Iterator[None]:
+        """Turn Ctrl-C into MailprovError (interrupted) where something is due."""
         try:
             yield
         except KeyboardInterrupt as interrupt:
-            if not gates:
+            if not due:
                 raise
-            told = [
-                Diagnostic(
-                    summary="interrupted while a gate was closed",
-                    where=f"{self.runs.name(gate.hosts[0])} ({gate.phase.id})",
-                    fix="the hosts know how far the run came; run apply again to go on there",
-                )
-                for gate in gates
-            ]
-            raise MailprovError(told, ExitCode.INTERRUPTED) from interrupt
+            raise MailprovError(map(self._left_there, due), ExitCode.INTERRUPTED) from interrupt
+
+    def _left_there(self, due: DueAction | DueGate) -> Diagnostic:
+        where = f"{self.runs.name(due.hosts[0])} ({due.phase.id})"
+        if isinstance(due, DueAction):
+            fix = "it may have been done; run apply again, which does it once more"
+            return Diagnostic("interrupted during an action of the site", where, fix=fix)
+        fix = "the hosts know how far the run came; run apply again to go on there"
+        return Diagnostic("interrupted while a gate was closed", where, fix=fix)

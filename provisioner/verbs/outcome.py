@@ -56,10 +56,8 @@ def merged(before: HostOutcome, after: HostOutcome) -> HostOutcome:
     """Return the outcome of two rounds of transactions on one host."""
     if after.status is HostStatus.NOT_STARTED:
         return before
-    unchanged = after.status is HostStatus.UNCHANGED
     return replace(
         after,
-        status=before.status if unchanged else after.status,
         generation=after.generation or before.generation,
         changes=(*before.changes, *after.changes),
         notices=tuple(dict.fromkeys((*before.notices, *after.notices))),

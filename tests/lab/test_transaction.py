@@ -16,6 +16,7 @@ from support.release import POSTFIX
 from support.under_way import applying, follow, wait_until
 
 from provisioner.lab import LabHost
+from provisioner.remote.program import remote_programs
 
 pytestmark = pytest.mark.lab
 
@@ -93,6 +94,21 @@ def test_a_killed_controller_leaves_a_host_that_returns_in_time(beginner: Deploy
         follow(process, "testing the new configuration")
     assert size_on(host) == 15
     wait_until(host, f"[ ! -e {PENDING} ]", SECONDS + 15)
+    assert last_outcome(host) == "returned: not confirmed in time"
+    assert_returned(beginner, host)
+
+
+def test_a_host_that_promised_to_wait_returns_when_that_time_is_over(
+    beginner: DeployedSite,
+) -> None:
+    host = beginner.host("mail")
+    with applying(beginner, sized(beginner, 19), "--confirm-within", "3600") as process:
+        follow(process, "testing the new configuration")
+    about = f'awk \'$1 == "serial" || $1 == "token" {{ print $2 }}\' {PENDING}/about'
+    serial, token = host.check_run(["sh", "-c", about]).split()
+    settle = remote_programs()["settle"]
+    host.check_run(["sh", "-c", settle, "mailprov", "extend", f"{serial}-{token}", "5"])
+    wait_until(host, f"[ ! -e {PENDING} ]")
     assert last_outcome(host) == "returned: not confirmed in time"
     assert_returned(beginner, host)
 

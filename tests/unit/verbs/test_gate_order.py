@@ -21,10 +21,12 @@ from support.scripted_host import (
     ScriptedTransport,
     Step,
 )
-from support.told_facts import standing, told, two_hosts
+from support.told_facts import before, standing, told, two_hosts
 
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
-from provisioner.model.names import HostRef
+from provisioner.facts.host import Facts
+from provisioner.model.names import DomainName, HostRef
+from provisioner.model.site import Site
 from provisioner.plan.site_phases import PhaseOutcome, PhaseStatus
 from provisioner.probes.dns import DnsAnswer, RecordQuestion
 from provisioner.probes.question import Answered, Endpoint, NoAnswer, Question, Unasked
@@ -44,6 +46,7 @@ NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
 SEEN = DnsAnswer("NOERROR", frozenset({'"here"'}))
 UNSEEN = DnsAnswer("NXDOMAIN")
 PUBLISH = SiteAction(id="test.publish", text="Publish", about=("record",), program="publish")
+LAST = SiteAction(id="test.last", text="Publish at last", about=("last",), program="last")
 MORE = SiteAction(id="test.more", text="Publish more", about=("more",), program="more")
 
 
@@ -80,35 +83,40 @@ def have(monkeypatch: pytest.MonkeyPatch) -> Have:
 
 
 @cache
-def _standing(key: str) -> Any:  # noqa: ANN401 as told_facts has it
-    return standing(SITE, key)
+def _standing(site: str, key: str) -> Facts:
+    return standing(two_hosts(site), key)
 
 
-def at(key: str, *passed: SitePhase) -> Program:
-    """Return the answer of a host that is as it should be behind these phases."""
-    first = _standing(key)
-    host = SITE.host(key)
-    compiler = Compiler(SITE, lambda known: known)
+def at(key: str, *passed: SitePhase, site: Site = SITE, edited: str = "") -> Program:
+    """Return the answer of a host that is as it should be behind these phases.
+
+    edited: a file that is otherwise.
+    """
+    first = _standing(site.domain, key)
+    host = site.host(key)
+    compiler = Compiler(site, lambda known: known)
     for one in passed:
         compiler.passes(host.ref, one.key)
     generation = compiler.generation_for(host, replace(first.introduction, generation=None))
-    facts = replace(first, introduction=replace(
-        first.introduction, generation=generation.id, left=fulfilled(generation).introduction.left
-    ))  # fmt: skip
-    lines = told(facts)
+    # A machine of each site's own.
+    machine = f"{first.introduction.machine}{len(site.domain)}"
+    left = fulfilled(generation).introduction.left
+    known = replace(first.introduction, generation=generation.id, machine=machine, left=left)
+    facts = replace(first, introduction=known)
+    lines = told(before(facts, edited) if edited else facts)
     managed = lines.index("@managed") + 1
     return Program("observe", [
         *lines[:managed], *(f"passed\t{one.key}" for one in passed), *lines[managed:]
     ])  # fmt: skip
 
 
-def behind(key: str, before: Sequence[SitePhase], after: Sequence[SitePhase]) -> list[Step]:
+def behind(key: str, first: Sequence[SitePhase], then: Sequence[SitePhase]) -> list[Step]:
     """Return what a host is asked that goes on behind something."""
     return [
-        at(key, *before),
+        at(key, *first),
         Program("transact", ["@pending 3-abc", "@finished"], arguments=(OWNER, "60")),
         Connection(),
-        at(key, *after),
+        at(key, *then),
         Program("settle", ["@finished"], arguments=("confirm", "3-abc")),
     ]
 
@@ -155,9 +163,12 @@ class Clock:
 
 
 def apply(
-    fleet: ScriptedFleet, answers: Sequence[object] = (), patience: Patience | None = None
+    fleet: ScriptedFleet,
+    answers: Sequence[object] = (),
+    patience: Patience | None = None,
+    sites: Sequence[Site] = (SITE,),
 ) -> Applied:
-    runs, left = Runs.over(fleet.run_over(SITE)), list(answers)
+    runs, left = Runs(tuple(map(fleet.run_over, sites))), list(answers)
     options = ApplyOptions(patience=patience or Clock().patience())
     applied = apply_sites(runs, World(fleet, left), options)  # type: ignore[arg-type]
     assert left == [], "the gate was asked less often"
@@ -283,7 +294,7 @@ def test_the_gate_of_one_room_holds_up_no_other(have: Have) -> None:
 
 
 def test_an_action_that_fails_stops_its_site_and_what_was_done_is_remembered(have: Have) -> None:
-    have("postfix", PUBLISH, MORE, GATE)
+    have("postfix", PUBLISH, MORE, LAST, GATE)
     failing = Program("more", status=1, stderr="no room")
     script = {
         MAIL: [at("mail"), Program("publish"), failing, *behind("mail", (), (PUBLISH,))],
@@ -317,6 +328,7 @@ def test_a_host_that_returned_behind_a_gate_has_the_gate_asked_again_the_next_ti
         applied = apply(fleet, [SEEN])
     mail = next(one for one in applied.hosts if one.host == MAIL)
     assert mail.status is HostStatus.RETURNED
+    assert applied.phases[-1].status is PhaseStatus.FAILED
     with ScriptedFleet({MAIL: [at("mail")], NS: [at("ns")]}) as fleet:
         assert closed(apply(fleet, [UNSEEN])).id == "test.seen"
 
@@ -359,6 +371,72 @@ def test_ctrl_c_while_waiting_says_where_the_run_stands(have: Have) -> None:
     assert caught.value.diagnostics[0].where == "mail (test.seen)"
 
 
+def test_a_host_that_another_kept_from_going_on_stays_as_it_was_told(have: Have) -> None:
+    have("postfix", GATE)
+    have("unbound", GATE)
+    broken = Program("transact", ["@failed reload unbound.service", "|no"], 71)
+    script = {MAIL: [at("mail"), at("mail")], NS: [at("ns"), at("ns"), broken]}
+    with ScriptedFleet(script) as fleet:
+        applied = apply(fleet, [SEEN])
+    assert [one.status for one in applied.hosts] == [HostStatus.UNCHANGED, HostStatus.RETURNED]
+    assert [one.status.value for one in applied.phases[-2:]] == ["failed", "not started"]
+
+
+def test_an_action_that_fails_stops_no_other_site(have: Have) -> None:
+    have("postfix", PUBLISH, GATE)
+    two = two_hosts("two.example")
+    other = {ref(key, "two.example"): [at(key, PUBLISH, site=two)] for key in ("mail", "ns")}
+    failing = Program("publish", status=1)
+    script = {MAIL: [at("mail"), failing], NS: [at("ns")], **other}
+    with ScriptedFleet(script) as fleet:
+        applied = apply(fleet, [UNSEEN], sites=(SITE, two))
+    assert [(one.site, one.status) for one in applied.phases if one.kind != "transactions"] == [
+        ("example.org", PhaseStatus.FAILED), ("two.example", PhaseStatus.CLOSED),
+    ]  # fmt: skip
+
+
+def test_a_room_asks_its_questions_for_the_stage_that_is_to_be_proven(
+    have: Have, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    have("postfix", GATE)
+    stages: list[frozenset[str]] = []
+
+    def asked(carrier: Carrier) -> Iterator[Question[Any]]:
+        stages.append(carrier.nature.passed)
+        yield from ()
+
+    monkeypatch.setattr(room("postfix").behaviour, "questions", asked)
+    script = {MAIL: [at("mail"), *behind("mail", (), (GATE,))], NS: [at("ns")]}
+    with ScriptedFleet(script) as fleet:
+        apply(fleet, [SEEN])
+    assert stages == [{GATE.key}]
+
+
+def test_nobody_waits_at_a_gate_of_a_site_where_something_failed(have: Have) -> None:
+    other = gate("other")
+    have("postfix", GATE)
+    have("unbound", other)
+    broken = Program("transact", ["@failed reload unbound.service", "|no"], 71)
+    clock = Clock()
+    with ScriptedFleet({MAIL: [at("mail")], NS: [at("ns"), at("ns"), broken]}) as fleet:
+        applied = apply(fleet, [UNSEEN, SEEN], clock.patience(None))
+    assert clock.slept == []
+    assert [one.status for one in applied.hosts] == [HostStatus.UNCHANGED, HostStatus.RETURNED]
+    assert closed(applied).id == "test.seen"
+
+
+def test_ctrl_c_during_an_action_says_that_it_is_done_once_more(have: Have) -> None:
+    have("postfix", PUBLISH, GATE)
+    cut = Program("publish", lost=KeyboardInterrupt())
+    with (
+        ScriptedFleet({MAIL: [at("mail"), cut], NS: [at("ns")]}) as fleet,
+        pytest.raises(MailprovError, match="interrupted during an action") as caught,
+    ):
+        apply(fleet)
+    assert caught.value.exit_code is ExitCode.INTERRUPTED
+    assert "does it once more" in caught.value.diagnostics[0].fix
+
+
 def planned(*passed: SitePhase) -> list[tuple[str, tuple[HostRef, ...], bool]]:
     with ScriptedFleet({MAIL: [at("mail", *passed)], NS: [at("ns")]}) as fleet:
         survey = plan_sites(Runs.over(fleet.run_over(SITE)))
@@ -375,3 +453,14 @@ def test_a_plan_tells_what_is_ahead_and_which_gate_is_waited_for(have: Have) -> 
     ]
     assert planned(PUBLISH) == [("test.seen", (MAIL,), True), ("transactions", (MAIL,), False)]
     assert planned(PUBLISH, GATE) == []
+
+
+def test_a_gate_is_not_waited_for_while_there_are_changes_before_it(have: Have) -> None:
+    have("postfix", GATE)
+    script = {MAIL: [at("mail", edited="/etc/postfix/main.cf")], NS: [at("ns")]}
+    with ScriptedFleet(script) as fleet:
+        survey = plan_sites(Runs.over(fleet.run_over(SITE)))
+    told = [(one.id or one.kind, one.waiting) for one in survey.phases]
+    assert told == [("transactions", False), ("test.seen", False), ("transactions", False)]
+    assert survey.of(MAIL.site).phases == survey.phases
+    assert survey.of(DomainName("two.example")).phases == ()
