@@ -17,11 +17,12 @@ import os
 import sys
 from functools import cached_property
 from importlib import resources
+from importlib.resources.abc import Traversable
 from importlib.util import MAGIC_NUMBER, cache_from_source
 from pathlib import Path
 from types import CodeType, ModuleType
 
-from jinja2 import BytecodeCache, compiler, lexer, nodes, parser
+from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
 
 _DIGEST = 32
@@ -31,11 +32,11 @@ _MODE = 0o644
 class CompiledTemplates(BytecodeCache):
     """The kept templates of this program; what cannot be read or written is compiled anew.
 
-    makers: modules beside Jinja's that have a say in what a template becomes.
+    makers: modules beside Jinja that have a say in what a template becomes.
     """
 
     def __init__(self, *makers: ModuleType) -> None:
-        self._makers = (compiler, lexer, nodes, parser, *makers)
+        self._makers = makers
 
     def get_cache_key(self, name: str, filename: str | None = None) -> str:
         """Return the part of the file's name that is the template's."""
@@ -70,15 +71,16 @@ class CompiledTemplates(BytecodeCache):
 
     @cached_property
     def _compiler_digest(self) -> bytes:
+        jinja = (file for file in resources.files("jinja2").iterdir() if file.name.endswith(".py"))
         digest = hashlib.sha256(MAGIC_NUMBER)
-        for module in self._makers:
-            digest.update(hashlib.sha256(_text(module)).digest())
+        for file in (*sorted(jinja, key=lambda file: file.name), *map(_source, self._makers)):
+            digest.update(hashlib.sha256(file.read_bytes()).digest())
         return digest.digest()
 
 
-def _text(module: ModuleType) -> bytes:
+def _source(module: ModuleType) -> Traversable:
     package, _, name = module.__name__.rpartition(".")
-    return resources.files(package).joinpath(f"{name}.py").read_bytes()
+    return resources.files(package) / f"{name}.py"
 
 
 def _place(bucket: Bucket) -> Path:

@@ -14,8 +14,9 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
-from jinja2 import Environment, FunctionLoader, StrictUndefined, nodes
+from jinja2 import Environment, FunctionLoader, StrictUndefined, nodes, pass_eval_context
 from jinja2.compiler import CodeGenerator, Frame
 
 from provisioner.render.compiled import CompiledTemplates
@@ -49,7 +50,7 @@ class Templates:
             keep_trailing_newline=True,
             bytecode_cache=CompiledTemplates(sys.modules[__name__]),
             autoescape=False,  # the output is daemon configuration; `finalize` sees to quoting
-            finalize=refuse_unquoted,
+            finalize=_printed,
             # Nothing in the templates could be worked out beforehand: looking for it takes a
             # fifth of the time that they take to compile, which each command waits for.
             optimized=False,
@@ -65,6 +66,17 @@ class Templates:
         """Return the same for a template that sets what it sets by the recorder's words."""
         template = self.environment.get_template(name)
         return recorder.rendered(template.render(view=view, **recorder.words()))
+
+
+@pass_eval_context
+def _printed(context: nodes.EvalContext, value: Any) -> Any:  # noqa: ANN401 as refuse_unquoted
+    """Return what a template may print.
+
+    Jinja prints no constant ahead of the rendering where it has to hand over the context. So a
+    compiled template holds nothing that a filter has made, and is right for other filters, too.
+    """
+    del context
+    return refuse_unquoted(value)
 
 
 class _Generator(CodeGenerator):

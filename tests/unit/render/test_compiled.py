@@ -12,6 +12,7 @@ from jinja2 import DictLoader, Environment, defaults, filters
 
 from provisioner.render.compiled import CompiledTemplates
 from provisioner.render.environment import Templates
+from provisioner.render.quoting import Quoted
 
 
 @pytest.fixture(autouse=True)
@@ -98,3 +99,11 @@ def test_the_templates_of_the_program_are_kept(prefix: Path) -> None:
     assert Templates().environment.get_template("resolv.conf")
     (file,) = kept_files(prefix)
     assert "resolv.conf" in file.name
+
+
+@pytest.mark.parametrize("text", ['{{ "x" | shown }}', '{% set x = "x" | shown %}{{ x }}'])
+def test_a_filter_that_changed_is_asked_anew(text: str) -> None:
+    for word in ("one", "two"):
+        environment = Templates({"shown": lambda _, word=word: Quoted(word)}).environment
+        environment.loader = DictLoader({"name": text})
+        assert environment.get_template("name").render() == word
