@@ -71,11 +71,12 @@ def address_diagnostics(
         f"{', '.join(own) or 'none that others reach'}; nothing was changed",
         where=str(host.key),
         got=f"{place}.address: {listed}",
-        want="addresses of the host's own: services listen there",
-        fix=f"correct {place}.address. If a router translates {missing[0]} to the host, write "
-        f"`address: {first}` and `public_address: {missing[0]}`, and where you log in through "
-        f"that, `ssh: {{address: {missing[0]}}}`. If it comes later, as keepalived's do, set "
-        f"net.ipv{missing[0].version}.ip_nonlocal_bind=1 there: daemons then start without it",
+        want="the host's own addresses: services listen there",
+        fix=f"correct {place}.address. If a router translates {missing[0]} to the host, "
+        f"write `address: {first}` and `public_address: {missing[0]}`; if you log in "
+        f"through that, also `ssh: {{address: {missing[0]}}}`. If it comes later, as with "
+        f"keepalived, set net.ipv{missing[0].version}.ip_nonlocal_bind=1 there: daemons "
+        "then start without it",
     )
 
 

@@ -39,9 +39,9 @@ class HostCertificate:
             # The clock was ahead when it was made.
             return f"it is not valid before {self.begins:%Y-%m-%d}"
         if self.read_at >= self.ends - LASTS:
-            return f"it ends on {self.ends:%Y-%m-%d}"
+            return f"it expires on {self.ends:%Y-%m-%d}"
         if self.authority:
-            return "it says that it may sign for other names (CA:TRUE)"
+            return "it may sign for other names (CA:TRUE)"
         return ""
 
 

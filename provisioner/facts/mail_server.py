@@ -118,12 +118,13 @@ def _size(kib: int) -> str:
 def server_diagnostic(host: Host, lines: Iterable[str]) -> Diagnostic:
     """Return the refusal to end a mail server that nobody said may go."""
     return Diagnostic(
-        summary="a mail server works on this host already, and applying the site would end it; "
+        summary="a mail server already works on this host, and applying the site would end it; "
         "nothing was changed",
         where=str(host.key),
         got="\n".join(lines),
         want="a host without a mail server, or your consent to replace it",
-        fix="take over into the site file what is to go on, then run it again with "
-        "--replace-mail-server. Its files are kept, and `mailprov destroy` brings them back; "
-        "mail in its mailboxes stays where it is and is not seen by the new server",
+        fix="move its needed settings into the site file, then run the command again with "
+        "--replace-mail-server. mailprov keeps its files, and `mailprov destroy` "
+        "restores them; mail in its mailboxes stays there, and the new server does not "
+        "see it",
     )

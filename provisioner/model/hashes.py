@@ -121,7 +121,7 @@ def refuse_bare_hash(text: str) -> None:
     if not names and not _OTHER_CRYPT.fullmatch(digest):
         return
     name = names[0] if names else "CRYPT"
-    alone = "" if len(digest) == len(text) else ", and take away what stands around the hash"
+    alone = "" if len(digest) == len(text) else ", and remove the text around the hash"
     fix = f"write {{{name}}} before the hash{alone}"
     if digest.startswith("$apr1$"):
         fix = "make a new hash with `doveadm pw -s BLF-CRYPT`: Dovecot does not know this kind"

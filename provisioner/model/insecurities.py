@@ -35,8 +35,8 @@ class Insecurity:
 INSECURITIES: Mapping[Allowance, Insecurity] = {
     Allowance.OPEN_RELAY: Insecurity(
         "an open relay",
-        "anybody can send mail to anywhere through it; spammers find it within hours, and "
-        "blocklists then refuse the site's own mail",
+        "anybody can send mail to anywhere through it; spammers find it within hours, "
+        "and blocklists then refuse the site's own mail",
         "`networks: {trusted: [your own networks]}`",
     ),
     Allowance.OPEN_RESOLVER: Insecurity(
@@ -46,8 +46,8 @@ INSECURITIES: Mapping[Allowance, Insecurity] = {
     ),
     Allowance.CLEARTEXT_LOGIN: Insecurity(
         "login in cleartext",
-        "a mail program that is not set to use TLS sends its password readable to all on the way",
-        "`cleartext_login: false`, the default: first TLS, then the password",
+        "a mail client without TLS sends its password in cleartext over the network",
+        "`cleartext_login: false`, the default: TLS first, then the password",
     ),
     Allowance.NO_TLS: Insecurity(
         "no TLS",
@@ -57,19 +57,22 @@ INSECURITIES: Mapping[Allowance, Insecurity] = {
     Allowance.WEAK_HASH: Insecurity(
         "weak password schemes",
         "stolen hashes soon reveal the passwords",
-        "hashes of `doveadm pw -s BLF-CRYPT`, or references to long passwords, which mailprov "
-        "hashes with it",
+        "hashes of `doveadm pw -s BLF-CRYPT`, or references to long passwords, which "
+        "mailprov hashes with it",
     ),
     Allowance.CLEARTEXT_RELAY: Insecurity(
         "mail to the relay without TLS",
-        "whoever is on the way there can read and change all mail that leaves, and read the "
-        "password of the relay",
+        "an attacker on the network path can read and change all outgoing mail, and "
+        "read the relay's password",
         "`relay: {tls: required}`, the default, or `wrapped`",
     ),
     Allowance.LOGGED_PASSWORDS: Insecurity(
         "passwords in the log",
-        "whoever reads a mail log, a copy or a backup of it, has the passwords that users tried",
-        "`auth_verbose_passwords: sha1:6`, which tells attempts apart and shows no password",
+        (
+            "anyone who reads the mail log, a copy or a backup can see the passwords that "
+            "users tried"
+        ),
+        "`auth_verbose_passwords: sha1:6`, which distinguishes attempts and shows no password",
     ),
 }
 
@@ -99,7 +102,10 @@ def warn_insecurities(reading: Reading) -> Iterator[SiteProblem]:
                 told.summary,
                 got=got,
                 want=safe_setting(allowance, tls_off=reading.file.tls == "none"),
-                fix=f"set that, and drop `{allowance}` from `allow_insecure` once nothing needs it",
+                fix=(
+                    f"set that, and remove `{allowance}` from `allow_insecure` once nothing "
+                    "needs it"
+                ),
                 at_key=at_key,
             )
 
@@ -111,7 +117,7 @@ def _uses(reading: Reading, allowance: Allowance) -> Iterator[tuple[KeyPath, str
         yield ("networks", "trusted"), _listed(reading.trusted), False
     if allowance is Allowance.OPEN_RESOLVER and covers_public(reading.resolver):
         own = file.networks is not None and file.networks.resolver is not None
-        inherited = "" if own else ", which may ask as well where `resolver` is not given"
+        inherited = "" if own else ", which may query the resolver if `resolver` is missing"
         got = _listed(reading.resolver if own else reading.trusted) + inherited
         yield ("networks", "resolver" if own else "trusted"), got, False
     if allowance is Allowance.NO_TLS and file.tls == "none":
@@ -144,8 +150,8 @@ def _weak_hashes(reading: Reading) -> Iterator[tuple[KeyPath, str, bool]]:
             yield ("users", key, "password"), f"{{{user.password.scheme}}}", False
     if unknown:
         # Known when secrets are read, and judged there.
-        got = f"{unknown} {'password' if unknown == 1 else 'passwords'} by reference: "
-        got += "what they lead to, `plan` and `apply` judge"
+        got = f"{unknown} {'password' if unknown == 1 else 'passwords'} by reference"
+        got += ", which `plan` and `apply` check"
         yield ("allow_insecure", Allowance.WEAK_HASH.value), got, True
 
 

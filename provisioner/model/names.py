@@ -139,10 +139,10 @@ class MxHost(HostKey):
         """Return the key; raise InvalidValueError if it is none, a host's full name for one."""
         if "." in text:
             raise InvalidValueError(
-                "a full name where the key of a host of this site is wanted",
+                "a full name instead of the key of a host of this site",
                 want="a key under `hosts` whose host receives mail",
-                fix="write the host's key; for mail that another provider receives, leave the "
-                "domain out of this site: its MX records are no part of it",
+                fix="write the host's key; remove a domain that another provider serves "
+                "from this site: its MX records are elsewhere",
             )
         return super().parse(text)
 
@@ -238,7 +238,7 @@ class Mailbox(TextValue):
                 raise InvalidValueError(
                     "an address without a user: catch-all addresses are not supported",
                     want="a user name or an address",
-                    fix="list the addresses that shall receive mail",
+                    fix="list the addresses that should receive mail",
                 )
             DomainName.parse(domain)
         LocalPart.parse(local)
@@ -267,8 +267,8 @@ def _not_local(text: str) -> InvalidValueError:
         )
     if "+" in text:
         return InvalidValueError(
-            "a user name with +, which parts the name from a detail",
+            "a user name with +, which separates the name from a detail",
             want=want,
-            fix="leave + and what follows out: mail to name+detail arrives as well",
+            fix="remove + and the detail: mail to name+detail arrives as well",
         )
     return InvalidValueError("not a user name", want=want, fix="remove every other character")

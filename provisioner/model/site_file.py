@@ -46,7 +46,7 @@ class SiteFile(Written):
 
     domain: DomainName = Field(description="Primary mail domain.", examples=["example.org"])
     hosts: dict[HostKey, WrittenHost] = Field(
-        description="The machines: a short key, and what it stands for.",
+        description="The machines: a short key, and the host's settings.",
         json_schema_extra={"minProperties": 1},
     )
     mx: WrittenMx | None = Field(
@@ -56,7 +56,7 @@ class SiteFile(Written):
         examples=[["mail"], {"mail": 10}],
     )
     domains: dict[DomainKey, WrittenDomain] = Field(
-        {}, description="Further domains that the site receives mail for."
+        {}, description="Further mail domains of the site."
     )
     users: dict[Mailbox, WrittenUser] = Field(
         description="People with a mailbox: a name of the primary domain, or an address.",
@@ -69,34 +69,35 @@ class SiteFile(Written):
         examples=[{"sales": ["alice", "bob@example.net"]}],
     )
     accounts: AccountsForm | None = Field(
-        None, description="How users exist on the host: `virtual` (default) or `system`."
+        None, description="Kind of the users' accounts: `virtual` (default) or `system`."
     )
-    directory: WrittenDirectory | None = Field(None, description="Where users are listed.")
+    directory: WrittenDirectory | None = Field(None, description="Place of the list of users.")
     networks: WrittenNetworks | None = Field(
-        None, description="Who may relay without login, and who may ask the resolver."
+        None,
+        description="Networks that may relay without a login, or query the resolver.",
     )
-    dns: WrittenDns | None = Field(None, description="What the resolvers know and whom they ask.")
+    dns: WrittenDns | None = Field(
+        None, description="Names that the resolvers know, and servers that they query."
+    )
     tls: TlsForm | None = Field(
         None, description="`self-signed` (default), certificate files, or `none`."
     )
-    submission: WrittenSubmission | None = Field(None, description="Mail from the site's users.")
-    imap: WrittenImap | None = Field(None, description="Reading by IMAP.")
-    pop3: WrittenPop3 | None = Field(None, description="Reading by POP3.")
+    submission: WrittenSubmission | None = Field(None, description="Submission of mail by users.")
+    imap: WrittenImap | None = Field(None, description="Mailbox access by IMAP.")
+    pop3: WrittenPop3 | None = Field(None, description="Mailbox access by POP3.")
     queue_warning: QueueWarning | None = Field(
         None,
-        description="How long mail may wait before `status` calls it a problem; 3h by default.",
+        description="Age of waiting mail that `status` calls a problem; 3h by default.",
         examples=["3h"],
     )
-    relay: WrittenRelay | None = Field(
-        None, description="A smarthost that takes all mail which is not the site's own."
-    )
+    relay: WrittenRelay | None = Field(None, description="A smarthost for all mail to other sites.")
     allow_insecure: dict[Allowance, FreeText] = Field(
         {},
-        description="Unsafe wishes that the site insists on, each with its reason.",
+        description="Unsafe settings that the site allows, each with its reason.",
         examples=[{"open-resolver": "teaching lab without a way out"}],
     )
-    postfix: WrittenPostfix | None = Field(None, description="Parameters in Postfix's own words.")
+    postfix: WrittenPostfix | None = Field(None, description="Parameters in Postfix's own syntax.")
     dovecot: WrittenDovecot = Field(
-        {}, description="Settings in Dovecot's own words, by its version."
+        {}, description="Settings in Dovecot's own syntax, by its version."
     )
-    unbound: WrittenUnbound | None = Field(None, description="Options in Unbound's own words.")
+    unbound: WrittenUnbound | None = Field(None, description="Options in Unbound's own syntax.")

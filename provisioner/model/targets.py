@@ -81,5 +81,5 @@ def _parse_bare(text: str) -> None:
         raise InvalidValueError(
             "a detail that a mail address cannot have without quotes",
             want=f"name+detail, the detail of letters, digits and {MARKS}, at most 64 in all",
-            fix="remove every other character, or leave + and what follows out",
+            fix="remove every other character, or remove + and the detail",
         )

@@ -22,7 +22,7 @@ _TELLING = (
     Allowance.NO_TLS,
 )
 _ENOUGH = 3
-_SOURCE = "a site that allows all this mostly comes from a guide that also"
+_SOURCE = "a site that allows all this usually comes from a guide that also"
 
 
 def note_habits(reading: Reading, site: Site) -> tuple[SiteProblem, ...]:
@@ -40,25 +40,27 @@ def note_habits(reading: Reading, site: Site) -> tuple[SiteProblem, ...]:
 
 def _habits(site: Site) -> Iterator[tuple[str, str, str]]:
     """Yield summary, want and fix of each habit; ports are those of the site."""
-    denied = "where something is then denied, `ausearch -m avc -ts recent` names it: cure its label"
+    denied = (
+        "if SELinux then denies something, `ausearch -m avc -ts recent` names it: correct its label"
+    )
     yield (
-        f"{_SOURCE} switches SELinux off, which confines a daemon that somebody has broken into",
-        "SELinux enforcing, where the system has it",
+        f"{_SOURCE} switches SELinux off, which confines a compromised daemon",
+        "SELinux enforcing, if the system has it",
         f"`setenforce 1` and SELINUX=enforcing in /etc/selinux/config; {denied}",
     )
     opened = "; ".join(_opened(site, host) for host in site.hosts)
     yield (
-        f"{_SOURCE} switches the firewall off, and then every other service is open, too",
+        f"{_SOURCE} switches the firewall off, which opens every other service, too",
         f"the firewall on, and open for SSH and for {opened}",
-        "open these in firewalld or nftables; `mailprov verify` tells whether they are reached",
+        "open these in firewalld or nftables; `mailprov verify` tests whether they are reachable",
     )
     ports = sorted((one.port for one in submission_services(site)), reverse=True)
     shown = " and ".join(map(str, ports))
-    trouble = "providers block that for them, and every guesser of passwords tries it"
+    trouble = "providers block that port for users, and every password guesser tries it"
     yield (
         f"{_SOURCE} never opens 587 and has users send on {SMTP_PORT}: {trouble}",
         f"users send on {shown}, which this site opens; {SMTP_PORT} is for other servers",
-        f"set mail programs to port {ports[0]}, with login",
+        f"set mail clients to port {ports[0]}, with login",
     )
 
 

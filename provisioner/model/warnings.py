@@ -69,18 +69,18 @@ def _warn_names(reading: Reading) -> Iterator[SiteProblem]:
             if len(scripts) > 1 and not any(scripts <= together for together in _TOGETHER):
                 yield SiteProblem(
                     path,
-                    "a name of mixed scripts, which can pass for another name",
+                    "a name of mixed scripts, which can look like another name",
                     got=f"{shown}: {', '.join(sorted(scripts))}",
                     want="one script in each label",
-                    fix="check that every letter is the one you mean",
+                    fix="check that every letter is the intended one",
                     at_key=at_key,
                 )
         if name.endswith(".local"):
             yield SiteProblem(
                 path,
-                "a name under .local, which many systems ask by multicast DNS (RFC 6762)",
+                "a name under .local, which many systems resolve by multicast DNS (RFC 6762)",
                 got=name,
-                want="a name that only the DNS answers",
+                want="a name that only the DNS resolves",
                 fix="use a domain of your own, or one under home.arpa or internal",
                 at_key=at_key,
             )
@@ -95,7 +95,7 @@ def _warn_addresses(reading: Reading) -> Iterator[SiteProblem]:
                     "a loopback address: only the host itself can reach it",
                     got=str(address),
                     want="the address that others reach the host at",
-                    fix="correct the address, unless nobody else shall use the site",
+                    fix="correct the address, unless only this host uses the site",
                 )
         if host.connection == "local" and host.ssh is not None:
             yield SiteProblem(
@@ -114,8 +114,8 @@ def _warn_allowances(reading: Reading) -> Iterator[SiteProblem]:
                 ("allow_insecure", allowance.value),
                 "an unused allowance",
                 got=allowance.value,
-                want="allowances for what the site really does",
-                fix="remove it, so that the wish cannot come in unnoticed later",
+                want="only allowances that the site needs",
+                fix="remove it, so that it cannot take effect unnoticed later",
                 at_key=True,
             )
 
@@ -127,19 +127,19 @@ def _warn_dns(reading: Reading) -> Iterator[SiteProblem]:
         if zone.canonical == ".":
             yield SiteProblem(
                 ("dns", "insecure", index),
-                "no DNS signature is checked any more",
+                "DNSSEC validation is off for all names",
                 got=".",
-                want="the zones that cannot be checked",
-                fix="list these zones alone",
+                want="the zones without valid signatures",
+                fix="list only these zones",
             )
     if reading.file.dns.zone_type == "static":
         for zone in reading.file.dns.forward:
             if zone.canonical in reading.domains:
                 yield SiteProblem(
                     ("dns", "forward", zone),
-                    "no server is asked for a domain of the site that is static",
+                    "a static domain of the site has servers that are never queried",
                     got=f"{zone.canonical}, and zone_type: static",
-                    want="zone_type: transparent, by which other names of it are asked for",
+                    want="zone_type: transparent, which queries the servers for other names of it",
                     fix="remove the zone, or `zone_type`",
                     at_key=True,
                 )
@@ -150,7 +150,7 @@ def _warn_accounts(reading: Reading) -> Iterator[SiteProblem]:
     if accounts is not None and accounts.kind is AccountKind.VIRTUAL and accounts.shell:
         yield SiteProblem(
             ("accounts", "shell"),
-            "a login shell for accounts that have none",
+            "a login shell for accounts without one",
             got=accounts.shell,
             want="shell with kind: system only",
             fix="remove `shell`",
@@ -164,9 +164,9 @@ def _warn_readers(reading: Reading) -> Iterator[SiteProblem]:
     if users and theirs and not any(user.enabled for user in users.values()):
         yield SiteProblem(
             ("users",),
-            "the user who gets the mail of postmaster and the like may not log in",
+            "the user who gets postmaster's mail may not log in",
             got=f"{reading.first_user}, who is disabled",
-            want="a reader for what the world tells a mail server's operator (RFC 5321, 4.5.1)",
+            want="a reader for mail to the mail server's operator (RFC 5321, 4.5.1)",
             fix="enable a user, or give these addresses another target under `aliases`",
             at_key=True,
         )

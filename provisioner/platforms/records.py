@@ -157,7 +157,7 @@ def _unknown(summary: str, got: str, nearest: str) -> MailprovError:
             summary=summary,
             got=quoted(got) if got else "no os-release fields",
             want=f"one of {', '.join(names)}",
-            fix=f"the nearest known platform is {nearest}; if the host behaves like it, say "
+            fix=f"the nearest known platform is {nearest}; if the host behaves like it, set "
             f"`platform: {nearest}` under the host in the site file",
         ),
         ExitCode.REFUSED,

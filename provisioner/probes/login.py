@@ -46,9 +46,9 @@ class LoginQuestion(Question[LoginAnswer]):
         """Passdb and SASL socket are what fails here."""
         if not self.correct:
             return (
-                "any password is accepted: look for a passdb under dovecot in the site "
-                "file that admits every password, and for foreign files in Dovecot's "
-                "configuration directory"
+                "any password is accepted: look in the site file under dovecot for a "
+                "passdb that admits every password; also look for foreign files in "
+                "Dovecot's configuration directory"
             )
         return (
             "look for `auth` in the mail log on the host, correct the cause, then "

@@ -108,9 +108,8 @@ def _judge_port(
         got=f"on {on}" if here else on,
         want="on " + ", ".join(map(str, host.addresses)),
         remedy=(
-            f"no program listens for {', '.join(deaf)}: read in the daemon's log why it "
-            "did not bind (a port in use, an address that the host does not have), "
-            "then apply again"
+            f"no program listens for {', '.join(deaf)}: read the reason in the daemon's "
+            "log (a port in use, an address that the host lacks), then apply again"
         )
         if deaf
         else "",

@@ -120,8 +120,7 @@ def sampling_findings(site: Site) -> tuple[Finding, ...]:
             question="Is every record queried at every resolver?",
             status=Status.SKIPPED,
             got=f"{lookups.share} of {len(lookups.records)} record sets queried at each of "
-            f"{resolvers} resolver addresses, and each record set at two of them at "
-            "least",
+            f"{resolvers} resolver addresses; each record set at two or more of them",
             want=f"every record set at every resolver, up to {_ALL} questions",
             via="",
         ),
@@ -157,9 +156,7 @@ def _record_questions(
     for transport in transports:
         yield RecordQuestion(
             id=f"dns.{rdtype.lower()}.{name}.{transport}@{place}",
-            text=(
-                f"Does {name} have the site's {rdtype} record, queried over {transport.upper()}?"
-            ),
+            text=f"Does {name} have the site's {rdtype} record, queried over {transport.upper()}?",
             endpoint=endpoint,
             vantage=served,
             udp=transport == "udp",

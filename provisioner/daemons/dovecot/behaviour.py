@@ -70,8 +70,8 @@ class DovecotBehaviour(Behaviour):
         if unread and spoken not in written:
             yield (
                 f"{carrier.host.key}: the settings under `dovecot` are for Dovecot "
-                f"{' and '.join(unread)}, and this host's is {spoken}: none of them is in force "
-                f'there; say under `"{spoken}": {{}}` what is to hold instead'
+                f"{' and '.join(unread)}, but this host has {spoken}; none of them is in force "
+                f'there: write the settings under `"{spoken}": {{}}`'
             )
 
 

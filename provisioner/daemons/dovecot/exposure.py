@@ -39,7 +39,7 @@ def _judge_tls(reading: Reading, path: KeyPath, settings: Settings) -> Iterator[
         yield Exposure(
             (*path, "ssl"),
             Allowance.NO_TLS,
-            "no TLS: passwords and mail could be read on their way",
+            "no TLS: an attacker could read passwords and mail",
             quoted(settings["ssl"]),
             "ssl = required, which is mailprov's own",
         )
@@ -53,7 +53,7 @@ def _judge_tls(reading: Reading, path: KeyPath, settings: Settings) -> Iterator[
         yield Exposure(
             (*path, written[0]),
             Allowance.CLEARTEXT_LOGIN,
-            "logins in cleartext: passwords could be read on their way",
+            "logins in cleartext: an attacker could read passwords",
             " and ".join(f"{key} = {settings[key]}" for key in written),
             f"{name} = {'no' if path[1] == '2.4' else 'yes'}, or ssl = required",
         )
@@ -62,8 +62,7 @@ def _judge_tls(reading: Reading, path: KeyPath, settings: Settings) -> Iterator[
         yield Exposure(
             (*path, "login_trusted_networks"),
             Allowance.CLEARTEXT_LOGIN,
-            "logins in cleartext: whoever is trusted may log in before TLS, and say another "
-            "address for its own",
+            "logins in cleartext: trusted clients may log in before TLS and claim another address",
             quoted(" ".join(others)),
             "no login_trusted_networks, or the host's own loopback",
         )
@@ -74,7 +73,7 @@ def _judge_logins(path: KeyPath, settings: Settings) -> Iterator[Exposure]:
         yield Exposure(
             (*path, "auth_allow_weak_schemes"),
             Allowance.WEAK_HASH,
-            "weak password schemes: who gets the hash soon has the password",
+            "weak password schemes: a stolen hash soon reveals the password",
             quoted(settings["auth_allow_weak_schemes"]),
             "auth_allow_weak_schemes = no, which is Dovecot's own",
         )
@@ -99,7 +98,7 @@ def _judge_log(path: KeyPath, settings: Settings) -> Iterator[Exposure]:
             yield Exposure(
                 (*path, name),
                 Allowance.LOGGED_PASSWORDS,
-                "passwords in the log: whoever reads it, or a copy of it, has them",
+                "passwords in the log: every reader of the log or a copy sees them",
                 quoted(settings[name]),
                 "auth_verbose_passwords = sha1:6 to tell attempts apart, or none",
             )

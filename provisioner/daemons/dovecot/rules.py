@@ -21,8 +21,8 @@ def judge_dovecot_options(reading: Reading) -> Iterator[SiteProblem]:
             plain = value.lstrip().removeprefix("<").lstrip()
             yield SiteProblem(
                 ("dovecot", "2.4", name),
-                "a file named as Dovecot 2.3 had it: 2.4 would read the file and take what is "
-                "in it for a name",
+                "a file in the syntax of Dovecot 2.3: 2.4 would take the content of the file "
+                "for its name",
                 got=quoted(value),
                 want="the file's name alone",
                 fix=f"write {plain}",

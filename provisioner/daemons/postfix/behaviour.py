@@ -81,18 +81,18 @@ class PostfixBehaviour(Behaviour):
         record = carrier.record("postfix")
         if not postfix_features(record).forbid_bare_newline:
             yield (
-                f"{carrier.host.key}: Postfix {record.version} cannot refuse SMTP smuggling: "
-                "another server's mail may carry a second, forged message in here. "
-                "smtpd_forbid_bare_newline came with 3.5.23, 3.6.13, 3.7.9 and 3.8.4: update "
-                "Postfix as far as the release goes"
+                f"{carrier.host.key}: Postfix {record.version} cannot refuse SMTP "
+                "smuggling: mail from another server may carry a second, forged "
+                "message. smtpd_forbid_bare_newline came with 3.5.23, 3.6.13, 3.7.9 "
+                "and 3.8.4: update Postfix within the release"
             )
 
     def foreign_resolver(self, carrier: Carrier) -> Iterator[str]:
         """Yield that DANE is off: it stands on answers which a resolver here has validated."""
         if Role.DNS in carrier.host.roles:
             yield (
-                "Postfix does not check DANE (RFC 7672): that stands on answers which the "
-                "resolver on this host has validated"
+                "Postfix does not check DANE (RFC 7672): DANE needs a validating "
+                "resolver on this host"
             )
 
     def pending_file(self, platform: Platform) -> str:

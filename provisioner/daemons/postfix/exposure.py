@@ -120,26 +120,26 @@ _CHECKS = (
     _Check(
         Allowance.OPEN_RELAY,
         _relays,
-        "an open relay: anybody could send mail through the site without logging in",
-        "the site's own networks in `networks.trusted`, and a list that refuses strangers, like "
-        "mailprov's own",
+        "an open relay: anybody could send mail through the site without a login",
+        "the site's own networks in `networks.trusted`, and a list that refuses "
+        "strangers, like mailprov's own",
     ),
     _Check(
         Allowance.CLEARTEXT_LOGIN,
         _takes_cleartext_logins,
-        "logins in cleartext: passwords could be read on their way",
+        "logins in cleartext: an attacker could read passwords",
         "smtpd_tls_auth_only = yes, or a security level of encrypt, wherever users log in",
     ),
     _Check(
         Allowance.NO_TLS,
         _offers_no_tls,
-        "no TLS: passwords and mail could be read on their way",
+        "no TLS: an attacker could read passwords and mail",
         "a security level of may on port 25, and of encrypt where users log in",
     ),
     _Check(
         Allowance.LOGGED_PASSWORDS,
         _logs_passwords,
-        "passwords in the log: Postfix would write down what users send when they log in",
+        "passwords in the log: Postfix would log the passwords of users",
         "smtpd_tls_loglevel below 3, no debug_peer_list, and no -v",
     ),
 )

@@ -83,7 +83,7 @@ def _judge_service_values(path: KeyPath, options: Mapping[str, str]) -> Iterator
         if name in COLUMNS and name != "command" and len(value.split()) != 1:
             yield SiteProblem(
                 (*path, name),
-                "more than one word, or none, for a column of master.cf: the columns behind it "
+                "more than one word, or none, for a column of master.cf: the next columns "
                 "would move",
                 got=quoted(value),
                 want="one word, as in master(5)",
@@ -92,8 +92,7 @@ def _judge_service_values(path: KeyPath, options: Mapping[str, str]) -> Iterator
         elif not has_matching_braces(value):
             yield SiteProblem(
                 (*path, name),
-                "braces that do not match: in master.cf they would swallow or end what is around "
-                "them",
+                "braces that do not match: they would change the text around them in master.cf",
                 got=quoted(value),
                 want="a closing brace for every opening one",
                 fix="add the brace that is missing, or remove the other",
@@ -115,7 +114,7 @@ def judge_own_parameters(reading: Reading) -> Iterator[SiteProblem]:
         for name in sorted(OWN_PARAMETERS.intersection(options)):
             yield SiteProblem(
                 (*path, name),
-                "a parameter that `relay` sets: a second value would undo what it promises",
+                "a parameter that `relay` sets: a second value would override it",
                 got=name,
                 want="one of the two",
                 fix="remove it, or `relay`",

@@ -90,11 +90,11 @@ def warn_postfix_slips(reading: Reading) -> Iterator[SiteProblem]:
     if repeated := repeated_domains(value, reading.file.domain, own):
         yield SiteProblem(
             ("postfix", "main", "relay_domains"),
-            "relay_domains repeats mydestination: Postfix then takes mail from anybody for every "
-            "name below these domains, even names that do not exist",
+            "relay_domains repeats mydestination: Postfix then accepts mail from "
+            "anybody for every name below these domains, even for missing names",
             got=", ".join(repeated),
             want="no `relay_domains`: every domain of the site is in its one right class already",
-            fix="leave it out, or name only domains that this host passes on to other servers",
+            fix="remove it, or name only domains whose mail this host relays to other servers",
         )
 
 
@@ -103,11 +103,11 @@ def _warn_accepted_for_nobody(main: Mapping[str, str]) -> Iterator[SiteProblem]:
         if name in main and not main[name].strip():
             yield SiteProblem(
                 ("postfix", "main", name),
-                "mail for names that do not exist would be taken in and returned later, mostly to "
-                "somebody whose address was forged (backscatter)",
+                "Postfix would accept mail for unknown users and bounce it later, "
+                "mostly to forged senders (backscatter)",
                 got="an empty value",
-                want="mailprov's own value: mail for nobody is refused at once",
-                fix="leave it out",
+                want="mailprov's own value, which refuses mail for unknown users at once",
+                fix="remove it",
             )
 
 
@@ -115,12 +115,11 @@ def _warn_absent(path: KeyPath, names: Iterable[str]) -> Iterator[SiteProblem]:
     for name in sorted(names):
         yield SiteProblem(
             (*path, name),
-            "no such parameter: Postfix would ignore it, so mailprov leaves it out, and what was "
-            "meant is not set",
+            "Postfix has no such parameter and would ignore it, so mailprov leaves it out",
             got=name,
             want=NO_SUCH_PARAMETERS[name],
-            fix="remove it; set the one that was meant only where mailprov's own value (see "
-            "`mailprov render`) is not what you want",
+            fix="remove it; set the intended one only if mailprov's own value (see "
+            "`mailprov render`) does not fit",
             at_key=True,
         )
 

@@ -55,7 +55,7 @@ def _judge_second_option(path: KeyPath, value: str) -> Iterator[SiteProblem]:
     if any(_OPTION_NAME.fullmatch(token) for token in tokens[1:]):
         yield SiteProblem(
             path,
-            "a second option in the value of one: Unbound parts them at blanks and quotes",
+            "a second option in the value of another: Unbound separates them at blanks and quotes",
             got=quoted(value),
             want="one option for each key",
             fix="write the other as a key of its own",
@@ -71,7 +71,7 @@ def _judge_name(path: KeyPath, name: str) -> Iterator[SiteProblem]:
         fix = "write the name in A-labels"
     yield SiteProblem(
         path,
-        "a name in letters that are not ASCII: Unbound would never answer for it",
+        "a name with letters outside ASCII: Unbound would never answer for it",
         got=quoted(name),
         want="the name as it is on the wire, in A-labels (xn--…)",
         fix=fix,
@@ -87,7 +87,7 @@ def _judge_network(path: KeyPath, network: str) -> Iterator[SiteProblem]:
     if ip_network(address).network_address != whole.network_address:
         yield SiteProblem(
             path,
-            "a network with host bits: Unbound would take it for the whole network",
+            "a network with host bits: Unbound would use the whole network",
             got=network,
             want="the network's first address",
             fix=f"write {whole}, or {ip_network(address)} for the one address",

@@ -22,7 +22,7 @@ _WANT = "{env: VARIABLE}, {file: PATH} or {command: [program, argument]}"
 
 REFERENCE_SCHEMA: dict[str, Any] = {
     "type": "object",
-    "description": "Where the secret is: exactly one of env, file, command.",
+    "description": "Reference to a secret: exactly one of env, file, command.",
     "properties": {
         "env": {"type": "string", "description": "Name of an environment variable."},
         "file": {"type": "string", "description": "Path, relative to the site file's folder."},
@@ -70,7 +70,9 @@ def _parse_command(given: object) -> tuple[str, ...]:
     if not words or not words[0] or not all(isinstance(word, str) for word in words):
         raise _refused(
             "not a command",
-            got="a text" if isinstance(given, str) else "a list that is empty or holds no texts",
+            got="a text"
+            if isinstance(given, str)
+            else "a list that is empty or contains other values than texts",
             want="a list of program and arguments, like [pass, show, mail/alice]",
         )
     return words
@@ -88,7 +90,7 @@ def _parse_password(given: Any) -> PasswordHash | SecretReference:  # noqa: ANN4
 
 
 def _refused(summary: str, *, got: str, want: str = _WANT) -> PydanticCustomError:
-    fix = "keep the secret elsewhere and refer to it, like {env: ALICE_PASSWORD}"
+    fix = "keep the secret elsewhere and write a reference, like {env: ALICE_PASSWORD}"
     return as_pydantic_error(InvalidValueError(summary, want=want, fix=fix, got=got))
 
 

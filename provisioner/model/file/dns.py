@@ -19,10 +19,11 @@ class WrittenNetworks(Written):
     """Who may do what without logging in. Loopback always may."""
 
     trusted: OneOrMany[Network] = Field(
-        (), description="May relay mail without logging in.", examples=[["192.0.2.0/24"]]
+        (), description="Networks that may relay mail without a login.", examples=[["192.0.2.0/24"]]
     )
     resolver: OneOrMany[Network] | None = Field(
-        None, description="May ask the resolver; by default the hosts and `trusted`."
+        None,
+        description="Networks that may query the resolver; by default the hosts and `trusted`.",
     )
 
 
@@ -30,9 +31,9 @@ class WrittenForwardServer(Written):
     """A resolver to forward to."""
 
     address: HostAddress = Field(description="IPv4 or IPv6 address of the resolver.")
-    port: Port | None = Field(None, description="Port; 53, or 853 where `tls_name` is given.")
+    port: Port | None = Field(None, description="Port; 53, or 853 with `tls_name`.")
     tls_name: DomainName | None = Field(
-        None, description="Name in the resolver's certificate: given, DNS over TLS is used."
+        None, description="Name in the resolver's certificate; it turns DNS over TLS on."
     )
 
     @property
@@ -64,11 +65,11 @@ class WrittenDns(Written):
 
     forward: dict[ZoneName, OneOrMany[ForwardServerForm]] = Field(
         {},
-        description='Zone ("." for all names) to the resolvers to ask.',
+        description='Zone ("." for all names) to the resolvers to query.',
         examples=[{".": [{"address": "9.9.9.9", "tls_name": "dns.quad9.net"}]}],
     )
     insecure: OneOrMany[ZoneName] = Field(
-        (), description="Zones whose signatures are not checked (domain-insecure)."
+        (), description="Zones without DNSSEC validation (domain-insecure)."
     )
     records: dict[OwnerName, dict[RecordType, OneOrMany[RecordData]]] = Field(
         {},

@@ -51,9 +51,9 @@ def _parse_value(given: Any) -> str:  # noqa: ANN401 pydantic hands over whateve
         if set(given) != {SECRET_KEY}:
             raise as_pydantic_error(
                 InvalidValueError(
-                    "a map that is no secret",
+                    "a map that is not a secret",
                     want="a text, or {secret: {env: VARIABLE}}",
-                    fix="write the daemon's own words as one text",
+                    fix="write the daemon's own syntax as one text",
                     got="a map with other keys" if given else "an empty map",
                 )
             )
@@ -75,7 +75,9 @@ HatchValue = Annotated[
                 {"type": ["string", "number", "boolean"]},
                 {
                     "type": "object",
-                    "description": "A secret: it lands in a file that only the daemon reads.",
+                    "description": (
+                        "A secret: mailprov writes it into a file that only the daemon reads."
+                    ),
                     "properties": {SECRET_KEY: REFERENCE_SCHEMA},
                     "required": [SECRET_KEY],
                     "additionalProperties": False,

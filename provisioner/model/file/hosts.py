@@ -45,7 +45,7 @@ def _parse_ssh_address(text: str) -> str:
     what = " and ".join(["a user"] * bool(user) + ["a port"] * bool(parts["port"]))
     raise InvalidValueError(
         f"{what or 'brackets'} in the address",
-        want=f"{want}; a user and a port have keys of their own",
+        want=f"{want}; user and port have their own keys",
         fix=f"write ssh: {{{', '.join(keys)}}}",
     )
 
@@ -86,15 +86,19 @@ class WrittenSsh(Written):
 
     user: SshUser | None = Field(None, description="Login name; root by default.")
     port: Port | None = Field(None, description="Port of sshd; 22 by default.")
-    key: Path | None = Field(None, description="Path of the private key; it is then the only one.")
-    password: WrittenSecret | None = Field(None, description="Where the login password is.")
-    become: Literal["sudo"] | None = Field(None, description="How another user becomes root.")
-    become_password: WrittenSecret | None = Field(None, description="Where sudo's password is.")
+    key: Path | None = Field(
+        None, description="Path of the private key; mailprov then uses no other key."
+    )
+    password: WrittenSecret | None = Field(None, description="Reference to the login password.")
+    become: Literal["sudo"] | None = Field(
+        None, description="Method of another user to become root."
+    )
+    become_password: WrittenSecret | None = Field(None, description="Reference to sudo's password.")
     jump: SshJump | None = Field(
-        None, description="The host to go through: user@host:port, several with commas."
+        None, description="Jump hosts: user@host:port, several with commas."
     )
     address: SshAddress | None = Field(
-        None, description="Name or address for SSH, where it is not that of the services."
+        None, description="Name or address for SSH, if it differs from that of the services."
     )
 
 
@@ -102,28 +106,28 @@ class WrittenHost(Written):
     """A machine of the site."""
 
     address: OneOrMany[HostAddress] = Field(
-        description="IPv4 or IPv6 address of the host's own, or a list: where services listen.",
+        description="The host's own IPv4 or IPv6 address, or a list: services listen there.",
         examples=["192.0.2.10", ["192.0.2.10", "2001:db8::10"]],
     )
     public_address: OneOrMany[HostAddress] | None = Field(
         None,
-        description="What A and AAAA say to the world, where a router translates addresses.",
+        description="Address in the public DNS, if a router translates addresses.",
         examples=["203.0.113.9"],
     )
     resolv_conf: Literal["managed", "keep"] = Field(
-        "managed", description="`keep` where /etc/resolv.conf is left as it is."
+        "managed", description="`keep` leaves /etc/resolv.conf as it is."
     )
     fqdn: DomainName | None = Field(
         None, description="Full name; by default the host's key, a dot, and the domain."
     )
     roles: OneOrMany[Role] | None = Field(
         None,
-        description="What the host does; a lone host has all roles.",
+        description="Roles of the host; a lone host has all roles.",
         examples=[["mx", "submission", "store"]],
     )
-    ssh: WrittenSsh | None = Field(None, description="How to log in.")
+    ssh: WrittenSsh | None = Field(None, description="Settings of the SSH login.")
     connection: Literal["ssh", "local"] = Field(
-        "ssh", description="`local` where mailprov runs on the host itself."
+        "ssh", description="`local` if mailprov runs on the host itself."
     )
     platform: PlatformName | None = Field(
         None, description="Operating-system release; by default it is detected."

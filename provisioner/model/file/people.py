@@ -42,17 +42,17 @@ WrittenAliases = dict[Mailbox, OneOrMany[Target]]
 class WrittenUser(Written):
     """A person with a mailbox."""
 
-    password: WrittenPassword = Field(description="A hash, or where the password is.")
+    password: WrittenPassword = Field(description="A hash, or a reference to the password.")
     name: PersonName = Field("", description="The person's name.")
     enabled: Boolean = Field(
         True,  # noqa: FBT003 the switch's default
-        description="Whether the user may log in; mail is kept either way.",
+        description="Whether the user may log in; the user receives mail either way.",
     )
     store: HostKey | None = Field(
         None, description="The host that keeps the user's mail; the first store by default."
     )
     aliases: OneOrMany[Mailbox] = Field(
-        (), description="Further names that receive mail for the user.", examples=[["al"]]
+        (), description="Further addresses of the user.", examples=[["al"]]
     )
 
 
@@ -89,4 +89,4 @@ AccountsForm = Annotated[
 class WrittenDirectory(Written):
     """Where the site's users are listed."""
 
-    kind: Literal["inline"] = Field(description="`inline`: in this file.")
+    kind: Literal["inline"] = Field(description="`inline`: users are in this file.")

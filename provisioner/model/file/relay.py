@@ -27,7 +27,7 @@ class WrittenRelay(Written):
     """A smarthost: another server that sends this site's mail on."""
 
     host: DomainName = Field(
-        description="Full name of the relay, which its certificate has to hold; no MX is asked.",
+        description="Full name of the relay, which its certificate must contain; no MX is queried.",
         examples=["smtp.example.net"],
     )
     port: Port | None = Field(
@@ -36,13 +36,15 @@ class WrittenRelay(Written):
     )
     tls: Literal["required", "wrapped", "none"] = Field(
         "required",
-        description="`required`: STARTTLS, and a certificate that holds; `wrapped`: TLS from the "
-        "start; `none` needs `allow_insecure: {cleartext-relay: reason}`.",
+        description="`required`: STARTTLS with a valid certificate; `wrapped`: TLS from the start; "
+        "`none` needs `allow_insecure: {cleartext-relay: reason}`.",
     )
-    user: RelayUser | None = Field(None, description="Login name; without one nobody logs in.")
-    password: WrittenSecret | None = Field(None, description="Where the login's password is.")
+    user: RelayUser | None = Field(
+        None, description="Login name; without one the site does not log in."
+    )
+    password: WrittenSecret | None = Field(None, description="Reference to the login's password.")
     ca_file: Path | None = Field(
         None,
-        description="PEM file on this machine: the authorities that the relay's certificate may "
-        "be of, in place of those that the system trusts.",
+        description="PEM file on this machine: certificate authorities for the relay, instead of "
+        "the system's.",
     )

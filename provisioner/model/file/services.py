@@ -23,7 +23,7 @@ def _service_port(meanings: dict[int, str]) -> Parsed:
             raise InvalidValueError(
                 "a port that this service does not have",
                 want=listed,
-                fix="list which of these are on: what a number means is fixed by standard",
+                fix="list the ports to open: their meaning is fixed by standard",
             )
         return port
 
@@ -49,7 +49,7 @@ class WrittenTlsFiles(Written):
 class WrittenTls(Written):
     """Where certificates come from."""
 
-    files: WrittenTlsFiles = Field(description="Paths on the machine mailprov runs on.")
+    files: WrittenTlsFiles = Field(description="Paths on the machine that runs mailprov.")
 
 
 def _tls_form(given: Any) -> str:  # noqa: ANN401 pydantic hands over whatever was written
@@ -66,7 +66,7 @@ class WrittenSubmission(Written):
     """Mail from the site's users."""
 
     ports: OneOrMany[SubmissionPort] | None = Field(
-        None, description="Which of 587 and 465 are on; both by default."
+        None, description="The open ports of 587 and 465; both by default."
     )
     message_size: MessageSize | None = Field(
         None, description="Largest message, like 50M (K, M and G are powers of 1024)."
@@ -84,7 +84,7 @@ class WrittenImap(Written):
     """Reading by IMAP."""
 
     ports: OneOrMany[ImapPort] | None = Field(
-        None, description="Which of 143 and 993 are on; both by default."
+        None, description="The open ports of 143 and 993; both by default."
     )
     connections: Limit | None = Field(
         None, description="Connections at once of one user from one address; 40 by default."
@@ -96,15 +96,16 @@ class WrittenPop3(Written):
     """Reading by POP3."""
 
     ports: OneOrMany[Pop3Port] | None = Field(
-        None, description="Which of 110 and 995 are on; both by default."
+        None, description="The open ports of 110 and 995; both by default."
     )
     connections: Limit | None = Field(
         None, description="Connections at once of one user from one address; 10 by default."
     )
     uidl: Literal["classic", "guid"] | None = Field(
-        None, description="How messages are named; a change makes clients fetch all mail again."
+        None,
+        description="How the server names messages; a change makes clients fetch all mail again.",
     )
     workarounds: OneOrMany[Literal["outlook-no-nuls", "oe-ns-eoh"]] | None = Field(
-        None, description="Kindness to old clients."
+        None, description="Workarounds for old clients."
     )
     cleartext_login: Boolean | None = Field(None, description=_LOGIN_DESCRIPTION)

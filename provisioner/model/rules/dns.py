@@ -27,7 +27,7 @@ def judge_forward(reading: Reading) -> Iterator[SiteProblem]:
                 "a zone given twice",
                 got=f"{quoted(zone)}, which is {quoted(seen[zone.canonical])} already",
                 want="every zone once",
-                fix="join the servers in one list",
+                fix="put the servers into one list",
                 at_key=True,
             )
         seen.setdefault(zone.canonical, zone)
@@ -43,9 +43,9 @@ def judge_forward(reading: Reading) -> Iterator[SiteProblem]:
         if encrypted and len(encrypted) < len(servers):
             yield SiteProblem(
                 path,
-                "a zone with servers asked over TLS and servers asked in the clear",
+                "a zone with some servers over TLS and some in cleartext",
                 got=f"{len(encrypted)} of {len(servers)} with `tls_name`",
-                want="all or none: Unbound switches TLS on for a whole zone",
+                want="all or none: Unbound enables TLS for a whole zone",
                 fix="give every server its `tls_name`, or none",
             )
 
@@ -66,11 +66,11 @@ def judge_forward_loops(reading: Reading) -> Iterator[SiteProblem]:
             if server.address in own and port == DNS_PORT:
                 yield SiteProblem(
                     ("dns", "forward", zone, index),
-                    "a resolver of this site: it would ask itself and never get an answer",
+                    "a resolver of this site: it would query itself and never get an answer",
                     got=f"{server.address}, port {port}: {own[server.address]}",
                     want="another resolver, or another program's port, like 127.0.0.1@5335",
-                    fix="name the resolver to ask; without `forward` names are resolved from the "
-                    "root",
+                    fix="name the resolver to query; without `forward` names are resolved "
+                    "from the root",
                 )
 
 
@@ -114,7 +114,7 @@ def _own_records(reading: Reading) -> dict[tuple[str, str], str]:
     own: dict[tuple[str, str], str] = {}
     for domain in reading.domains:
         own[domain, "MX"] = "set `mx`"
-        own[domain, "NS"] = "leave it out: the hosts with the role dns are the name servers"
+        own[domain, "NS"] = "remove it: the hosts with the role dns are the name servers"
     for key, host in reading.file.hosts.items():
         try:
             fqdn = reading.fqdn(key)

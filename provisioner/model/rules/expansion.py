@@ -35,18 +35,18 @@ def judge_alias_sizes(reading: Reading) -> Iterator[SiteProblem]:
         ):
             yield SiteProblem(
                 by_source[source].path,
-                "an alias that leads to more addresses than mail to one may become",
+                "an alias that leads to more addresses than Postfix allows for one message",
                 got=f"{size.addresses} addresses or more, one for each way that leads there",
-                want=f"{MOST_ADDRESSES} at most; Postfix would put the mail off for ever",
-                fix="split it, or leave out what several of its targets lead to",
+                want=f"{MOST_ADDRESSES} at most; Postfix would defer the mail for ever",
+                fix="split the alias, or remove addresses that several of its targets share",
             )
         if size.chain > LONGEST_CHAIN and all(each.chain <= LONGEST_CHAIN for each in below):
             yield SiteProblem(
                 by_source[source].path,
-                "an alias whose end is too far away",
-                got=f"{size.chain} aliases, one behind the other",
-                want=f"{LONGEST_CHAIN} at most; Postfix would put the mail off for ever",
-                fix="let it lead to the last of them",
+                "an alias chain that is too long",
+                got=f"{size.chain} aliases in a chain",
+                want=f"{LONGEST_CHAIN} at most; Postfix would defer the mail for ever",
+                fix="point the alias at the last one of the chain",
             )
 
 

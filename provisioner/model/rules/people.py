@@ -38,7 +38,7 @@ def judge_users(reading: Reading) -> Iterator[SiteProblem]:
     if not reading.file.users:
         yield SiteProblem(
             ("users",),
-            "a site without users: mail to postmaster would lead nowhere",
+            "a site without users: mail to postmaster could not be delivered",
             got="an empty map",
             want="one user at least",
             fix="add a user, like `alice: {password: {env: ALICE_PASSWORD}}`",
@@ -108,7 +108,7 @@ def judge_groups(reading: Reading) -> Iterator[SiteProblem]:
             "a group that the system itself uses",
             got=quoted(accounts.group or ""),
             want="a group for mailboxes alone",
-            fix="leave `group` out, or choose a name like mailusers",
+            fix="remove `group`, or choose a name like mailusers",
         )
 
 
@@ -131,7 +131,7 @@ def judge_alias_sources(reading: Reading) -> Iterator[SiteProblem]:
         if source in reading.users:
             yield SiteProblem(
                 alias.path,
-                "an alias that is a user as well",
+                "an alias that is also a user",
                 got=f"{source}, which is users.{reading.users[source]}",
                 want="an address that no user has",
                 fix="remove the alias, or the user",
@@ -146,7 +146,7 @@ def judge_alias_sources(reading: Reading) -> Iterator[SiteProblem]:
                 "an alias given twice",
                 got=f"{source}, which is {first} already",
                 want="every alias once",
-                fix="join the targets in one list",
+                fix="put the targets into one list",
                 at_key=at_key,
             )
         seen.setdefault(source, alias)
@@ -187,10 +187,10 @@ def judge_alias_loops(reading: Reading) -> Iterator[SiteProblem]:
         if loop:
             yield SiteProblem(
                 by_source[loop[0]].path,
-                "aliases that lead in a circle",
+                "aliases that form a loop",
                 got=" → ".join(loop),
                 want="aliases that end at a user or at an address elsewhere",
-                fix="let one of them lead to a user",
+                fix="point one of them at a user",
             )
 
 

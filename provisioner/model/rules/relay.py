@@ -27,10 +27,10 @@ def judge_relay(reading: Reading) -> Iterator[SiteProblem]:
     if relay.tls == "none" and Allowance.CLEARTEXT_RELAY not in reading.file.allow_insecure:
         yield SiteProblem(
             ("relay", "tls"),
-            "no TLS to the relay: mail, and the relay's password, could be read on their way",
+            "no TLS to the relay: an attacker could read mail and the relay's password",
             got="none",
             want="required, or wrapped",
-            fix="use `tls: required`; or, to insist, give a reason: "
+            fix="use `tls: required`, or give a reason: "
             f"`allow_insecure: {{{Allowance.CLEARTEXT_RELAY}: REASON}}`",
         )
     yield from _judge_port(relay)
@@ -38,15 +38,15 @@ def judge_relay(reading: Reading) -> Iterator[SiteProblem]:
     if relay.host in {reading.fqdn(key) for key in reading.file.hosts}:
         yield SiteProblem(
             ("relay", "host"),
-            "the relay is a host of this site: mail would come back to it for ever",
+            "the relay is a host of this site: mail would loop",
             got=relay.host,
-            want="another server, which sends mail on",
-            fix="name the provider's server; leave `relay` out if this site sends by itself",
+            want="another server that relays mail",
+            fix="name the provider's server, or remove `relay` if this site sends by itself",
         )
     if relay.tls == "none" and relay.ca_file is not None:
         yield SiteProblem(
             ("relay", "ca_file"),
-            "an authority for certificates, and no TLS",
+            "a certificate authority, but no TLS",
             got="tls: none",
             want="tls: required, or wrapped",
             fix="remove `ca_file`, or `tls: none`",
@@ -61,10 +61,10 @@ def _judge_port(relay: WrittenRelay) -> Iterator[SiteProblem]:
     starts = {"wrapped": "TLS from the start", "required": "cleartext, and STARTTLS"}
     yield SiteProblem(
         ("relay", "port"),
-        f"port {relay.port} begins with {starts[meant]}: no connection would come about",
+        f"port {relay.port} begins with {starts[meant]}: no connection would succeed",
         got=f"port {relay.port} and tls: {relay.tls}",
         want=f"tls: {meant} with port {relay.port}, or port {RELAY_PORTS[relay.tls]}",
-        fix=f"write `tls: {meant}`, or leave `port` out",
+        fix=f"write `tls: {meant}`, or remove `port`",
     )
 
 
@@ -74,8 +74,8 @@ def _judge_login(relay: WrittenRelay) -> Iterator[SiteProblem]:
     missing = "user" if relay.user is None else "password"
     yield SiteProblem(
         ("relay",),
-        f"half a login: `{missing}` is missing",
+        f"an incomplete login: `{missing}` is missing",
         got="`password` alone" if relay.user is None else "`user` alone",
-        want="both, or neither where the relay knows this site by its address",
+        want="both, or neither if the relay accepts this site by its address",
         fix=f"add `{missing}`; the password is a reference, like {{env: RELAY_PASSWORD}}",
     )

@@ -21,7 +21,7 @@ def judge_networks(reading: Reading) -> Iterator[SiteProblem]:
     if covers_public(reading.trusted) and Allowance.OPEN_RELAY not in allowed:
         yield _unsafe(
             ("networks", "trusted"),
-            "an open relay: anybody could send mail through the site without logging in",
+            "an open relay: anybody could send mail through the site without a login",
             Allowance.OPEN_RELAY,
             got="networks that hold a large part of the Internet",
             want="the site's own networks",
@@ -34,7 +34,13 @@ def judge_networks(reading: Reading) -> Iterator[SiteProblem]:
             "an open resolver: anybody could use it for amplification attacks",
             Allowance.OPEN_RESOLVER,
             got="networks that hold a large part of the Internet"
-            + ("" if own else ", because `trusted` may ask where `networks.resolver` is not given"),
+            + (
+                ""
+                if own
+                else (
+                    ", because `trusted` may query the resolver if `networks.resolver` is missing"
+                )
+            ),
             want="the site's own networks in `networks.resolver`",
         )
 
@@ -47,7 +53,7 @@ def judge_tls(reading: Reading) -> Iterator[SiteProblem]:
     if Allowance.NO_TLS not in file.allow_insecure:
         yield _unsafe(
             ("tls",),
-            "no TLS: passwords and mail could be read on their way",
+            "no TLS: an attacker could read passwords and mail",
             Allowance.NO_TLS,
             got="none",
             want="self-signed, or certificate files",
@@ -58,7 +64,7 @@ def judge_tls(reading: Reading) -> Iterator[SiteProblem]:
             if port in IMPLICIT_TLS_PORTS:
                 yield SiteProblem(
                     (name, "ports", index),
-                    "a port that speaks TLS from the start, on a site without TLS",
+                    "a port with TLS from the start, on a site without TLS",
                     got=str(port),
                     want="the port that starts in cleartext",
                     fix="remove the port, or use `tls: self-signed`",
@@ -81,7 +87,7 @@ def judge_cleartext_login(reading: Reading) -> Iterator[SiteProblem]:
         if service is not None and service.cleartext_login:
             yield _unsafe(
                 (name, "cleartext_login"),
-                "logins in cleartext: passwords could be read on their way",
+                "logins in cleartext: an attacker could read passwords",
                 Allowance.CLEARTEXT_LOGIN,
                 got="true",
                 want="false",
@@ -141,7 +147,7 @@ def _services(reading: Reading) -> tuple[tuple[str, Service | None], ...]:
 def _unsafe(
     path: KeyPath, summary: str, allowance: Allowance, *, got: str, want: str
 ) -> SiteProblem:
-    fix = f"use {want}; or, to insist, give a reason: `allow_insecure: {{{allowance}: REASON}}`"
+    fix = f"use {want}, or give a reason: `allow_insecure: {{{allowance}: REASON}}`"
     return SiteProblem(path, summary, got, want, fix)
 
 
@@ -151,5 +157,5 @@ def _all_off(path: KeyPath, verb: str, want: str) -> SiteProblem:
         f"nobody could {verb} mail: every port is off",
         got="an empty list",
         want=want,
-        fix="list a port, or leave `ports` out",
+        fix="list a port, or remove `ports`",
     )

@@ -49,7 +49,7 @@ def judge_open_secrets(reading: Reading, hatch: HatchRules) -> Iterator[SiteProb
         if found := _secret_in(hatch.held, text.name, text.value):
             yield SiteProblem(
                 text.path,
-                f"{found}: everybody on the host could read it, and plans would show it",
+                f"{found}: every user of the host could read it, and plans would show it",
                 got=f"a text of {len(text.value)} characters",
                 want="a reference to the secret",
                 fix=hatch.held.way_out(text.name),
@@ -72,7 +72,7 @@ def judge_held_secrets(reading: Reading, hatch: HatchRules) -> Iterator[SiteProb
         elif isinstance(text.path[-1], int):  # the file of its own is named after the option
             yield SiteProblem(
                 text.path,
-                "a secret among several values of one option: its file of its own holds one value",
+                "a secret among several values of one option: a secret's file has one value",
                 got="a list",
                 want="one secret and nothing else",
                 fix=f"write `{text.name}: {{secret: …}}`, or name a file of your own that holds "
@@ -94,7 +94,7 @@ def named_secret_way_out(name: str) -> str:
     """Return what to do with a secret where settings with certain names are read from a file."""
     if is_secret_name(name):
         return f"write `{name}: {{secret: {{env: VARIABLE}}}}`"
-    return "name a file of your own that holds it, readable by root alone"
+    return "name your own file with the secret, readable by root only"
 
 
 def shows_secret(line: str) -> bool:

@@ -269,7 +269,7 @@ def test_what_would_make_the_site_invalid_is_told_before_a_password_is_asked(
     site.write_text(text)
     code, _, err = user("add", "bob", piped="")
     assert code == 3
-    assert f"{site}:7:11: aliases.bob: an alias that is a user as well" in err
+    assert f"{site}:7:11: aliases.bob: an alias that is also a user" in err
     assert "password" not in err
     assert site.read_text() == text
 

@@ -44,7 +44,7 @@ def test_every_allowance_has_a_reason_and_a_safe_setting() -> None:
             [
                 (
                     ("networks", "trusted"),
-                    "0.0.0.0/0, which may ask as well where `resolver` is not given",
+                    "0.0.0.0/0, which may query the resolver if `resolver` is missing",
                 )
             ],
         ),
@@ -73,7 +73,7 @@ def test_every_allowance_has_a_reason_and_a_safe_setting() -> None:
                 (("users", "alice", "password"), "{MD5-CRYPT}"),
                 (
                     ("allow_insecure", "weak-hash"),
-                    "1 password by reference: what they lead to, `plan` and `apply` judge",
+                    "1 password by reference, which `plan` and `apply` check",
                 ),
             ],
         ),

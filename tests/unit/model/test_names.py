@@ -111,7 +111,7 @@ def test_a_zone_may_be_the_root_one_label_or_a_service(written: str, want: str) 
     ("written", "fix"),
     [
         ("Alice", "write alice"),
-        ("alice+news", "leave + and what follows out"),
+        ("alice+news", "remove + and the detail"),
         ("a" * 65, "shorten"),
         ("..", "remove"),
         (".a", "remove"),

@@ -64,4 +64,4 @@ def test_without_tls_no_port_that_begins_with_it_is_named() -> None:
 def test_a_site_with_one_submission_port_names_that_one() -> None:
     (*_, submission) = notes(**(OPEN | {"submission": {"ports": "465"}}))
     assert submission.want.startswith("users send on 465, which")
-    assert submission.fix == "set mail programs to port 465, with login"
+    assert submission.fix == "set mail clients to port 465, with login"

@@ -37,7 +37,10 @@ _TOLD = [
     ("tls: no TLS", "tls: self-signed"),
     ("allow_insecure.weak-hash: weak password schemes", "BLF-CRYPT"),
     ("relay_domains repeats mydestination", "no `relay_domains`"),
-    ("smtpd_sasl_security_restrictions: no such parameter", "smtpd_sasl_security_options"),
+    (
+        "smtpd_sasl_security_restrictions: Postfix has no such parameter",
+        "smtpd_sasl_security_options",
+    ),
     ("switches SELinux off", "SELinux enforcing"),
     ("switches the firewall off", "mail: 25, 110, 143, 587, 4190"),
     ("never opens 587", "users send on 587"),

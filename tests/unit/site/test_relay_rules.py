@@ -52,10 +52,13 @@ def test_a_relay_without_login_and_with_an_authority_of_its_own(
             "{host: a.example.net, tls: maybe}",
             "6:35: relay.tls: not a word that relay.tls knows",
         ),
-        ("{host: a.example.net, user: me}", "6:8: relay: half a login: `password` is missing"),
+        (
+            "{host: a.example.net, user: me}",
+            "6:8: relay: an incomplete login: `password` is missing",
+        ),
         (
             "{host: a.example.net, password: {env: P}}",
-            "6:8: relay: half a login: `user` is missing",
+            "6:8: relay: an incomplete login: `user` is missing",
         ),
         (
             "{host: a.example.net, user: 'a:b', password: {env: P}}",

@@ -48,7 +48,7 @@ def test_a_secret_that_everybody_could_read_is_refused_unshown(
 ) -> None:
     """People wrote the relay's password into main.cf, which is 0644, and sent plans around."""
     (told,) = refused(beginner + more)
-    assert told.endswith("everybody on the host could read it, and plans would show it")
+    assert told.endswith("every user of the host could read it, and plans would show it")
     assert "hunter2" not in told
 
 
@@ -136,9 +136,9 @@ def test_an_option_has_one_secret(refused: Refused, beginner: str) -> None:
     ("value", "want"),
     [
         ("{secret: hunter2}", "a secret in the file"),
-        ("{password: hunter2}", "a map that is no secret"),
-        ("{}", "a map that is no secret"),
-        ("{secret: {env: S}, env: T}", "a map that is no secret"),
+        ("{password: hunter2}", "a map that is not a secret"),
+        ("{}", "a map that is not a secret"),
+        ("{secret: {env: S}, env: T}", "a map that is not a secret"),
         ("{secret: {env: S, file: T}}", "not a reference to a secret"),
     ],
 )

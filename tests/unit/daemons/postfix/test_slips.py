@@ -37,7 +37,7 @@ def test_a_parameter_that_no_postfix_has_is_told_where_it_stands() -> None:
     ]
     for warning in warnings:
         assert warning.at_key
-        assert warning.summary.startswith("no such parameter")
+        assert warning.summary.startswith("Postfix has no such parameter")
         assert "leaves it out" in warning.summary
         assert warning.want == "smtpd_sasl_security_options and smtpd_sasl_tls_security_options"
 
@@ -88,4 +88,4 @@ def test_relay_domains_that_repeat_mydestination_are_told_with_the_reason() -> N
     assert (warning.path, warning.got) == (("postfix", "main", "relay_domains"), "example.net")
     assert "repeats mydestination" in warning.summary
     assert "anybody" in warning.summary
-    assert "leave it out" in warning.fix
+    assert "remove it" in warning.fix
