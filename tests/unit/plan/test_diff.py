@@ -285,8 +285,10 @@ def test_a_user_who_carries_the_connection_is_refused_before_anything_changes(
     assert caught.value.exit_code is ExitCode.REFUSED
     (diagnostic,) = caught.value.diagnostics
     assert "alice carries this connection" in diagnostic.summary
+    assert diagnostic.where == "mail: account alice"
     assert diagnostic.got
-    assert "ssh.user" in diagnostic.fix
+    assert "login" in diagnostic.want
+    assert "hosts.mail.ssh.user" in diagnostic.fix
 
 
 def test_a_carrier_who_left_the_site_is_not_locked_out_either() -> None:
@@ -308,8 +310,10 @@ def test_a_carrier_who_stays_as_the_account_is_may_be_a_user() -> None:
 
 def test_root_is_nobodys_mail_account_whatever_group_it_is_in() -> None:
     generation, facts = with_alice(uid=0)
-    with pytest.raises(MailprovError, match="administrator"):
+    with pytest.raises(MailprovError, match="administrator") as caught:
         diff_generation(generation, facts)
+    (diagnostic,) = caught.value.diagnostics
+    assert (diagnostic.where, diagnostic.got, bool(diagnostic.want)) == ("mail", "uid 0", True)
 
 
 @pytest.mark.parametrize(

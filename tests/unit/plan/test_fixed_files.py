@@ -30,6 +30,7 @@ def test_the_command_that_sets_a_file_free_is_told_and_the_key_that_leaves_it_al
     got = fixed_diagnostic(plan(RESOLV), fixed)
     assert got is not None
     assert got.got == "/etc/resolv.conf: immutable (chattr +i)"
+    assert (got.where, bool(got.want)) == ("mail", True)
     assert "`chattr -i /etc/resolv.conf`" in got.fix
     assert "`resolv_conf: keep` under hosts.mail" in got.fix
 

@@ -105,6 +105,10 @@ def refusal(wanted: str, what: Remembered) -> str:
         recall_generation(HOST, wanted, what)
     (diagnostic,) = caught.value.diagnostics
     assert "nothing was changed" in diagnostic.summary
+    assert wanted in diagnostic.summary
+    assert diagnostic.where == f"mail:/var/lib/mailprov/generations/{wanted}"
+    assert diagnostic.want
+    assert "mailprov history" in diagnostic.fix
     return diagnostic.got
 
 
@@ -158,6 +162,16 @@ def test_a_whole_record_in_the_place_of_another_is_refused() -> None:
     assert refusal(GENERATION.id, remembered(other)) == "a record that is not as it was written"
 
 
+def test_a_record_for_a_release_that_nobody_knows_is_refused() -> None:
+    platform = GENERATION.platform.model_copy(update={"name": "debian-3"})
+    other = replace(GENERATION, platform=platform)
+    assert "debian-3" in refusal(other.id, remembered(other))
+
+
+def test_no_record_is_refused() -> None:
+    assert refusal(GENERATION.id, replace(remembered(GENERATION), record=b"")) == "no record"
+
+
 def test_a_record_holds_no_user_and_no_secret() -> None:
     person = Account("alice", "mailusers", "/home/alice", "/bin/sh", system=False)
     record = replace(WITH_KEY, accounts=(*WITH_KEY.accounts, person)).record
@@ -184,11 +198,24 @@ def test_where_the_host_now_makes_its_own_key_it_keeps_that() -> None:
 
 def test_the_operators_key_of_today_takes_the_place_of_one_that_the_host_made() -> None:
     recalled = recall_generation(HOST, GENERATION.id, remembered(GENERATION))
-    got = with_present_secrets(recalled, HOST, {KEY.path: left_by(KEY)})
+    today = replace(KEY, owner="root", group="ssl-cert", mode=0o640)
+    got = with_present_secrets(recalled, HOST, {KEY.path: left_by(today)})
     assert got.recipes == ()
     (sealed,) = (a for a in got.artifacts if a.secret)
     assert isinstance(sealed, SealedArtifact)
-    assert left_by(sealed) == left_by(KEY)
+    assert left_by(sealed) == left_by(today)
+    assert (sealed.content, sealed.daemons) == (b"", ())
+    # What main.cf names comes before it.
+    assert sealed.rank < MAIN_CF.rank
+
+
+def test_a_key_that_was_replaced_is_still_read_by_the_same_daemons() -> None:
+    key = replace(KEY, daemons=("postfix",))
+    before = replace(WITH_KEY, artifacts=(key, MAIN_CF, MAP, USERS))
+    recalled = recall_generation(HOST, before.id, remembered(before))
+    got = with_present_secrets(recalled, HOST, {key.path: replace(left_by(key), owner="x")})
+    (sealed,) = (a for a in got.artifacts if a.secret)
+    assert (sealed.daemons, sealed.owner) == (("postfix",), "x")
 
 
 def test_users_files_are_no_secret_of_the_configuration() -> None:
@@ -198,4 +225,8 @@ def test_users_files_are_no_secret_of_the_configuration() -> None:
 
 
 def test_the_host_as_found_has_the_id_0() -> None:
-    assert generation_as_found(HOST, platform_named("debian-12")).id == "0"
+    platform = platform_named("debian-12")
+    found = generation_as_found(HOST, platform)
+    assert (found.id, found.host, found.platform) == ("0", HOST.key, platform)
+    nothing = (found.packages, found.groups, found.accounts, found.folders, found.recipes)
+    assert {*nothing, found.artifacts, found.units} == {()}

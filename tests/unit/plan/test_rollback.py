@@ -90,6 +90,8 @@ def test_as_found_services_stop_before_their_files_go_and_start_after() -> None:
         (Action.RESTORE, "postfix.service"),
         (Action.UPDATE, "0"),
     ]
+    retired, *removed, restored = (change.reason for change in plan.changes[:4])
+    assert len({retired, *removed, restored}) == 3
 
 
 def test_as_found_no_final_main_cf_is_expected_and_mail_is_looked_after() -> None:
@@ -120,6 +122,8 @@ def test_an_edited_secret_is_never_overwritten_by_a_rollback() -> None:
     with pytest.raises(MailprovError) as caught:
         diff_recalled(earlier, edited)
     assert caught.value.exit_code is ExitCode.REFUSED
+    assert [one.where for one in caught.value.diagnostics] == [f"mail:{key.path}"]
+    assert "--keep-drift" in caught.value.diagnostics[0].fix
     kept = diff_recalled(earlier, edited, keep_drift=True)
     assert key.path not in {change.name for change in kept.changes}
 
@@ -130,3 +134,15 @@ def test_a_configuration_that_could_not_read_todays_users_is_refused() -> None:
     with pytest.raises(MailprovError) as caught:
         refuse_other_users(HOST, replace(EARLIER, user_files=("/etc/other",)), NOW)
     assert caught.value.exit_code is ExitCode.REFUSED
+    (told,) = caught.value.diagnostics
+    assert told.where == "mail"
+    assert (told.got, told.want) == (f"users in {USERS.path}", "users in /etc/other")
+
+
+def test_a_configuration_without_users_does_not_fit_a_host_with_them_nor_the_other_way() -> None:
+    nobody = replace(NOW, introduction=replace(NOW.introduction, left={}))
+    for generation, facts in ((replace(EARLIER, user_files=()), NOW), (EARLIER, nobody)):
+        with pytest.raises(MailprovError) as caught:
+            refuse_other_users(HOST, generation, facts)
+        (told,) = caught.value.diagnostics
+        assert {told.got, told.want} == {f"users in {USERS.path}", "users in no file"}

@@ -26,7 +26,11 @@ from provisioner.plan.diff import diff_generation
 from provisioner.plan.generation import Generation
 from provisioner.plan.recall import Remembered, recall_generation
 from provisioner.plan.rollback import diff_recalled, refuse_other_users
-from provisioner.plan.secrets_diff import refuse_lost_secrets, refuse_unread_secrets
+from provisioner.plan.secrets_diff import (
+    refuse_lost_secrets,
+    refuse_unread_secrets,
+    without_secrets,
+)
 from provisioner.plan.transaction import pack_transaction
 from provisioner.render.artifact import Plane, SealedArtifact
 from provisioner.render.daemon_secrets import SecretFile
@@ -137,6 +141,10 @@ def test_a_secret_that_was_edited_or_lost_has_to_be_read(state: object) -> None:
     with pytest.raises(MailprovError) as refusal:
         refuse_unread_secrets(kept, plan.changes)
     assert refusal.value.exit_code is ExitCode.INVALID_SITE
+    (told,) = refusal.value.diagnostics
+    assert told.where == f"mail:{PATH}"
+    assert told.got
+    assert told.want
     refuse_unread_secrets(WITH, plan.changes)
     with pytest.raises(ValueError, match="sealed"):
         pack_transaction(plan)
@@ -170,7 +178,19 @@ def test_a_rollback_to_what_reads_a_secret_that_is_gone_is_refused() -> None:
         refuse_lost_secrets(recalled(), fulfilled(WITHOUT))
     assert refusal.value.exit_code is ExitCode.REFUSED
     (told,) = refusal.value.diagnostics
-    assert told.got == f"no {PATH}"
+    assert (told.where, told.got) == ("mail", f"no {PATH}")
+    assert told.want
+
+
+def test_what_a_host_said_is_told_without_the_secrets_that_were_brought() -> None:
+    generation = replace(WITH, artifacts=(replace(SECRET, hidden=("hunter2", "four", "a")),))
+    said = ["bad row: me:hunter2, hunter2", "four at a time", "nothing of it"]
+    # What is shorter than a word is no secret.
+    assert list(without_secrets(generation, said)) == [
+        "bad row: me:(secret), (secret)",
+        "(secret) at a time",
+        "nothing of it",
+    ]
 
 
 def test_a_host_tells_secrets_from_users_by_their_folder() -> None:

@@ -28,6 +28,7 @@ from provisioner.plan.transaction import checks_of, pack_transaction
 from provisioner.render.artifact import Artifact, Plane, SealedArtifact
 from provisioner.resources.account import Account, AccountState
 from provisioner.resources.file_state import FileState, left_by
+from provisioner.resources.folder import Folder
 from provisioner.resources.group import Group
 from provisioner.resources.unit import Unit
 
@@ -269,6 +270,90 @@ def test_a_daemon_that_reads_users_only_with_the_configuration_is_owed_it() -> N
     facts = with_file(facts, MAIN_CF.path, None)
     rows, _ = unpack(pack_transaction(diff_generation(generation, facts)))
     assert ["owed", "postfix.service"] in rows
+
+
+def test_accounts_groups_and_folders_travel_with_all_that_makes_them() -> None:
+    hashed = PasswordHash("{SHA512-CRYPT}$6$salt$digest")
+    people = [
+        Account(name, "people", f"/home/{name}", "/x", system=False, password=hashed, locked=locked)
+        for name, locked in (("alice", False), ("bob", True))
+    ]
+    generation = replace(
+        GENERATION,
+        groups=(Group("vmail"), Group("people", system=False)),
+        accounts=(*GENERATION.accounts, *people),
+        folders=(*GENERATION.folders, Folder("/srv/x", "vmail", "vmail", 0o750, "mail_t")),
+    )
+    rows, contents = unpack(pack_transaction(diff_generation(generation, BARE)))
+    acts = [row[1:] for row in rows if row[0] == "act-directory"]
+    assert [row for row in acts if row[0] == "group"] == [
+        ["group", "vmail", "system"],
+        ["group", "people", "regular"],
+    ]
+    assert [row[-2] for row in acts if row[0] == "account"] == ["system", "person", "person"]
+    assert [row for row in acts if row[0] == "directory"] == [
+        ["directory", "/srv/vmail", "vmail", "vmail", "0700"],
+        ["directory", "/srv/x", "vmail", "vmail", "0750", "mail_t"],
+    ]
+    passwords = {row[1]: row for row in acts if row[0] == "password"}
+    assert {name: row[3] for name, row in passwords.items()} == {"alice": "open", "bob": "locked"}
+    for name, row in passwords.items():
+        assert contents[f"files/{row[2]}"].decode().startswith(f"{name}:")
+    # People's accounts, and no daemon's, are the directory's.
+    kept = [row[2] for row in rows if row[:2] == ["directory", "account"]]
+    assert kept == ["alice", "bob"]
+
+
+def test_what_is_left_is_told_by_plane_with_its_secrecy() -> None:
+    rows, _ = unpack(pack_transaction(diff_generation(GENERATION, BARE)))
+    left = {
+        kind: {row[2]: row[-1] for row in rows if row[:2] == [kind, "file"]}
+        for kind in ("managed", "directory")
+    }
+    assert left == {"managed": {MAIN_CF.path: "0", MAP.path: "0"}, "directory": {USERS.path: "1"}}
+    assert ["managed", "unit", "postfix.service"] in rows
+
+
+def test_nobody_but_root_reads_the_archive_where_it_is_unpacked() -> None:
+    archive = pack_transaction(diff_generation(GENERATION, BARE))
+    with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
+        assert {member.mode for member in opened.getmembers()} == {0o600}
+
+
+def test_users_alone_leave_main_cf_as_it_is() -> None:
+    # Mail is kept, and not bounced, while a configuration waits; users' files never wait.
+    for facts in (
+        with_file(fulfilled(), USERS.path, None),
+        replace(fulfilled(), packages=frozenset()),
+    ):
+        rows, _ = unpack(pack_transaction(diff_generation(GENERATION, facts)))
+        assert not [row for row in rows if row[0] == "main"]
+
+
+def test_a_configuration_of_another_daemon_alone_keeps_mail_waiting_too() -> None:
+    dovecot = Artifact("/etc/dovecot/dovecot.conf", b"x\n", daemons=("dovecot",))
+    generation = replace(GENERATION, artifacts=(*GENERATION.artifacts, dovecot))
+    facts = with_file(fulfilled(generation), dovecot.path, None)
+    rows, _ = unpack(pack_transaction(diff_generation(generation, facts)))
+    assert ["main", MAIN_CF.path] in rows
+
+
+def test_a_file_that_goes_is_removed_with_the_rest() -> None:
+    more = replace(MAP, path="/etc/postfix/mailprov/more")
+    before = replace(GENERATION, artifacts=(*GENERATION.artifacts, more))
+    rows, _ = unpack(pack_transaction(diff_generation(GENERATION, fulfilled(before))))
+    assert ["remove", more.path] in rows
+    assert ["act-configuration", "remove", more.path] in rows
+    assert not [row for row in rows if row[0] == "remove-later"]
+
+
+def test_the_resolver_is_waited_for_whenever_it_starts_anew_and_not_when_it_is_enabled() -> None:
+    conf = Artifact("/etc/unbound/unbound.conf", b"x\n", daemons=("unbound",))
+    unit = Unit("unbound", "unbound.service", "unbound.service")
+    generation = replace(GENERATION, artifacts=(conf,), units=(unit,))
+    rows, _ = unpack(pack_transaction(diff_generation(generation, BARE)))
+    acts = [row[1] for row in rows if row[0] == "act-configuration"]
+    assert acts[acts.index("enable") :] == ["enable", "start", "await_resolver"]
 
 
 def test_the_account_of_a_user_who_becomes_virtual_is_locked_with_the_confirmation() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
@@ -78,9 +79,11 @@ def _answers(records: list[str], names: list[str]) -> list[bytes]:
 def _free_port() -> int:
     """Return a port of loopback that is free for UDP and TCP, and that no client is given.
 
-    Ports that the kernel hands out to clients could be taken again before Unbound starts.
+    Ports that the kernel hands out to clients could be taken again before Unbound starts. Each
+    process looks from another one on: two Unbounds may share a port (so-reuseport).
     """
-    for port in range(20000, 30000):
+    for offset in range(10_000):
+        port = 20_000 + (os.getpid() + offset) % 10_000
         with (
             socket.socket(type=socket.SOCK_DGRAM) as datagram,
             socket.socket(type=socket.SOCK_STREAM) as stream,
