@@ -298,7 +298,9 @@ class Talk:
     def result(self) -> Completed:
         self._finished = True
         rest = "".join(f"{line}\n" for line in self.lines())
-        return Completed(self._step.status, rest.encode(), self._step.stderr.encode())
+        return Completed(
+            self._step.status, rest.encode(), self._step.stderr.encode(errors="surrogateescape")
+        )
 
     def abandon(self) -> None: ...
 

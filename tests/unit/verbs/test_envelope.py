@@ -80,6 +80,10 @@ def test_a_sender_who_cannot_send_is_wrong_usage(typed: str, login: str | None, 
         sender(typed, login)
     assert want in str(raised.value)
     assert raised.value.exit_code == ExitCode.USAGE
+    (told,) = raised.value.diagnostics
+    assert told.got
+    # Who is disabled is wanted by nobody; else what would do is named.
+    assert told.want or "disabled" in told.summary
 
 
 @pytest.mark.parametrize(
@@ -131,6 +135,33 @@ def test_a_port_that_does_not_fit_is_wrong_usage(typed: str, asked: int, want: s
     with pytest.raises(MailprovError, match=want) as raised:
         find_door(one, find_sender(one, typed, None), ["bob@example.org"], asked)
     assert raised.value.exit_code == ExitCode.USAGE
+    (told,) = raised.value.diagnostics
+    assert told.got == f"--port {asked}"
+    assert ("587" in told.want) is (typed == "alice")
+
+
+@pytest.mark.parametrize(("number", "more"), [(3, False), (8, False), (9, True)])
+def test_some_users_are_named_where_there_are_many(number: int, *, more: bool) -> None:
+    users = {f"user{n}": {"password": PASSWORD} for n in range(number)}
+    one = site(users={**users, "zoe": {"password": PASSWORD, "enabled": "false"}}, aliases={})
+    with pytest.raises(MailprovError) as raised:
+        find_sender(one, "nobody", None)
+    want = raised.value.diagnostics[0].want
+    assert want.endswith(" …") is more
+    assert want.count("@") == min(number, 8)
+    assert "zoe" not in want
+
+
+def test_a_disabled_user_is_named_with_the_option_that_named_it() -> None:
+    for typed, login, option in (("carol", None, "--from"), ("alice", "carol", "--login")):
+        with pytest.raises(MailprovError) as raised:
+            sender(typed, login)
+        assert raised.value.diagnostics[0].got == f"{option} carol@example.org"
+
+
+def test_a_login_that_is_no_address_names_its_option() -> None:
+    with pytest.raises(MailprovError, match="--login: not a mail address"):
+        sender("alice", "a b")
 
 
 def test_mail_from_outside_goes_to_the_exchanger_of_the_recipients_domain() -> None:

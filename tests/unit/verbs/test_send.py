@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -12,10 +12,15 @@ from typing import Any, Self
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.refs import ref
+from support.scripted_host import Call, Connection, Program, ScriptedFleet, unreachable
+from support.told_facts import standing, told, two_hosts
 
 from provisioner.diagnosis.trace import End, Trace
-from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
+from provisioner.diagnostics import ExitCode, MailprovError
+from provisioner.facts.certificate import parse_certificate
 from provisioner.model.site import Host
+from provisioner.remote.protocol import Answer, Section
 from provisioner.site.load import parse_site
 from provisioner.verbs.envelope import find_door, find_sender
 from provisioner.verbs.handover import Handover, Posting, Refusal, Stage
@@ -91,7 +96,7 @@ class RecordedAnswer:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Read:
     host: Host
     value: Any = None
     error: MailprovError | None = None
@@ -100,18 +105,14 @@ class Answer:
 @dataclass
 class OneHostFleet:
     transport_: Any
-    error: MailprovError | None = None
 
-    def each(self, hosts: Sequence[Host], work: Callable[[Host, Any], Any]) -> Iterator[Answer]:
+    def each(self, hosts: Sequence[Host], work: Callable[[Host, Any], Any]) -> Iterator[Read]:
         for host in hosts:
-            if self.error:
-                yield Answer(host, error=self.error)
-            else:
-                yield Answer(host, value=work(host, self.transport_))
+            yield Read(host, value=work(host, self.transport_))
 
 
-def run_over(log: RecordedLog, error: MailprovError | None = None) -> Run:
-    fleet: Any = OneHostFleet(log, error)
+def run_over(log: RecordedLog) -> Run:
+    fleet: Any = OneHostFleet(log)
     nothing: Any = None
     return Run(SITE, SITE.hosts, fleet, {"log": ""}, nothing, nothing, "owner")
 
@@ -189,6 +190,31 @@ def test_recipients_that_were_refused_or_not_seen_have_an_end_too() -> None:
     ]
 
 
+def test_who_is_refused_is_told_why_and_where() -> None:
+    refusals = (
+        Refusal(Stage.RCPT, "550 5.1.1 <z@example.org>: Recipient address rejected: User unknown",
+                550, "z@example.org"),
+        Refusal(Stage.DATA, "550 5.7.1 spam", 550),
+    )  # fmt: skip
+    one = posting("alice", "z@example.org", "bob@example.org")
+    sending = Sending(one, Handover("direct", refusals=refusals), {})
+    refused, rest = ends_of(SITE, sending, Trace())
+    assert (refused.address, refused.original) == ("z@example.org", "z@example.org")
+    assert refused.detail == "z@example.org is no user and no alias of the site"
+    assert (rest.address, rest.original) == ("bob@example.org", "bob@example.org")
+    assert rest.detail.endswith("; 550 5.7.1 spam")
+    assert {refused.host, rest.host} == {"mail"}
+
+
+def test_whoever_was_taken_and_never_shows_is_not_seen_until_the_trace_is_finished() -> None:
+    one = posting("alice", "bob@example.org")
+    sending = Sending(one, Handover("direct", accepted=one.recipients), {})
+    (unseen,) = ends_of(SITE, sending, Trace())
+    assert (unseen.address, unseen.original) == ("bob@example.org", "bob@example.org")
+    assert (unseen.end, unseen.host, bool(unseen.detail)) == (End.NOT_SEEN, "mail", True)
+    assert ends_of(SITE, sending, Trace(finished=True)) == ()
+
+
 def test_a_refused_message_ends_for_all_recipients() -> None:
     one = posting("x@c.example", "bob@example.org", "x@b.example")
     refusal = Refusal(Stage.CONNECT, "banner: 554 go away")
@@ -201,17 +227,77 @@ def test_a_refused_message_ends_for_all_recipients() -> None:
     ]
 
 
+CLOCK = Program("log", [f"@now {int(MOMENT.timestamp())} +0000", "@source journal", "@end"])
+HOSTS = two_hosts()
+
+
+def handed(
+    fleet: ScriptedFleet, sender: str = "alice", limit: str = ""
+) -> tuple[Sending, dict[str, Any]]:
+    """Hand a message in; return that, and with what the server was reached."""
+    seen: dict[str, Any] = {}
+
+    def submit(one: Posting, **reached: object) -> Handover:
+        fleet.calls.append(Call(HOSTS.host("mail").ref, "submitted"))
+        seen.update(posting=one, **reached)
+        return Handover(
+            "direct", accepted=one.recipients, answer="250 2.0.0 Ok: queued as 4cLbkz1n1Kz1Zq"
+        )
+
+    who = find_sender(HOSTS, sender, None)
+    door = find_door(HOSTS, who, ["alice@example.org"], None)
+    login = who.user.address if who.user else ""
+    one = Posting(door, who.address, ("alice@example.org",), b"x", "<x@y>", login, "secret")
+    chosen = [HOSTS.host(limit)] if limit else None
+    return hand_in(fleet.run_over(HOSTS, chosen), one, submit), seen
+
+
+def test_the_clock_and_the_certificate_are_asked_for_before_a_user_logs_in() -> None:
+    answer = told(standing(HOSTS, "mail"))
+    with ScriptedFleet({ref("mail"): [Program("observe", answer), CLOCK]}) as fleet:
+        sending, seen = handed(fleet)
+    assert fleet.order == ["mail: observe", "mail: log", "mail: submitted"]
+    certificate = parse_certificate(Answer.read(answer).lines(Section.CERTIFICATE))
+    assert certificate
+    assert seen["fingerprint"] == certificate.fingerprint
+    assert seen["hosts"] == HOSTS.hosts
+    assert list(seen["transports"]) == ["mail"]
+    assert seen["posting"] == sending.posting
+    assert sending.began == {ref("mail"): MOMENT}
+    assert sending.queue_id == "4cLbkz1n1Kz1Zq"
+    assert b"since\t-1\n" in fleet.call("mail: log").stdin
+
+
+def test_a_server_that_shows_no_certificate_gets_none_to_compare() -> None:
+    facts = replace(standing(HOSTS, "mail"), certificate=None)
+    with ScriptedFleet({ref("mail"): [Program("observe", told(facts)), CLOCK]}) as fleet:
+        _, seen = handed(fleet)
+    assert seen["fingerprint"] is None
+
+
+def test_who_does_not_log_in_needs_no_certificate() -> None:
+    with ScriptedFleet({ref("mail"): [CLOCK]}) as fleet:
+        _, seen = handed(fleet, "x@b.example")
+    assert seen["fingerprint"] is None
+
+
 def test_nothing_is_sent_when_a_host_cannot_be_asked() -> None:
-    lost = MailprovError(Diagnostic("gone"), ExitCode.UNREACHABLE)
-    handed: list[Posting] = []
+    with (
+        ScriptedFleet({ref("mail"): [Connection(unreachable("gone"))]}) as fleet,
+        pytest.raises(MailprovError, match="gone") as raised,
+    ):
+        handed(fleet)
+    assert raised.value.exit_code is ExitCode.UNREACHABLE
+    assert "mail: submitted" not in fleet.order
 
-    def submit(one: Posting, **_: object) -> Handover:
-        handed.append(one)
-        return Handover()
 
-    with pytest.raises(MailprovError, match="gone") as raised:
-        hand_in(run_over(RecordedLog([]), lost), posting(), submit)
-    assert (raised.value.exit_code, handed) == (ExitCode.UNREACHABLE, [])
+def test_a_host_that_was_left_out_takes_no_message() -> None:
+    with ScriptedFleet({}) as fleet, pytest.raises(MailprovError) as raised:
+        handed(fleet, limit="ns")
+    assert raised.value.exit_code is ExitCode.USAGE
+    (diagnostic,) = raised.value.diagnostics
+    assert diagnostic.want == "mail"
+    assert "--limit mail" in diagnostic.fix
 
 
 @pytest.mark.parametrize(
