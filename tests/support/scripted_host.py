@@ -176,6 +176,8 @@ class ScriptedFleet:
 
     def tell(self, host: HostRef, text: str) -> None:
         """Take what a person is told; see `Progress`."""
+        assert isinstance(host, HostRef), host
+        assert isinstance(text, str), text
         self.told.append((host, text))
 
     def started(self, transport: ScriptedTransport, verb: str, arguments: tuple[str, ...]) -> Talk:

@@ -159,6 +159,12 @@ def test_a_disabled_user_is_named_with_the_option_that_named_it() -> None:
         assert raised.value.diagnostics[0].got == f"{option} carol@example.org"
 
 
+def test_a_login_that_is_nobodys_names_those_who_may() -> None:
+    with pytest.raises(MailprovError) as raised:
+        sender("alice", "nobody")
+    assert raised.value.diagnostics[0].want == "one of alice@example.org, bob@example.org"
+
+
 def test_a_login_that_is_no_address_names_its_option() -> None:
     with pytest.raises(MailprovError, match="--login: not a mail address"):
         sender("alice", "a b")

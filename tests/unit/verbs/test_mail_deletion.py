@@ -13,6 +13,7 @@ from support.scripted_host import OWNER, Program, ScriptedFleet, unreachable
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
 from provisioner.facts.host import Facts
 from provisioner.model.names import MailAddress
+from provisioner.plan.change import Action, Change
 from provisioner.plan.diff import diff_generation
 from provisioner.platforms.records import platform_named
 from provisioner.site.load import parse_site
@@ -46,13 +47,28 @@ def test_pending_configuration_is_a_reason_and_is_named() -> None:
     with pytest.raises(MailprovError) as refusal:
         check_nothing_else_pends(SitePlan({ref("mail"): plan}))
     assert refusal.value.exit_code is ExitCode.REFUSED
-    assert f"mail: update file {MAIN_CF.path}" in refusal.value.diagnostics[0].got
+    (told,) = refusal.value.diagnostics
+    assert f"mail: update file {MAIN_CF.path}" in told.got
+    assert told.want
 
 
 def test_a_host_that_was_never_applied_is_refused() -> None:
     plan = diff_generation(GENERATION, Facts(fulfilled().introduction))
     with pytest.raises(MailprovError, match="install package"):
         check_nothing_else_pends(SitePlan({ref("mail"): plan}))
+
+
+@pytest.mark.parametrize(
+    ("number", "rest"), [(9, ""), (10, ""), (11, "and 1 more"), (14, "and 4 more")]
+)
+def test_of_many_pending_changes_some_are_named(number: int, rest: str) -> None:
+    changes = [Change("file", f"/etc/{n}", Action.UPDATE, "differs") for n in range(number)]
+    plan = replace(diff_generation(GENERATION, fulfilled()), changes=tuple(changes))
+    with pytest.raises(MailprovError) as refusal:
+        check_nothing_else_pends(SitePlan({ref("mail"): plan}))
+    rows = refusal.value.diagnostics[0].got.splitlines()
+    assert rows[:10] == [f"mail: update file /etc/{n}" for n in range(min(number, 10))]
+    assert rows[10:] == ([rest] if rest else [])
 
 
 def test_a_host_that_could_not_be_asked_ends_it() -> None:
@@ -124,3 +140,4 @@ def test_a_lost_connection_leaves_no_doubt_about_what_is_known() -> None:
     assert raised.value.exit_code is ExitCode.UNREACHABLE
     assert "it was lost" in str(raised.value)
     assert "the user is removed, but the host did not confirm" in str(raised.value)
+    assert raised.value.diagnostics[-1].where == "mail"

@@ -61,7 +61,23 @@ def test_damage_is_refused_with_its_place() -> None:
     (told,) = error.diagnostics
     assert error.exit_code is ExitCode.REFUSED
     assert (told.where, told.got) == ("mail:/var/lib/mailprov/head", "it is missing")
+    assert told.want
     assert "mv /var/lib/mailprov /var/lib/mailprov.damaged" in told.fix
+
+
+def test_a_newer_state_that_names_no_version_is_refused_all_the_same() -> None:
+    told = unfit_state("mail", "@state\tnewer\t3", READER)
+    assert "3" in told.got
+    assert told.fix == "use that newer mailprov"
+
+
+def test_of_what_the_host_says_at_length_a_part_is_told() -> None:
+    long = "x" * 5000
+    told = unfit_state("mail", f"@state\tdamaged\t/{long}\t{long}\tmore", READER)
+    assert len(told.where) < 400
+    assert len(told.got) < 400
+    assert "more" not in told.got
+    assert len(unfit_state("mail", long, READER).got) < 500
 
 
 @pytest.mark.parametrize("said", ["", "@state", "@state\tnewer", "@state\tdamaged\t\x1b[2J\tx"])

@@ -53,7 +53,8 @@ def test_the_host_with_users_is_asked_for_the_transaction_that_was_meant(
     # No name of a generation is sent: nothing of one is wanted.
     assert fleet.call("mail: recall").stdin == b"\n"
     assert outcome.status is HostStatus.UNCHANGED
-    assert outcome.generation == GENERATION
+    assert (outcome.host, outcome.generation) == (MAIL, GENERATION)
+    assert [host for host, _ in fleet.told] == [MAIL, MAIL]
 
 
 def test_each_file_password_and_lock_is_a_change_of_users() -> None:
@@ -104,7 +105,9 @@ def test_edited_files_are_named_with_the_ways_to_decide() -> None:
 
 
 def test_who_would_lock_out_this_connection_is_named() -> None:
-    assert refused(["@carrier", "alice"], 69).got == "alice"
+    diagnostic = refused(["@carrier", "alice"], 69)
+    assert diagnostic.got == "alice"
+    assert "login" in diagnostic.want
 
 
 def test_who_holds_the_host_is_named() -> None:
@@ -118,11 +121,12 @@ def test_a_restore_that_breaks_off_is_an_error_with_its_words(
     diagnostic = refused(lines, status, ExitCode.FAILED)
     assert f"exit status {status}" in diagnostic.got
     assert "beside" in diagnostic.got
+    assert "restoring users" in diagnostic.summary
 
 
 def test_a_host_that_is_out_of_reach_or_has_no_history_to_read_is_changed_by_nobody() -> None:
     for step in (Connection(unreachable()), Program("recall", ["@head"], status=1)):
         with ScriptedFleet({MAIL: [step]}) as fleet:
             (outcome,) = restore_directory(fleet.run_over(SITE), DriftDecision.REFUSE, "9")
-        assert outcome.status is HostStatus.FAILED
+        assert (outcome.host, outcome.status) == (MAIL, HostStatus.FAILED)
         assert outcome.error

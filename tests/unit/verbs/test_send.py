@@ -36,7 +36,7 @@ hosts: {mail: {address: 10.89.1.4}}
 users:
   alice: {password: {env: P}}
   bob: {password: {env: P}}
-aliases: {sales: [alice, bob]}
+aliases: {sales: [alice, bob], away: partner@b.example}
 submission: {message_size: 64K}
 """,
     "site.yaml",
@@ -354,10 +354,33 @@ def test_a_host_that_was_left_out_takes_no_message() -> None:
             "submission.message_size is 64K",
         ),
         ("alice", Refusal(Stage.LOGIN, "535 5.7.8 Error", 535), "has another password"),
+        *(
+            (
+                "alice",
+                Refusal(Stage.LOGIN, "4.7.0 Temporary", code),
+                "the password is not the cause",
+            )
+            for code in (421, 450, 454)
+        ),
         (
             "alice",
-            Refusal(Stage.LOGIN, "454 4.7.0 Temporary", 454),
-            "the password is not the cause",
+            Refusal(
+                Stage.RCPT,
+                "550 5.1.1 <sales@example.org>: Recipient address rejected: User unknown",
+                550,
+                "sales@example.org",
+            ),
+            "sales@example.org is in the site file but not on the host",
+        ),
+        (
+            "away@example.org",
+            Refusal(
+                Stage.RCPT,
+                "553 5.7.1 <away@example.org>: Sender address rejected: not owned by user x",
+                553,
+                "bob@example.org",
+            ),
+            "alice@example.org is logged in, and no user may send as away@example.org",
         ),
         (
             "alice",
@@ -376,7 +399,7 @@ def test_a_host_that_was_left_out_takes_no_message() -> None:
 def test_a_refusal_is_explained_where_the_site_file_knows_why(
     sender: str, refusal: Refusal, want: str
 ) -> None:
-    login = "alice" if sender.startswith("sales") else None
+    login = "alice" if sender.startswith(("sales", "away")) else None
     who = find_sender(SITE, sender, login)
     door = find_door(SITE, who, ["bob@example.org"], None)
     user = who.user.address if who.user else ""
@@ -390,3 +413,15 @@ def test_a_full_mailbox_is_not_taken_for_a_message_that_is_too_big() -> None:
     words = "552 5.2.2 <bob@example.org>: mailbox size quota exceeded"
     refusal = Refusal(Stage.DATA, words, 552, "bob@example.org")
     assert explain_refusal(SITE, posting(), refusal) == ""
+
+
+@pytest.mark.parametrize(("length", "is_why"), [(65536, False), (65537, True)])
+def test_a_message_of_just_the_limit_is_not_too_big(length: int, *, is_why: bool) -> None:
+    one = replace(posting(), content=b"x" * length)
+    refusal = Refusal(Stage.DATA, "552 5.3.4 Error: message file too big", 552)
+    assert bool(explain_refusal(SITE, one, refusal)) is is_why
+
+
+def test_who_sends_as_somebody_else_without_a_login_is_nobody() -> None:
+    refusal = Refusal(Stage.RCPT, "553 Sender address rejected: not logged in", 553, "x")
+    assert explain_refusal(SITE, replace(posting(), login=""), refusal).startswith("nobody is")
