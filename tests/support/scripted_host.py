@@ -99,7 +99,8 @@ class ScriptedFleet:
     """The hosts of some sites, each with its script; leaving its `with` block checks the ends.
 
     scripts: the steps of each host, by its ref; a host without any is never to be asked.
-    calls: all that was asked, in order. told: what progress was told, by host.
+    calls: all that was asked, in order. told: what progress was told, by host. askers: those that
+    were opened.
     """
 
     def __init__(self, scripts: Mapping[HostRef, Sequence[Step]]) -> None:
@@ -107,6 +108,7 @@ class ScriptedFleet:
         self._open: dict[HostRef, ScriptedTransport] = {}
         self.calls: list[Call] = []
         self.told: list[tuple[HostRef, str]] = []
+        self.askers: list[ScriptedAsker] = []
 
     @property
     def order(self) -> list[str]:
@@ -134,15 +136,19 @@ class ScriptedFleet:
         )
 
     def asker(
-        self, failing: Callable[[str], str | None] = lambda _: None
+        self, failing: Callable[[str], object] = lambda _: None
     ) -> Callable[..., ScriptedAsker]:
-        """Return what opens an asker. failing: what a question with this id gets wrong, or None.
+        """Return what opens an asker. failing: what comes of a question with this id.
 
-        A question that does not fail cannot be asked, which proves nothing and forbids nothing.
+        Words: nothing that can be judged came back. Another object: that is the answer. None: the
+        question cannot be asked, which proves nothing and forbids nothing.
         """
 
-        def opened(*, transports: Mapping[str, ScriptedTransport], **_: object) -> ScriptedAsker:
-            return ScriptedAsker(self, transports, failing)
+        def opened(
+            *, transports: Mapping[str, ScriptedTransport], **known: object
+        ) -> ScriptedAsker:
+            self.askers.append(ScriptedAsker(self, transports, failing, known))
+            return self.askers[-1]
 
         return opened
 
@@ -314,17 +320,24 @@ class Talk:
 
 @dataclass
 class ScriptedAsker:
-    """Somebody who puts questions, and notes when; see `ScriptedFleet.asker`."""
+    """Somebody who puts questions, and notes when; see `ScriptedFleet.asker`.
+
+    known: what it was made with, beside the ways to the hosts.
+    """
 
     fleet: ScriptedFleet
     transports: Mapping[str, ScriptedTransport]
-    failing: Callable[[str], str | None]
+    failing: Callable[[str], object]
+    known: Mapping[str, Any]
 
     def ask(self, questions: Sequence[Question[Any]]) -> list[Answered]:
+        ids = tuple(question.id for question in questions)
         for transport in self.transports.values():
-            self.fleet.calls.append(Call(transport.host_as_known.ref, "asked"))
+            self.fleet.calls.append(Call(transport.host_as_known.ref, "asked", ids))
         return [Answered(question, self._answer(question)) for question in questions]
 
-    def _answer(self, question: Question[Any]) -> NoAnswer | Unasked:
-        words = self.failing(question.id)
-        return Unasked("no test asks it") if words is None else NoAnswer(words)
+    def _answer(self, question: Question[Any]) -> object:
+        answer = self.failing(question.id)
+        if answer is None:
+            return Unasked("no test asks it")
+        return NoAnswer(answer) if isinstance(answer, str) else answer

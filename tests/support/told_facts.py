@@ -31,14 +31,17 @@ _BOOT = "7f3ad7d3-3c56-4f31-9b3e-5d2f6c1f0a52"
 _HASH = "{BLF-CRYPT}$2b$12$" + "a" * 53
 
 
-def two_hosts(domain: str = "example.org", more: str = "") -> Site:
-    """Return a site with a resolver `ns`, a mail host `mail` and a user; more: YAML below that."""
+def two_hosts(
+    domain: str = "example.org", more: str = "", users: Iterable[str] = ("alice",)
+) -> Site:
+    """Return a site with a resolver `ns`, a mail host `mail` and users; more: YAML below that."""
+    people = ", ".join(f'{name}: {{password: "{_HASH}"}}' for name in users)
     text = f"""
 domain: {domain}
 hosts:
   mail: {{address: 192.0.2.10, roles: [mx, submission, store]}}
   ns: {{address: 192.0.2.11, roles: [dns]}}
-users: {{alice: {{password: "{_HASH}"}}}}
+users: {{{people}}}
 {more}"""
     return parse_site(text.encode(), "site.yaml").site
 
@@ -172,6 +175,11 @@ def _asked_beside(facts: Facts) -> Iterator[str]:
         yield f"is\t{path}\t{socket.kind}\t{socket.owner}\t{socket.group}\t{socket.mode}"
         yield from _tabbed([("takes", path)] if socket.listening else [])
         yield from _tabbed(("opens", path, account) for account in sorted(socket.open_to))
+    if facts.store:
+        yield from ("@store", *_tabbed(("unmounted", one, "") for one in facts.store.unmounted))
+        for folder, words in facts.store.folders.items():
+            yield from _tabbed((("begun", folder, ""), ("folder", folder, words)))
+            yield from _tabbed([("finished", folder, "")] if facts.store.finished else [])
     if facts.probe_secret:
         yield from ("@probe-secret", facts.probe_secret)
 
