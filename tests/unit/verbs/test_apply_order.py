@@ -207,6 +207,17 @@ def test_an_edit_is_undone_or_kept_as_was_decided(
     assert outcome.kept == (() if path_is_changed else (MAIN,))
 
 
+def test_an_edit_that_nobody_decided_on_is_told_as_it_is() -> None:
+    edited = before(standing(SITE, "mail"), MAIN, edited=True)
+    with ScriptedFleet({MAIL: [observed(edited)], NS: [same("ns")]}) as fleet:
+        (told_of,) = error_of(apply(fleet)[MAIL]).diagnostics
+    assert told_of.where == f"mail:{MAIN}"
+    # Its content is not known here: then that it differs has to do.
+    assert told_of.got
+    assert told_of.want
+    assert "--keep-drift" in told_of.fix
+
+
 def test_a_resolver_that_fails_leaves_the_rest_unstarted() -> None:
     failed = transacted(["@step activate x", "@failed activate x", "|no room"], status=70)
     script = {MAIL: [observed(older("mail"))], NS: [observed(older("ns")), failed]}

@@ -76,6 +76,8 @@ def test_a_plan_ahead_is_made_for_the_release_to_come_and_names_both() -> None:
     assert told.startswith("mail: planned as if it ran Debian 13 (")
     for part in ("Dovecot 2.4.1", "Debian GNU/Linux 12 (bookworm)", "Dovecot 2.3.19.1"):
         assert part in told
+    # A host without any of the daemons runs no version of them.
+    assert "()" not in compiled(DEBIAN_12, {}, ahead="debian-13").notices[0]
 
 
 def test_a_platform_in_the_site_file_that_an_upgrade_has_overtaken_is_told() -> None:

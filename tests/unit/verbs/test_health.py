@@ -89,3 +89,6 @@ def test_mail_goes_by_the_ports_that_the_configuration_has_and_no_others() -> No
 
 def test_a_configuration_without_mail_is_not_asked_for_any() -> None:
     assert within_ports(ROUND_TRIP, {53}) is None
+    # Mail that nobody could read again proves nothing, and neither does a mailbox without mail.
+    assert within_ports(ROUND_TRIP, {25, 587}) is None
+    assert within_ports(ROUND_TRIP, {993}) is None

@@ -125,6 +125,10 @@ def test_what_was_not_deleted_is_told(answer: Program, code: ExitCode, told: str
     assert raised.value.exit_code is code
     assert told in str(raised.value)
     assert "run the command again" in str(raised.value)
+    (diagnostic,) = raised.value.diagnostics
+    whose = {65: "refuses", 75: "another apply"}.get(answer.status, "could not be deleted")
+    assert whose in diagnostic.summary
+    assert (diagnostic.where, "erin@example.org" in diagnostic.want) == ("mail", True)
 
 
 def test_a_host_whose_state_is_a_newer_version_s_says_so() -> None:

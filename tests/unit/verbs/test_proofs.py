@@ -204,6 +204,8 @@ def test_of_a_recalled_configuration_mail_is_asked_by_the_ports_that_it_has() ->
     with ScriptedFleet({MAIL: [MAIL_STANDS] * 2}) as fleet:
         recalled(fleet).whole(mail, fleet.transport(mail))
         assert asked(fleet) == {ROUND_TRIP}
+        assert b"sockets\tall" in fleet.call("mail: observe").stdin
+        assert (MAIL, "testing the new configuration") in fleet.told
         fleet.calls.clear()
         closed = replace(GENERATIONS[MAIL], ports=(25,))
         proof = recalled(fleet, generations={**GENERATIONS, MAIL: closed})

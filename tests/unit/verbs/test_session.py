@@ -162,6 +162,7 @@ def test_who_holds_the_package_manager_is_told_and_refuses() -> None:
     error = refused(install, Program("packages", lines, status=75))
     assert error.exit_code is ExitCode.REFUSED
     assert error.diagnostics[0].got.startswith("apt-get (pid 7)")
+    assert error.diagnostics[0].want
     # Without a holder it is no lock of the package manager.
     error = refused(install, Program("packages", ["@locked", "|me"], status=75))
     assert (error.exit_code, error.diagnostics[0].got) == (ExitCode.FAILED, "me")
