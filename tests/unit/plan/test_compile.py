@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from unit.render.sites import ONE_HOST, TWO_HOSTS, site_of
 
-from provisioner.model.secrets import SiteSecrets
+from provisioner.model.names import MailAddress
+from provisioner.model.secrets import PasswordHash, SiteSecrets
 from provisioner.plan.compile import compile_generation
 from provisioner.plan.generation import Generation
 from provisioner.platforms.records import platform_named
@@ -76,3 +77,19 @@ def test_what_it_means_to_keep_resolv_conf_is_said(text: str, host: str, *, dane
     assert said.startswith(f"{host}: /etc/resolv.conf stays as it is")
     assert ("DANE" in said) is dane
     assert not any("resolv.conf" in one for one in generation_of(text, host).notices)
+
+
+def test_a_person_s_account_has_the_password_the_lock_and_the_name_of_the_user() -> None:
+    alice, bob = "{password: {env: A}, name: Al Ice}", "{password: {env: B}, enabled: false}"
+    users = f"users: {{alice: {alice}, bob: {bob}}}"
+    site = site_of(f"{ONE_HOST.partition('users:')[0]}{users}\naccounts: system\n")
+    hashed = PasswordHash("{SHA512-CRYPT}$6$salt$digest")
+    secrets = SiteSecrets({MailAddress("alice@example.org"): hashed})
+    nature = Nature(platform_named("debian-12"))
+    generation = compile_generation(site, site.host("mail"), nature, secrets, {})
+    people = [one for one in generation.accounts if not one.system]
+    assert [(one.name, one.password, one.locked, one.comment) for one in people] == [
+        ("alice", hashed, False, "Al Ice"),
+        ("bob", None, True, ""),
+    ]
+    assert [one.system for one in people] == [False, False]

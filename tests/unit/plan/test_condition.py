@@ -205,3 +205,10 @@ def test_a_gate_that_is_waited_for_is_told_and_is_none() -> None:
     condition = judge_condition(waits, observed(), LIMIT)
     assert condition.problems == ()
     assert condition.gates == (gate,)
+
+
+def test_a_unit_of_which_the_host_says_nothing_is_not_there() -> None:
+    (unit,) = judge_condition(GENERATION, replace(observed(), units={}), LIMIT).units
+    assert (unit.state, unit.restarts, unit.since) == ("inactive (dead)", 0, None)
+    assert "postfix.service is not-found" in unit.problem
+    assert unit.problem.endswith("postfix@-.service is inactive (dead, )")

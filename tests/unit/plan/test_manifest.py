@@ -7,7 +7,7 @@ from dataclasses import replace
 from support.generations import GENERATION
 
 from provisioner.facts.host import Introduction
-from provisioner.plan.manifest import QUEUE_SHOWN, Also, observation_rows
+from provisioner.plan.manifest import CERTIFICATE, QUEUE_SHOWN, Also, checkers_of, observation_rows
 
 NOBODY = Introduction(os_release={})
 
@@ -40,3 +40,8 @@ def test_the_status_asks_for_what_the_hosts_roles_bring() -> None:
 def test_questions_to_the_services_need_no_checker() -> None:
     assert rows("check", Also.SERVICE) == []
     assert rows("check", Also.CHECKERS | Also.SERVICE) != []
+
+
+def test_the_certificate_is_checked_where_the_host_has_one() -> None:
+    assert checkers_of(GENERATION)[-1] == CERTIFICATE
+    assert CERTIFICATE not in checkers_of(replace(GENERATION, certificate_path=None))

@@ -89,6 +89,7 @@ def test_a_resolver_of_the_system_gives_up_its_stub_and_stays() -> None:
     fix = conflict_diagnostic(plan, find_conflicts(plan, facts)).fix
     assert "DNSStubListener=no" in fix
     assert f"{CTL} restart systemd-resolved`" in fix
+    assert "mkdir -p /etc/systemd/resolved.conf.d && " in fix
     assert "disable" not in fix
 
 
@@ -175,6 +176,7 @@ def test_a_reload_opens_what_is_new() -> None:
         (replace(EXIM, active="inactive"), "kill 512"),
         (Holder(7, "nc"), "kill 7"),
         (Holder(7, "nc", "session-3.scope"), "kill 7"),
+        (Holder(7, "nc", "session-3.scope", "active", own_unit=True), "kill 7"),
         (Holder(7, "nc", "user@1000.service", "active"), "kill 7"),
         # A user's program that runs in a unit of the system's, by whatever name.
         (Holder(7, "nc", "ssh.service", "active", "enabled", user="alice"), "kill 7"),
