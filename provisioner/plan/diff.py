@@ -35,7 +35,7 @@ def diff_generation(generation: Generation, facts: Facts, *, keep_drift: bool = 
     where an account of somebody else's is in the way, or the host has what this version cannot
     take back.
     """
-    _refuse_unknown_kinds(facts)
+    _refuse_unknown_kinds(generation, facts)
     if left_behind := tuple(spool_notices(generation, facts)):
         generation = replace(generation, notices=(*generation.notices, *left_behind))
     drift = find_drift(generation, facts)
@@ -101,7 +101,7 @@ def _with_configuration(generation: Generation, change: Change) -> Change:
     return kind_of(change, generation).reshaped(change, generation)
 
 
-def _refuse_unknown_kinds(facts: Facts) -> None:
+def _refuse_unknown_kinds(generation: Generation, facts: Facts) -> None:
     known = {kind.name for kind in kinds()}
     unknown = sorted({kind for kind, _ in facts.introduction.lines} - known)
     if unknown:
@@ -109,6 +109,7 @@ def _refuse_unknown_kinds(facts: Facts) -> None:
             Diagnostic(
                 summary="the host has what this version of mailprov does not know and cannot take "
                 "back; nothing was changed",
+                where=str(generation.host),
                 got="\n".join(f"{k} {n}" for k, n in facts.introduction.lines if k in unknown),
                 want="kinds of resources that this version knows",
                 fix="use the version of mailprov that applied it",

@@ -178,7 +178,8 @@ def test_a_host_that_has_a_kind_that_is_not_known_is_refused() -> None:
     with pytest.raises(MailprovError) as refused:
         diff_generation(GENERATION, replace(facts, introduction=introduction))
     assert refused.value.exit_code is ExitCode.REFUSED
-    assert "moon full" in str(refused.value)
+    (told,) = refused.value.diagnostics
+    assert (told.where, told.got) == ("mail", "moon full")
 
 
 def test_the_way_to_generation_0_stops_it_and_gives_it_back_behind_the_files() -> None:
