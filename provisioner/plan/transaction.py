@@ -19,7 +19,8 @@ remote/protocol.py:
     directory whole … | directory file … | directory account NAME
                                             the directory, likewise
     seen PATH DIGEST                        what was observed at a path that is replaced: a
-                                            digest, `link`, `other`, or `-` for nothing
+                                            digest, `link`, `other`, or `-` for nothing; of a
+                                            resource, `KIND NAME`, its line
     resource KIND NAME                      its line is kept now, and comes back likewise
     undo PATH                               what is there now comes back unless confirmed
     lock-later NAME                         an account to be locked when it is confirmed

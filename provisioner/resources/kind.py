@@ -151,10 +151,10 @@ class ResourceKind(Generic[Wanted, Introduced, Observed]):
         yield from ()
 
     def seen(self, change: Change, facts: Observed) -> Iterator[tuple[str, str]]:
-        """Yield paths that a change replaces or removes, and what was observed there.
+        """Yield paths that a change replaces or removes, or names, and what was observed there.
 
-        That is a digest, `link`, `other`, or `-` for nothing: the transaction is refused where
-        something else is there by then.
+        Of a file that is a digest, `link`, `other`, or `-` for nothing. The transaction is refused
+        where something else is there by then.
         """
         del change, facts
         yield from ()

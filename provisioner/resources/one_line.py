@@ -145,6 +145,10 @@ class OneLineKind(ResourceKind[WithOthers, LeftLines, LinesSeen]):
             problem = FileProblem("state", self.in_words(now), self.in_words(one.line))
             yield name, (problem,) if now != one.line else ()
 
+    def seen(self, change: Change, facts: LinesSeen) -> Iterator[tuple[str, str]]:
+        """Yield kind and name, and the line that was observed."""
+        yield f"{self.name} {change.name}", facts.lines.get((self.name, change.name), NOTHING)
+
     def declared(self, change: Change, packing: Packing[WithOthers]) -> Iterator[Row]:
         """Yield whose line is kept, so that it comes back."""
         del packing

@@ -69,8 +69,10 @@ refuse_if_edited() {
     exit 75
 }
 
-# What a link leads to is another's, and may change by itself: a resolver's stub.
+# What a link leads to is another's, and may change by itself: a resolver's stub. What is no path is a
+# resource, `KIND NAME`.
 seen_now() {
+    case $1 in /*) ;; *) tell_resource "${1%% *}" "${1#* }"; return ;; esac
     if [ -L "$1" ]; then
         echo link
     elif [ -f "$1" ] || is_table "$1"; then

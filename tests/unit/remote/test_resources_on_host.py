@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
-from support.remote_parts import text_of
+from support.remote_parts import SHELL, text_of
 
 TEXT = text_of("prelude", "pending", "found", "staging", "resources", "steps", "begin")
 # Its lamps are files. One that is stuck takes no other line.
@@ -60,6 +61,13 @@ def test_a_step_fails_where_the_resource_did_not_become_what_was_wanted(host: Pa
     done = run(host, f"{forgetful}; do_resource street-lamp corner on")
     assert done.returncode == 1
     assert done.stdout == "street-lamp corner is dim, and was to be on\n"
+
+
+def test_what_was_changed_since_it_was_observed_is_noticed_as_a_files_edit_is(host: Path) -> None:
+    (seen_now,) = re.findall(
+        r"^seen_now\(\) \{.*?^\}", SHELL["transact.sh"], re.MULTILINE | re.DOTALL
+    )
+    assert run(host, f"{seen_now}\nseen_now 'street-lamp corner'").stdout == "on\n"
 
 
 def test_what_changes_is_kept_as_it_is_and_the_first_time_as_found(host: Path) -> None:

@@ -119,6 +119,7 @@ def test_the_transaction_keeps_its_line_puts_it_and_remembers_it() -> None:
     assert ["resource", "timer", "tidy.timer"] in rows
     assert ["act-configuration", "resource", "timer", "tidy.timer", ON] in rows
     assert ["managed", "resource", "timer", "tidy.timer", ON] in rows
+    assert ["seen", "timer tidy.timer", OFF] in rows
     acts = [row[1] for row in rows if row[0] == "act-configuration"]
     assert acts.index("begin") < acts.index("resource")
 
