@@ -13,9 +13,9 @@ from support.scripted_host import OWNER, Program, ScriptedFleet, unreachable
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
 from provisioner.facts.host import Facts
 from provisioner.model.names import MailAddress
-from provisioner.plan.change import Action, Change
 from provisioner.plan.diff import diff_generation
 from provisioner.platforms.records import platform_named
+from provisioner.resources.change import Action, Change
 from provisioner.site.load import parse_site
 from provisioner.verbs.mail_deletion import check_nothing_else_pends, delete_mail
 from provisioner.verbs.plan import SitePlan
@@ -126,7 +126,7 @@ def test_what_was_not_deleted_is_told(answer: Program, code: ExitCode, told: str
     assert told in str(raised.value)
     assert "run the command again" in str(raised.value)
     (diagnostic,) = raised.value.diagnostics
-    whose = {65: "refuses", 75: "another apply"}.get(answer.status, "could not be deleted")
+    whose = {65: "refuses", 75: "another apply"}.get(answer.status, "could not delete")
     assert whose in diagnostic.summary
     assert (diagnostic.where, "erin@example.org" in diagnostic.want) == ("mail", True)
 

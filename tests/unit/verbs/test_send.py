@@ -200,7 +200,8 @@ def test_who_is_refused_is_told_why_and_where() -> None:
     sending = Sending(one, Handover("direct", refusals=refusals), {})
     refused, rest = ends_of(SITE, sending, Trace())
     assert (refused.address, refused.original) == ("z@example.org", "z@example.org")
-    assert refused.detail == "z@example.org is no user and no alias of the site"
+    assert refused.detail.startswith("z@example.org is ")
+    assert "550" not in refused.detail
     assert (rest.address, rest.original) == ("bob@example.org", "bob@example.org")
     assert rest.detail.endswith("; 550 5.7.1 spam")
     assert {refused.host, rest.host} == {"mail"}
