@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,9 @@ from typing import Any
 import pytest
 from support.deployed import DeployedSite, failed_ids
 from support.release import needs_debian
+from support.under_way import applying, follow, wait_until
 
-from provisioner.lab import Host, HostSpec, Lab
+from provisioner.lab import HostSpec, Lab, LabHost
 
 pytestmark = [pytest.mark.lab, needs_debian]
 
@@ -46,7 +48,7 @@ def deployed(
     return DeployedSite(lab, path, {**PASSWORDS, "PYTHONPATH": str(copy), "PYTHONSAFEPATH": "1"})
 
 
-def timer_on(host: Host) -> str:
+def timer_on(host: LabHost) -> str:
     """Return whether the timer starts at boot, whether it runs, and when, as systemd has it."""
     enabled = host.run(["systemctl", "is-enabled", TIMER]).stdout.strip()
     active = host.run(["systemctl", "is-active", TIMER]).stdout.strip()
@@ -110,6 +112,21 @@ def test_it_returns_with_a_configuration_that_is_not_confirmed(deployed: Deploye
     assert timer_on(host) == "enabled inactive *-*-* 03:00:00"
     deployed.apply("--overwrite-drift")
     assert timer_on(host).startswith("enabled active")
+
+
+def test_it_returns_on_a_host_that_goes_down_meanwhile(deployed: DeployedSite) -> None:
+    host = deployed.host("mail")
+    changed = deployed.edited("changed.yaml", ("domain:", "queue_warning: 9h\ndomain:"))
+    with applying(deployed, changed) as process:
+        follow(process, "testing the new configuration")
+        process.send_signal(signal.SIGSTOP)
+        assert timer_on(host) == "enabled active *-*-* 09:00:00"
+        host.kill()
+        host.boot()
+    host.wait_until_ready()
+    wait_until(host, f"systemctl is-active -q {TIMER}")
+    assert timer_on(host) == "enabled active *-*-* 03:00:00"
+    assert deployed.mailprov("plan").returncode == 0
 
 
 def test_a_version_that_does_not_know_it_leaves_the_host_alone(deployed: DeployedSite) -> None:
