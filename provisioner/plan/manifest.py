@@ -7,7 +7,6 @@ from enum import Flag, auto
 
 from provisioner.facts.host import Introduction
 from provisioner.plan.generation import Generation
-from provisioner.plan.store import store_rows
 from provisioner.plan.unix_sockets import unix_sockets_of
 from provisioner.remote.protocol import Asked, rows_text
 from provisioner.resources.kind import Row
@@ -19,6 +18,9 @@ QUEUE_SHOWN = 20
 
 CERTIFICATE = "certificate"
 """Beside the daemons: whether key and certificate belong together."""
+
+HOMES_TRIED = 5
+"""System accounts whose homes are tried: each takes processes of its own, and homes share disks."""
 
 
 class Also(Flag):
@@ -55,6 +57,12 @@ def observation_rows(
     return rows_text(rows)
 
 
+def people_tried(generation: Generation) -> tuple[tuple[str, str], ...]:
+    """Return name and home of the system accounts whose homes are tried."""
+    people = (one for one in generation.accounts if not one.system)
+    return tuple((one.name, one.home) for one, _ in zip(people, range(HOMES_TRIED), strict=False))
+
+
 def _resource_rows(generation: Generation, introduction: Introduction) -> Iterator[Row]:
     for kind in kinds():
         yield from kind.asked(generation, introduction)
@@ -79,3 +87,18 @@ def _status_rows(generation: Generation) -> Iterator[Row]:
         yield (Asked.STATUS, "disk", generation.mail_root)
     if any(room(unit.daemon).has_queue for unit in generation.units):
         yield (Asked.STATUS, "queue", str(QUEUE_SHOWN))
+
+
+def store_rows(generation: Generation) -> Iterator[Row]:
+    """Yield where mail lies: folder, account, unit, and whether the folders in it count too.
+
+    unit: the one that opens mailboxes.
+    """
+    unit = next((one.running for one in generation.units if room(one.daemon).stores_mail), None)
+    if unit is None or generation.mail_root is None:
+        return
+    for folder in generation.folders:
+        if folder.path == generation.mail_root:
+            yield (folder.path, folder.owner, unit, "within")
+    for account in people_tried(generation):
+        yield (account[1], account[0], unit, "alone")

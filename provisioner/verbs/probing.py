@@ -13,8 +13,7 @@ from provisioner.model.prober import probe_address, probe_login
 from provisioner.model.secrets import SiteSecrets
 from provisioner.model.site import Host, Role, Site
 from provisioner.plan.generation import Generation
-from provisioner.plan.manifest import Also
-from provisioner.plan.store import people_tried
+from provisioner.plan.manifest import Also, people_tried
 from provisioner.plan.unix_sockets import unix_sockets_of
 from provisioner.probes.catalogue import ProbeTargets, questions_for
 from provisioner.probes.finding import Finding, Status

@@ -10,8 +10,7 @@ from provisioner.daemons.postfix.found import found_lines
 from provisioner.daemons.postfix.habits import habits
 from provisioner.daemons.postfix.maps import tables_of
 from provisioner.daemons.postfix.quoting import texthash_key, texthash_value
-from provisioner.daemons.postfix.restart import needs_restart
-from provisioner.daemons.postfix.view import render_postfix, takes_mail
+from provisioner.daemons.postfix.view import RESTART_PARAMETERS, render_postfix, takes_mail
 from provisioner.model.prober import probe_address
 from provisioner.model.rules.secrets import is_login_table
 from provisioner.model.services import services_of
@@ -100,8 +99,14 @@ class PostfixBehaviour(Behaviour):
         return f"{platform.daemons['postfix'].config_dir}/main.cf"
 
     def needs_restart(self, artifact: Artifact, before: bytes | None) -> bool:
-        """Tell whether the file changes where Postfix listens."""
-        return needs_restart(artifact, before)
+        """Tell whether the file changes where Postfix listens.
+
+        master(8) reads the parameters of its listening sockets at start only (postconf(5),
+        inet_interfaces).
+        """
+        if artifact.restart or not artifact.path.endswith("/postfix/main.cf"):
+            return artifact.restart
+        return before is None or _listening(before) != _listening(artifact.content)
 
 
 def _logs_in_elsewhere(site: Site) -> bool:
@@ -117,6 +122,15 @@ def _versions(site: Site, host: Host) -> frozenset[int]:
     if "inet_protocols" not in site.postfix.main and not has_ipv6(host):
         words = ["ipv4"]
     return frozenset(version for version in (4, 6) if "all" in words or f"ipv{version}" in words)
+
+
+def _listening(main_cf: bytes) -> dict[str, str]:
+    pairs = (line.partition("=") for line in main_cf.decode(errors="replace").splitlines())
+    return {
+        name.strip(): value.strip()
+        for name, _, value in pairs
+        if name.strip() in RESTART_PARAMETERS
+    }
 
 
 BEHAVIOUR = PostfixBehaviour()

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from support.probe_site import DOMAIN, two_host_site
 
 from provisioner.model.names import DomainName
-from provisioner.model.service_records import service_records
 from provisioner.model.services import mail_services_of
 from provisioner.model.site import (
     Allowance,
@@ -19,6 +18,7 @@ from provisioner.model.site import (
     Site,
     Submission,
 )
+from provisioner.model.zone import service_records
 
 OFF = "0 0 0 ."
 

@@ -9,8 +9,13 @@ from support.generations import GENERATION
 
 from provisioner.facts.host import Introduction
 from provisioner.facts.observation import parse_facts
-from provisioner.plan.manifest import Also, observation_rows
-from provisioner.plan.store import HOMES_TRIED, people_tried, store_rows
+from provisioner.plan.manifest import (
+    HOMES_TRIED,
+    Also,
+    observation_rows,
+    people_tried,
+    store_rows,
+)
 from provisioner.plan.unix_sockets import unix_sockets_of
 from provisioner.probes.store import StoreState, parse_store
 from provisioner.probes.unix_sockets import UnixSocketState, parse_unix_sockets
