@@ -8,14 +8,14 @@ hands on, and whose sockets and accounts that rest depends on; mail comes in las
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
+from provisioner.model.names import HostKey
 from provisioner.model.site import Host, Role, Site
+from provisioner.model.topology import MAIL_ROLES
 
 Group = tuple[Host, ...]
 """Hosts that are confirmed together, those first that others depend on."""
-
-Grouping = Callable[[Site], tuple[Group, ...]]
 
 _ORDER: tuple[frozenset[Role], ...] = (
     frozenset({Role.DNS}),
@@ -27,9 +27,13 @@ _ORDER: tuple[frozenset[Role], ...] = (
 def groups_of(site: Site) -> tuple[Group, ...]:
     """Return the hosts of a site group by group: those whose proof by mail needs each other.
 
-    A mail host has all that its mail needs, and a resolver needs none: each is alone.
+    Each host that mail goes through hands it to the stores, so these hosts are one group. A
+    resolver needs none of them: it is alone.
     """
-    return tuple((host,) for host in site.hosts)
+    mail = tuple(host for host in site.hosts if MAIL_ROLES & host.roles)
+    groups: dict[HostKey, Group] = {host.key: (host,) for host in site.hosts}
+    groups |= {host.key: mail for host in mail[:1]}
+    return tuple(groups[host.key] for host in site.hosts if host not in mail[1:])
 
 
 def transaction_phases(groups: Iterable[Group]) -> tuple[tuple[Group, ...], ...]:

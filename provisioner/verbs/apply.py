@@ -21,7 +21,7 @@ from provisioner.diagnostics import MailprovError
 from provisioner.model.names import DomainName, HostRef
 from provisioner.model.site import Host
 from provisioner.plan.change import Plan
-from provisioner.plan.phases import Group, Grouping, groups_of, transaction_phases
+from provisioner.plan.phases import Group, transaction_phases
 from provisioner.plan.site_phases import PhaseOutcome
 from provisioner.verbs.asking import OpenAsker
 from provisioner.verbs.gates import Patience, SiteCourse
@@ -98,21 +98,14 @@ def change_sites(
     return carry_out(runs, options, survey, replan, HealthProof(runs, open_asker))
 
 
-def carry_out(  # noqa: PLR0913 each is another part of the work
-    runs: Runs,
-    options: ApplyOptions,
-    survey: SitePlan,
-    replan: Replan,
-    proof: Proof,
-    *,
-    grouping: Grouping = groups_of,
+def carry_out(
+    runs: Runs, options: ApplyOptions, survey: SitePlan, replan: Replan, proof: Proof
 ) -> tuple[HostOutcome, ...]:
     """Carry out the plans of a survey and say what became of each host.
 
     A site with an error in the survey is left alone, and so is what has not begun of a site
     where a host failed. replan: makes a host's plan once more after its packages have come.
-    proof: how new configurations prove themselves. grouping: which hosts of a site are
-    confirmed together.
+    proof: how new configurations prove themselves.
     """
     outcomes = {ref: failed(ref, error) for ref, error in survey.errors.items()}
     plans = dict(survey.plans)
@@ -124,7 +117,7 @@ def carry_out(  # noqa: PLR0913 each is another part of the work
         elif plan:
             plans[ref] = plan
     changing = Changing(runs, options.within, plans, survey.plans, proof)
-    for phase in transaction_phases(runs.groups(grouping)):
+    for phase in transaction_phases(runs.groups()):
         outcomes.update(_transact(changing, phase, outcomes))
     return tuple(outcomes.get(host.ref) or not_started(host.ref) for host in runs.hosts)
 

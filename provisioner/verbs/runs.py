@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from provisioner.model.names import DomainName, HostRef
 from provisioner.model.site import Host
-from provisioner.plan.phases import Group, Grouping, groups_of
+from provisioner.plan.phases import Group, groups_of
 from provisioner.verbs.ports import Transport
 from provisioner.verbs.run import Fleet, Gathered, Naming, Progress, Run, by_key, gather
 
@@ -64,16 +64,13 @@ class Runs:
         """The hosts of all runs, site by site."""
         return tuple(host for run in self.runs for host in run.hosts)
 
-    def groups(self, grouping: Grouping = groups_of) -> tuple[Group, ...]:
-        """Return the groups of all sites, as far as their hosts take part.
-
-        grouping: which hosts of a site are confirmed together.
-        """
+    def groups(self) -> tuple[Group, ...]:
+        """Return the groups of all sites, as far as their hosts take part."""
         chosen = {host.ref for host in self.hosts}
         return tuple(
             tuple(host for host in group if host.ref in chosen)
             for run in self.runs
-            for group in grouping(run.site)
+            for group in groups_of(run.site)
         )
 
     def of(self, host: HostRef) -> Run:

@@ -6,10 +6,11 @@ from ipaddress import ip_address
 from itertools import permutations
 
 import pytest
+from support.probe_site import two_host_site
 
 from provisioner.model.names import DomainName, HostKey
 from provisioner.model.site import Host, Role
-from provisioner.plan.phases import Group, transaction_phases
+from provisioner.plan.phases import Group, groups_of, transaction_phases
 
 
 def host(key: str, *roles: Role) -> Host:
@@ -57,3 +58,16 @@ def test_a_group_is_in_order_and_goes_with_the_earliest_of_its_hosts(group: Grou
     rest = tuple(one for one in group if one is not STORE)
     want = (((NS,),), ((STORE, *rest),), ((other,),))
     assert transaction_phases([(other,), group, (NS,)]) == want
+
+
+def test_mail_hosts_are_one_group_and_a_resolver_is_alone() -> None:
+    site = two_host_site()
+    split = site.model_copy(update={"hosts": (OUT, NS, STORE, MX)})
+    assert groups_of(split) == ((OUT, STORE, MX), (NS,))
+    assert groups_of(site.model_copy(update={"hosts": (NS, ALL)})) == ((NS,), (ALL,))
+
+
+def test_a_mail_host_that_is_a_resolver_too_stays_in_its_group() -> None:
+    both = host("both", Role.MX, Role.DNS)
+    split = two_host_site().model_copy(update={"hosts": (STORE, both, NS)})
+    assert transaction_phases(groups_of(split)) == (((both, STORE), (NS,)),)

@@ -20,7 +20,7 @@ from support.scripted_host import (
 
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
 from provisioner.model.names import HostRef
-from provisioner.model.site import Host, Role, Site
+from provisioner.model.site import Host
 from provisioner.plan.change import Plan
 from provisioner.plan.phases import Group
 from provisioner.resources.change import Action, Change
@@ -30,26 +30,18 @@ from provisioner.verbs.outcome import HostOutcome, HostStatus
 from provisioner.verbs.plan import SitePlan
 from provisioner.verbs.runs import Runs
 
-ROLES = {"out": Role.SUBMISSION, "mx": Role.MX, "store": Role.STORE, "ns": Role.DNS}
-
-
-def split_site() -> Site:
-    """Return a site whose mail hosts need each other, which no site file may ask for yet."""
-    text = b"""
+SITE = parse_site(
+    b"""
 domain: example.org
 hosts:
-  out: {address: 192.0.2.12, roles: [mx, submission, store]}
-  mx: {address: 192.0.2.11, roles: [dns]}
-  store: {address: 192.0.2.10, roles: [dns]}
+  out: {address: 192.0.2.12, roles: [submission]}
+  mx: {address: 192.0.2.11, roles: [mx]}
+  store: {address: 192.0.2.10, roles: [store]}
   ns: {address: 192.0.2.9, roles: [dns]}
 users: {alice: {password: {env: X}}}
-"""
-    site = parse_site(text, "site.yaml").site
-    hosts = [host.model_copy(update={"roles": frozenset({ROLES[host.key]})}) for host in site.hosts]
-    return site.model_copy(update={"hosts": tuple(hosts)})
-
-
-SITE = split_site()
+""",
+    "site.yaml",
+).site
 STORE, OUT, MX, NS = ref("store"), ref("out"), ref("mx"), ref("ns")
 GROUP = (STORE, OUT, MX)
 """In the order of confirmation: who is depended on, and then as the site file has them."""
@@ -58,12 +50,6 @@ PENDING = ["@pending 3-abc", "@finished"]
 BROKEN = MailprovError(Diagnostic("mail does not go", "mx"))
 CHANGED, RETURNED, FAILED = HostStatus.CHANGED, HostStatus.RETURNED, HostStatus.FAILED
 NOT_STARTED, UNCHANGED = HostStatus.NOT_STARTED, HostStatus.UNCHANGED
-
-
-def split(site: Site) -> tuple[Group, ...]:
-    """Return the site's hosts as a topology would group them: the resolver is alone."""
-    mail = tuple(host for host in site.hosts if Role.DNS not in host.roles)
-    return (mail, (site.host("ns"),))
 
 
 @dataclass
@@ -120,7 +106,7 @@ def carried_out(
 
     runs = Runs.over(fleet.run_over(SITE))
     proof = Proof(fleet, failing or {})
-    outcomes = carry_out(runs, ApplyOptions(), SitePlan(plans), never, proof, grouping=split)
+    outcomes = carry_out(runs, ApplyOptions(), SitePlan(plans), never, proof)
     return {one.host: one for one in outcomes}
 
 
