@@ -35,8 +35,8 @@ class Artifact:
     path: absolute. owner, group: names on the host. mode: permission bits. secret:
     content is never shown. daemons: those whose reload makes a change effective.
     restart: a reload does not suffice. logins: it is a passwd-file, and who is no longer
-    admitted by it is logged out. rank: activation order within a transaction, low first
-    (what main.cf names before main.cf).
+    admitted by it is logged out. rank: the order in which the files of one service become live,
+    low first (what main.cf names before main.cf). Services go in start order, whatever the rank.
     """
 
     path: str
