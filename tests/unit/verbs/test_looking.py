@@ -24,6 +24,13 @@ SITE = two_hosts()
 MAIL, NS = ref("mail"), ref("ns")
 RECORDED = Path(__file__).parents[2] / "recorded/answers/observing.txt"
 
+# A day older than the clock that is recorded.
+QUEUED = [
+    '{"queue_id": "4jYf", "queue_name": "deferred", "arrival_time": 1795996498, "message_size": 1}',
+    "total\t1",
+    "ended\t0",
+]
+
 
 def observed(facts: Facts) -> Program:
     """Return the answer of a host with what `status` asks beside."""
@@ -54,6 +61,21 @@ def test_a_status_is_one_observation_a_host_and_each_site_has_its_part() -> None
         [ref("ns", "two.example")],
     )
     assert (ref("mail", "one.example"), "observed") in fleet.told
+
+
+def test_mail_that_waits_for_longer_than_the_site_allows_is_a_problem_of_the_host() -> None:
+    patient = two_hosts(more="queue_warning: 1w")
+    for site, healthy in ((SITE, False), (patient, True)):
+        mail = observed(standing(site, "mail"))
+        lines = list(mail.lines)
+        at = lines.index("@queue") + 1
+        script = {
+            MAIL: [replace(mail, lines=[*lines[:at], *QUEUED, *lines[at + 2 :]])],
+            NS: [observed(standing(site, "ns"))],
+        }
+        with ScriptedFleet(script) as fleet:
+            status = status_sites(Runs.over(fleet.run_over(site)))
+        assert status.is_healthy is healthy
 
 
 def test_a_host_with_a_problem_is_not_healthy() -> None:

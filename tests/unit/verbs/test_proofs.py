@@ -199,6 +199,27 @@ def test_people_s_homes_are_where_mail_lies_with_system_accounts() -> None:
     assert failed.got == "/home/user0: Permission denied"
 
 
+def test_where_all_homes_are_tried_no_number_is_told() -> None:
+    site = two_hosts(more="accounts: {kind: system}", users=[f"user{n}" for n in range(5)])
+    mail = site.host("mail")
+    state = StoreState({"/home/user0": "Permission denied"}, finished=True)
+    facts = replace(standing(site, "mail"), store=state)
+    with ScriptedFleet({MAIL: [observed(facts), NO_LOG]}) as fleet:
+        proof = HealthProof(Runs.over(fleet.run_over(site)), fleet.asker())
+        (failed,) = reasons(lambda: proof.alone(mail, fleet.transport(mail)))
+    assert "people's homes" in failed.summary
+    assert "tried" not in failed.summary
+
+
+def test_a_recalled_group_whose_mail_does_not_go_is_told_with_all_its_logs() -> None:
+    mail, ns = SITE.host("mail"), SITE.host("ns")
+    with ScriptedFleet({MAIL: [MAIL_STANDS, NO_LOG], NS: [NS_STANDS, TROUBLE]}) as fleet:
+        proof = recalled(fleet, lambda _: "it is silent")
+        ways = {host.ref: fleet.transport(host) for host in (mail, ns)}
+        failed, said = reasons(lambda: proof.together((mail, ns), ways))
+    assert (failed.where, said.where) == (ROUND_TRIP, "ns")
+
+
 def test_of_a_recalled_configuration_mail_is_asked_by_the_ports_that_it_has() -> None:
     mail = SITE.host("mail")
     with ScriptedFleet({MAIL: [MAIL_STANDS] * 2}) as fleet:

@@ -163,6 +163,23 @@ def test_an_edit_that_would_be_undone_refuses_unless_somebody_decided() -> None:
         assert changed is (drift is DriftDecision.OVERWRITE)
 
 
+def test_packages_that_the_configuration_needs_come_back_and_the_way_is_planned_anew() -> None:
+    facts = standing(SITE, "mail")
+    bare = observed(replace(facts, packages=facts.packages - {"dovecot-pop3d"}))
+    script = {
+        MAIL: [
+            recalled(), bare, Program("packages"), recalled(), observed(), *proven(observed()),
+        ]
+    }  # fmt: skip
+    with ScriptedFleet(script) as fleet:
+        outcome = roll_back(fleet)[MAIL]
+    assert fleet.order[:5] == [
+        "mail: recall", "mail: observe", "mail: packages", "mail: recall", "mail: observe",
+    ]  # fmt: skip
+    assert fleet.call("mail: packages").arguments[2:] == ("dovecot-pop3d",)
+    assert outcome.status is HostStatus.CHANGED
+
+
 def test_a_recalled_configuration_that_does_not_work_is_taken_back() -> None:
     back = Program("settle", ["@finished"])
     script = {MAIL: [recalled(), observed(), *proven(observed(), NO_LOG, back)]}

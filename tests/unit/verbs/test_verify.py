@@ -15,6 +15,7 @@ from provisioner.facts.host import CheckRun, Facts
 from provisioner.model.names import HostRef
 from provisioner.model.site import Site
 from provisioner.probes.finding import Finding, Status
+from provisioner.probes.store import StoreState
 from provisioner.verbs.machines import Machines
 from provisioner.verbs.runs import Runs
 from provisioner.verbs.verify import VerifyReport, verify_sites
@@ -187,6 +188,14 @@ def test_a_way_out_that_cannot_be_tested_is_no_reason_to_doubt_the_rest() -> Non
     assert not report.errors
     (found,) = (one for one in report.verdict.findings if "ended early" in one.got)
     assert (found.status, found.host) == (Status.SKIPPED, "mail")
+    assert found.got.endswith("while testing outgoing mail")
+
+
+def test_a_host_is_judged_by_what_the_site_says_of_its_mail() -> None:
+    tried = StoreState({"/srv/vmail/example.org": "No space left"}, finished=True)
+    with ScriptedFleet(script(replace(checked("mail"), store=tried))) as fleet:
+        report = verify(fleet)
+    assert findings(report, "store@")["store@mail"].status is Status.FAILED
 
 
 def test_what_the_site_allows_and_what_cannot_be_proven_are_told() -> None:
