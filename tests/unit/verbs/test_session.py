@@ -119,6 +119,7 @@ def test_a_state_that_a_newer_version_left_is_refused_by_every_verb() -> None:
         error = refused(ask, Program(verb, stderr=stderr, status=76))
         assert error.exit_code is ExitCode.REFUSED
         assert f"{__version__}.1" in error.diagnostics[0].fix
+        assert f"mailprov {__version__}" in error.diagnostics[0].want
 
 
 # Packages.
@@ -158,11 +159,12 @@ def test_a_full_disk_is_named_as_what_kept_packages_out() -> None:
 
 
 def test_who_holds_the_package_manager_is_told_and_refuses() -> None:
-    lines = ["@held unattended-upgr", "@held apt-get (pid 7)"]
+    lines = ["@held unattended-upgr", "@held aptitude", "@held apt-get (pid 7)"]
     error = refused(install, Program("packages", lines, status=75))
     assert error.exit_code is ExitCode.REFUSED
     assert error.diagnostics[0].got.startswith("apt-get (pid 7)")
     assert error.diagnostics[0].want
+    assert "(apt)" in error.diagnostics[0].summary
     # Without a holder it is no lock of the package manager.
     error = refused(install, Program("packages", ["@locked", "|me"], status=75))
     assert (error.exit_code, error.diagnostics[0].got) == (ExitCode.FAILED, "me")
@@ -201,6 +203,7 @@ def test_a_file_that_was_edited_meanwhile_is_named_and_refuses() -> None:
     assert "changed since the host was observed" in error.diagnostics[0].summary
     assert error.exit_code is ExitCode.REFUSED
     assert error.diagnostics[0].got == "/etc/postfix/main.cf"
+    assert error.diagnostics[0].want
 
 
 def test_another_run_on_the_host_is_named_and_refuses() -> None:
@@ -215,6 +218,7 @@ def test_what_the_checkers_object_to_is_told_and_nothing_was_changed() -> None:
     error = refused(transact, Program("transact", lines, 65, stderr="beside"))
     assert error.exit_code is ExitCode.FAILED
     assert error.diagnostics[0].got == "doveconf -n: doveconf: Fatal: no"
+    assert error.diagnostics[0].want
     assert "nothing on the host was changed" in error.diagnostics[0].summary
     assert reason(transact, Program("transact", [], 65, stderr="beside")).got == "beside"
 
@@ -243,6 +247,7 @@ def test_a_step_that_failed_is_told_with_what_is_in_force(lines: list[str], left
     assert diagnostic.got == "no"
     step = lines[-2].removeprefix("@failed ").strip()
     assert (f"`{step}`" in diagnostic.summary) is (step != "check")
+    assert "check" in diagnostic.summary or step != "check"
 
 
 def test_the_cause_of_a_failed_step_is_named_with_its_remedy() -> None:
@@ -297,6 +302,7 @@ def test_a_host_that_is_busy_is_no_broken_program(how: str) -> None:
     assert "program is running on this host" in error.diagnostics[0].summary
     assert error.exit_code is ExitCode.REFUSED
     assert error.diagnostics[0].got == "me since now"
+    assert error.diagnostics[0].want
 
 
 def test_a_confirmation_that_came_too_late_says_what_became_of_it() -> None:

@@ -86,6 +86,17 @@ def test_hosts_are_observed_first_and_then_the_whole_site_is_asked_once() -> Non
     ]
 
 
+@pytest.mark.parametrize(("secret", "status"), [("x" * 16, Status.PASSED), (None, Status.FAILED)])
+def test_the_account_that_proves_logins_is_a_finding_of_its_host(
+    secret: str | None, status: Status
+) -> None:
+    with ScriptedFleet(script(replace(checked("mail"), probe_secret=secret))) as fleet:
+        report = verify(fleet)
+    (found,) = findings(report, "account.").values()
+    assert (found.host, found.status, bool(found.question)) == ("mail", status, True)
+    assert bool(found.remedy) is (status is Status.FAILED)
+
+
 def test_each_checker_of_each_host_is_a_finding() -> None:
     with ScriptedFleet(script()) as fleet:
         report = verify(fleet)
