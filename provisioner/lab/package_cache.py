@@ -85,7 +85,8 @@ def _does_not_serve(refusal: str, log: str) -> PackageCacheError:
             where=f"{CACHE_ADDRESS} port {PORT}",
             got=log,
             want="an answer of apt-cacher-ng of this lab's own",
-            fix="see who listens there (`ss -ltnp`), end it, then run it again",
+            fix="find the program that listens there (`ss -ltnp`), end it, then run the command "
+            "again",
         )
     )
 

@@ -107,12 +107,12 @@ def _refuse_unknown_kinds(generation: Generation, facts: Facts) -> None:
     if unknown:
         raise MailprovError(
             Diagnostic(
-                summary="the host has what this version of mailprov does not know and cannot take "
-                "back; nothing was changed",
+                summary="the host has resources that this version of mailprov does not know and "
+                "cannot remove; nothing was changed",
                 where=str(generation.host),
                 got="\n".join(f"{k} {n}" for k, n in facts.introduction.lines if k in unknown),
                 want="kinds of resources that this version knows",
-                fix="use the version of mailprov that applied it",
+                fix="use the version of mailprov that applied them",
             ),
             ExitCode.REFUSED,
         )

@@ -65,7 +65,7 @@ class Changing:
         """Return who notes the hosts at work, and what to tell of them after Ctrl-C."""
         return AtWork(
             "interrupted during the change of the configuration",
-            "an unconfirmed configuration is taken back by the host itself, at most "
+            "each host returns by itself from an unconfirmed configuration, at most "
             f"{self.within} s after its activation; `mailprov history` shows the "
             "configuration in force, then apply again",
             self.runs.name,

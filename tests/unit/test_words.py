@@ -1,0 +1,154 @@
+"""Operators read each sentence once: sentences are short, and each thing has one word."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import click
+import pytest
+
+from provisioner.cli.main import mailprov
+from provisioner.model.site import Role
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "provisioner"
+LONGEST = 20
+"""Words in a sentence. A quotation in backquotes, a list of such, and a URL are one word each."""
+
+# A page that comes to hold joins them; none leaves.
+SHORT_PAGES = (
+    "CHANGELOG.md",
+    "README.md",
+    "docs/architecture.md",
+    "docs/glossary.md",
+    "docs/reference/README.md",
+    "docs/reference/commands.md",
+    "docs/reference/diagnosis.md",
+    "docs/reference/on-the-host.md",
+)
+
+
+def _literals(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield the texts of a module with their lines; docstrings and comments are for its readers."""
+    tree = ast.parse(path.read_text())
+    inner: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            inner.add(id(node.value))
+        elif isinstance(node, ast.JoinedStr):
+            inner.update(id(part) for part in node.values)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            parts = [one.value if isinstance(one, ast.Constant) else "X" for one in node.values]
+            yield node.lineno, "".join(map(str, parts))
+        elif (
+            isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in inner
+        ):
+            yield node.lineno, node.value
+
+
+def _helps(command: click.Command) -> Iterator[tuple[str, str]]:
+    yield str(command.name), command.help or ""
+    if isinstance(command, click.Group):
+        for one in command.commands.values():
+            yield from _helps(one)
+
+
+@cache
+def messages() -> tuple[tuple[str, str], ...]:
+    """Return all that an operator may be shown, each text with its place."""
+    found = list(_helps(mailprov))
+    for path in sorted(PACKAGE.rglob("*.py")):
+        place = path.relative_to(ROOT).as_posix()
+        found += [(f"{place}:{line}", text) for line, text in _literals(path)]
+    for path in sorted(
+        [*PACKAGE.rglob("failures.toml"), *PACKAGE.glob("diagnosis/failures/*.toml")]
+    ):
+        place = path.relative_to(ROOT).as_posix()
+        for entry in tomllib.loads(path.read_text())["entry"]:
+            words = [entry[key] for key in ("title", "cause", "fix") if key in entry]
+            found += [(f"{place} {entry['id']}", text) for text in words]
+    return tuple(found)
+
+
+def passages(page: str) -> Iterator[str]:
+    """Yield the paragraphs, list items and cells of a page, without its code."""
+    text = re.sub(r"^ *```.*?^ *```", "", (ROOT / page).read_text(), flags=re.DOTALL | re.MULTILINE)
+    for block in re.split(r"\n\s*\n", text):
+        if block.lstrip().startswith("|"):
+            yield from (cell for row in block.splitlines() for cell in row.split("|"))
+        else:
+            yield from re.split(r"\n(?=\s*(?:[-*]|\d+\.) )", block)
+
+
+def long_sentences(text: str) -> list[str]:
+    """Return the sentences of more than LONGEST words; a colon and a semicolon end one, too."""
+    plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)
+    plain = re.sub(r"`[^`]*`|\{[^{}]*\}|https?://\S+", "X", plain)
+    plain = re.sub(r"X(?:,?\s+X)+", "X", plain)
+    sentences = re.split(r"[.;:?!](?:\s+|$)", " ".join(plain.split()))
+    return [
+        one for one in sentences if sum(bool(re.search(r"\w", w)) for w in one.split()) > LONGEST
+    ]
+
+
+def glossary() -> dict[str, tuple[str, ...]]:
+    """Return each word of the glossary with the words that it stands for."""
+    rows = re.findall(
+        r"^\| ([^|]+) \| [^|]+ \|([^|]*)\|$", (ROOT / "docs/glossary.md").read_text(), re.MULTILINE
+    )
+    return {
+        word: tuple(filter(None, (one.strip() for one in instead.split(","))))
+        for word, instead in rows
+        if word not in {"word", "---"}
+    }
+
+
+def test_no_sentence_of_a_message_is_long() -> None:
+    # Texts with line ends are files, programs and patterns rather than sentences.
+    found = {
+        place: sentences
+        for place, text in messages()
+        if "\n" not in text and (sentences := long_sentences(text))
+    }
+    assert found == {}
+
+
+@pytest.mark.parametrize("page", SHORT_PAGES)
+def test_no_sentence_of_a_page_is_long(page: str) -> None:
+    assert [one for passage in passages(page) for one in long_sentences(passage)] == []
+
+
+def test_a_long_sentence_is_found_and_what_is_quoted_is_one_word() -> None:
+    words = " ".join(["word"] * LONGEST)
+    assert long_sentences(f"Short. {words}.") == []
+    assert long_sentences(f"Short. {words} more.") == [f"{words} more"]
+    assert long_sentences(f"{words[5:]} `a command of many words`.") == []
+
+
+AVOIDED = [(word, one) for word, instead in glossary().items() for one in instead]
+
+
+@pytest.mark.parametrize(("word", "avoided"), AVOIDED)
+def test_a_message_says_the_word_of_the_glossary(word: str, avoided: str) -> None:
+    pattern = re.compile(rf"\b{re.escape(avoided)}\b", re.IGNORECASE)
+    found = [place for place, text in messages() if pattern.search(text)]
+    assert found == [], f"say: {word}"
+
+
+def test_the_glossary_is_read_whole_and_has_each_word_once() -> None:
+    text = (ROOT / "docs/glossary.md").read_text()
+    rows = [line for line in text.splitlines() if line.startswith("| ")]
+    heads = text.count("| word |")
+    assert len(glossary()) == len(rows) - heads
+    assert {"return", "restore", "message"} <= glossary().keys()
+
+
+def test_the_glossary_names_every_role() -> None:
+    (row,) = re.findall(r"^\| role \|(.*)$", (ROOT / "docs/glossary.md").read_text(), re.MULTILINE)
+    assert {f"`{role}`" for role in Role} <= set(re.findall(r"`[^`]+`", row))
