@@ -30,6 +30,8 @@ SHORT_PAGES = (
     "docs/reference/commands.md",
     "docs/reference/diagnosis.md",
     "docs/reference/on-the-host.md",
+    "docs/reference/site-file.md",
+    "docs/tutorial.md",
 )
 
 
@@ -80,10 +82,10 @@ def passages(page: str) -> Iterator[str]:
     """Yield the paragraphs, list items and cells of a page, without its code."""
     text = re.sub(r"^ *```.*?^ *```", "", (ROOT / page).read_text(), flags=re.DOTALL | re.MULTILINE)
     for block in re.split(r"\n\s*\n", text):
-        if block.lstrip().startswith("|"):
-            yield from (cell for row in block.splitlines() for cell in row.split("|"))
-        else:
-            yield from re.split(r"\n(?=\s*(?:[-*]|\d+\.) )", block)
+        rows = re.findall(r"^\s*\|.*$", block, re.MULTILINE)
+        yield from (cell for row in rows for cell in row.split("|"))
+        prose = re.sub(r"^\s*\|.*$", "", block, flags=re.MULTILINE)
+        yield from re.split(r"\n(?=\s*(?:[-*]|\d+\.) )", prose)
 
 
 def long_sentences(text: str) -> list[str]:
