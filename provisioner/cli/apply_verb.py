@@ -73,7 +73,7 @@ def command(  # noqa: PLR0913 click hands over every option
     are not overwritten without --overwrite-drift.
 
     A gate waits for something that the world needs time for. A closed gate ends the run with exit
-    code 6 and says when to come back; the hosts know how far the run came. --wait waits instead.
+    code 6 and says when to come back; the next apply continues there. --wait waits instead.
     """
     drift = drift_decision(overwrite=overwrite_drift, keep=keep_drift)
     options = ApplyOptions(drift, within, replace_server, Patience(_longest(wait)))

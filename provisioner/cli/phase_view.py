@@ -24,8 +24,8 @@ def planned_phase_lines(phases: Sequence[PlannedPhase], name: Naming) -> Iterato
         if one.text:
             line += f": {one.text}"
         elif number > 1:
-            line += ", for what comes then"
-        yield line + coloured(" (waited for)", "warning") if one.waiting else line
+            line += ", behind the gate"
+        yield line + coloured(" (waiting)", "warning") if one.waiting else line
 
 
 def planned_phase_json(phase: PlannedPhase) -> dict[str, object]:

@@ -110,7 +110,7 @@ def _rows(condition: Condition) -> Iterator[tuple[str, str]]:
         yield "waiting", f"the change by {printable(condition.unconfirmed)} is not confirmed"
     yield from _file_rows(condition)
     for gate in condition.gates:
-        yield "gate", f"{gate.id} is waited for: {gate.text}"
+        yield "gate", f"waiting for {gate.id}: {gate.text}"
     if condition.certificate:
         subject, day = printable(condition.certificate.subject), condition.certificate.ends
         yield "certificate", f"{subject} until {day:%Y-%m-%d} ({condition.days_left} days left)"

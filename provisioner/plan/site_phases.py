@@ -136,12 +136,12 @@ def closed_outcome(gate: DueGate, findings: Sequence[Finding], now: datetime) ->
     again = now + gate.phase.again
     missing = [one for one in findings if one.status is not Status.PASSED]
     told = Diagnostic(
-        summary=f"a gate is closed, and the run goes on behind it: {gate.phase.text}",
+        summary=f"a gate is still closed: {gate.phase.text}",
         where=f"{gate.hosts[0].host} ({gate.phase.id})",
         got="\n".join(f"{one.id}: {one.got}" for one in missing) or "no answer",
         want="\n".join(dict.fromkeys(one.want for one in missing)),
         fix=f"run apply again at {again:%Y-%m-%d %H:%M} UTC or later (in "
-        f"{render_duration(gate.phase.again)}); with --wait it waits for that itself",
+        f"{render_duration(gate.phase.again)}), or run it with --wait",
     )
     return PhaseOutcome(
         gate.hosts[0].site,

@@ -225,7 +225,7 @@ class SiteCourse:
     def _left_there(self, due: DueAction | DueGate) -> Diagnostic:
         where = f"{self.runs.name(due.hosts[0])} ({due.phase.id})"
         if isinstance(due, DueAction):
-            fix = "it may have been done; run apply again, which does it once more"
+            fix = "run apply again: it does the action once more, in case it was not done"
             return Diagnostic("interrupted during an action of the site", where, fix=fix)
-        fix = "the hosts know how far the run came; run apply again to go on there"
+        fix = "run apply again to continue; the hosts keep the progress of the run"
         return Diagnostic("interrupted while a gate was closed", where, fix=fix)

@@ -38,8 +38,8 @@ def test_a_plan_numbers_the_phases_and_marks_the_gate_that_is_waited_for() -> No
         "phases of the run:",
         "  1. transactions on mail, ns",
         "  2. action a.publish on mail: Publish it",
-        "  3. gate a.seen on mail: Is it seen? (waited for)",
-        "  4. transactions on mail, ns, for what comes then",
+        "  3. gate a.seen on mail: Is it seen? (waiting)",
+        "  4. transactions on mail, ns, behind the gate",
     ]
 
 

@@ -434,7 +434,7 @@ def test_ctrl_c_during_an_action_says_that_it_is_done_once_more(have: Have) -> N
     ):
         apply(fleet)
     assert caught.value.exit_code is ExitCode.INTERRUPTED
-    assert "does it once more" in caught.value.diagnostics[0].fix
+    assert "does the action once more" in caught.value.diagnostics[0].fix
 
 
 def planned(*passed: SitePhase) -> list[tuple[str, tuple[HostRef, ...], bool]]:
