@@ -157,7 +157,7 @@ class OneLineKind(ResourceKind[WithOthers, LeftLines, LinesSeen]):
     def steps(self, change: Change, packing: Packing[WithOthers]) -> Iterator[Row]:
         """Yield the one that makes it so, or that gives back what was found."""
         if change.action in {Action.RETIRE, Action.RESTORE}:
-            yield ("give_back", self.name, change.name)
+            yield ("restore_resource", self.name, change.name)
         else:
             yield (
                 "resource",

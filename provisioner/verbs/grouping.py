@@ -21,7 +21,7 @@ from provisioner.plan.phases import Group
 from provisioner.verbs.outcome import HostOutcome, HostStatus, failed
 from provisioner.verbs.ports import Transport
 from provisioner.verbs.session import HostSession
-from provisioner.verbs.transacting import Changing, taken_back
+from provisioner.verbs.transacting import Changing, returned_because
 from provisioner.verbs.transaction_answer import ReturnedError, TransactionAnswer
 
 
@@ -127,11 +127,11 @@ class _GroupTransaction:
             return  # nobody reaches it: it returns by itself
         session = self._changing.runs.of(member.host.ref).session(transport)
         if member.error:
-            member.error, answer = taken_back(session, serial, member.error)
+            member.error, answer = returned_because(session, serial, member.error)
         else:
             cause = next(filter(None, (one.error for one in self._members.values())))
             reason = cause.diagnostics[0].summary
-            answer = session.take_back(serial, reason)
+            answer = session.return_now(serial, reason)
             told = f"the old configuration is in force again, as on its whole group: {reason}"
             member.notes.append(f"{member.host.key}: {told}")
         member.answers.append(answer)

@@ -10,7 +10,7 @@ from provisioner.model.names import HostRef
 from provisioner.model.site import Host
 from provisioner.plan.history import History
 from provisioner.verbs.ports import Transport
-from provisioner.verbs.recalling import read_history
+from provisioner.verbs.recall import read_history
 from provisioner.verbs.run import Run
 
 

@@ -19,7 +19,7 @@ from provisioner.resources.change import Action, Change
 from provisioner.verbs.outcome import HostOutcome, HostStatus
 from provisioner.verbs.plan import DriftDecision
 from provisioner.verbs.ports import Transport
-from provisioner.verbs.recalling import read_history
+from provisioner.verbs.recall import read_history
 from provisioner.verbs.run import Run, gather
 from provisioner.verbs.session import TRANSACT_SECONDS, HostSession
 from provisioner.verbs.transaction_answer import read_answer

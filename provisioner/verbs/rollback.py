@@ -34,7 +34,7 @@ from provisioner.verbs.plan import (
     unsettled,
 )
 from provisioner.verbs.ports import Transport
-from provisioner.verbs.recalling import Recalled, recall
+from provisioner.verbs.recall import Recalled, recall
 from provisioner.verbs.run import Run
 from provisioner.verbs.runs import Runs
 

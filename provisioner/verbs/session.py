@@ -159,7 +159,7 @@ class HostSession:
         """
         return self._settle("extend", serial, str(within))
 
-    def take_back(self, serial: str, reason: str) -> TransactionAnswer:
+    def return_now(self, serial: str, reason: str) -> TransactionAnswer:
         """Have the host put back the configuration before; MailprovError if it did so already."""
         return self._settle("return", serial, reason)
 

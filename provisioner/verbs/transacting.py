@@ -176,16 +176,16 @@ def _prove(
     try:
         changing.proof.whole(host, session.transport)
     except MailprovError as error:
-        return taken_back(session, serial, error)
+        return returned_because(session, serial, error)
     return None, session.confirm(serial)
 
 
-def taken_back(
+def returned_because(
     session: HostSession, serial: str, error: MailprovError
 ) -> tuple[MailprovError, TransactionAnswer]:
     """Have a host return because of an error; return what is wrong now, and the host's answer."""
     try:
-        settled = session.take_back(serial, error.diagnostics[0].summary)
+        settled = session.return_now(serial, error.diagnostics[0].summary)
     except MailprovError as other:
         both = [*error.diagnostics, *other.diagnostics]
         raise MailprovError(both, error.exit_code) from error

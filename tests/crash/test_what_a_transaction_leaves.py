@@ -131,7 +131,7 @@ def confirm(host: ForgetfulHost, wanted: Generation) -> None:
         assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
 
 
-def take_back(host: ForgetfulHost, wanted: Generation) -> subprocess.CompletedProcess[bytes]:
+def return_now(host: ForgetfulHost, wanted: Generation) -> subprocess.CompletedProcess[bytes]:
     return settle(host, transact(host, wanted), "return", "it does not work")
 
 
@@ -200,7 +200,7 @@ def test_the_power_may_fail_while_another_kind_of_accounts_is_confirmed(
 def test_what_is_edited_after_a_first_apply_returned_is_what_was_found(
     bare: ForgetfulHost,
 ) -> None:
-    assert take_back(bare, generation("a", 0)).returncode == 0
+    assert return_now(bare, generation("a", 0)).returncode == 0
     assert bare.shell(f"cat {MAIN_CF}") == OWN
     edited = "# an edit of meanwhile\n"
     bare.shell(f"echo '{edited.strip()}' >{MAIN_CF}")

@@ -35,10 +35,10 @@ revive_account() {
 
 expiry_of() { row=$(getent shadow "$1") && printf '%s\n' "$row" | cut -d : -f 8; }
 
-# give_accounts_back FILE: accounts that a transaction changed, as passwd(5) had them. Group, home, shell
+# undo_accounts FILE: accounts that a transaction changed, as passwd(5) had them. Group, home, shell
 # and comment belong to the configuration in this, and come back with the one before; passwords,
 # locks and expiry do not. Nobody's complaint keeps the host from returning.
-give_accounts_back() {
+undo_accounts() {
     [ -s "$1" ] || return 0
     while IFS=: read -r name _ _ group comment home shell; do
         usermod --gid "$group" --comment "$comment" --home "$home" --shell "$shell" "$name"

@@ -54,7 +54,7 @@ while IFS= read -r path; do
     # The configuration's own are back already, and may have been changed since.
     if printf '%s\n' "$made" | grep -qxF "$path" ||
         grep -qF "file$tab$path$tab" "$state/directory/left" 2>/dev/null; then
-        put_back "$path" || exit 70
+        restore_found "$path" || exit 70
     fi
 done <"$state/going"
 sed 's,/[^/]*$,,' "$state/going" | sort -ru >"$state/folders"

@@ -78,7 +78,7 @@ find_unit_again() {
 }
 
 # What was there before mailprov comes back.
-put_back() {
+restore_found() {
     rm -rf "$1.mailprov-new"
     if [ -e "$zero/tree$1" ] || [ -L "$zero/tree$1" ]; then
         (umask 022 && mkdir -p "${1%/*}")

@@ -81,7 +81,7 @@ restore_files() {
     left_rows file | without_secrets | cut -f 1 | no_copies | while IFS= read -r path; do
         if grep -qF "file$tab$path$tab" "$kept/manifest" || grep -qxF "$path" "$work/edited"; then continue; fi
         section restored "$path"
-        put_back "$path" || exit 1
+        restore_found "$path" || exit 1
     done || return 1
     [ -z "$copy" ] || place "$work/copy" "$copy" root dovecot 0640
 }

@@ -54,8 +54,8 @@ do_resource() {
     [ "$now" = "$3" ] || { echo "$1 $2 is $now, and was to be $3"; return 1; }
 }
 
-# do_give_back KIND NAME: as it was found, as far as that can be: what it needs may have gone.
-do_give_back() {
+# do_restore_resource KIND NAME: as it was found, as far as that can be: what it needs may have gone.
+do_restore_resource() {
     line=$(line_as_found "$1" "$2")
     [ -z "$line" ] || run_resource put "$1" "$2" "$line"
 }
@@ -145,7 +145,7 @@ do_remove() {
         rm -rf "$1.mailprov-old" && mv -T "$1" "$1.mailprov-old" && sync_folder "$1" || return 1
     fi
     # Its reader may be past reading: that keeps no host from going back.
-    put_back "$1" && { tell_reader "$1" || :; }
+    restore_found "$1" && { tell_reader "$1" || :; }
 }
 
 # do_access PATH OWNER GROUP MODE: content that is the host's own affair. In a folder of the

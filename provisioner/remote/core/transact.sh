@@ -84,10 +84,10 @@ seen_now() {
     fi
 }
 
-# give_back REASON: the configuration before comes back; the steps of the directory stay.
-give_back() {
+# return_at_once REASON: the configuration before comes back; the steps of the directory stay.
+return_at_once() {
     trap '' HUP INT TERM
-    [ -d "$pending" ] || { give_accounts_back "$stage/accounts"; return 0; }
+    [ -d "$pending" ] || { undo_accounts "$stage/accounts"; return 0; }
     settle_pending now "returned: $1" || exit 70
     disarm_return
     tell_held
@@ -103,8 +103,8 @@ interrupted() {
     echo "|it was interrupted by a signal"
     case $doing in check*) exit 70 ;; esac
     end_sessions_now "$lost"
-    [ -d "$pending" ] || { give_accounts_back "$stage/accounts"; exit 70; }
-    give_back "interrupted"
+    [ -d "$pending" ] || { undo_accounts "$stage/accounts"; exit 70; }
+    return_at_once "interrupted"
     exit 71
 }
 
@@ -150,12 +150,12 @@ write_format && note_litter || exit 70
 staged act-directory
 if [ "$rows" != /dev/null ]; then
     note_unfinished || exit 70
-    carry_out directory || { give_accounts_back "$stage/accounts"; exit 70; }
+    carry_out directory || { undo_accounts "$stage/accounts"; exit 70; }
 fi
 staged act-configuration
 if [ "$rows" != /dev/null ]; then
     if ! carry_out configuration || ! rearm_return "$within"; then
-        give_back "a step failed"
+        return_at_once "a step failed"
         exit 71
     fi
     # Settled by whoever proves it, or by the timer.

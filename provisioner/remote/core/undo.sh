@@ -60,7 +60,7 @@ undo_pending() {
     main=$about_main
     stop_taking_mail "$1"
     hold_mail "$pending/domains.after" "$pending/domains.before"
-    give_accounts_back "$pending/accounts"
+    undo_accounts "$pending/accounts"
     undo_files && undo_resources && undo_units "$1" || return 1
     # It may have been softened for the sake of another daemon, and be no unit of this.
     if [ -n "$main" ] && [ "$1" != boot ]; then postfix reload >/dev/null 2>&1; fi

@@ -31,10 +31,10 @@ refused_reload() {
         END { if (refused == "") exit 1; print "dovecot: " refused }'
 }
 
-# take_back VERB UNIT RUNNING: what a reload put in force a reload takes back, without a pause.
+# undo_unit VERB UNIT RUNNING: what a reload put in force a reload takes back, without a pause.
 # Postfix writes its process number when it starts, and on a full disk it would stay down.
 # Dovecot may refuse a reload, and only log it.
-take_back() {
+undo_unit() {
     [ "$1 $2" = "reload postfix.service" ] && systemctl -q is-active "$3" && change_unit reload "$2" "$3" >/dev/null 2>&1
 }
 
@@ -51,7 +51,7 @@ undo_units() {
                 systemctl --no-block start "$unit"
                 ;;
             nowactive | nowreloading | nowactivating)
-                take_back "$verb" "$unit" "$running" && continue
+                undo_unit "$verb" "$unit" "$running" && continue
                 said=$(change_unit restart "$unit" "$running" 2>&1) && continue
                 down="$down $running"
                 section down "$running"

@@ -98,10 +98,10 @@ def test_a_transaction_without_any_keeps_nothing(host: Path) -> None:
 
 
 def test_what_was_found_is_given_back_and_what_was_not_is_left(host: Path) -> None:
-    assert run(host, "do_give_back street-lamp corner").returncode == 0
+    assert run(host, "do_restore_resource street-lamp corner").returncode == 0
     assert (host / "lamps/corner").read_text() == "on\n"
     (host / "generations/0/resources").write_text("street-lamp\tcorner\tdim\n")
-    assert run(host, "do_give_back street-lamp corner").returncode == 0
+    assert run(host, "do_restore_resource street-lamp corner").returncode == 0
     assert (host / "lamps/corner").read_text() == "dim\n"
 
 

@@ -349,7 +349,7 @@ def test_rows_that_cannot_be_read_are_not_those_of_an_empty_table(
 def test_what_was_there_before_mailprov_is_put_back_by_taking_the_table_away(table: Path) -> None:
     zero = "zero=/nowhere\n"
     played = PLAYED.format(folder=table, table=table / "table", postmap=POSTMAP)
-    run_parts(table, f"{played}{zero}put_back {table}/table", "tables", "found")
+    run_parts(table, f"{played}{zero}restore_found {table}/table", "tables", "found")
     assert not (table / "table").exists()
 
 

@@ -128,7 +128,7 @@ def test_what_is_wanted_no_more_is_given_back() -> None:
     plan = diff_generation(GENERATION, with_line(fulfilled(), ON, ON))
     assert timers(plan) == [("retire", "tidy.timer", "no longer part of this host")]
     rows = rows_of(plan)
-    assert ["act-configuration", "give_back", "timer", "tidy.timer"] in rows
+    assert ["act-configuration", "restore_resource", "timer", "tidy.timer"] in rows
     assert ["resource", "timer", "tidy.timer"] in rows
     assert not [row for row in rows if row[:2] == ["managed", "resource"]]
 

@@ -233,7 +233,7 @@ def test_who_is_confirmed_keeps_what_was_proven_and_those_behind_a_failure_go_ba
     assert error.diagnostics[-1].got == "new: store; old: out, mx"
 
 
-def test_a_take_back_that_fails_keeps_no_other_host_from_its_own() -> None:
+def test_a_return_that_fails_keeps_no_other_host_from_its_own() -> None:
     reason = "mail does not go"
     lost = Program("settle", arguments=("return", "3-abc", reason), lost=unreachable())
     begun = [TRANSACTED, Connection()]

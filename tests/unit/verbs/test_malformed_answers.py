@@ -28,7 +28,7 @@ from provisioner.probes.sockets import judge_sockets, parse_sockets
 from provisioner.site.load import parse_site
 from provisioner.verbs.compiling import Compiler
 from provisioner.verbs.mail_log import parse_mail_log
-from provisioner.verbs.recalling import recall
+from provisioner.verbs.recall import recall
 from provisioner.verbs.remote_failure import understanding
 from provisioner.verbs.session import HostSession
 

@@ -283,7 +283,7 @@ def confirm(session: HostSession) -> TransactionAnswer:
 ENDS: dict[str, tuple[Ask, tuple[str, ...]]] = {
     "confirm": (confirm, ("confirm", "3-ab")),
     "return": (
-        lambda one: one.take_back("3-ab", "it is silent"),
+        lambda one: one.return_now("3-ab", "it is silent"),
         ("return", "3-ab", "it is silent"),
     ),
     "abandoned": (lambda one: one.settle_abandoned(), ("abandoned",)),
@@ -345,9 +345,9 @@ def test_what_a_return_put_on_hold_or_logged_out_is_in_the_answer() -> None:
     said = ["@ended alice", "@held", "Q1\tother.example", "@finished"]
     answers: list[TransactionAnswer] = []
 
-    def take_back(session: HostSession) -> None:
-        answers.append(session.take_back("3", "it does not work"))
+    def return_now(session: HostSession) -> None:
+        answers.append(session.return_now("3", "it does not work"))
 
-    asked(take_back, Program("settle", said))
+    asked(return_now, Program("settle", said))
     assert answers[0].held == ["Q1\tother.example"]
     assert answers[0].notes() == ("logged out because of changed access: alice",)
