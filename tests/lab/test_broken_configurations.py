@@ -252,7 +252,7 @@ BROKEN = (
         "an absent interface",
         "interface: 192.0.2.77",
         PROOF,
-        "cannot be reached",
+        "the connection failed",
     ),
     unbound(
         "an interface by a name that does not exist",

@@ -150,7 +150,7 @@ def test_programs_of_people_read_and_keep_mail(beginner13: DeployedSite) -> None
         ("ssl_min_protocol: TLSv1.9", 1, "ssl_min_protocol: no such version of TLS: TLSv1.9"),
         ("ssl_server_cert_file: /etc/nothing.pem", 1, "open(/etc/nothing.pem) failed"),
         ("disable_plaintext_auth: 'no'", 1, "Unknown setting: disable_plaintext_auth"),
-        ("ssl_server_key_file: '</etc/shadow'", 3, "a file named as Dovecot 2.3 had it"),
+        ("ssl_server_key_file: '</etc/shadow'", 3, "a file in the syntax of Dovecot 2.3"),
     ],
 )
 def test_a_setting_of_the_sites_that_breaks_dovecot_never_goes_live(

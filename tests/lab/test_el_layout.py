@@ -175,7 +175,7 @@ def test_a_package_source_that_fails_is_told_in_its_own_words(
         in done.stderr
     )
     assert "Failed to download metadata for repo 'lab'" in done.stderr
-    assert "make dnf work on the host" in done.stderr
+    assert "repair dnf on the host" in done.stderr
     assert lines_of(host, "systemctl is-active postfix unbound") == ["active", "active"]
 
 

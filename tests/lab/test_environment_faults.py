@@ -356,7 +356,7 @@ def test_a_package_source_that_does_not_answer_is_told_in_time(lacking: Mail, fa
     took = time.monotonic() - begun
     assert took < 240
     assert "the package manager could not install the packages; nothing else was changed" in said
-    assert "make apt work on the host" in said
+    assert "repair apt on the host" in said
     assert "127.0.0.1" in said
     for unit in (POSTFIX, "unbound"):
         lacking.host.check_run(["systemctl", "is-active", "-q", unit])

@@ -108,14 +108,14 @@ def test_a_port_that_the_provider_keeps_closed_is_named(blocked: DeployedSite) -
     done = blocked.mailprov("verify")
     assert done.returncode == 1
     assert "outgoing port 25 is blocked" in done.stdout
-    assert "; mail cannot leave: port 25 is blocked" in done.stdout.splitlines()[-1]
+    assert "; mail cannot leave: outgoing port 25 is blocked" in done.stdout.splitlines()[-1]
 
 
 def test_an_apply_says_so_and_is_not_refused(blocked: DeployedSite) -> None:
     path = blocked.edited("slower.yaml", ("logins_per_minute: 1000", "logins_per_minute: 999"))
     done = blocked.mailprov("apply", site=path)
     assert done.returncode == 0, done.stderr
-    assert "; mail cannot leave: port 25 is blocked" in done.stdout.splitlines()[-1]
+    assert "; mail cannot leave: outgoing port 25 is blocked" in done.stdout.splitlines()[-1]
 
 
 def test_status_says_why_mail_waits(blocked: DeployedSite) -> None:
