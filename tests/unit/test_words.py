@@ -23,6 +23,7 @@ LONGEST = 20
 # A page that comes to hold joins them; none leaves.
 SHORT_PAGES = (
     "CHANGELOG.md",
+    "CONTRIBUTING.md",
     "README.md",
     "docs/architecture.md",
     "docs/glossary.md",
