@@ -48,7 +48,7 @@ def survey_destruction(run: Run, options: ApplyOptions, *, settle: bool = False)
             return generation_as_found(host, run.compiler.platform_for(host, introduction))
 
         run.progress.tell(host.ref, "observing")
-        generation, facts = run.session(transport).observe(as_found)
+        generation, facts = run.observe_as(host, transport, as_found)
         if is_at_rest(facts) and not facts.introduction.pending:
             # The configuration is gone already, or never came: an interrupted destroy.
             plan = diff_generation(generation, without_directory(facts))
@@ -60,15 +60,20 @@ def survey_destruction(run: Run, options: ApplyOptions, *, settle: bool = False)
 
 
 def destroy_site(run: Run, options: ApplyOptions) -> tuple[HostOutcome, ...]:
-    """Take mailprov off the run's hosts and say what became of each, in the site's order."""
+    """Take mailprov off the run's hosts and say what became of each, in the site's order.
+
+    Raises MailprovError (refused) where a machine is more than one of the hosts.
+    """
     survey = survey_destruction(run, options, settle=True)
+    runs = Runs.over(run)
+    runs.refuse_shared_machines()
 
     def unchanged(host: Host, transport: Transport) -> Plan:
         del transport
         return survey.plans[host.ref]
 
     # As found, nobody knows what has to work.
-    outcomes = carry_out(Runs.over(run), options, survey, unchanged, NoProof())
+    outcomes = carry_out(runs, options, survey, unchanged, NoProof())
     if any(outcome.error for outcome in outcomes):
         return outcomes
     return tuple(_take_away(run, outcomes))

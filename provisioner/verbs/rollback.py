@@ -45,13 +45,14 @@ def rollback_site(
     """Roll the run's hosts back and say what became of each, in the site's order.
 
     wanted: an id or its beginning, `0` for the hosts as found, None for the generation
-    before. open_asker: makes the asker by which each host has to prove itself.
+    before. open_asker: makes the asker by which each host has to prove itself. Raises
+    MailprovError (refused) where a machine is more than one of the hosts.
     """
     way_back = WayBack(run, options, wanted)
     survey = way_back.survey()
-
-    recalled = {ref: plan.generation for ref, plan in survey.plans.items()}
     runs = Runs.over(run)
+    runs.refuse_shared_machines()
+    recalled = {ref: plan.generation for ref, plan in survey.plans.items()}
     proof = RecalledProof(runs, open_asker, recalled)
     return carry_out(runs, options, survey, way_back.plan, proof)
 
@@ -113,7 +114,7 @@ class WayBack:
                 raise _other_release(host, generation, platform.title)
             return with_present_secrets(generation, host, introduction.left)
 
-        return self.run.session(transport).observe(generation_for)
+        return self.run.observe_as(host, transport, generation_for)
 
 
 def _other_release(host: Host, generation: Generation, title: str) -> MailprovError:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Generic, Protocol, TypeVar
 
 from provisioner.diagnostics import MailprovError
@@ -18,7 +19,7 @@ from provisioner.plan.manifest import Also
 from provisioner.verbs.compiling import Compiler
 from provisioner.verbs.machines import Machines
 from provisioner.verbs.ports import Transport
-from provisioner.verbs.session import HostSession
+from provisioner.verbs.session import Compile, HostSession
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -129,11 +130,17 @@ class Run:
         self, host: Host, transport: Transport, also: Also = Also.NOTHING
     ) -> tuple[Generation, Facts]:
         """Return what a host should be and what it is; see `HostSession.observe`."""
+        self.progress.tell(host.ref, "observing")
+        return self.observe_as(host, transport, partial(self.compiler.generation_for, host), also)
 
-        def compile_for(introduction: Introduction) -> Generation:
+    def observe_as(
+        self, host: Host, transport: Transport, compile_for: Compile, also: Also = Also.NOTHING
+    ) -> tuple[Generation, Facts]:
+        """Return the same for a host that should be what `compile_for` makes of it."""
+
+        def noted(introduction: Introduction) -> Generation:
             # Also of a host that nothing can be compiled for.
             self.machines.note(host.ref, introduction.machine)
-            return self.compiler.generation_for(host, introduction)
+            return compile_for(introduction)
 
-        self.progress.tell(host.ref, "observing")
-        return self.session(transport).observe(compile_for, also)
+        return self.session(transport).observe(noted, also)

@@ -208,3 +208,13 @@ def test_with_agreement_it_is_settled_first() -> None:
     with ScriptedFleet({MAIL: [*settled, *removed("mail")]}) as fleet:
         assert destroy(fleet, "mail")[MAIL].status is HostStatus.CHANGED
     assert "mail: abandoned" in fleet.order
+
+
+def test_a_machine_that_is_two_hosts_is_refused_with_nothing_changed() -> None:
+    facts = standing(SITE, "ns")
+    machine = standing(SITE, "mail").introduction.machine
+    twin = observed(replace(facts, introduction=replace(facts.introduction, machine=machine)))
+    script = {MAIL: back("mail")[:3], NS: [twin, recalled("ns"), twin]}
+    with ScriptedFleet(script) as fleet, pytest.raises(MailprovError) as refusal:
+        destroy(fleet)
+    assert refusal.value.exit_code is ExitCode.REFUSED

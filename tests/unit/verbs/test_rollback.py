@@ -260,3 +260,15 @@ def test_a_host_that_has_that_configuration_already_needs_nothing() -> None:
         outcome = roll_back(fleet, THEN.id)[MAIL]
     assert outcome.status is HostStatus.UNCHANGED
     assert (MAIL, "nothing to change") in fleet.told
+
+
+def test_a_machine_that_is_two_hosts_is_refused_with_nothing_changed() -> None:
+    then = generation_of(SITE, "ns")
+    history = Program("recall", told_history("2", then.id, OTHER, brings=then))
+    facts = standing(SITE, "ns")
+    machine = standing(SITE, "mail").introduction.machine
+    twin = replace(facts, introduction=replace(facts.introduction, machine=machine))
+    script = {MAIL: [recalled(), observed()], NS: [history, observed(twin)]}
+    with ScriptedFleet(script) as fleet, pytest.raises(MailprovError) as refusal:
+        roll_back(fleet, hosts=("mail", "ns"))
+    assert refusal.value.exit_code is ExitCode.REFUSED
