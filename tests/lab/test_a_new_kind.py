@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from support.deployed import DeployedSite, failed_ids
-from support.release import needs_debian
+from support.release import SERVICES, needs_debian
 from support.under_way import applying, follow, wait_until
 
 from provisioner.lab import HostSpec, Lab, LabHost
@@ -124,7 +124,8 @@ def test_it_returns_on_a_host_that_goes_down_meanwhile(deployed: DeployedSite) -
         host.kill()
         host.boot()
     host.wait_until_ready()
-    wait_until(host, f"systemctl is-active -q {TIMER}")
+    for unit in (TIMER, *SERVICES):
+        wait_until(host, f"systemctl is-active -q {unit}")
     assert timer_on(host) == "enabled active *-*-* 03:00:00"
     assert deployed.mailprov("plan").returncode == 0
 
