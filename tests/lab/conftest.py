@@ -15,24 +15,25 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
-from support.deployed import DeployedSite
+from support.deployed import DeployedSite, LabFactory
 from support.release import complete, on_release
 
 from provisioner.lab import HostSpec, Lab, list_states, missing_requirements, take_down
 from provisioner.lab.package_cache import PackageCacheError
 
-INVENTORIES = Path(__file__).parents[2] / "inventories"
+CHECKOUT = Path(__file__).parents[2]
+INVENTORIES = CHECKOUT / "inventories"
 TUTORIAL_PASSWORDS = {
     "WANGSHENG_PASSWORD": "correct horse 'battery' staple",
     "XHYHUIYING_PASSWORD": "Zwölf Boxkämpfer jagen",
 }
 BEGINNER_PASSWORDS = {"ALICE_PASSWORD": "a password of alice", "BOB_PASSWORD": "one of bob's"}
 
-LabFactory = Callable[[str, Sequence[HostSpec]], Lab]
 _TEST_LAB = re.compile(r"t(\d+)-.*")
 
 
@@ -99,6 +100,32 @@ def bare_lab(lab_factory: LabFactory) -> Lab:
         "bare",
         [HostSpec("one", ("10.89.0.10", "fd00:89:0::10")), HostSpec("two", ("10.89.0.11",))],
     )
+
+
+@pytest.fixture(scope="module")
+def extended(
+    lab_factory: LabFactory, beginner_text: str, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., DeployedSite]:
+    """Return a function from a lab's key to a site before its first apply, whose program has more.
+
+    What comes into a copy of the program follows the key: files and folders of this one, each with
+    its place in `provisioner/`.
+    """
+
+    def bring_up(key: str, *parts: tuple[str, str]) -> DeployedSite:
+        lab = lab_factory(key, [HostSpec("mail", ("10.89.0.4",), tree="debian-12-mail")])
+        copy = tmp_path_factory.mktemp("copy")
+        for folder in ("provisioner", "templates"):
+            shutil.copytree(CHECKOUT / folder, copy / folder)
+        for part, place in parts:
+            source, target = Path(__file__).parent / part, copy / "provisioner" / place
+            (shutil.copytree if source.is_dir() else shutil.copy)(source, target)
+        path = lab.home / f"{key}.yaml"
+        path.write_text(lab.site(beginner_text))
+        own = {"PYTHONPATH": str(copy), "PYTHONSAFEPATH": "1"}
+        return DeployedSite(lab, path, {"ALICE_PASSWORD": "a password of alice", **own})
+
+    return bring_up
 
 
 @pytest.fixture(scope="session")

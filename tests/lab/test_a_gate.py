@@ -7,44 +7,29 @@ daemon says `private`, behind it `public`. The record is one of the lab's public
 from __future__ import annotations
 
 import json
-import shutil
 import signal
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 from support.deployed import DeployedSite, passed_ids
 from support.release import needs_debian
 from support.under_way import applying, follow
 
-from provisioner.lab import HostSpec, Lab
-
 pytestmark = [pytest.mark.lab, needs_debian]
 
-LabFactory = Callable[[str, Sequence[HostSpec]], Lab]
 
-CHECKOUT = Path(__file__).parents[2]
-ROOMS = Path(__file__).parent / "rooms"
-PASSWORDS = {"ALICE_PASSWORD": "a password of alice"}
 GATE = "echod.seen"
 
 
 @pytest.fixture(scope="module")
-def deployed(
-    lab_factory: LabFactory, beginner_text: str, tmp_path_factory: pytest.TempPathFactory
-) -> DeployedSite:
+def deployed(extended: Callable[..., DeployedSite]) -> DeployedSite:
     """Return a site whose program has a daemon with a gate, before the first apply."""
-    lab = lab_factory("gate", [HostSpec("mail", ("10.89.0.4",), tree="debian-12-mail")])
-    copy = tmp_path_factory.mktemp("copy")
-    for folder in ("provisioner", "templates"):
-        shutil.copytree(CHECKOUT / folder, copy / folder)
-    room = copy / "provisioner/daemons/echod"
-    shutil.copytree(ROOMS / "echod", room)
-    (room / "behaviour.py").rename(room / "plain.py")
-    shutil.copy(ROOMS / "echod_with_gate/behaviour.py", room)
-    path = lab.home / "gate.yaml"
-    path.write_text(lab.site(beginner_text))
-    return DeployedSite(lab, path, {**PASSWORDS, "PYTHONPATH": str(copy), "PYTHONSAFEPATH": "1"})
+    return extended(
+        "gate",
+        ("rooms/echod", "daemons/echod"),
+        ("rooms/echod/behaviour.py", "daemons/echod/plain.py"),
+        ("rooms/echod_with_gate/behaviour.py", "daemons/echod/behaviour.py"),
+    )
 
 
 def word_of(site: DeployedSite) -> str:

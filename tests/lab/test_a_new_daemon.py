@@ -7,41 +7,27 @@ go live, its port, a question of `verify`, an explained failure, and the way bac
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from support.deployed import DeployedSite, failed_ids, passed_ids
 from support.release import needs_debian
 
-from provisioner.lab import HostSpec, Lab, LabHost
+from provisioner.lab import LabHost
 
 pytestmark = [pytest.mark.lab, needs_debian]
 
-LabFactory = Callable[[str, Sequence[HostSpec]], Lab]
 
-CHECKOUT = Path(__file__).parents[2]
-ROOM = Path(__file__).parent / "rooms/echod"
 CONFIG = "/etc/echod/echod.conf"
 KEY = "/etc/echod/key"
 PASSWORDS = {"ALICE_PASSWORD": "a password of alice"}
 
 
 @pytest.fixture(scope="module")
-def deployed(
-    lab_factory: LabFactory, beginner_text: str, tmp_path_factory: pytest.TempPathFactory
-) -> DeployedSite:
+def deployed(extended: Callable[..., DeployedSite]) -> DeployedSite:
     """Return a site whose program has one more daemon, before the first apply."""
-    lab = lab_factory("echod", [HostSpec("mail", ("10.89.0.4",), tree="debian-12-mail")])
-    copy = tmp_path_factory.mktemp("copy")
-    for folder in ("provisioner", "templates"):
-        shutil.copytree(CHECKOUT / folder, copy / folder)
-    shutil.copytree(ROOM, copy / "provisioner/daemons/echod")
-    path = lab.home / "echod.yaml"
-    path.write_text(lab.site(beginner_text))
-    return DeployedSite(lab, path, {**PASSWORDS, "PYTHONPATH": str(copy), "PYTHONSAFEPATH": "1"})
+    return extended("echod", ("rooms/echod", "daemons/echod"))
 
 
 def word_of(host: LabHost) -> str:

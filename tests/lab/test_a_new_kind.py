@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,33 +18,24 @@ from support.deployed import DeployedSite, failed_ids
 from support.release import SERVICES, needs_debian
 from support.under_way import applying, follow, wait_until
 
-from provisioner.lab import HostSpec, Lab, LabHost
+from provisioner.lab import LabHost
 
 pytestmark = [pytest.mark.lab, needs_debian]
 
-LabFactory = Callable[[str, Sequence[HostSpec]], Lab]
 
-CHECKOUT = Path(__file__).parents[2]
-HERE = Path(__file__).parent
 TIMER = "ticker-tidy.timer"
 PASSWORDS = {"ALICE_PASSWORD": "a password of alice"}
 
 
 @pytest.fixture(scope="module")
-def deployed(
-    lab_factory: LabFactory, beginner_text: str, tmp_path_factory: pytest.TempPathFactory
-) -> DeployedSite:
+def deployed(extended: Callable[..., DeployedSite]) -> DeployedSite:
     """Return a site whose program has one more kind, and a room that wants one of it."""
-    lab = lab_factory("timer", [HostSpec("mail", ("10.89.0.4",), tree="debian-12-mail")])
-    copy = tmp_path_factory.mktemp("copy")
-    for folder in ("provisioner", "templates"):
-        shutil.copytree(CHECKOUT / folder, copy / folder)
-    shutil.copytree(HERE / "rooms/ticker", copy / "provisioner/daemons/ticker")
-    for name in ("timer.py", "timer.sh"):
-        shutil.copy(HERE / "kinds" / name, copy / "provisioner/resources" / name)
-    path = lab.home / "timer.yaml"
-    path.write_text(lab.site(beginner_text))
-    return DeployedSite(lab, path, {**PASSWORDS, "PYTHONPATH": str(copy), "PYTHONSAFEPATH": "1"})
+    return extended(
+        "timer",
+        ("rooms/ticker", "daemons/ticker"),
+        ("kinds/timer.py", "resources/timer.py"),
+        ("kinds/timer.sh", "resources/timer.sh"),
+    )
 
 
 def timer_on(host: LabHost) -> str:

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from support.deployed import DeployedSite
+from support.deployed import DeployedSite, LabFactory
 from support.readers import (
     Mailbox,
     fetch_new,
@@ -30,7 +29,6 @@ from provisioner.lab.package_sources import read_machine_sources, render_sources
 
 pytestmark = pytest.mark.lab
 
-LabFactory = Callable[[str, Sequence[HostSpec]], Lab]
 
 INVENTORIES = Path(__file__).parents[2] / "inventories"
 ALICE, BOB = "a password of alice", "one of bob's"

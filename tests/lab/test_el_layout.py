@@ -10,11 +10,11 @@ import socket
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.deployed import DeployedSite
+from support.deployed import DeployedSite, LabFactory
 from support.under_way import applying, follow, wait_until
 
 from provisioner.lab import HostSpec, Lab, LabHost
@@ -32,8 +32,6 @@ OTHER = SILENT.replace("'127.0.0.1', 8999", "'', 8998")
 POLICY = "/etc/firewalld/policies/mailprov.xml"
 INTERFACE = "eth0"
 LIMITS = "submission: {logins_per_minute: 1000}\n"
-
-LabFactory = Callable[[str, Sequence[HostSpec]], Lab]
 
 
 def site_on(lab: Lab, inventory: str, environment: dict[str, str]) -> DeployedSite:

@@ -12,22 +12,21 @@ import itertools
 import json
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from support.deployed import DeployedSite
+from support.deployed import DeployedSite, LabFactory
 from support.host_faults import PENDING, STATE, disk_with, file_system_of, fill, mounted
 from support.release import POSTFIX, needs_debian, resting
 from support.under_way import applying, follow, wait_until
 
-from provisioner.lab import HostSpec, Lab, LabHost
+from provisioner.lab import HostSpec, LabHost
 
 pytestmark = pytest.mark.lab
 
-LabFactory = Callable[[str, Sequence[HostSpec]], Lab]
 
 LIMITS = "logins_per_minute: 1000"
 MIB = 1024**2

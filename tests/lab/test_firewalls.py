@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from support.deployed import DeployedSite
+from support.deployed import DeployedSite, LabFactory
 from support.release import needs_debian
 from support.under_way import wait_until
 
-from provisioner.lab import HostSpec, Lab, LabHost
+from provisioner.lab import HostSpec, LabHost
 
 pytestmark = [pytest.mark.lab, needs_debian]
 
@@ -49,8 +49,6 @@ INSTALL_UFW = (
     "apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q -y install ufw && "
     "ufw allow 22/tcp"
 )
-
-LabFactory = Callable[[str, Sequence[HostSpec]], Lab]
 
 
 @dataclass(frozen=True)

@@ -11,24 +11,23 @@ import contextlib
 import smtplib
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.deployed import DeployedSite
+from support.deployed import DeployedSite, LabFactory
 from support.release import RELEASE
 from support.roster import People, is_ended, is_open
 
-from provisioner.lab import HostSpec, Lab, LabHost
+from provisioner.lab import HostSpec, LabHost
 from provisioner.platforms.record import Platform
 from provisioner.platforms.records import platform_named
 from provisioner.site.new_password import NEW_SCHEMES, hash_password
 
 pytestmark = pytest.mark.lab
 
-LabFactory = Callable[[str, Sequence[HostSpec]], Lab]
 
 USERS = 25_000
 PASSWORD = "twenty-five thousand ponies"

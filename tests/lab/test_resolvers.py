@@ -6,17 +6,14 @@ has made it a link, and openresolv writes over whatever is there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
 import pytest
-from support.deployed import DeployedSite
+from support.deployed import DeployedSite, LabFactory
 from support.release import needs_debian
 
-from provisioner.lab import HostSpec, Lab, LabHost
+from provisioner.lab import HostSpec, LabHost
 
 pytestmark = [pytest.mark.lab, pytest.mark.matrix, needs_debian]
 
-LabFactory = Callable[[str, Sequence[HostSpec]], Lab]
 KINDS = ("systemd-resolved", "resolvconf", "openresolv")
 LINKS = {
     "systemd-resolved": "../run/systemd/resolve/stub-resolv.conf",

@@ -11,23 +11,21 @@ import imaplib
 import json
 import signal
 import subprocess
-from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.deployed import DeployedSite
+from support.deployed import DeployedSite, LabFactory
 from support.release import POSTFIX, SERVICES
 from support.roster import insecure_tls, is_ended
 from support.under_way import applying, follow, wait_until
 
-from provisioner.lab import HostSpec, Lab, LabHost
+from provisioner.lab import HostSpec, LabHost
 
 pytestmark = pytest.mark.lab
 
-LabFactory = Callable[[str, Sequence[HostSpec]], Lab]
 
 OWN_MAIN_CF = """# Somebody's own.
 compatibility_level = 3.6

@@ -7,21 +7,19 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.deployed import DeployedSite
+from support.deployed import DeployedSite, LabFactory
 from support.host_faults import PENDING, STATE
 from support.under_way import applying, wait_until
 
-from provisioner.lab import HostSpec, Lab, LabHost
+from provisioner.lab import HostSpec, LabHost
 
 pytestmark = pytest.mark.lab
 
-LabFactory = Callable[[str, Sequence[HostSpec]], Lab]
 
 SITE = """
 domain: {name}.example

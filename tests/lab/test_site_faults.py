@@ -8,20 +8,19 @@ from __future__ import annotations
 import json
 import shlex
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from support.deployed import DeployedSite
+from support.deployed import DeployedSite, LabFactory
 from support.host_faults import PENDING, STATE
 from support.under_way import applying, wait_until
 
-from provisioner.lab import HostSpec, Lab
+from provisioner.lab import HostSpec
 
 pytestmark = pytest.mark.lab
 
-LabFactory = Callable[[str, Sequence[HostSpec]], Lab]
 
 SITE = """
 domain: example.org

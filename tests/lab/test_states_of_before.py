@@ -7,16 +7,15 @@ in the order of an operator's day: look, go on, go back, and come back.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.deployed import DeployedSite
+from support.deployed import DeployedSite, LabFactory
 from support.recorded_states import HOST, STATE, Recording, recordings
 
-from provisioner.lab import HostSpec, Lab, LabHost
+from provisioner.lab import LabHost
 from provisioner.remote.program import STATE_FORMAT
 
 RECORDINGS = {recording.folder.name: recording for recording in recordings()}
@@ -31,8 +30,6 @@ pytestmark = [
         indirect=True,
     ),
 ]
-
-LabFactory = Callable[[str, Sequence[HostSpec]], Lab]
 
 
 @dataclass(frozen=True)

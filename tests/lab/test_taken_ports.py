@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from support.deployed import DeployedSite
+from support.deployed import DeployedSite, LabFactory
 from support.release import POSTFIX, needs_debian
 
 from provisioner.lab import HostSpec, Lab, LabHost
 
 pytestmark = [pytest.mark.lab, needs_debian]
 
-LabFactory = Callable[[str, Sequence[HostSpec]], Lab]
 INVENTORIES = Path(__file__).parents[2] / "inventories"
 PASSWORDS = {"WANGSHENG_PASSWORD": "one for wangsheng's mail", "XHYHUIYING_PASSWORD": "and another"}
 LISTEN = "systemd-socket-activate -l"

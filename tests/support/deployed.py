@@ -6,12 +6,15 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from provisioner.lab import Lab, LabHost
+from provisioner.lab import HostSpec, Lab, LabHost
+
+LabFactory = Callable[[str, Sequence[HostSpec]], Lab]
+"""A lab by its key and its hosts, the same one all session: what the fixture `lab_factory` is."""
 
 
 @dataclass(frozen=True)
