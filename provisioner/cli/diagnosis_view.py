@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
-from provisioner.cli.terminal import Shown, coloured
+from provisioner.cli.terminal import Shown, coloured, stamp
 from provisioner.diagnosis.known_failure import Severity
 from provisioner.diagnosis.matching import Diagnosis, HostDiagnosis, UnknownLines
 
@@ -121,8 +121,8 @@ def _diagnosis_as_json(one: Diagnosis) -> dict[str, object]:
         "severity": one.severity.value,
         "title": one.title,
         "count": one.count,
-        "first": _stamp(one.first),
-        "last": _stamp(one.last),
+        "first": stamp(one.first),
+        "last": stamp(one.last),
         "resolved": one.resolved,
         "cause": one.cause,
         "fix": one.fix,
@@ -133,12 +133,7 @@ def _diagnosis_as_json(one: Diagnosis) -> dict[str, object]:
 def _unknown_as_json(one: UnknownLines) -> dict[str, object]:
     return {
         "count": one.count,
-        "first": _stamp(one.first),
-        "last": _stamp(one.last),
+        "first": stamp(one.first),
+        "last": stamp(one.last),
         "line": one.line,
     }
-
-
-def _stamp(time: datetime) -> str:
-    """Return a time as RFC 3339 writes it, in UTC, to the second."""
-    return f"{time:%Y-%m-%dT%H:%M:%SZ}"

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from provisioner.cli.terminal import Shown, coloured, table
-from provisioner.model.names import HostRef
+from provisioner.cli.terminal import Shown, coloured, stamp, table
 from provisioner.plan.site_phases import PhaseOutcome, PlannedPhase
 from provisioner.verbs.run import Naming
 
@@ -48,7 +47,7 @@ def phase_outcome_lines(phases: Sequence[PhaseOutcome], name: Naming) -> Iterato
 def phase_outcome_json(phase: PhaseOutcome) -> dict[str, object]:
     """Return what became of a phase as a JSON object; what is empty is left out."""
     row = _row(phase) | {"status": phase.status.value}
-    return row | {"again": f"{phase.again:%Y-%m-%dT%H:%M:%SZ}"} if phase.again else row
+    return row | {"again": stamp(phase.again)} if phase.again else row
 
 
 def _row(phase: PlannedPhase | PhaseOutcome) -> dict[str, object]:
@@ -58,8 +57,4 @@ def _row(phase: PlannedPhase | PhaseOutcome) -> dict[str, object]:
 
 def _called(phase: PlannedPhase | PhaseOutcome, name: Naming) -> str:
     word = f"{phase.kind} {phase.id}".rstrip()
-    return f"{word} on {_listed(phase.hosts, name)}"
-
-
-def _listed(hosts: Sequence[HostRef], name: Naming) -> str:
-    return ", ".join(map(name, hosts))
+    return f"{word} on {', '.join(map(name, phase.hosts))}"

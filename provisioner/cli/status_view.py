@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from provisioner.cli.outcome_view import error_rows
-from provisioner.cli.terminal import Shown, coloured, table
+from provisioner.cli.terminal import Shown, coloured, stamp, table
 from provisioner.diagnostics import as_root, printable
 from provisioner.facts.queue import Queue, QueuedMessage
 from provisioner.plan.condition import Condition, UnitCondition
@@ -219,4 +219,4 @@ def _when(moment: datetime, now: datetime) -> str:
 
 
 def _stamp(moment: datetime | None) -> str | None:
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}" if moment else None
+    return stamp(moment) if moment else None

@@ -18,6 +18,7 @@ import traceback
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TextIO
 
 import click
@@ -91,6 +92,11 @@ def write_lines(lines: Iterable[Shown], *, err: bool = False) -> None:
     """Write lines as `write_line` does."""
     for line in lines:
         write_line(line, err=err)
+
+
+def stamp(moment: datetime) -> str:
+    """Return a time of UTC as JSON has it: to the second (RFC 3339)."""
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def write_json(document: Mapping[str, object]) -> None:

@@ -131,6 +131,19 @@ def is_open(findings: Sequence[Finding]) -> bool:
     return bool(findings) and all(one.status is Status.PASSED for one in findings)
 
 
+def outcome_of(
+    due: DueAction | DueGate,
+    status: PhaseStatus,
+    *,
+    again: datetime | None = None,
+    error: MailprovError | None = None,
+) -> PhaseOutcome:
+    """Return what became of an action or a gate."""
+    kind: PhaseKind = "gate" if isinstance(due, DueGate) else "action"
+    site, phase = due.hosts[0].site, due.phase
+    return PhaseOutcome(site, kind, due.hosts, status, phase.id, phase.text, again, error)
+
+
 def closed_outcome(gate: DueGate, findings: Sequence[Finding], now: datetime) -> PhaseOutcome:
     """Return the outcome of a closed gate: what is missing, and when to come back."""
     again = now + gate.phase.again
@@ -143,16 +156,8 @@ def closed_outcome(gate: DueGate, findings: Sequence[Finding], now: datetime) ->
         fix=f"run apply again at {again:%Y-%m-%d %H:%M} UTC or later (in "
         f"{render_duration(gate.phase.again)}), or run it with --wait",
     )
-    return PhaseOutcome(
-        gate.hosts[0].site,
-        "gate",
-        gate.hosts,
-        PhaseStatus.CLOSED,
-        gate.phase.id,
-        gate.phase.text,
-        again,
-        MailprovError(told, ExitCode.GATE_CLOSED),
-    )
+    error = MailprovError(told, ExitCode.GATE_CLOSED)
+    return outcome_of(gate, PhaseStatus.CLOSED, again=again, error=error)
 
 
 def pause_before(attempt: int, gates: Iterable[DueGate]) -> float:

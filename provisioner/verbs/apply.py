@@ -105,8 +105,10 @@ def carry_out(
 
     A site with an error in the survey is left alone, and so is what has not begun of a site
     where a host failed. replan: makes a host's plan once more after its packages have come.
-    proof: how new configurations prove themselves.
+    proof: how new configurations prove themselves. Raises MailprovError (refused) where a
+    machine is more than one of the hosts.
     """
+    runs.refuse_shared_machines()
     outcomes = {ref: failed(ref, error) for ref, error in survey.errors.items()}
     plans = dict(survey.plans)
     going = _going_on(runs.hosts, outcomes)
@@ -124,11 +126,11 @@ def carry_out(
 
 def _told(runs: Runs, outcomes: Mapping[HostRef, HostOutcome]) -> Iterator[PhaseOutcome]:
     """Yield what became of each phase of transactions, site by site."""
-    for phase in transaction_phases(runs.groups()):
-        for site in dict.fromkeys(group[0].site for group in phase):
-            refs = tuple(host.ref for group in phase for host in group if host.site == site)
+    for run in runs.runs:
+        for phase in transaction_phases(Runs.over(run).groups()):
+            refs = tuple(host.ref for group in phase for host in group)
             status = phase_status([outcomes[ref] for ref in refs])
-            yield PhaseOutcome(site, "transactions", refs, status)
+            yield PhaseOutcome(run.site.domain, "transactions", refs, status)
 
 
 def _transact(
@@ -138,11 +140,14 @@ def _transact(
     going = {host.ref for host in _going_on([one for group in phase for one in group], before)}
     left = [group for group in phase if group[0].ref in going]
     lone = [group[0] for group in left if len(group) == 1]
-    work = [lambda: transact_alone(changing, lone)] if lone else []
-    work += [partial(transact_group, changing, group) for group in left if len(group) > 1]
+    at_work = changing.at_work()
+    work = [lambda: transact_alone(changing, at_work, lone)] if lone else []
+    work += [partial(transact_group, changing, at_work, group) for group in left if len(group) > 1]
     outcomes: dict[HostRef, HostOutcome] = {}
-    for part in side_by_side(work, lambda one: one()):
-        outcomes.update(part)
+    # Ctrl-C reaches this thread alone.
+    with at_work.told():
+        for part in side_by_side(work, lambda one: one()):
+            outcomes.update(part)
     return outcomes
 
 

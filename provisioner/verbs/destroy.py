@@ -9,12 +9,12 @@ hangs on it, and what is interrupted is done again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
 from provisioner.facts.host import Introduction
-from provisioner.model.names import HostKey, HostRef
+from provisioner.model.names import HostKey
 from provisioner.model.site import Host
 from provisioner.plan.change import Plan
 from provisioner.plan.compile import host_made_paths
@@ -65,15 +65,13 @@ def destroy_site(run: Run, options: ApplyOptions) -> tuple[HostOutcome, ...]:
     Raises MailprovError (refused) where a machine is more than one of the hosts.
     """
     survey = survey_destruction(run, options, settle=True)
-    runs = Runs.over(run)
-    runs.refuse_shared_machines()
 
     def unchanged(host: Host, transport: Transport) -> Plan:
         del transport
         return survey.plans[host.ref]
 
     # As found, nobody knows what has to work.
-    outcomes = carry_out(runs, options, survey, unchanged, NoProof())
+    outcomes = carry_out(Runs.over(run), options, survey, unchanged, NoProof())
     if any(outcome.error for outcome in outcomes):
         return outcomes
     return tuple(_take_away(run, outcomes))
@@ -88,7 +86,7 @@ class NoProof:
     def alone(self, host: Host, transport: Transport) -> None:
         """Ask nothing."""
 
-    def together(self, group: Group, transports: Mapping[HostRef, Transport]) -> None:
+    def together(self, group: Group) -> None:
         """Ask nothing."""
 
 

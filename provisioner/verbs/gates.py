@@ -24,6 +24,7 @@ from provisioner.plan.site_phases import (
     due_actions,
     due_gates,
     is_open,
+    outcome_of,
     pause_before,
 )
 from provisioner.probes.finding import Finding
@@ -106,10 +107,7 @@ class SiteCourse:
             else:
                 gained += self._remember(due.phase, due.hosts)
             status = PhaseStatus.FAILED if error else PhaseStatus.DONE
-            phase = due.phase
-            self._news.append(
-                PhaseOutcome(site, "action", due.hosts, status, phase.id, phase.text, error=error)
-            )
+            self._news.append(outcome_of(due, status, error=error))
         return frozenset(gained)
 
     def _perform(self, due: DueAction) -> MailprovError | None:
@@ -146,15 +144,9 @@ class SiteCourse:
             its = [gate for gate in gates if gate.hosts[0].site == run.site.domain]
             answers = self._answers(run, its) if its else ()
             for gate, findings in zip(its, answers, strict=True):
-                phase = gate.phase
                 if is_open(findings):
-                    gained += self._remember(phase, gate.hosts)
-                    self._news.append(
-                        PhaseOutcome(
-                            run.site.domain, "gate", gate.hosts, PhaseStatus.PASSED,
-                            phase.id, phase.text,
-                        )
-                    )  # fmt: skip
+                    gained += self._remember(gate.phase, gate.hosts)
+                    self._news.append(outcome_of(gate, PhaseStatus.PASSED))
                 else:
                     now = self.patience.now()
                     self._closed[gate.identity] = closed_outcome(gate, findings, now)

@@ -18,31 +18,29 @@ from provisioner.diagnostics import Diagnostic, MailprovError
 from provisioner.model.names import HostRef
 from provisioner.model.site import Host
 from provisioner.plan.phases import Group
-from provisioner.verbs.outcome import HostOutcome, HostStatus, failed
+from provisioner.verbs.interruption import AtWork
+from provisioner.verbs.outcome import HostOutcome, failed
 from provisioner.verbs.ports import Transport
 from provisioner.verbs.session import HostSession
 from provisioner.verbs.transacting import Changing, returned_because
 from provisioner.verbs.transaction_answer import ReturnedError, TransactionAnswer
 
 
-def transact_group(changing: Changing, group: Group) -> dict[HostRef, HostOutcome]:
+def transact_group(changing: Changing, at_work: AtWork, group: Group) -> dict[HostRef, HostOutcome]:
     """Carry out the plans of a group, and say what became of each of its hosts."""
-    return _GroupTransaction(changing, group).carry_out()
+    return _GroupTransaction(changing, group).carry_out(at_work)
 
 
 @dataclass
 class _Member:
-    """A host of the group on its way. pending: the serial of what waits to be confirmed there.
-
-    status: where the changes and the error do not decide it.
-    """
+    """A host of the group on its way. pending: the serial of what waits to be confirmed there."""
 
     host: Host
     pending: str = ""
     session: HostSession | None = None
     answers: list[TransactionAnswer] = field(default_factory=list)
     error: MailprovError | None = None
-    status: HostStatus | None = None
+    returned: bool = False
     notes: list[str] = field(default_factory=list)
 
 
@@ -52,11 +50,9 @@ class _GroupTransaction:
         self._group = group
         self._members = {host.ref: _Member(host) for host in group}
 
-    def carry_out(self) -> dict[HostRef, HostOutcome]:
-        changing, plans = self._changing, self._changing.plans
-        busy = [host for host in self._group if plans[host.ref].changes]
-        at_work = changing.at_work()
-        with at_work.told(), ExitStack() as stack:
+    def carry_out(self, at_work: AtWork) -> dict[HostRef, HostOutcome]:
+        busy = [host for host in self._group if self._changing.plans[host.ref].changes]
+        with ExitStack() as stack:
             for host in busy:
                 stack.enter_context(at_work.on(host.ref))
             self._each(busy, self._change)
@@ -94,7 +90,7 @@ class _GroupTransaction:
         member.error = error
         if isinstance(error, ReturnedError):
             member.answers.append(error.answer)
-            member.status = HostStatus.RETURNED
+            member.returned = True
             member.pending = ""
 
     def _change(self, member: _Member, transport: Transport) -> None:
@@ -108,10 +104,8 @@ class _GroupTransaction:
         self._changing.proof.alone(member.host, self._session(member).transport)
 
     def _prove_together(self) -> None:
-        fleet = self._changing.runs.fleet
         try:
-            transports = {host.ref: fleet.transport(host) for host in self._group}
-            self._changing.proof.together(self._group, transports)
+            self._changing.proof.together(self._group)
         except MailprovError as error:
             self._fail(self._members[self._pending[0].ref], error)
 
@@ -135,7 +129,7 @@ class _GroupTransaction:
             told = f"the old configuration is in force again, as on its whole group: {reason}"
             member.notes.append(f"{member.host.key}: {told}")
         member.answers.append(answer)
-        member.status = HostStatus.RETURNED
+        member.returned = True
 
     def _confirm(self) -> None:
         """Confirm one host after another; behind the first that fails, all go back."""
@@ -183,12 +177,12 @@ class _GroupTransaction:
         culprit.error = MailprovError(errors, culprit.error.exit_code)
 
     def _outcome(self, member: _Member) -> HostOutcome:
-        if member.error and member.status is None:
+        if member.error and not member.returned:
             return failed(member.host.ref, member.error)
         return self._changing.outcome(
             member.host,
             member.answers,
             error=member.error,
-            status=member.status,
+            returned=member.returned,
             notes=member.notes,
         )

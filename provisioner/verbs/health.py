@@ -11,7 +11,7 @@ further forms of what is forbidden. A question that cannot be asked takes nothin
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -54,13 +54,9 @@ class HealthProof:
         """Return if what needs no other host works; MailprovError with what does not."""
         self._judge(host, transport, vital_alone)
 
-    def together(self, group: Group, transports: Mapping[HostRef, Transport]) -> None:
+    def together(self, group: Group) -> None:
         """Return if mail goes through the group; MailprovError with what does not work."""
-        run = self.runs.of(group[0].ref)
-        observed = {host.ref: self._observed(run, host, transports[host.ref]) for host in group}
-        findings = ask_hosts(run, observed, self.open_asker, vital_together)
-        seen = [(host, observed[host.ref]) for host in group]
-        _refuse_failures(run, seen, findings, frozenset())
+        _judge_group(self.runs, group, self._observed, self.open_asker, vital_together)
 
     def _judge(self, host: Host, transport: Transport, choose: Choose) -> None:
         run = self.runs.of(host.ref)
@@ -94,23 +90,20 @@ class RecalledProof:
         """Return if the host's services work; MailprovError if not."""
         self._judge(host, transport, _nothing)
 
-    def together(self, group: Group, transports: Mapping[HostRef, Transport]) -> None:
+    def together(self, group: Group) -> None:
         """Return if mail goes through the group; MailprovError if not."""
         hosts = [host for host in group if not self.generations[host.ref].as_found]
         if hosts:
-            run = self.runs.of(hosts[0].ref)
-            observed = {one.ref: self._observed(one, transports[one.ref]) for one in hosts}
-            findings = ask_hosts(run, observed, self.open_asker, self._recalled(hosts))
-            seen = [(host, observed[host.ref]) for host in hosts]
-            _refuse_failures(run, seen, findings, frozenset())
+            choose = self._recalled(hosts)
+            _judge_group(self.runs, hosts, self._observed, self.open_asker, choose)
 
     def _judge(self, host: Host, transport: Transport, choose: Choose) -> None:
         if not self.generations[host.ref].as_found:
             run = self.runs.of(host.ref)
-            _judge(run, host, self._observed(host, transport), self.open_asker, choose)
+            _judge(run, host, self._observed(run, host, transport), self.open_asker, choose)
 
-    def _observed(self, host: Host, transport: Transport) -> Observed:
-        run, recalled = self.runs.of(host.ref), self.generations[host.ref]
+    def _observed(self, run: Run, host: Host, transport: Transport) -> Observed:
+        recalled = self.generations[host.ref]
         run.progress.tell(host.ref, "testing the new configuration")
         generation, facts = run.session(transport).observe(lambda _: recalled, Also.SERVICE)
         return Observed(generation, facts, transport)
@@ -145,6 +138,22 @@ def _judge(run: Run, host: Host, observed: Observed, open_asker: OpenAsker, choo
         *ask_hosts(run, {host.ref: observed}, open_asker, noted),
     ]
     _refuse_failures(run, [(host, observed)], findings, forbidden)
+
+
+def _judge_group(
+    runs: Runs,
+    hosts: Sequence[Host],
+    observe: Callable[[Run, Host, Transport], Observed],
+    open_asker: OpenAsker,
+    choose: Choose,
+) -> None:
+    told = runs.gather(observe, hosts)
+    for error in told.errors.values():
+        raise error
+    run = runs.of(hosts[0].ref)
+    findings = ask_hosts(run, told.values, open_asker, choose)
+    seen = [(host, told.values[host.ref]) for host in hosts]
+    _refuse_failures(run, seen, findings, frozenset())
 
 
 def _refuse_failures(

@@ -16,7 +16,7 @@ from provisioner.plan.history import History
 from provisioner.remote.protocol import Answer, ExitStatus, Section
 from provisioner.render.artifact import Plane
 from provisioner.resources.change import Action, Change
-from provisioner.verbs.outcome import HostOutcome, HostStatus
+from provisioner.verbs.outcome import HostOutcome, HostStatus, failed
 from provisioner.verbs.plan import DriftDecision
 from provisioner.verbs.ports import Transport
 from provisioner.verbs.recall import read_history
@@ -40,9 +40,7 @@ def restore_directory(run: Run, drift: DriftDecision, serial: str) -> tuple[Host
     hosts = [host for host in run.hosts if Role.STORE in host.roles]
     told = gather(run.fleet, hosts, work)
     return tuple(
-        told.values.get(host.ref)
-        or HostOutcome(host.ref, HostStatus.FAILED, error=told.errors[host.ref])
-        for host in hosts
+        told.values.get(host.ref) or failed(host.ref, told.errors[host.ref]) for host in hosts
     )
 
 

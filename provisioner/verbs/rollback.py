@@ -51,7 +51,6 @@ def rollback_site(
     way_back = WayBack(run, options, wanted)
     survey = way_back.survey()
     runs = Runs.over(run)
-    runs.refuse_shared_machines()
     recalled = {ref: plan.generation for ref, plan in survey.plans.items()}
     proof = RecalledProof(runs, open_asker, recalled)
     return carry_out(runs, options, survey, way_back.plan, proof)

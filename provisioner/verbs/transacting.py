@@ -43,7 +43,7 @@ class Proof(Protocol):
     def alone(self, host: Host, transport: Transport) -> None:
         """Prove what one host of a group can do without the others."""
 
-    def together(self, group: Group, transports: Mapping[HostRef, Transport]) -> None:
+    def together(self, group: Group) -> None:
         """Prove what the hosts of a group can do with one another."""
 
 
@@ -102,24 +102,23 @@ class Changing:
         answers: Sequence[TransactionAnswer],
         *,
         error: MailprovError | None = None,
-        status: HostStatus | None = None,
+        returned: bool = False,
         notes: Sequence[str] = (),
     ) -> HostOutcome:
         """Return what became of a host, and tell whoever watches.
 
-        answers: what the host said to the transaction and to its end. status: where not the
-        changes and the error decide it. notes: what is to be told beside.
+        answers: what the host said to the transaction and to its end. returned: it is
+        back at the configuration before. notes: what is to be told beside.
         """
         plan = self.plans[host.ref]
         packages = tuple(c for c in self.survey[host.ref].changes if c.kind == "package")
         changes = (*packages, *plan.changes)
         told = [note for answer in answers for note in answer.notes()]
         held = [row for answer in answers for row in answer.held]
-        if status is None:
-            status = HostStatus.CHANGED if changes else HostStatus.UNCHANGED
-            status = HostStatus.RETURNED if error else status
-        done = status in {HostStatus.CHANGED, HostStatus.UNCHANGED}
-        self.runs.progress.tell(host.ref, in_words(changes) if done else status.value)
+        status = HostStatus.CHANGED if changes else HostStatus.UNCHANGED
+        if returned:
+            status = HostStatus.RETURNED
+        self.runs.progress.tell(host.ref, status.value if returned else in_words(changes))
         return HostOutcome(
             host=host.ref,
             status=status,
@@ -133,9 +132,10 @@ class Changing:
         )
 
 
-def transact_alone(changing: Changing, hosts: Sequence[Host]) -> dict[HostRef, HostOutcome]:
+def transact_alone(
+    changing: Changing, at_work: AtWork, hosts: Sequence[Host]
+) -> dict[HostRef, HostOutcome]:
     """Carry out the plans of hosts that are each alone, and say what became of each."""
-    at_work = changing.at_work()
 
     def work(host: Host, transport: Transport) -> HostOutcome:
         if not changing.plans[host.ref].changes:
@@ -143,12 +143,11 @@ def transact_alone(changing: Changing, hosts: Sequence[Host]) -> dict[HostRef, H
         with at_work.on(host.ref):
             return _all_the_way(changing, host, transport)
 
-    with at_work.told():
-        # Each answer has either a value or an error.
-        return {
-            answer.host.ref: answer.value or failed(answer.host.ref, answer.error)
-            for answer in changing.runs.fleet.each(hosts, work)
-        }
+    # Each answer has either a value or an error.
+    return {
+        answer.host.ref: answer.value or failed(answer.host.ref, answer.error)
+        for answer in changing.runs.fleet.each(hosts, work)
+    }
 
 
 def _all_the_way(changing: Changing, host: Host, transport: Transport) -> HostOutcome:
@@ -162,7 +161,7 @@ def _all_the_way(changing: Changing, host: Host, transport: Transport) -> HostOu
     except ReturnedError as returned:
         error = returned
         answers.append(returned.answer)
-    return changing.outcome(host, answers, error=error)
+    return changing.outcome(host, answers, error=error, returned=error is not None)
 
 
 def _prove(

@@ -65,9 +65,9 @@ class Proof:
     def alone(self, host: Host, transport: object) -> None:
         self._prove(host, transport, "alone")
 
-    def together(self, group: Group, transports: Mapping[HostRef, object]) -> None:
+    def together(self, group: Group) -> None:
         for host in group:
-            self._prove(host, transports[host.ref], "together")
+            self._prove(host, self.fleet.transport(host), "together")
 
     def _prove(self, host: Host, transport: object, what: str) -> None:
         assert self.fleet.transport(host) is transport, "it is asked over a connection of before"

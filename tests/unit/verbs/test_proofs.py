@@ -105,8 +105,7 @@ def test_a_host_of_a_group_is_asked_alone_for_all_but_mail_and_the_group_for_mai
     assert asked(fleet)
     assert ROUND_TRIP not in asked(fleet)
     with ScriptedFleet({MAIL: [MAIL_STANDS], NS: [NS_STANDS]}) as fleet:
-        ways = {host.ref: fleet.transport(host) for host in (mail, ns)}
-        health(fleet).together((mail, ns), ways)
+        health(fleet).together((mail, ns))
     assert asked(fleet) == {ROUND_TRIP}
     assert fleet.order == ["mail: observe", "ns: observe", "mail: asked", "ns: asked"]
 
@@ -127,8 +126,7 @@ def test_of_a_group_that_fails_every_host_s_log_is_read() -> None:
     mail, ns = SITE.host("mail"), SITE.host("ns")
     with ScriptedFleet({MAIL: [MAIL_STANDS, NO_LOG], NS: [NS_STANDS, TROUBLE]}) as fleet:
         proof = health(fleet, lambda _: "it is silent")
-        ways = {host.ref: fleet.transport(host) for host in (mail, ns)}
-        failed, said = reasons(lambda: proof.together((mail, ns), ways))
+        failed, said = reasons(lambda: proof.together((mail, ns)))
     assert failed.where == ROUND_TRIP
     assert said.where == "ns"
 
@@ -215,8 +213,7 @@ def test_a_recalled_group_whose_mail_does_not_go_is_told_with_all_its_logs() -> 
     mail, ns = SITE.host("mail"), SITE.host("ns")
     with ScriptedFleet({MAIL: [MAIL_STANDS, NO_LOG], NS: [NS_STANDS, TROUBLE]}) as fleet:
         proof = recalled(fleet, lambda _: "it is silent")
-        ways = {host.ref: fleet.transport(host) for host in (mail, ns)}
-        failed, said = reasons(lambda: proof.together((mail, ns), ways))
+        failed, said = reasons(lambda: proof.together((mail, ns)))
     assert (failed.where, said.where) == (ROUND_TRIP, "ns")
 
 
@@ -253,7 +250,7 @@ def test_a_recalled_group_proves_services_alone_and_mail_together() -> None:
         ways = {host.ref: fleet.transport(host) for host in (mail, ns)}
         recalled(fleet).alone(mail, ways[MAIL])
         assert asked(fleet) == set()
-        recalled(fleet).together((mail, ns), ways)
+        recalled(fleet).together((mail, ns))
     assert asked(fleet) == {ROUND_TRIP}
 
 
@@ -267,10 +264,10 @@ def test_the_hosts_as_found_are_asked_for_nothing() -> None:
         proof = recalled(fleet, generations=found)
         proof.whole(mail, ways[MAIL])
         proof.alone(mail, ways[MAIL])
-        proof.together((mail, ns), ways)
+        proof.together((mail, ns))
         # Of a group of which one has a configuration, that one is asked.
         proof = recalled(fleet, generations={**found, NS: GENERATIONS[NS]})
-        proof.together((mail, ns), ways)
+        proof.together((mail, ns))
     assert fleet.order == ["ns: observe", "ns: asked"]
 
 
