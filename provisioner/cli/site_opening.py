@@ -15,7 +15,7 @@ from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError, quoted
 from provisioner.model.names import DomainName
 from provisioner.model.secrets import SiteSecrets
 from provisioner.model.site import Host, Role, Site
-from provisioner.model.topology import MAIL_ROLES
+from provisioner.model.topology import mail_hosts
 from provisioner.site.load import LoadedSite, load_site
 
 T = TypeVar("T")
@@ -97,7 +97,7 @@ def refuse_split(site: Site, path: Path) -> None:
     The file is valid, and `validate` and `render` take it. What changes or asks hosts does not:
     hosts that need each other have to be confirmed together, which no verb does yet.
     """
-    carriers = [host for host in site.hosts if host.roles & MAIL_ROLES]
+    carriers = mail_hosts(site)
     if len(carriers) > 1:
         first, *others = (host.key for host in carriers)
         raise MailprovError(

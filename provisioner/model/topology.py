@@ -92,6 +92,16 @@ def carried(roles: Collection[Role]) -> frozenset[LinkService]:
     return frozenset(one for one, its in _CARRIED.items() if not its.isdisjoint(roles))
 
 
+def carries_mail(host: Host) -> bool:
+    """Tell whether mail goes through a host: whether it has any of the mail roles."""
+    return not MAIL_ROLES.isdisjoint(host.roles)
+
+
+def mail_hosts(site: Site) -> tuple[Host, ...]:
+    """Return the hosts that mail goes through, in the order of the file."""
+    return tuple(host for host in site.hosts if carries_mail(host))
+
+
 def own_links(key: HostKey, roles: Collection[Role], wants: Iterable[Want]) -> Iterator[Link]:
     """Yield the links between the daemons of one host, which has these roles.
 
@@ -109,10 +119,22 @@ def links_of(site: Site, host: Host, wants: Collection[Want]) -> tuple[Link, ...
     Where a daemon wants a service of several hosts, each has a link, in the order of the file.
     """
     own = tuple(own_links(host.key, host.roles, wants))
-    return (*resolving_links(site, host), *own, *_delivery_links(site, host, wants))
+    return (*_resolving_links(site, host), *own, *_delivery_links(site, host, wants))
 
 
-def resolving_links(site: Site, host: Host) -> Iterator[Link]:
+def deliverers(site: Site, host: Host) -> tuple[Host, ...]:
+    """Return the other hosts that deliver mail to a host, by TCP."""
+    if LinkService.DELIVERY not in carried(host.roles):
+        return ()
+    return tuple(other for other in mail_hosts(site) if other.key != host.key)
+
+
+def shows_certificate(site: Site, host: Host) -> bool:
+    """Tell whether a host shows a certificate: who has any of the mail roles does."""
+    return site.tls != "none" and carries_mail(host)
+
+
+def _resolving_links(site: Site, host: Host) -> Iterator[Link]:
     """Yield whom the host asks for names, in that order: itself if it can, then the others."""
     service = LinkService.RESOLVING
     own = host.addresses if service in carried(host.roles) else ()
@@ -122,19 +144,6 @@ def resolving_links(site: Site, host: Host) -> Iterator[Link]:
         for address in other.addresses:
             if address not in own:
                 yield Link(service, "", other.key, Tcp(str(address), DNS_PORT, tls=False))
-
-
-def deliverers(site: Site, host: Host) -> tuple[Host, ...]:
-    """Return the other hosts that deliver mail to a host, by TCP."""
-    if LinkService.DELIVERY not in carried(host.roles):
-        return ()
-    others = (other for other in site.hosts if other.key != host.key)
-    return tuple(other for other in others if LinkService.TRANSFER in carried(other.roles))
-
-
-def shows_certificate(site: Site, host: Host) -> bool:
-    """Tell whether a host shows a certificate: who has any of the mail roles does."""
-    return site.tls != "none" and not MAIL_ROLES.isdisjoint(host.roles)
 
 
 def _delivery_links(site: Site, host: Host, wants: Iterable[Want]) -> Iterator[Link]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from provisioner.model.names import HostKey
 from provisioner.model.site import Host, Role, Site
-from provisioner.model.topology import MAIL_ROLES
+from provisioner.model.topology import mail_hosts
 
 Group = tuple[Host, ...]
 """Hosts that are confirmed together, those first that others depend on."""
@@ -30,7 +30,7 @@ def groups_of(site: Site) -> tuple[Group, ...]:
     Each host that mail goes through hands it to the stores, so these hosts are one group. A
     resolver needs none of them: it is alone.
     """
-    mail = tuple(host for host in site.hosts if MAIL_ROLES & host.roles)
+    mail = mail_hosts(site)
     groups: dict[HostKey, Group] = {host.key: (host,) for host in site.hosts}
     groups |= {host.key: mail for host in mail[:1]}
     return tuple(groups[host.key] for host in site.hosts if host not in mail[1:])

@@ -27,6 +27,10 @@ MANAGED = "# Managed by mailprov. Edits here show as drift; change site.yaml ins
 """The first line of a file that no template writes."""
 
 
+# One for all daemons: it reads all of Jinja once.
+_COMPILED = CompiledTemplates(sys.modules[__name__])
+
+
 class Templates:
     """Templates, and the quoting filters of the languages that they are written in.
 
@@ -48,7 +52,7 @@ class Templates:
             trim_blocks=True,
             lstrip_blocks=True,
             keep_trailing_newline=True,
-            bytecode_cache=CompiledTemplates(sys.modules[__name__]),
+            bytecode_cache=_COMPILED,
             autoescape=False,  # the output is daemon configuration; `finalize` sees to quoting
             finalize=_printed,
             # Nothing in the templates could be worked out beforehand: looking for it takes a

@@ -6,12 +6,12 @@ is what makes DNSSEC answers (and DANE, which stands on them) worth anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from provisioner.model.site import Host, Site
-from provisioner.model.topology import Tcp, resolving_links
+from provisioner.model.site import Host
+from provisioner.model.topology import Link, LinkService, Tcp
 from provisioner.platforms.record import Daemon
 from provisioner.render.artifact import Artifact
 from provisioner.render.environment import TEMPLATES
@@ -30,19 +30,21 @@ class ResolverView:
 
 
 def render_resolver(
-    site: Site, host: Host, nature: Nature, copiers: tuple[Daemon, ...]
+    host: Host, links: Iterable[Link], nature: Nature, copiers: tuple[Daemon, ...]
 ) -> Iterator[Artifact]:
     """Yield resolv.conf, last of all: the resolver has to be up before it is asked.
 
     Before it comes what keeps programs that the release or the host has from writing over it.
     systemd-resolved is no such program: it reads a resolv.conf that is not its own, and serves
     others on 127.0.0.53 by what that says (systemd-resolved.service(8)).
-    copiers: daemons of the host that keep a copy, and restart to renew it.
+    links: of the host's daemons and its own. copiers: daemons of the host that keep a copy, and
+    restart to renew it.
     """
     if host.keeps_resolver:
         return
-    links = islice(resolving_links(site, host), _MAX_NAMESERVERS)
-    servers = tuple(one.way.host for one in links if isinstance(one.way, Tcp))
+    ways = (one.way for one in links if one.service is LinkService.RESOLVING)
+    asked = (way.host for way in ways if isinstance(way, Tcp))
+    servers = tuple(islice(asked, _MAX_NAMESERVERS))
     if not servers:
         return
     if nature.platform.network_manager or "NetworkManager" in nature.resolver_managers:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from provisioner.model.secrets import SiteSecrets
 from provisioner.model.site import Host, Site
-from provisioner.model.topology import MAIL_ROLES, shows_certificate
+from provisioner.model.topology import carries_mail, shows_certificate
 from provisioner.render.artifact import Artifact
 from provisioner.render.directory_table import has_tables, render_directory_table
 from provisioner.render.firewall_view import render_firewall
@@ -42,10 +42,10 @@ def _artifacts(carrier: Carrier) -> Iterator[Artifact]:
     if shows_certificate(site, host):
         yield from render_tls_chain(site, carrier.secrets, readers)
         yield from render_peers(site, carrier.links, carrier.secrets, readers)
-    if host.roles & MAIL_ROLES and has_tables(site):
+    if carries_mail(host) and has_tables(site):
         rows = (row for room in rooms for row in room.behaviour.table_rows(carrier))
         yield render_directory_table(carrier.platform, rows)
     for room in rooms:
         yield from room.behaviour.render(carrier)
     copiers = tuple(room.name for room in rooms if room.copies_resolver)
-    yield from render_resolver(site, host, carrier.nature, copiers)
+    yield from render_resolver(host, carrier.links, carrier.nature, copiers)

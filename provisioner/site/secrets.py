@@ -24,7 +24,7 @@ from provisioner.model.names import MailAddress
 from provisioner.model.problems import KeyPath, SiteProblem
 from provisioner.model.secrets import KnownCredential, PasswordHash, SecretReference
 from provisioner.model.site import AccountKind, Allowance, Site, TlsFiles, User
-from provisioner.model.topology import MAIL_ROLES
+from provisioner.model.topology import mail_hosts
 from provisioner.model.values import InvalidValueError
 from provisioner.site.password_memory import (
     BCRYPT_OCTETS,
@@ -314,7 +314,7 @@ def _read_tls(
         tls_files.check_pair(chain, key, now)
     except InvalidValueError as error:
         return None, None, [SiteProblem.of((*at, "certificate"), error, "")], []
-    names = [host.fqdn for host in site.hosts if host.roles & MAIL_ROLES]
+    names = [host.fqdn for host in mail_hosts(site)]
     doubts = tls_files.warn_chain(chain, place(files.key, base), names, now)
     warnings = [SiteProblem.of((*at, which), error, "") for which, error in doubts]
     return tls_files.combined_pem(chain, key, now), tls_files.own_roots(chain), [], warnings

@@ -16,7 +16,7 @@ from provisioner.diagnosis.trace import End, Recipient, Trace, trace_message
 from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
 from provisioner.model.names import HostRef
 from provisioner.model.site import Host, Site
-from provisioner.model.topology import MAIL_ROLES
+from provisioner.model.topology import carries_mail
 from provisioner.rooms.message_log import queued_as
 from provisioner.verbs.handover import Handover, Posting, Refusal, Submit
 from provisioner.verbs.mail_log import read_mail_log
@@ -153,7 +153,7 @@ def reason_of(site: Site, sending: Sending, refusal: Refusal) -> str:
 
 def mail_hosts(run: Run) -> tuple[Host, ...]:
     """Return the run's hosts that mail goes through."""
-    return tuple(host for host in run.hosts if host.roles & MAIL_ROLES)
+    return tuple(host for host in run.hosts if carries_mail(host))
 
 
 def _told(site: Site, sending: Sending, refusal: Refusal) -> str:
