@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from provisioner.daemons.dovecot.files import render_dovecot
 from provisioner.daemons.dovecot.found import found_lines
 from provisioner.daemons.dovecot.quoting import passwd_field
 from provisioner.daemons.dovecot.users import mailbox_rows, password_rows
-from provisioner.daemons.dovecot.view import render_dovecot
 from provisioner.model.prober import probe_login
 from provisioner.model.services import LMTP_PORT, services_of
 from provisioner.model.site import Role
