@@ -124,7 +124,7 @@ class Changing:
             status=status,
             generation=plan.name,
             changes=changes,
-            kept=tuple(plan.kept),
+            kept=(*plan.kept, *(name for _, name in plan.kept_lines)),
             notices=(*plan.generation.notices, *told, *held_notices(host.key, held), *notes),
             checked=checks_of(plan),
             ahead=plan.generation.ahead,

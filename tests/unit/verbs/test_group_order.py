@@ -23,9 +23,12 @@ from provisioner.model.names import HostRef
 from provisioner.model.site import Host
 from provisioner.plan.change import Plan
 from provisioner.plan.phases import Group
+from provisioner.render.artifact import Plane
 from provisioner.resources.change import Action, Change
+from provisioner.resources.file_state import LeftFile
 from provisioner.site.load import parse_site
 from provisioner.verbs.apply import ApplyOptions, carry_out
+from provisioner.verbs.destroy import NoProof
 from provisioner.verbs.outcome import HostOutcome, HostStatus
 from provisioner.verbs.plan import SitePlan
 from provisioner.verbs.runs import Runs
@@ -90,6 +93,10 @@ def returned(reason: str) -> Program:
     return settled("return", reason)
 
 
+def unplanned(host: Host, transport: object) -> Plan:
+    raise AssertionError(f"{host.ref} needs no packages, and is planned anew by {transport}")
+
+
 def carried_out(
     fleet: ScriptedFleet,
     failing: Mapping[str, BaseException] | None = None,
@@ -101,12 +108,9 @@ def carried_out(
         for host in SITE.hosts
     }
 
-    def never(host: Host, transport: object) -> Plan:
-        raise AssertionError(f"{host.ref} needs no packages, and is planned anew by {transport}")
-
     runs = Runs.over(fleet.run_over(SITE))
     proof = Proof(fleet, failing or {})
-    outcomes = carry_out(runs, ApplyOptions(), SitePlan(plans), never, proof)
+    outcomes = carry_out(runs, ApplyOptions(), SitePlan(plans), unplanned, proof)
     return {one.host: one for one in outcomes}
 
 
@@ -278,3 +282,11 @@ def test_ctrl_c_says_of_every_host_of_the_group_what_becomes_of_it() -> None:
         carried_out(fleet, {"store: together": KeyboardInterrupt()})
     assert told.value.exit_code is ExitCode.INTERRUPTED
     assert [one.where for one in told.value.diagnostics] == ["store", "out", "mx"]
+
+
+def test_an_edit_that_is_left_alone_is_told_whatever_its_kind() -> None:
+    kept = {"/etc/motd": LeftFile(Plane.CONFIGURATION, "0", "root", "root", 0o644, secret=False)}
+    plan = Plan(GENERATION, (), GENERATION.id, kept=kept, kept_lines={("timer", "tidy"): "on"})
+    run = ScriptedFleet({}).run_over(SITE, [SITE.host("ns")])
+    (told,) = carry_out(Runs.over(run), ApplyOptions(), SitePlan({NS: plan}), unplanned, NoProof())
+    assert told.kept == ("/etc/motd", "tidy")
