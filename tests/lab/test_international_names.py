@@ -10,7 +10,7 @@ import unicodedata
 
 import pytest
 from support.deployed import DeployedSite
-from support.roster import insecure_tls
+from support.readers import insecure_tls
 
 pytestmark = pytest.mark.lab
 

@@ -18,8 +18,9 @@ from typing import Any
 
 import pytest
 from support.deployed import DeployedSite, LabFactory
+from support.readers import insecure_tls
 from support.release import POSTFIX, SERVICES
-from support.roster import insecure_tls, is_ended
+from support.roster import is_ended
 from support.under_way import applying, follow, wait_until
 
 from provisioner.lab import HostSpec, LabHost

@@ -10,7 +10,6 @@ import imaplib
 import inspect
 import poplib
 import smtplib
-import ssl
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from pathlib import Path
 
 import pytest
 from support.by_hand import PROBE_PASSWORD, lay, make_certificate
+from support.readers import insecure_tls
 
 from provisioner.directory.inline import directory_of
 from provisioner.lab import HostSpec, Lab
@@ -64,9 +64,7 @@ class Split:
 
     def __init__(self, lab: Lab, site: Site) -> None:
         self.lab, self.site = lab, site
-        self.tls = ssl.create_default_context()
-        self.tls.check_hostname = False
-        self.tls.verify_mode = ssl.CERT_NONE
+        self.tls = insecure_tls()
 
     def address(self, host: str) -> str:
         return str(self.site.host(host).addresses[0])

@@ -13,7 +13,7 @@ from email.utils import make_msgid
 
 import pytest
 from support.deployed import DeployedSite
-from support.roster import insecure_tls
+from support.readers import insecure_tls
 
 pytestmark = pytest.mark.lab
 

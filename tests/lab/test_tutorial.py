@@ -17,8 +17,8 @@ from urllib.parse import quote
 import pytest
 import testinfra
 from support.deployed import DeployedSite, passed_ids
+from support.readers import insecure_tls
 from support.release import POSTFIX
-from support.roster import insecure_tls
 from support.under_way import wait_for
 
 from provisioner.lab import LabHost

@@ -18,7 +18,7 @@ from smtplib import SMTP, SMTP_SSL
 
 import pytest
 from support.deployed import DeployedSite, failed_ids
-from support.roster import insecure_tls
+from support.readers import insecure_tls
 
 from provisioner.lab import LabHost
 from provisioner.verbs.asking import ProbeAccount

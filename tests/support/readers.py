@@ -24,7 +24,7 @@ class Mailbox:
     flags: dict[int, frozenset[str]]
 
 
-def anyone() -> ssl.SSLContext:
+def insecure_tls() -> ssl.SSLContext:
     """Return TLS that trusts every server: whether it is the right one is not asked here."""
     context = ssl.create_default_context()
     context.check_hostname = False
@@ -35,7 +35,7 @@ def anyone() -> ssl.SSLContext:
 def submit(address: str, user: str, password: str, recipient: str, subject: str) -> None:
     """Submit a message through port 587."""
     with smtplib.SMTP(address, 587, "client.outside.example", timeout=30) as client:
-        client.starttls(context=anyone())
+        client.starttls(context=insecure_tls())
         client.login(user, password)
         text = f"From: <{user}>\r\nTo: <{recipient}>\r\nSubject: {subject}\r\n\r\n{subject}\r\n"
         client.sendmail(user, [recipient], text)
@@ -43,7 +43,7 @@ def submit(address: str, user: str, password: str, recipient: str, subject: str)
 
 def imap(address: str, user: str, password: str) -> imaplib.IMAP4_SSL:
     """Return a session that has logged in through port 993."""
-    client = imaplib.IMAP4_SSL(address, 993, ssl_context=anyone(), timeout=30)
+    client = imaplib.IMAP4_SSL(address, 993, ssl_context=insecure_tls(), timeout=30)
     client.login(user, password)
     return client
 
@@ -61,7 +61,7 @@ def read_mailbox(client: imaplib.IMAP4_SSL, folder: str = "INBOX") -> Mailbox:
 
 def read_uidls(address: str, user: str, password: str) -> list[str]:
     """Return the unique ids that POP3 gives the messages, in order."""
-    client = poplib.POP3_SSL(address, 995, context=anyone(), timeout=30)
+    client = poplib.POP3_SSL(address, 995, context=insecure_tls(), timeout=30)
     try:
         client.user(user)
         client.pass_(password)

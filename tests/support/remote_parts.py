@@ -29,7 +29,5 @@ def text_of(*parts: str) -> str:
 
 
 def _part(name: str) -> str:
-    if "/" in name:
-        return (PACKAGE / "daemons" / f"{name}.sh").read_text()
-    text = (CORE / f"{name}.sh").read_text()
+    text = SHELL[name if "/" in name else f"{name}.sh"]
     return f"program_daemons='{_NAMES}'\n{text}" if name == "rooms" else text

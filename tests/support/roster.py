@@ -8,7 +8,6 @@ import imaplib
 import os
 import poplib
 import smtplib
-import ssl
 import subprocess
 import sys
 import time
@@ -21,15 +20,9 @@ from typing import Any
 from provisioner.lab import LabHost
 from support.deployed import DeployedSite
 from support.open_sessions import OpenSessions
+from support.readers import insecure_tls
 
 SENDER = "somebody@outside.example"
-
-
-def insecure_tls() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 @dataclass
