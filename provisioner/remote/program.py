@@ -11,6 +11,7 @@ import shlex
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 
 STATE_FORMAT = 2
 """How the state on a host is laid out, as /var/lib/mailprov/format has it; older ones are read."""
@@ -83,16 +84,9 @@ def remote_programs() -> Mapping[str, str]:
 def _daemons() -> str:
     """Return what the daemons' rooms add: their names, and their shell as functions."""
     rooms = sorted(files(_ROOMS).iterdir(), key=lambda entry: entry.name)
-    parts = {
-        room.name: sorted(
-            (file for file in room.iterdir() if file.name.endswith(".sh")),
-            key=lambda file: file.name,
-        )
-        for room in rooms
-        if room.joinpath("checks.sh").is_file()
-    }
-    texts = (_bare(file.read_text(encoding="utf-8")) for found in parts.values() for file in found)
-    return f"program_daemons='{' '.join(parts)}'\n{_text('rooms')}{''.join(texts)}"
+    found = [room for room in rooms if room.joinpath("checks.sh").is_file()]
+    names = " ".join(room.name for room in found)
+    return f"program_daemons='{names}'\n{_text('rooms')}{''.join(map(_shell_in, found))}"
 
 
 def loading_program() -> str:
@@ -120,7 +114,11 @@ def _text(name: str) -> str:
 @cache
 def _kinds() -> str:
     """Return the shell of the kinds of resources that bring some, as functions."""
-    found = (file for file in files(_RESOURCES).iterdir() if file.name.endswith(".sh"))
+    return _shell_in(files(_RESOURCES))
+
+
+def _shell_in(folder: Traversable) -> str:
+    found = (file for file in folder.iterdir() if file.name.endswith(".sh"))
     parts = sorted(found, key=lambda file: file.name)
     return "".join(_bare(file.read_text(encoding="utf-8")) for file in parts)
 

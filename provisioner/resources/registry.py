@@ -25,16 +25,10 @@ def kinds() -> tuple[Kind, ...]:
 
 def kind_of(change: Change, wanted: object) -> Kind:
     """Return whose change it is, in a plan towards what is wanted; LookupError if nobody's."""
-    for kind in _by_word(kinds()).get(change.kind, ()):
+    for kind in kinds():
         if kind.has(change, wanted):
             return kind
     raise LookupError(f"no kind of resource has the change {change.kind} {change.name}")
-
-
-@cache
-def _by_word(found: tuple[Kind, ...]) -> dict[str, tuple[Kind, ...]]:
-    words = {word for kind in found for word in kind.words}
-    return {word: tuple(kind for kind in found if word in kind.words) for word in words}
 
 
 def _modules() -> list[str]:

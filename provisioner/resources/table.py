@@ -13,7 +13,7 @@ from provisioner.render.shards import Shards, diff_shards
 from provisioner.resources.change import Action, Change
 from provisioner.resources.file import FileKind, FilesKnown, WithFiles, diff_file
 from provisioner.resources.file_state import FilesSeen, FileState, LeftFiles, TableFlaw, TableState
-from provisioner.resources.kind import Due, Packing, Readers, Row, Turn
+from provisioner.resources.kind import Due, Packing, Row, Turn
 
 
 def read_tables(told: Answer) -> Mapping[str, FileState]:
@@ -68,13 +68,11 @@ class TableKind(FileKind):
 
         Of one that was left and is not wanted any more there is neither.
         """
-        named = set()
-        for table in tables_of(wanted):
-            named.add(table.path)
+        tables = tuple(tables_of(wanted))
+        for table in tables:
             yield (Asked.TABLE, table.path, table.sha256, table.maps)
-        for path in introduction.left:
-            if path == TABLE_PATH and path not in named:
-                yield (Asked.TABLE, path, "-", "-")
+        if TABLE_PATH in introduction.left and not any(one.path == TABLE_PATH for one in tables):
+            yield (Asked.TABLE, TABLE_PATH, "-", "-")
 
     def changes(self, wanted: WithFiles, facts: FilesKnown) -> Iterator[Due]:
         """Yield those that are missing, or of which shards differ."""
@@ -102,11 +100,6 @@ class TableKind(FileKind):
         table = next(one for one in tables_of(packing.wanted) if one.path == change.name)
         number = packing.put(packing.shards[table.path])
         yield ("table", table.path, table.sha256, number, table.maps)
-
-    def readers(self, change: Change, wanted: WithFiles) -> Readers:
-        """Return nobody: no checker reads a table."""
-        del change, wanted
-        return frozenset()
 
 
 KIND = TableKind()

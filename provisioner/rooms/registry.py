@@ -16,7 +16,6 @@ from provisioner.model.secrets import SiteSecrets
 from provisioner.model.site import Host, Site
 from provisioner.model.topology import LinkService, Want, links_of
 from provisioner.platforms.record import Daemon, Platform
-from provisioner.platforms.records import known_platforms
 from provisioner.rooms.message_log import LogRules
 from provisioner.rooms.room import Carrier, Room
 
@@ -96,6 +95,9 @@ def hatch_rules() -> tuple[HatchRules, ...]:
 
 
 def _strangers(host: Host, platform: Platform, daemons: Collection[Daemon]) -> MailprovError:
+    # The records take a while to load, and only this refusal needs them here.
+    from provisioner.platforms.records import known_platforms  # noqa: PLC0415 see above
+
     titles = " and ".join(room(name).title for name in daemons)
     able = sorted(
         one.title for one in known_platforms() if all(name in one.daemons for name in daemons)

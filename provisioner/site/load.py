@@ -88,8 +88,8 @@ def parse_site(octets: bytes, name: str) -> LoadedSite:
     reading = None if file is None else Reading(file, hatch_rules())
     site: Site | None = None
     code = ExitCode.INVALID_SITE
-    if file is not None and reading is not None and not document.problems:
-        platforms = list(_judge_platforms(file))
+    if reading is not None and not document.problems:
+        platforms = list(_judge_platforms(reading.file))
         try:
             site = resolve_site(reading)
         except InvalidSiteError as error:
