@@ -95,7 +95,7 @@ def refuse_split(site: Site, path: Path) -> None:
     """Raise MailprovError (refused) for a site whose mail roles are on several hosts.
 
     The file is valid, and `validate` and `render` take it. What changes or asks hosts does not:
-    hosts that need each other have to be confirmed together, which no verb does yet.
+    no run gathers yet the certificates by which the hosts of such a site trust each other.
     """
     carriers = mail_hosts(site)
     if len(carriers) > 1:
