@@ -41,9 +41,9 @@ def render_summary(results: Mapping[str, Any]) -> str:
     """Return the Markdown of a run's results."""
     records = results["records"]
     sync = f"A sync of 4 KiB takes the host's disk {results['sync_ms']:.2f} ms."
-    columns = "[README.md](../README.md#what-a-host-carries)"
+    columns = "[README.md](../README.md#throughput-of-a-host)"
     parts = [
-        "# What a host carries\n",
+        "# Throughput of a host\n",
         f"{results['date']}, {results['machine']}. {sync}\n",
         f"Written by `python -m benchmarks.throughput`; what the columns mean is in {columns}.\n",
         "![Units a second](throughput.svg)\n",
@@ -113,7 +113,7 @@ def advice_table(advice: Sequence[Mapping[str, str]]) -> str:
 def render_rates(records: Sequence[Record]) -> str:
     """Return the chart of all rates."""
     groups = [(_TITLES[load], figures(records, load, "rate")) for load in loads_in(records)]
-    title = "What one host carries, units a second (logarithmic)"
+    title = "Throughput of one host, units a second (logarithmic)"
     return render_chart(title, groups, (OURS, SHARED), tell=rate_text, unit="/s")
 
 

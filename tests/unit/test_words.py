@@ -25,6 +25,7 @@ SHORT_PAGES = (
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "README.md",
+    "benchmarks/README.md",
     "docs/architecture.md",
     "docs/glossary.md",
     "docs/reference/README.md",
