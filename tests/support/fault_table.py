@@ -22,14 +22,16 @@ class Cell:
 
 _HEAD = """# Faults at every step of an apply
 
-What a host ends with when an apply is broken off: `old`, wholly the configuration before, or
-`new`, wholly the one that was applied. In either case its services are up, nothing is left
-lying about, the next apply converges, and a last `verify` passes. Written by `make test-all`.
+Each table shows the state of a host after a fault has interrupted an apply. `old` is wholly the
+configuration before, `new` is wholly the one that was applied. In either case the services are up,
+and the broken apply leaves nothing behind. The next apply converges, and a last `verify` passes.
+`make test-all` writes this page.
 
-- SSH cut: the host closes the connection. SSH stalled: its cable is pulled.
+- SSH cut: the host closes the connection.
+- SSH stalled: the cable of the host is pulled.
 - controller killed: `mailprov` gets SIGKILL.
 - host killed: every process there gets SIGKILL, and it boots again.
-- power lost: likewise, and the disk forgets what was not synced.
+- power lost: as host killed, and the disk forgets everything that was not synced.
 """
 _HELD_AT = ", held at"
 _NOT_RUN = "not run"
@@ -40,7 +42,7 @@ def render_table(cells: Sequence[Cell]) -> str:
     """Return the page; every cell of a scenario is there."""
     counts = Counter(_word(cell) for cell in cells)
     words = ", ".join(f"{count} {word}" for word, count in sorted(counts.items()))
-    parts = [_HEAD, f"Of {len(cells)} cells in the last run of each apply: {words}.\n"]
+    parts = [_HEAD, f"The last run of each apply has {len(cells)} cells: {words}.\n"]
     parts += [
         _section(scenario, [cell for cell in cells if cell.scenario == scenario])
         for scenario in dict.fromkeys(cell.scenario for cell in cells)

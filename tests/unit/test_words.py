@@ -27,6 +27,7 @@ SHORT_PAGES = (
     "README.md",
     "benchmarks/README.md",
     "docs/architecture.md",
+    "docs/fault-matrix.md",
     "docs/glossary.md",
     "docs/reference/README.md",
     "docs/reference/commands.md",
