@@ -91,6 +91,13 @@ def passages(page: str) -> Iterator[str]:
         yield from re.split(r"\n(?=\s*(?:[-*]|\d+\.) )", prose)
 
 
+def comments(text: str) -> Iterator[str]:
+    """Yield the comments of a site file, without the commands that are indented in them."""
+    blocks = re.findall(r"(?:^# (?!  ).*\n?)+", text, re.MULTILINE)
+    yield from (re.sub(r"^# ", "", block, flags=re.MULTILINE) for block in blocks)
+    yield from re.findall(r"^[^#\n]* # (.*)$", text, re.MULTILINE)
+
+
 def long_sentences(text: str) -> list[str]:
     """Return the sentences of more than LONGEST words; a colon and a semicolon end one, too."""
     plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)
@@ -114,6 +121,14 @@ def glossary() -> dict[str, tuple[str, ...]]:
     }
 
 
+def _pattern(avoided: str) -> re.Pattern[str]:
+    return re.compile(rf"\b{re.escape(avoided)}\b", re.IGNORECASE)
+
+
+AVOIDED = [(word, one) for word, instead in glossary().items() for one in instead]
+SITES = sorted((ROOT / "inventories").rglob("*.yaml"))
+
+
 def test_no_sentence_of_a_message_is_long() -> None:
     # Texts with line ends are files, programs and patterns rather than sentences.
     found = {
@@ -129,6 +144,23 @@ def test_no_sentence_of_a_page_is_long(page: str) -> None:
     assert [one for passage in passages(page) for one in long_sentences(passage)] == []
 
 
+@pytest.mark.parametrize("site", SITES, ids=lambda site: site.relative_to(ROOT).as_posix())
+def test_the_comments_of_an_inventory_have_short_sentences_and_the_words_of_the_glossary(
+    site: Path,
+) -> None:
+    texts = [" ".join(one.split()) for one in comments(site.read_text())]
+    assert texts
+    assert [one for text in texts for one in long_sentences(text)] == []
+    assert [
+        (word, text) for word, one in AVOIDED for text in texts if _pattern(one).search(text)
+    ] == []
+
+
+def test_comments_are_read_as_paragraphs_and_without_their_commands() -> None:
+    text = "# One\n# two.\n#\n#   mailprov plan\n#\n# Three.\na: 1  # four\nb: 2\n# Five.\n"
+    assert list(comments(text)) == ["One\ntwo.\n", "Three.\n", "Five.\n", "four"]
+
+
 def test_a_long_sentence_is_found_and_what_is_quoted_is_one_word() -> None:
     words = " ".join(["word"] * LONGEST)
     assert long_sentences(f"Short. {words}.") == []
@@ -136,13 +168,9 @@ def test_a_long_sentence_is_found_and_what_is_quoted_is_one_word() -> None:
     assert long_sentences(f"{words[5:]} `a command of many words`.") == []
 
 
-AVOIDED = [(word, one) for word, instead in glossary().items() for one in instead]
-
-
 @pytest.mark.parametrize(("word", "avoided"), AVOIDED)
 def test_a_message_says_the_word_of_the_glossary(word: str, avoided: str) -> None:
-    pattern = re.compile(rf"\b{re.escape(avoided)}\b", re.IGNORECASE)
-    found = [place for place, text in messages() if pattern.search(text)]
+    found = [place for place, text in messages() if _pattern(avoided).search(text)]
     assert found == [], f"say: {word}"
 
 
