@@ -1,7 +1,7 @@
 """`python -m benchmarks`: the whole benchmark, from hosts that do not exist to a report.
 
 Needs root, what `mailprov lab install` installs, and `.venv` in this folder with
-requirements.txt (`make bench` sees to both). The lab is taken down at the end.
+requirements.txt (`make bench` installs both). The lab is taken down at the end.
 """
 
 from __future__ import annotations
@@ -90,20 +90,20 @@ def _run_layout(
     for scenario, run in work.items():
         if scenario in options.scenario and (scenario == NOOP or layout == "whole"):
             run()
-            # What is done is kept, whatever becomes of the rest.
+            # The report has the finished scenarios even if a later one fails.
             write_report(results, options.output)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     add = parser.add_argument
-    add("--rounds", type=int, default=5, help="timed runs of each with nothing to do (5)")
-    add("--changing-rounds", type=int, default=5, help="the same, of runs that change hosts (5)")
-    add("--hosts", type=int, default=HOSTS, help=f"lab hosts ({HOSTS})")
+    add("--rounds", type=int, default=5, help="timed runs of each tool with nothing to do (5)")
+    add("--changing-rounds", type=int, default=5, help="timed runs that change hosts (5)")
+    add("--hosts", type=int, default=HOSTS, help=f"number of lab hosts ({HOSTS})")
     add("--layout", nargs="+", choices=("whole", "spread"), default=["whole", "spread"])
     add("--scenario", nargs="+", choices=_SCENARIOS, default=list(_SCENARIOS))
     add("--without", nargs="+", choices=(MITOGEN, PYINFRA, ANSIBLE), default=[])
-    add("--output", type=Path, default=HERE / "results", help="where the report goes")
+    add("--output", type=Path, default=HERE / "results", help="folder of the report")
     add("--lab", default=LAB, help="the lab's name")
     add("--keep", action="store_true", help="leave the lab up")
     return parser

@@ -1,4 +1,4 @@
-"""A bar chart as SVG, with a logarithmic axis: pure text, so that nothing need be installed."""
+"""A bar chart as SVG, with a logarithmic axis: pure text, so nothing has to be installed."""
 
 from __future__ import annotations
 

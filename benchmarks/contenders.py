@@ -1,9 +1,9 @@
-"""How each tool is started, as its own documentation advises for speed.
+"""The start of each tool, as its own documentation advises for speed.
 
-Ansible: pipelining, a fork for each host, ControlPersist (its default), no facts gathered
-where none are used, the interpreter named instead of searched for. Mitogen: its linear
-strategy, else the same. pyinfra: all hosts in parallel. mailprov: one process a site, side
-by side where there are several. OpenSSH and paramiko run `true` and are the floor.
+Ansible: pipelining, a fork for each host, ControlPersist (its default), and the interpreter named
+instead of searched for. It gathers no facts, because none are used. Mitogen: its linear
+strategy, and otherwise the same. pyinfra: all hosts in parallel. mailprov: a process for each
+site; several processes run side by side. OpenSSH and paramiko run `true` and are the floor.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ FLOORS = (PARAMIKO, OPENSSH)
 
 @dataclass(frozen=True)
 class Workplace:
-    """What the tools are given. home: with the .ssh folder. addresses: by host name."""
+    """The input of the tools. home: with the .ssh folder. addresses: by host name."""
 
     folder: Path
     home: Path

@@ -1,4 +1,4 @@
-"""What it takes to derive the questions of `verify` for a site of many hosts; no host is asked."""
+"""The cost of deriving the questions of `verify` for a site of many hosts; no host is asked."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ DERIVATION_HEAD = ("HOSTS", "RUNS", "CPU s", "QUESTIONS", "OF ONE HOST, EACH: CP
 
 
 def derivation_row(site_file: Path, runs: int) -> Sequence[str]:
-    """Return a row as the head says, seconds of processor for all hosts together and one by one.
+    """Return a row of the table: processor seconds for all hosts together, and one by one.
 
-    The latter is what `apply` does, whose hosts prove themselves each for itself.
+    `apply` derives them one by one, because each host is proven by itself.
     """
     text = site_file.read_bytes()
     together, alone, count = [], [], 0

@@ -9,7 +9,7 @@ from statistics import median
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """What repeated runs gave: the median, and the lowest and the highest, of `runs` runs."""
+    """The result of repeated runs: the median, the lowest and the highest of `runs` runs."""
 
     median: float
     low: float
@@ -32,7 +32,7 @@ def ratio(of: Figure, to: Figure) -> float:
 def interleaved(names: Sequence[str], rounds: int) -> list[tuple[int, str]]:
     """Return round and name of every run, in the order in which they run: A B C A B C.
 
-    Whatever drifts on the machine then meets all alike.
+    A drift of the machine then affects all of them alike.
     """
     return [(number, name) for number in range(1, rounds + 1) for name in names]
 

@@ -2,8 +2,8 @@
 
     python floor.py RESOURCES
 
-Prints how many seconds that took, imports aside. RESOURCES/connection.json names hosts,
-key and host keys.
+It prints the seconds of this, without the imports. RESOURCES/connection.json names the hosts, the
+key and the host keys.
 """
 
 from __future__ import annotations

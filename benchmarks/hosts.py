@@ -1,8 +1,7 @@
-"""The lab hosts of a benchmark: brought up, put back to where they were, described.
+"""The lab hosts of a benchmark: booted, restored to an earlier state, described.
 
-A host's state is kept as an archive on the host itself (`keep`) and comes back from it
-(`return_to`), without any of the tools that are measured. `describe` asks a host about its
-resources, again with none of them.
+`keep` keeps a host's state as an archive on the host itself, and `return_to` restores it from
+there. `describe` asks a host about its resources. None of them uses a tool that is measured.
 """
 
 from __future__ import annotations
@@ -109,7 +108,7 @@ class Hosts:
 
     @property
     def ssh_folder(self) -> Path:
-        """Where the key, the host keys and the ssh_config for these hosts are."""
+        """The folder with the key, the host keys and the ssh_config for these hosts."""
         return self.lab.home / ".ssh"
 
     def each(self, work: Callable[[LabHost], T]) -> dict[str, T]:
@@ -123,7 +122,7 @@ class Hosts:
         self.each(lambda host: host.check_run(_sh(_KEEP, state, *UNITS)))
 
     def return_to(self, state: str) -> None:
-        """Bring a kept state back."""
+        """Restore a kept state."""
         self.each(lambda host: host.check_run(_sh(_RETURN, state, *UNITS)))
 
     def describe(self, wanted: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, str]]:

@@ -2,8 +2,8 @@
 
     python inside.py SITE...
 
-This shows what the parts of a command do when imports and reading the files are aside
-(`inside`: connect, observe, render, compare, close; as floor.py counts).
+`inside` is the time of a command without its imports and the reading of files: connect, observe,
+render, compare and close. floor.py counts in the same way.
 """
 
 from __future__ import annotations

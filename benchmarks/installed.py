@@ -1,8 +1,8 @@
-"""mailprov as whoever installs it has it: with its modules compiled.
+"""mailprov as an installation has it: with its modules compiled.
 
-`pip install` compiles what it installs. In a working tree a module is compiled at the first
-run after a change, or at every run where PYTHONDONTWRITEBYTECODE is set, which takes a third
-of a second: more than the rest of a start.
+`pip install` compiles the modules that it installs. In a working tree Python compiles a module at
+the first run after a change. Where PYTHONDONTWRITEBYTECODE is set, it does so at every run. This
+takes a third of a second, which is more than the rest of a start.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import provisioner
 
 
 def compile_mailprov() -> None:
-    """Compile mailprov's modules, and let all that is measured from here on use such files."""
+    """Compile mailprov's modules, and let every later measurement use the compiled files."""
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     folder = Path(provisioner.__file__).parent
     if not compileall.compile_dir(folder, quiet=2):

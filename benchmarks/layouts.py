@@ -1,8 +1,8 @@
 """The sites that eight hosts get: pure text, written for lab 0.
 
 `whole`: eight sites of one host each, which does everything. `spread`: one site, whose
-first host does everything and whose other hosts resolve names; mailprov's model puts
-mailboxes on one host only. Whoever manages the hosts, the resources are the same.
+first host does everything and whose other hosts resolve names. The reason is that mailprov
+keeps the mailboxes of a site on one host. The resources are the same for every tool.
 """
 
 from __future__ import annotations

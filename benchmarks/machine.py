@@ -1,4 +1,4 @@
-"""This machine in words, and progress on the terminal: what every benchmark shows."""
+"""This machine in words, and progress on the terminal, for every benchmark."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def describe_machine() -> str:
-    """Return what the figures depend on of this machine, and nothing that names it."""
+    """Return the properties of this machine that affect the figures, and nothing that names it."""
     cores = len(os.sched_getaffinity(0))
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return (

@@ -2,12 +2,12 @@
 
     python -m benchmarks.many_hosts [--hosts N …] [--runs N] [--verb plan|true]
 
-The hosts are loopback addresses on which sshd processes of this machine listen, as root.
-Measured is a whole `mailprov plan`, which observes this machine (a Debian 12, then) once for
-each host and writes nothing, or with `--verb true` the connections alone. For each
-number of hosts there is a second row, in which one host in twenty fails: it refuses, it
-takes the connection and keeps silent, or it does not answer at all. A second table says what
-deriving the questions of `mailprov verify` takes for the same sites.
+The hosts are loopback addresses on which sshd processes of this machine listen, as root. The
+benchmark measures a whole `mailprov plan`, or with `--verb true` the connections alone. The plan
+observes this machine, which has to be a Debian 12, once for each host, and writes nothing. For
+each number of hosts there is a second row, in which one host in twenty fails. Such a host refuses
+the connection, takes it and keeps silent, or does not answer at all. A second table has the cost
+of deriving the questions of `mailprov verify` for the same sites.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ hosts:
 
 @dataclass(frozen=True)
 class Ground:
-    """Where the hosts stand. home: of the user who logs in to them."""
+    """The files for the hosts. home: of the user who logs in to them."""
 
     home: Path
     site: Path
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the measured command runs in."""
+        """The environment of the measured command."""
         return {**os.environ, "HOME": str(self.home), "NO_COLOR": "1"}
 
 
@@ -68,7 +68,7 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--hosts", type=int, nargs="+", default=(10, 100, 1000), metavar="N")
-    parser.add_argument("--runs", type=int, default=3, help="of each row (default 3)")
+    parser.add_argument("--runs", type=int, default=3, help="runs of each row (default 3)")
     parser.add_argument("--verb", choices=tuple(_MODULES), default="plan")
     return parser.parse_args()
 

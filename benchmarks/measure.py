@@ -1,12 +1,12 @@
 """Whole processes, measured: wall time, processor time, bytes on the wire, peak memory.
 
 Wall time is from before the first process starts to after the last one ended. Processor
-time is the tool's own, with all its descendants, and apart from it what the hosts spent
-meanwhile. Bytes are what the lab's bridge took and gave at this machine's end, headers of
-TCP/IP and Ethernet included; what hosts send each other is not in it. Peak memory is the
-highest sum over all descendants (helpers that went into the background too) of their
-proportional set size (proc(5), Pss: shared pages are divided by those who share them),
-sampled; sampling costs time, so it is done in runs of its own.
+time is that of the tool with all its descendants; the time of the hosts is counted apart. Bytes
+are those of the lab's bridge at this machine's end, in both directions. They include the headers
+of TCP/IP and Ethernet, and no bytes between two hosts. Peak memory is the highest sum of the
+proportional set sizes of all descendants, also of those in the background. Of a shared page, each
+process has its part (proc(5), Pss). The sum is sampled, and sampling costs time, so it has runs of
+its own.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """What processes side by side took and said.
+    """The cost and the output of processes side by side.
 
     cpu, hosts_cpu: seconds of processor time, of the tool and of the hosts. wire, peak:
-    bytes; peak is 0 where nobody sampled.
+    bytes; peak is 0 in a run without sampling.
     """
 
     seconds: float
@@ -68,11 +68,11 @@ def measure(
     *,
     sample: bool = False,
 ) -> Measurement:
-    """Run commands side by side to their end and return what they took.
+    """Run commands side by side to their end and return their cost.
 
     interface: the one whose bytes are counted; "" for none. groups: the hosts' folders
-    below the cgroup2 mount. What the commands left in the
-    background is ended afterwards, so that each measurement begins without connections.
+    below the cgroup2 mount. Afterwards the processes that the commands left in
+    the background are ended, so each measurement begins without connections.
     """
     others = set(children(os.getpid()))
     with tempfile.TemporaryFile() as output:
@@ -112,7 +112,7 @@ def children(pid: int) -> list[int]:
 
 
 def descendants(pid: int, others: Collection[int] = ()) -> list[int]:
-    """Return the process ids of all descendants, without those children and what is theirs."""
+    """Return the process ids of all descendants, without those children and their descendants."""
     own = [child for child in children(pid) if child not in others]
     return [one for child in own for one in (child, *descendants(child))]
 

@@ -1,11 +1,11 @@
-"""What a one-line change costs a host, proof included, and what observing it costs.
+"""The cost to a host of a one-line change with its proof, and of an observation.
 
     python -m benchmarks.one_line [--runs N]
 
-needs root: it brings up a lab host, applies a site, and then, in turn, plans with nothing to do
-and applies another value of one setting of main.cf, verified. Processor seconds are
-those of the host's control group. Processes are forks in it, as perf(1) counts them, where that is
-there. Median and extremes of the runs.
+It needs root. It brings up a lab host and applies a site. Two steps follow in turn: a plan with
+nothing to do, and the apply of another value of one setting of main.cf. The apply is verified.
+Processor seconds are those of the host's control group. Processes are the forks in it, where
+perf(1) is there to count them. Each figure is the median of the runs, with the extremes.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _SIZE = 52_428_800
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One command. processes: 0 where nobody counted."""
+    """One command. processes: 0 without perf(1)."""
 
     cpu: float
     processes: int
@@ -44,7 +44,7 @@ class Run:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--runs", type=int, default=5, help="of each step (default 5)")
+    parser.add_argument("--runs", type=int, default=5, help="runs of each step (default 5)")
     runs = parser.parse_args().runs
     adopt_orphans()
     name = f"one-line-{os.getpid()}"

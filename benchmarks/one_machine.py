@@ -1,8 +1,8 @@
-"""`mailprov` for hosts that are all one machine, as those of many_hosts are.
+"""`mailprov` for hosts that are all the same machine, like those of many_hosts.
 
     python -m benchmarks.one_machine plan SITE
 
-mailprov refuses a machine that is two hosts. All else is as an operator calls it.
+mailprov refuses a machine that is two hosts. This program does not; the rest is mailprov's.
 """
 
 from __future__ import annotations

@@ -14,9 +14,9 @@ from tempfile import TemporaryFile
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one process took. Seconds, and MiB; processor: in user and system mode together.
+    """The cost of one process: seconds, and MiB. processor: user and system mode together.
 
-    lines: how many it printed.
+    lines: the number of lines that it printed.
     """
 
     wall: float
@@ -26,7 +26,7 @@ class Cost:
 
 
 class CommandFailedError(Exception):
-    """A command that was to be measured did not do what it should."""
+    """A measured command did not do its work."""
 
 
 def measure(
@@ -34,7 +34,7 @@ def measure(
     environment: Mapping[str, str] | None = None,
     expected: Container[int] = (0,),
 ) -> Cost:
-    """Run a command to its end and return what it cost.
+    """Run a command to its end and return its cost.
 
     CommandFailedError unless it exits with one of the expected codes.
     The peak is that of the process itself (getrusage(2), ru_maxrss), not of its children.

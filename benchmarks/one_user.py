@@ -1,11 +1,12 @@
-"""What one user's change costs on a site of N users, on the wire, on the host and here.
+"""The cost of one user's change on a site of N users: on the wire, on the host and here.
 
     python -m benchmarks.one_user [--users N …] [--runs N]
 
-needs root: it brings up a lab host, applies a site of N users to it (benchmarks/site_of.py), and
-prints a line for each size and step: `plan` with nothing to change, `plan` with another password
-for one user, and `apply` of that, its verification included. Median and extremes of the runs;
-bytes as the lab's bridge counts them, both ways; processor seconds of the host and of this end.
+It needs root. It brings up a lab host, and applies a site of N users to it
+(benchmarks/site_of.py). It prints a line for each size and step. The steps are `plan` with nothing
+to change, `plan` with another password for one user, and `apply` of that. The apply is verified.
+Each figure is the median of the runs, with the extremes. Bytes are those of the host's cable, in
+both directions. Processor seconds are those of the host and of this end.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--users", type=int, nargs="+", default=_SIZES, metavar="N")
-    parser.add_argument("--runs", type=int, default=3, help="of each step (default 3)")
+    parser.add_argument("--runs", type=int, default=3, help="runs of each step (default 3)")
     return parser.parse_args()
 
 

@@ -2,8 +2,8 @@
 
     python -m benchmarks.planning SITE
 
-prints the processor seconds of each step, for a host that is as the site wants it, and
-for one that lacks the first user. The facts are those that such a host would report.
+It prints the processor seconds of each step for two hosts. One is as the site wants it, and the
+other lacks the first user. The facts are those that such hosts would report.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 
 def timed(step: str, work: Callable[[], T]) -> T:
-    """Do some work, print what processor time it took, and return what came of it."""
+    """Do some work, print its processor time, and return its result."""
     begun = time.process_time()
     result = work()
     print(f"{step:<28}{time.process_time() - begun:8.2f} s")
@@ -44,7 +44,7 @@ def timed(step: str, work: Callable[[], T]) -> T:
 
 
 def state_of(artifact: Artifact) -> FileState:
-    """Return what a host reports of a file, or a table, that is there as it is wanted."""
+    """Return the report of a host about a file, or a table, that is as wanted."""
     access = artifact.owner, artifact.group, artifact.mode, artifact.sha256
     if not isinstance(artifact, ShardedTable):
         return FileState("regular file", *access)
@@ -53,7 +53,7 @@ def state_of(artifact: Artifact) -> FileState:
 
 
 def facts_of(generation: Generation) -> Facts:
-    """Return what a host reports that is as a generation says."""
+    """Return the facts of a host that is as the generation says."""
     left = {artifact.path: left_by(artifact) for artifact in generation.artifacts}
     files = {artifact.path: state_of(artifact) for artifact in generation.artifacts}
     entries = {
@@ -92,7 +92,7 @@ def facts_of(generation: Generation) -> Facts:
 
 
 def generation_of(site: Site, host: Host) -> Generation:
-    """Return what a host of the site should be; its passwords are hashes in the file."""
+    """Return the generation of a host of the site; the passwords are hashes in the file."""
     return Compiler(site, dict).generation_for(host, Introduction({}))
 
 

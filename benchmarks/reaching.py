@@ -1,8 +1,8 @@
-"""Connect to every host of a site file and run `true` there: what many_hosts measures.
+"""Connect to every host of a site file and run `true` there; many_hosts measures this.
 
     python -m benchmarks.reaching SITE
 
-Prints what `mailprov plan` would print of hosts that cannot be reached. Exit code 4 if
+It prints the errors of `mailprov plan` for hosts that cannot be reached. The exit code is 4 if
 there are any.
 """
 
@@ -19,7 +19,7 @@ from provisioner.verbs.ports import Transport
 
 
 def main() -> int:
-    """Reach them all; return the exit code."""
+    """Connect to all hosts; return the exit code."""
     with open_run(Path(sys.argv[1]), (), accept_new=False, quiet=False) as run:
 
         def reach(host: Host, transport: Transport) -> None:

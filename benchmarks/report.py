@@ -45,7 +45,7 @@ def render_report(results: Mapping[str, Any]) -> str:
     parts = [
         "# Results\n",
         f"{results['date']}, {results['machine']}.\n",
-        "Written by `make bench`; what the columns mean is in [README.md](../README.md).\n",
+        "Written by `make bench`; [README.md](../README.md) explains the columns.\n",
         "Versions: " + ", ".join(f"{k} {v}" for k, v in results["versions"].items()) + ".\n",
         "![Seconds, whole processes](results.svg)\n",
     ]

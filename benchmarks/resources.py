@@ -1,10 +1,10 @@
-"""What a site means, resource by resource, for tools that do not know what a site is.
+"""A site resource by resource, for tools that have no sites.
 
-The contents, owners and modes are mailprov's own; an operator of another tool would have
-them as files or templates in a role. `write_resources` puts them in a folder: `HOST.json`
-with the lists, and the contents below `files/`, one copy of what several hosts share.
-What hosts make themselves (key and certificate, the prober's login) is a command with the
-file that it creates.
+The contents, owners and modes are mailprov's own. An operator of another tool would have
+them as files or templates in a role. `write_resources` writes them into a folder: `HOST.json`
+with the lists, and the contents below `files/`. A file that several hosts share has one copy.
+Hosts make some files themselves: key and certificate, and the prober's login. Such a file is a
+command with the path that it creates.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def generations_of(site: Site) -> tuple[Generation, ...]:
 
 
 def write_resources(generations: Sequence[Generation], folder: Path) -> dict[str, Resources]:
-    """Write what the other tools need into `folder`; return each host's resources by name."""
+    """Write the files of the other tools into `folder`; return each host's resources by name."""
     described = {}
     for generation in generations:
         resources = resources_of(generation)

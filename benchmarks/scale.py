@@ -1,11 +1,11 @@
-"""What a site of N users costs the controller, with no host: validate, render, plan.
+"""The cost of a site of N users to the controller, with no host: validate, render, plan.
 
     python -m benchmarks.scale [--users N …] [--runs N] [--folder DIR]
 
-prints a table with a line for each command and size: processor time and wall time in
-seconds, median and extremes of the runs, the peak of resident memory, and the processor
-time a user, the start of the program included. On a machine that does other work as well,
-the processor time is the one to compare.
+It prints a table with a line for each command and size. A line has processor time and wall time
+in seconds, as median and extremes of the runs. It also has the peak of resident memory, and the
+processor time for each user. The start of the program is included. On a machine that does other
+work as well, compare the processor time.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--users", type=int, nargs="+", default=_SIZES, metavar="N")
-    parser.add_argument("--runs", type=int, default=5, help="of each command (default 5)")
-    parser.add_argument("--folder", type=Path, help="for sites and trees; a temporary one")
+    parser.add_argument("--runs", type=int, default=5, help="runs of each command (default 5)")
+    parser.add_argument("--folder", type=Path, help="for sites and trees (default: temporary)")
     return parser.parse_args()
 
 

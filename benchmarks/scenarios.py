@@ -1,8 +1,8 @@
-"""What is measured, in which order: the work on a lab's hosts, run by run.
+"""The measurements in their order: the work on a lab's hosts, run by run.
 
-Every run's outcome is checked before its time counts: exit codes, what the tool says it
-changed, and for what changes hosts the resources themselves, which have to be the same
-whichever tool made them.
+Every run is checked before its time counts: its exit codes, and the changes that the tool reports.
+After a run that changes hosts, the resources themselves are checked. They have to be the same
+for every tool.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _REPEATS = 2
 
 
 class BenchmarkError(Exception):
-    """A run did not do its work, so that its time would mean nothing."""
+    """A run did not do its work, so its time means nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Record:
 class Bench:
     """Hosts with a layout's sites, the records so far, and the runs that failed.
 
-    say: told what goes on.
+    say: a function that writes the progress.
     """
 
     hosts: Hosts
@@ -74,7 +74,7 @@ class Bench:
 
     @property
     def place(self) -> Workplace:
-        """Where the tools find what they need."""
+        """The folder in which the tools find their input."""
         folder = self.hosts.lab.home / "benchmark" / self.layout
         return Workplace(folder, self.hosts.lab.home, self.hosts.addresses)
 

@@ -1,13 +1,13 @@
-"""What one command over several sites costs beside one site over the same hosts.
+"""The cost of one command over several sites beside one site over the same hosts.
 
     python -m benchmarks.several_sites [--hosts N] [--runs N] [--name LAB]
 
-Boots a lab of bare mail servers. `spread` is one site over all of them, whose first host does
-everything and whose others resolve names; `whole` is a site for each host, which does everything.
-Either is applied, and its state kept on the hosts. Then `plan` and `apply` with nothing to do are
-measured in turn: of one site, of all sites in one command, and of all sites in processes of
-their own, side by side. Prints a table: seconds, and the command's own processor seconds, each with
-the ratio of the medians. Needs root.
+It needs root. It boots a lab of bare mail servers. `spread` is one site over all of them: the first
+host does everything, and the others resolve names. `whole` is a site for each host, which does
+everything. Both are applied, and their states are kept on the hosts. Then `plan` and `apply` with
+nothing to do are measured in turn: one site, all sites in one command, and all sites in a process
+each, side by side. It prints a table with seconds and the command's own processor seconds, each
+with the ratio of the medians.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _WHAT: dict[str, Callable[[Cost], float]] = {
     "CPU s": lambda cost: cost.processor,
 }
 _BLOCKS = 5
-"""How often hosts change between the layouts, so that what drifts meets both alike."""
+"""How often the hosts change between the layouts; a drift then affects both alike."""
 
 
 def main() -> None:
@@ -58,8 +58,8 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--hosts", type=int, default=8)
-    parser.add_argument("--runs", type=int, default=10, help="of each figure (default 10)")
-    parser.add_argument("--name", default="several", help="of the lab")
+    parser.add_argument("--runs", type=int, default=10, help="runs of each figure (default 10)")
+    parser.add_argument("--name", default="several", help="the lab's name")
     return parser.parse_args()
 
 
@@ -89,12 +89,12 @@ def _rows(hosts: Hosts, files: dict[str, list[Path]], runs: int) -> Iterator[Seq
 def _costs(
     hosts: Hosts, files: dict[str, list[Path]], runs: int
 ) -> dict[tuple[str, str], list[Cost]]:
-    """Return what each run of each verb cost, by verb and layout."""
+    """Return the cost of each run of each verb, by verb and layout."""
     costs: dict[tuple[str, str], list[Cost]] = {}
     for _ in range(_BLOCKS):
         for layout, sites in files.items():
             hosts.return_to(layout.replace(" ", "-"))
-            _run(hosts, "apply", sites)  # whatever a service's start left behind
+            _run(hosts, "apply", sites)  # a service's start may leave something to do
             for verb in ("plan", "apply"):
                 _run(hosts, verb, sites)
                 for _ in range(max(1, runs // _BLOCKS)):
@@ -109,13 +109,13 @@ def _environment(hosts: Hosts) -> dict[str, str]:
 
 
 def _run(hosts: Hosts, verb: str, sites: Sequence[Path]) -> Cost:
-    """Return what one command over these sites costs."""
+    """Return the cost of one command over these sites."""
     command = [installed_command(), verb, *map(str, sites)]
     return measure(command, _environment(hosts))
 
 
 def _apart(hosts: Hosts, verb: str, sites: Sequence[Path]) -> Cost:
-    """Return what a process for each site costs, side by side: the time of all, their processor."""
+    """Return the cost of a process for each site, side by side: time and processor of all."""
     begun = time.perf_counter()
     with ThreadPoolExecutor(len(sites)) as pool:
         costs = list(pool.map(lambda site: _run(hosts, verb, [site]), sites))

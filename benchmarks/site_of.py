@@ -1,9 +1,9 @@
 """A site of N users, the same one each time it is written.
 
-What real sites have is in it in realistic parts: most users are bare names of the primary
-domain, every tenth is an address of a further domain, every fiftieth is disabled; there is
-one alias for every ten users, half of them leading to two people, some to one elsewhere.
-All have a hash of the same password: hashing is no part of what is measured.
+It is made like a real site. Most users are bare names of the primary domain, and every tenth is an
+address of a further domain. Every fiftieth is disabled. There is one alias for every ten users.
+Half of the aliases lead to two people, some of them to one elsewhere. All users have a hash of the
+same password, because hashing is not measured.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _USERS_TO_AN_ALIAS = 10
 
 
 def write_site(path: Path, users: int) -> None:
-    """Write the site file of so many users, at least one."""
+    """Write the site file of this number of users, at least one."""
     with path.open("w", encoding="utf-8") as file:
         file.writelines(_lines(users))
 

@@ -1,7 +1,7 @@
 """`python -m benchmarks.throughput`: from hosts that do not exist to a report, and down again.
 
-Needs root and what `mailprov lab install` installs; some ten minutes. Nothing else should
-work on the machine meanwhile: the load, the host and the clients share its processors.
+It needs root and the packages of `mailprov lab install`, and takes some ten minutes. Nothing else
+should work on the machine meanwhile: the load, the host and the clients share its processors.
 """
 
 from __future__ import annotations
@@ -87,14 +87,14 @@ def _users() -> Iterator[User]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.throughput", description=__doc__)
     add = parser.add_argument
-    add("--rounds", type=int, default=5, help="of all variants in turn (5)")
+    add("--rounds", type=int, default=5, help="rounds of all variants in turn (5)")
     add("--variant", nargs="+", choices=VARIANTS, default=list(VARIANTS))
     add("--load", nargs="+", choices=LOADS, default=list(LOADS))
-    add("--messages", type=int, default=400, help="in a run (400)")
-    add("--logins", type=int, default=300, help="in a run (300)")
+    add("--messages", type=int, default=400, help="messages in a run (400)")
+    add("--logins", type=int, default=300, help="logins in a run (300)")
     add("--hashed", type=int, default=24, help="logins against slow hashes in a run (24)")
-    add("--seconds", type=int, default=4, help="of questions in a run (4)")
-    add("--output", type=Path, default=HERE / "results", help="where the report goes")
+    add("--seconds", type=int, default=4, help="seconds of DNS questions in a run (4)")
+    add("--output", type=Path, default=HERE / "results", help="folder of the report")
     add("--lab", default="throughput", help="the lab's name")
     add("--keep", action="store_true", help="leave the lab up")
     return parser

@@ -1,7 +1,7 @@
-"""Questions for a resolver: which, what the right answers are, and dnsperf asking them.
+"""Questions for a resolver, their right answers, and dnsperf asking them.
 
-dnsperf(1) counts answers and their codes, and does not look into them. So every question
-is asked once before and once after each of its runs, and the whole answer is compared.
+dnsperf(1) counts answers and their codes, and does not read them. So every question is asked once
+before and once after each of its runs, and the whole answer is compared.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Question = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What dnsperf says: questions sent, answered, answered NOERROR, and answers a second."""
+    """The report of dnsperf: questions sent, answered, answered NOERROR, and answers a second."""
 
     sent: int
     completed: int
@@ -54,7 +54,7 @@ def zone_records() -> list[str]:
 def right_answers(address: str) -> Mapping[Question, str]:
     """Return every question with its answer: the zone's names, and the site's own.
 
-    address: the mail host's, which is what its name says.
+    address: the mail host's, to which its name resolves.
     """
     others = {(f"{_name(n)}.{ZONE}.", "A"): _address(n) for n in range(NAMES)}
     own = {
@@ -87,7 +87,7 @@ def wrong_answers(server: str, wanted: Mapping[Question, str]) -> list[str]:
 
 
 def run_dnsperf(load: LabHost, server: str, seconds: int) -> Answered:
-    """Have a lab host ask for so many seconds as fast as it is answered."""
+    """Have a lab host ask for this number of seconds, as fast as answers come."""
     said = load.check_run([*_COMMAND, "-s", server, "-l", str(seconds)], timeout=seconds + 60)
     return parse_dnsperf(said)
 

@@ -1,10 +1,9 @@
 """The mail host that is measured, and the one that asks it questions.
 
-The mail host has a file system of its own on a disk of this machine (ext4), so that a
-daemon that syncs waits for a disk. Each variant is put on it once and kept; `become` brings
-one back, with empty mailboxes, and starts the daemons anew. What the host spends is read
-from its control group, what its disk was told to make durable from the block device:
-neither costs the host anything.
+The mail host has a file system of its own (ext4) on a disk of this machine. So a daemon that syncs
+waits for a disk. Each variant is installed on it once and kept. `become` restores one, with empty
+mailboxes, and starts the daemons anew. The processor time comes from the host's control group, and
+the number of disk flushes from the block device. Reading them costs the host nothing.
 """
 
 from __future__ import annotations
@@ -58,7 +57,7 @@ class Ground:
 
     @classmethod
     def up(cls, name: str, users: Sequence[User]) -> Ground:
-        """Bring the hosts up, and put what is asked for into the lab's internet."""
+        """Bring the hosts up, and add the zone of the questions to the lab's internet."""
         mail = HostSpec(
             variants.HOST,
             (variants.ADDRESS,),
@@ -92,7 +91,7 @@ class Ground:
         return self.mail.address
 
     def prepare(self, names: Sequence[str], folder: Path) -> None:
-        """Put each of these variants on the host once, and keep it. folder: for the site file."""
+        """Install each of these variants on the host once and keep it. folder: of the site file."""
         site_file = folder / "site.yaml"
         text = self.hosts.lab.site(variants.site_text(self.users))
         site = parse_site(text.encode(), str(site_file)).site
@@ -110,7 +109,7 @@ class Ground:
             self.hosts.keep(name)
 
     def become(self, name: str) -> tuple[Account, ...]:
-        """Bring a variant back, with empty mailboxes, and return its users' accounts."""
+        """Restore a variant, with empty mailboxes, and return its users' accounts."""
         self._stop()
         self.hosts.return_to(name)
         self._settle()
@@ -122,11 +121,11 @@ class Ground:
         return parse_cpu((self.mail.cgroup.folder / "cpu.stat").read_text())
 
     def load_cpu(self) -> float:
-        """Return the same of the host that asks questions."""
+        """Return the processor time of the host that asks questions, in seconds."""
         return parse_cpu((self.load.cgroup.folder / "cpu.stat").read_text())
 
     def flushes(self) -> int:
-        """Return how often the host's disk was told to make durable what it was given."""
+        """Return the number of flushes of the host's disk so far."""
         image = str(self.mail.disk.image)
         for loop in Path("/sys/block").glob("loop*"):
             backing = loop / "loop/backing_file"
@@ -135,7 +134,7 @@ class Ground:
         raise ThroughputError("the mail host's disk is not mounted")
 
     def sync_milliseconds(self) -> float:
-        """Return how long one synchronous write of 4 KiB takes the mail host, in ms."""
+        """Return the time of one synchronous write of 4 KiB on the mail host, in ms."""
         self.mail.check_run(["sh", "-c", _SYNCS, "sh", str(_SYNC_COUNT)])
         begun = time.perf_counter()
         self.mail.check_run(["sh", "-c", _SYNCS, "sh", str(_SYNC_COUNT)])
@@ -150,7 +149,7 @@ class Ground:
             time.sleep(0.01)
 
     def delivered(self) -> list[str]:
-        """Return the serials of all whole messages in all mailboxes, "" for what is none."""
+        """Return the serials of all whole messages in all mailboxes, "" for any other file."""
         return [serial_of(Path(path).read_bytes()) for path in self._stored()]
 
     def _stored(self) -> Iterator[str]:

@@ -1,7 +1,7 @@
-"""What is measured: each load is done by one variant, judged, and written down.
+"""The measurements: one variant does a load, and the result is judged and recorded.
 
 A record has the rate (units a second) and the processor time that the host spent for each.
-On a machine whose processors the load shares, the second says more: it is the work.
+If the load shares the processors with the host, the second says more: it is the work.
 """
 
 from __future__ import annotations
@@ -43,11 +43,10 @@ the fields of `Done`."""
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What a load came to.
+    """The result of a load.
 
     rate: units a second. cpu, load_cpu: seconds of processor time a unit, of the host and of
-    whoever asked. flushes: of the disk for each of some messages sent one by one, 0 where none
-    were.
+    the callers. flushes: of the disk, for each message sent one by one; 0 where none were sent.
     """
 
     units: int
@@ -59,7 +58,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Amounts:
-    """How much of each load: messages, logins, logins against slow hashes, seconds of questions."""
+    """The amount of each load: messages, logins, slow-hash logins, seconds of questions."""
 
     messages: int
     logins: int
@@ -78,7 +77,7 @@ class Bench:
     def run(self, variant: str, number: int, loads: Sequence[str], slow: int) -> list[Record]:
         """Become a variant, warm it up, and do each of the loads.
 
-        slow: how many users there are, the last ones, whose passwords have slow hashes.
+        slow: the number of users, the last ones, whose passwords have slow hashes.
         ThroughputError where a call failed, a message is lost or an answer is wrong.
         """
         accounts = self._ground.become(variant)
@@ -111,7 +110,7 @@ class Bench:
         return Done(units, units / seconds, cpu / units, called.cpu / units, flushes)
 
     def _one_by_one(self, accounts: Sequence[Account]) -> float:
-        """Return how many flushes of the disk a message costs that is alone on its way."""
+        """Return the number of disk flushes for a message that is alone on its way."""
         time.sleep(_SETTLE_SECONDS)
         before = self._ground.flushes()
         for letter in _letters(accounts, _ONE_BY_ONE):

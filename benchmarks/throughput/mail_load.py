@@ -1,8 +1,8 @@
-"""Clients that hand in mail and log in, side by side: each connection in a process of its own.
+"""Clients that submit mail and log in, side by side: each connection in a process of its own.
 
-Python is slow beside the daemons, so many processes share the work, and each says how much
-processor time it took: a load that takes as much as the servers measures itself.
-Every call is a new connection with a new TLS session, as a client that was just started makes.
+Python is slow beside the daemons, so many processes share the work. Each reports its processor
+time, because a load that takes as much as the servers measures itself. Every call is a new
+connection with a new TLS session, like that of a client that was just started.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _CLIENT = "load.bench.example"
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who logs in where. certificate: PEM, the only one that is believed."""
+    """A login at a server. certificate: PEM, the only one that is trusted."""
 
     server: str
     certificate: str
@@ -40,7 +40,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """One message to hand in; size: bytes of its body, about."""
+    """One message to submit; size: bytes of its body, about."""
 
     sender: Account
     recipient: str
@@ -50,7 +50,7 @@ class Letter:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one call: "" or what went wrong, and the caller's processor time in seconds."""
+    """The result of one call: "" or the error, and the caller's processor time in seconds."""
 
     failure: str
     cpu: float
@@ -58,7 +58,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Called:
-    """What came of many: wall time and the callers' processor time in seconds."""
+    """The result of many calls: wall time and the callers' processor time in seconds."""
 
     seconds: float
     cpu: float
@@ -69,7 +69,7 @@ Job = TypeVar("Job")
 
 
 class Callers:
-    """So many processes that call at once, one connection each; they end with the block."""
+    """Processes that call at once, one connection each; they end with the block."""
 
     def __init__(self, count: int) -> None:
         self._pool: Pool = get_context("fork").Pool(count)
@@ -82,7 +82,7 @@ class Callers:
         self._pool.join()
 
     def run(self, call: Callable[[Job], Outcome], jobs: Iterable[Job]) -> Called:
-        """Make all the calls, each by whichever process is free, and return when all are made."""
+        """Make all the calls, each in a free process, and return when all are made."""
         begun = time.perf_counter()
         outcomes = list(self._pool.imap_unordered(call, jobs))
         seconds = time.perf_counter() - begun
@@ -91,7 +91,7 @@ class Callers:
 
 
 def submit(letter: Letter) -> Outcome:
-    """Log in to the submission port and hand a message in."""
+    """Log in to the submission port and submit a message."""
     return _outcome(_submit, letter)
 
 
@@ -101,7 +101,7 @@ def log_in(account: Account) -> Outcome:
 
 
 def letter_text(letter: Letter) -> str:
-    """Return a message as it is handed in; the last line tells that it is whole."""
+    """Return a message as it is submitted; the last line shows that it is whole."""
     body = _LINE * max(1, letter.size // len(_LINE))
     return (
         f"From: {letter.sender.name}\r\nTo: {letter.recipient}\r\nSubject: {letter.serial}\r\n"

@@ -1,4 +1,4 @@
-"""What the runs came to, as Markdown and as a chart: pure but for `write_summary`."""
+"""The results of the runs, as Markdown and as a chart: pure but for `write_summary`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmarks.throughput.loads import ANSWER, HASHED, LOGIN, SUBMIT, Record
 from benchmarks.throughput.variants import OURS, SHARED, STOCK, TUNED
 
 AIM = 0.05
-"""How far behind the tuned configuration ours may be."""
+"""The aim: ours may be this far behind the tuned configuration."""
 
 _TITLES = {
     SUBMIT: "Messages from submission to mailbox",
@@ -45,7 +45,7 @@ def render_summary(results: Mapping[str, Any]) -> str:
     parts = [
         "# Throughput of a host\n",
         f"{results['date']}, {results['machine']}. {sync}\n",
-        f"Written by `python -m benchmarks.throughput`; what the columns mean is in {columns}.\n",
+        f"Written by `python -m benchmarks.throughput`; {columns} explains the columns.\n",
         "![Units a second](throughput.svg)\n",
     ]
     for load in loads_in(records):

@@ -1,20 +1,19 @@
 """The four configurations that are compared, as text: pure.
 
-`stock` is what Debian's packages install, with only what the work needs: whose mail this is,
-a list of users, a certificate, a submission port with login, delivery to Dovecot, who may ask
-the resolver, and what it knows. Debian's own files stay as they are where they can: what is
-added goes where Debian leaves room for it (`postconf -e`, `local.conf`, `unbound.conf.d/`),
-and the submission port is the one that its master.cf has ready behind comment signs.
+`stock` is the configuration of Debian's packages, with the minimum that the work needs: the mail
+domain, a list of users, a certificate, a submission port with login, and delivery to Dovecot. The
+resolver gets its clients and its names. Debian's own files stay as they are where possible.
+Additions go to the places that Debian leaves for them (`postconf -e`, `local.conf`,
+`unbound.conf.d/`). The submission port is the one that Debian's master.cf has behind comment signs.
 
 `tuned` is `stock` with every line that the daemons' own documents on performance advise for
-this work, beside its source. What they advise for other work (relays, timeouts of remote
-servers, retries) has no part in it, and what would give up durability has none either.
+this work, beside its source. It has no advice for other work (relays, timeouts of remote
+servers, retries), and none that would give up durability.
 
-`ours` is what `mailprov apply` makes of a site file; what it says beyond a beginner's is
-limits that would otherwise do their work and refuse the load. `ours, shared` is the same with
-the lines that a site adds which would rather have Dovecot's processes serve many connections
-each than keep its users apart: what mailprov leaves out by default, and why, is in
-docs/decisions/0020.
+`ours` is the result of `mailprov apply` with a beginner's site file. The file has higher limits in
+addition, because the default ones would refuse the load. `ours, shared` is the same with more
+lines: Dovecot's processes then serve many connections each, and keep users less apart.
+docs/decisions/0020 has the reasons why mailprov leaves these lines out by default.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ ADDRESS, LOAD_ADDRESS = "10.89.0.11", "10.89.0.12"
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Somebody with a mailbox: address, the hash that the host has, and the password."""
+    """A user with a mailbox: address, the hash on the host, and the password."""
 
     address: str
     hash: str
@@ -58,8 +57,8 @@ _UNBOUND = "nlnetlabs.nl/documentation/unbound/howto-optimise"
 def postfix_advice() -> tuple[Advice, ...]:
     """Return parameters of main.cf.
 
-    The document's other points hold in all variants (a resolver on the host itself, mail by
-    SMTP) or are ways to find a fault (no header checks, which stock has none of; no chroot).
+    Some other points of the document hold in all variants: a resolver on the host itself, and mail
+    by SMTP. The rest are ways to find a fault: no header checks (stock has none), and no chroot.
     """
     return (
         Advice("default_process_limit=200", f"{_TUNING}: number of Postfix processes"),
@@ -109,7 +108,7 @@ def unbound_advice(cores: int) -> tuple[Advice, ...]:
 def site_text(users: Sequence[User], shared: int = 0) -> str:
     """Return the site file, for lab 0.
 
-    shared: by how many login processes all users are served; 0 is a process for each.
+    shared: the number of login processes for all users; 0 is a process for each connection.
     """
     rows = "".join(f'  {u.address.partition("@")[0]}: {{password: "{u.hash}"}}\n' for u in users)
     return f"""\

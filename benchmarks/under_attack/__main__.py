@@ -1,7 +1,7 @@
-"""`python -m benchmarks.under_attack`: logins while somebody attacks, from hosts that do not exist.
+"""`python -m benchmarks.under_attack`: logins during an attack, on lab hosts that it boots.
 
-Needs root and what `mailprov lab install` installs; five minutes a release. Nothing else should
-work on the machine meanwhile: attackers, callers and the host share its processors.
+It needs root and the packages of `mailprov lab install`, and five minutes for each release. Nothing
+else should work on the machine meanwhile: attackers, callers and the host share its processors.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Row = dict[str, Any]
 _TIMES = 20
 _CALM = 2.0  # seconds for two logins and the start of the program that makes them
 _TRIES = 60
-# Eight addresses each: nobody logs in so often in a minute as these callers.
+# Eight addresses each, because no real user logs in as often in a minute as these callers.
 _CALLERS = {
     "another address": tuple(f"198.18.0.{last}" for last in range(50, 58)),
     "a trusted address": tuple(f"10.89.0.{last}" for last in range(20, 28)),
@@ -52,7 +52,7 @@ unbound: {server: {auto-trust-anchor-file: "", trust-anchor: "@LAB_TRUST_ANCHOR@
 
 @dataclass(frozen=True)
 class Attack:
-    """What attackers do at a port; `connections` of each of so many addresses."""
+    """The work of attackers at a port, with `connections` from each of their addresses."""
 
     words: str
     kind: str = ""
@@ -78,7 +78,7 @@ ATTACKS = (
 
 
 class Bench:
-    """A mail host, an attacker with many addresses, and somebody who wants to log in."""
+    """A mail host, an attacker with many addresses, and a caller who wants to log in."""
 
     def __init__(self, name: str, release: str) -> None:
         many = tuple(f"198.18.0.{last}" for last in range(100, 150))
@@ -103,7 +103,7 @@ class Bench:
         subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
 
     def under(self, attack: Attack) -> list[Row]:
-        """Return what both callers met, who call at once."""
+        """Return the logins of both callers, who call at once."""
         with self._attacking(attack):
             calls = {
                 where: self._call(sources, PORTS, _TIMES) for where, sources in _CALLERS.items()
@@ -134,7 +134,7 @@ class Bench:
         self._calm_down()
 
     def _calm_down(self) -> None:
-        """Wait until nothing of the attack is left: Dovecot still answers who is gone."""
+        """Wait until nothing of the attack is left: Dovecot still answers clients that are gone."""
         for _ in range(_TRIES):
             begun = time.monotonic()
             self._call(_CALLERS["another address"], (993, 995), 1).communicate()
@@ -170,7 +170,7 @@ class Bench:
 
 
 def report(rows: Sequence[Row]) -> str:
-    """Return a table: for each attack and caller how many logins succeeded, and how long."""
+    """Return a table: for each attack and caller the successful logins and their seconds."""
     lines = []
     for words, where in dict.fromkeys((row["attack"], row["from"]) for row in rows):
         cells = [words, where]
@@ -213,7 +213,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.under_attack", description=__doc__)
     add = parser.add_argument
     add("--release", nargs="+", default=["debian-12", "debian-13"])
-    add("--output", type=Path, default=HERE / "results", help="where the report goes")
+    add("--output", type=Path, default=HERE / "results", help="folder of the report")
     add("--lab", default="under-attack", help="the lab's name")
     return parser
 

@@ -1,8 +1,8 @@
 """`python -m benchmarks.under_attack.clients`: an attacker or a caller, on a lab host's network.
 
-Attackers work until they are ended; they say `ready` once every connection of theirs has done
-what it does, or was refused. A caller logs in so many times at each port, one after the other,
-and writes what came of it as JSON. The password comes by standard input.
+Attackers work until they are ended. They say `ready` once each of their connections has started its
+work, or was refused. A caller logs in at each port, one after the other, a given number of times.
+It writes the results as JSON. The password comes by standard input.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Arrived = Callable[[], None]
 
 @dataclass(frozen=True)
 class Login:
-    """One login of a caller: seconds from the first packet, and "" or what went wrong."""
+    """One login of a caller: seconds from the first packet, and "" or the error."""
 
     port: int
     seconds: float
@@ -80,7 +80,7 @@ _KINDS: dict[str, Callable[[argparse.Namespace, str, Arrived], Awaitable[None]]]
 
 
 async def attack(options: argparse.Namespace) -> None:
-    """Keep so many connections busy from each address."""
+    """Keep the wanted number of connections busy from each address."""
     places = [source for source in options.source for _ in range(options.connections)]
     waiting = set(range(len(places)))
 
@@ -149,11 +149,11 @@ def _parser() -> argparse.ArgumentParser:
     add("kind", choices=(*_KINDS, "call"))
     add("server")
     add("--user", required=True)
-    add("--source", nargs="+", required=True, help="addresses to come from")
-    add("--port", type=int, default=993, help="that is attacked")
-    add("--ports", type=int, nargs="+", help="that are called")
-    add("--connections", type=int, default=1, help="of an attacker, from each address")
-    add("--times", type=int, default=1, help="that a caller logs in at each port")
+    add("--source", nargs="+", required=True, help="addresses that the client uses")
+    add("--port", type=int, default=993, help="the port that is attacked")
+    add("--ports", type=int, nargs="+", help="the ports that a caller uses")
+    add("--connections", type=int, default=1, help="connections of an attacker from each address")
+    add("--times", type=int, default=1, help="logins of a caller at each port")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""Opening and using sessions from a chosen address, by the hundred: asyncio, no threads.
+"""Hundreds of sessions from chosen addresses: asyncio, no threads.
 
 The certificate is not checked: every lab host makes its own, and nothing secret is said.
 """
@@ -30,7 +30,7 @@ _STARTTLS = {"smtp": "STARTTLS", "imap": "t STARTTLS", "pop3": "STLS", "sieve": 
 
 
 class SessionError(Exception):
-    """The server refused or hung up; the text is its last line."""
+    """The server refused, or closed the connection; the text is its last line."""
 
     @property
     def goes_on(self) -> bool:
@@ -82,7 +82,7 @@ class Session:
             pass
 
     def close(self) -> None:
-        """Hang up without a word."""
+        """Close the connection without a word."""
         self.writer.transport.abort()
 
     async def _greet(self, *, starttls: bool) -> None:
