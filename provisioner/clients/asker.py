@@ -1,7 +1,8 @@
 """The asker that has sockets: it puts questions to the site and brings back the answers.
 
-Everything that can is asked side by side. Wrong passwords come last, because a server
-makes the address they came from wait.
+Everything that can is asked side by side. What an earlier session may have seen comes after
+that, so that few sessions are opened for it. Wrong passwords come last, because a server makes the
+address they came from wait.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from threading import BoundedSemaphore
 from typing import Any
 
 from provisioner.clients.handlers import ProbeAccess, answer_to
+from provisioner.clients.kept_sessions import KeptSessions
 from provisioner.clients.routes import (
     EndpointLine,
     FirstConnections,
@@ -26,6 +28,7 @@ from provisioner.probes.login import CleartextQuestion, LoginQuestion
 from provisioner.probes.question import Answered, Endpoint, NoAnswer, Question, Unasked
 from provisioner.probes.reach import ReachQuestion
 from provisioner.probes.roundtrip import RoundTripQuestion
+from provisioner.probes.tls import TlsQuestion
 from provisioner.verbs.asking import ProbeAccount
 from provisioner.verbs.ports import Transport
 
@@ -59,13 +62,9 @@ class SiteAsker:
         wanted = (endpoint for question in questions for endpoint in _endpoints(question))
         reach = survey(wanted, first)
         routes = Routes(self._hosts, self._transports, reach, first)
-        early, late = _batches(questions)
-        access = ProbeAccess(
-            names={host.key: host.fqdn for host in self._hosts},
-            routes=routes,
-            account=self._account,
-            fingerprints=self._fingerprints,
-        )
+        names: dict[str, str] = {host.key: host.fqdn for host in self._hosts}
+        sessions = KeptSessions(names, self._fingerprints, self._account)
+        access = ProbeAccess(names, routes, self._account, self._fingerprints, sessions)
 
         asked = {question.host for question in questions}
         turns = {host: BoundedSemaphore(_LOOKUPS) for host in asked}
@@ -80,13 +79,16 @@ class SiteAsker:
 
         answers: dict[str, Answered] = {}
         with ThreadPoolExecutor(max_workers=_WORKERS) as pool:
-            for batch in (early, late):
+            for batch in _batches(questions):
                 answers.update({each.question.id: each for each in pool.map(put, batch)})
+        sessions.close()
         first.close()
         return [answers[question.id] for question in questions]
 
 
 def _put(question: Question[Any], access: ProbeAccess) -> Answered:
+    if seen := access.sessions.answer_to(question):
+        return seen
     chosen = access.routes.choose(question.endpoint, question.vantage, udp=question.udp)
     if isinstance(chosen, Unasked):
         return Answered(question, chosen)
@@ -110,18 +112,31 @@ def _endpoints(question: Question[Any]) -> Iterable[Endpoint]:
 
 def _batches(
     questions: Sequence[Question[Any]],
-) -> tuple[list[Question[Any]], list[Question[Any]]]:
-    """Split off the wrong passwords; what takes longest comes first in its batch.
+) -> tuple[Sequence[Question[Any]], ...]:
+    """Return what is asked together, in turn; what takes longest comes first in its batch.
 
     Where a login before TLS is allowed, the server looks at the password, and has the address
     that a wrong one came from wait.
     """
-    late = {
-        id(q)
-        for q in questions
-        if (isinstance(q, LoginQuestion) and not q.correct)
-        or (isinstance(q, CleartextQuestion) and q.allowed)
+    entered = {
+        endpoint
+        for question in questions
+        if isinstance(question, RoundTripQuestion)
+        for endpoint in _endpoints(question)
     }
-    early = [question for question in questions if id(question) not in late]
-    early.sort(key=lambda question: not isinstance(question, RoundTripQuestion))
-    return early, [question for question in questions if id(question) in late]
+
+    def turn(question: Question[Any]) -> int:
+        match question:
+            case LoginQuestion(correct=False):
+                return 2
+            case CleartextQuestion(allowed=str()):
+                return 2
+            case TlsQuestion():
+                return 1
+            case LoginQuestion():
+                return 1 if question.endpoint in entered else 0
+            case _:
+                return 0
+
+    ordered = sorted(questions, key=lambda question: not isinstance(question, RoundTripQuestion))
+    return tuple([one for one in ordered if turn(one) == number] for number in range(3))

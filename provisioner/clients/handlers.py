@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from provisioner.clients.dns import lookup_over_tcp, lookup_over_udp
-from provisioner.clients.roundtrip import Session, run_round_trip, speaking_smtp
+from provisioner.clients.kept_sessions import KeptSessions, Session
+from provisioner.clients.roundtrip import run_round_trip, speaking_smtp
 from provisioner.clients.routes import EndpointLine, Routes
 from provisioner.clients.sessions import check_pin, client_for, secure
 from provisioner.clients.smtp import SmtpClient
@@ -24,7 +25,6 @@ from provisioner.clients.smtp_dialogues import (
     try_cleartext_login,
     try_relaying,
 )
-from provisioner.clients.stream import BrokenOff
 from provisioner.clients.tls import (
     inject_command,
     offer_old_tls,
@@ -82,6 +82,7 @@ class ProbeAccess:
     routes: Routes
     account: ProbeAccount | None = field(repr=False)
     fingerprints: Mapping[str, str]
+    sessions: KeptSessions
 
 
 def answer_to(question: Question[Any], line: EndpointLine, access: ProbeAccess) -> Any:  # noqa: ANN401 each kind has its own answer
@@ -159,7 +160,7 @@ def come_without_login(
     """Try all forms, as a user would who forgot to log in."""
     offers: list[Offer] = []
     for forms in portions(question.forms):
-        with _session(line, question.endpoint, question.service, access, login=False) as got:
+        with access.sessions.entered(line, question.endpoint, question.service, login=False) as got:
             client = speaking_smtp(got.client)
             offers += [_offer(client, form, access.account) for form in forms]
     return LoginRequiredAnswer(tuple(offers))
@@ -180,7 +181,9 @@ def converse(
     """Send the commands."""
     if question.login and access.account is None:
         return _NO_ACCOUNT
-    with _session(line, question.endpoint, question.service, access, login=question.login) as got:
+    with access.sessions.entered(
+        line, question.endpoint, question.service, login=question.login
+    ) as got:
         client = speaking_smtp(got.client)
         if access.account is None:
             return run_commands(client, question.commands)
@@ -199,7 +202,7 @@ def claim_to_be_another(
     """Log in, and send under an address of another site."""
     if access.account is None:
         return _NO_ACCOUNT
-    with _session(line, question.endpoint, question.service, access, login=True) as got:
+    with access.sessions.entered(line, question.endpoint, question.service, login=True) as got:
         client = speaking_smtp(got.client)
         asked = replace(question, recipient=access.account.recipient)
         answer = send_as_another(client, asked, secrets.token_hex(8), time.time())
@@ -217,6 +220,7 @@ def log_in(
     with line.dial() as stream:
         client = client_for(service, stream, line.helo)
         secure(client, stream, service, access.names[question.host])
+        access.sessions.note_tls(question.endpoint, stream, line.via)
         # Neither the password nor the other name goes to anybody else.
         check_pin(stream, service, access.fingerprints.get(question.host))
         if question.correct:
@@ -250,27 +254,10 @@ def go_round(
         chosen = access.routes.choose(endpoint)
         routes = [] if isinstance(chosen, Unasked) else chosen
         leg = EndpointLine(access.routes, routes, endpoint)
-        with _session(leg, endpoint, service, access, login=login) as session:
+        with access.sessions.entered(leg, endpoint, service, login=login) as session:
             yield session
 
     return run_round_trip(question, access.account, enter)
-
-
-@contextmanager
-def _session(
-    line: EndpointLine, endpoint: Endpoint, service: Service, access: ProbeAccess, *, login: bool
-) -> Iterator[Session]:
-    """Open a session as a user's client would, log in where that is asked for, take leave."""
-    with line.dial() as stream:
-        client = client_for(service, stream, line.helo)
-        secure(client, stream, service, access.names[endpoint.host])
-        if login and access.account is not None:
-            check_pin(stream, service, access.fingerprints.get(endpoint.host))
-            answer = client.login(access.account.login, access.account.secret)
-            if not answer.accepted:
-                raise BrokenOff(f"login: {answer.words}")
-        yield Session(client, line.via)
-        client.quit()
 
 
 _WAYS: Mapping[type[Question[Any]], Callable[[Any, EndpointLine, ProbeAccess], Any]] = {

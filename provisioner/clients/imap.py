@@ -102,6 +102,10 @@ class ImapClient:
             self._expect(f"UID STORE {numbers} +FLAGS.SILENT (\\Deleted)".encode())
             self._expect(b"EXPUNGE")
 
+    def start_over(self) -> None:
+        """Make sure that the session still works; raise BrokenOff if not."""
+        self._expect(b"NOOP")
+
     def quit(self) -> None:
         """Take leave; a server that does not answer is none of our concern."""
         try:

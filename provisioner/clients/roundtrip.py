@@ -7,10 +7,10 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Protocol
 
 from provisioner.clients.imap import ImapClient
+from provisioner.clients.kept_sessions import Session
 from provisioner.clients.mailbox import ImapMailbox, OpenMailbox, Pop3Mailbox
 from provisioner.clients.pop3 import Pop3Client
 from provisioner.clients.probe_message import compose_message, find_token, is_left_behind
@@ -33,14 +33,6 @@ from provisioner.verbs.asking import ProbeAccount
 _STEP = 0.1  # seconds between two looks into the mailbox
 _STEP_ANEW = 0.5  # the same where each look needs a new session
 _AFTERTHOUGHT = 2.0  # seconds for further readers, once the first has looked to the end
-
-
-@dataclass(frozen=True)
-class Session:
-    """A session ready for work: TLS done, and logged in where that was asked for."""
-
-    client: Client
-    via: str
 
 
 class SessionOpener(Protocol):

@@ -109,6 +109,12 @@ class SmtpClient:
             return Reply(reply.code, f"{reply.text} (to {command})")
         return self.send_content(content)
 
+    def start_over(self) -> None:
+        """Drop what is left of an envelope; raise BrokenOff if the server does not play along."""
+        reply = self.command("RSET")
+        if not reply.is_positive:
+            raise BrokenOff(f"RSET: {reply}")
+
     def quit(self) -> None:
         """Take leave; a server that does not answer is none of our concern."""
         try:

@@ -31,6 +31,13 @@ def shake_hands(stream: Stream, service: Service, name: str, helo: str) -> TlsAn
     """Start TLS as a user's client would and return what was agreed; raise BrokenOff on failure."""
     client = client_for(service, stream, helo)
     secure(client, stream, service, name)
+    answer = agreed_tls(stream)
+    client.quit()
+    return answer
+
+
+def agreed_tls(stream: Stream) -> TlsAnswer:
+    """Return what was agreed on a stream; raise BrokenOff where it is nothing that makes sense."""
     secured = stream.secured
     cipher = secured.cipher() if secured else None
     if secured is None or cipher is None:
@@ -40,7 +47,6 @@ def shake_hands(stream: Stream, service: Service, name: str, helo: str) -> TlsAn
         names = dns_names(certificate)
     except damages() as problem:
         raise BrokenOff(f"a malformed certificate: {problem}") from problem
-    client.quit()
     return TlsAnswer(
         version=secured.version() or "none",
         cipher=cipher[0],
