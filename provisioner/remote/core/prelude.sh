@@ -20,7 +20,8 @@ newline='
 section() { printf '@%s\n' "$*"; }
 
 # limited BYTES: no more of a tool's output than any such tool says; whoever keeps it, or reads it
-# to its end, is spared what one says that never ends.
+# to its end, is spared what one says that never ends. A tool that says so much of each name that it
+# is given needs none.
 limited() { head -c "${1:-1048576}"; }
 
 have() { command -v "$1" >/dev/null 2>&1; }
