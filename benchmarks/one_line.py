@@ -2,18 +2,21 @@
 
     python -m benchmarks.one_line [--runs N]
 
-It needs root. It brings up a lab host and applies a site. Two steps follow in turn: a plan with
-nothing to do, and the apply of another value of one setting of main.cf. The apply is verified.
-Processor seconds are those of the host's control group. Processes are the forks in it, where
-perf(1) is there to count them. Each figure is the median of the runs, with the extremes.
+It needs root. It brings up a lab host and applies a site. Three steps follow in turn: `true` by
+SSH, a plan with nothing to do, and the apply of another value of one setting of main.cf. The
+apply is verified. Processor seconds are those of the host's control group. Processes are the forks
+in it, where perf(1) is there to count them. Each figure is the median of the runs, with the
+extremes.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -59,11 +62,13 @@ def _rows(lab: Lab, runs: int) -> Iterator[Sequence[str]]:
     site = lab.home / "site.yaml"
     _write(lab, site, 0)
     _run(lab, "apply", site)
-    plans, applies = [], []
+    floors, plans, applies = [], [], []
     for number in range(1, runs + 1):
+        floors.append(_measured(lab, _true_by_ssh(lab)))
         plans.append(_run(lab, "plan", site))
         _write(lab, site, number)
         applies.append(_run(lab, "apply", site))
+    yield _row("true by SSH", floors)
     yield _row("nothing to do, plan", plans)
     yield _row("one line, apply", applies)
 
@@ -76,8 +81,23 @@ def _write(lab: Lab, path: Path, number: int) -> None:
 
 
 def _run(lab: Lab, verb: str, site: Path) -> Run:
+    return _measured(lab, (installed_command(), verb, str(site)))
+
+
+def _true_by_ssh(lab: Lab) -> tuple[str, ...]:
+    """Return the command that only connects to the host and runs `true` there."""
+    ssh = lab.home / ".ssh"
+    connection = {
+        "hosts": {"mail": lab.host("mail").address},
+        "key": str(ssh / "id_ed25519"),
+        "known_hosts": str(ssh / "known_hosts"),
+    }
+    (lab.home / "connection.json").write_text(json.dumps(connection), encoding="utf-8")
+    return (sys.executable, str(Path(__file__).with_name("floor.py")), str(lab.home))
+
+
+def _measured(lab: Lab, argv: tuple[str, ...]) -> Run:
     host = lab.host("mail")
-    argv: tuple[str, ...] = (installed_command(), verb, str(site))
     with tempfile.NamedTemporaryFile() as counted:
         if shutil.which("perf"):
             argv = (*_counting(host.cgroup.inner_path.lstrip("/"), counted.name), *argv)
@@ -85,7 +105,7 @@ def _run(lab: Lab, verb: str, site: Path) -> Run:
         measured = measure([command], host.cable, [host.cgroup.folder])
         processes = _processes(Path(counted.name).read_text(encoding="utf-8"))
     if measured.statuses != (0,):
-        raise CommandFailedError(f"{verb}: {measured.statuses}\n{measured.output[-2000:]}")
+        raise CommandFailedError(f"{argv}: {measured.statuses}\n{measured.output[-2000:]}")
     return Run(measured.hosts_cpu, processes, measured.wire, measured.seconds)
 
 
