@@ -23,15 +23,20 @@ HOMES_TRIED = 5
 """System accounts whose homes are tried: each takes processes of its own, and homes share disks."""
 
 
-class Also(Flag):
-    """What is observed beyond what a plan compares.
+_OF_SERVICES = frozenset({Asked.UNIT, Asked.RUNS, Asked.CERTIFICATE})
+"""Of what a plan compares, what a proof by the services needs too."""
 
-    CHECKERS: what the daemons' checkers say, which takes most of a second. SERVICE: sockets,
-    those between daemons too, whether mail can be stored, and the secret of the account that
-    `verify` uses. STATUS: the queue, the disk, the clock, sockets between daemons.
+
+class Look(Flag):
+    """What of a host is observed.
+
+    COMPARED: what a plan compares. CHECKERS: what the daemons' checkers say, which takes most of a
+    second. SERVICE: what questions to the services need: units, the certificate, sockets, those
+    between daemons too, whether mail can be stored, and the secret of the account that `verify`
+    uses. STATUS: the queue, the disk, the clock, sockets between daemons.
     """
 
-    NOTHING = 0
+    COMPARED = auto()
     CHECKERS = auto()
     SERVICE = auto()
     STATUS = auto()
@@ -40,19 +45,21 @@ class Also(Flag):
 def observation_rows(
     generation: Generation,
     introduction: Introduction,
-    also: Also = Also.NOTHING,
+    look: Look = Look.COMPARED,
 ) -> bytes:
-    """Return the manifest of everything the plan compares, and of what else is asked for."""
+    """Return the manifest of everything that is looked at."""
     rows = [*_resource_rows(generation, introduction)]
-    if Also.CHECKERS in also:
+    if Look.COMPARED not in look:
+        rows = [row for row in rows if row[0] in _OF_SERVICES]
+    if Look.CHECKERS in look:
         rows += _checker_rows(generation)
-    if Also.SERVICE in also:
+    if Look.SERVICE in look:
         rows += [(Asked.SOCKETS, "all"), (Asked.SECRET, "probe")]
         rows += [(Asked.STORE, *row) for row in store_rows(generation)]
-    if also & (Also.SERVICE | Also.STATUS):
+    if look & (Look.SERVICE | Look.STATUS):
         sockets = unix_sockets_of(generation)
         rows += [(Asked.LINK, socket.path, socket.account) for socket in sockets]
-    if Also.STATUS in also:
+    if Look.STATUS in look:
         rows += _status_rows(generation)
     return rows_text(rows)
 

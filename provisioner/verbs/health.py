@@ -20,7 +20,7 @@ from provisioner.model.names import HostRef
 from provisioner.model.prober import probe_login
 from provisioner.model.site import Host
 from provisioner.plan.generation import Generation
-from provisioner.plan.manifest import Also
+from provisioner.plan.manifest import Look
 from provisioner.plan.phases import Group
 from provisioner.probes.finding import Finding, Status
 from provisioner.probes.question import Question
@@ -64,8 +64,9 @@ class HealthProof:
 
     def _observed(self, run: Run, host: Host, transport: Transport) -> Observed:
         run.progress.tell(host.ref, "testing the new configuration")
-        # The daemons' checkers have just read these very files, when they were staged.
-        return observe_service(run, host, transport, Also.SERVICE)
+        # The daemons' checkers have just read these very files, when they were staged, and the
+        # transaction has just written them.
+        return observe_service(run, host, transport, Look.SERVICE)
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ class RecalledProof:
     def _observed(self, run: Run, host: Host, transport: Transport) -> Observed:
         recalled = self.generations[host.ref]
         run.progress.tell(host.ref, "testing the new configuration")
-        generation, facts = run.session(transport).observe(lambda _: recalled, Also.SERVICE)
+        generation, facts = run.session(transport).observe(lambda _: recalled, Look.SERVICE)
         return Observed(generation, facts, transport)
 
     def _recalled(self, hosts: Sequence[Host]) -> Choose:

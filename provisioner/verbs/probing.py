@@ -13,7 +13,7 @@ from provisioner.model.prober import probe_address, probe_login
 from provisioner.model.secrets import SiteSecrets
 from provisioner.model.site import Host, Role, Site
 from provisioner.plan.generation import Generation
-from provisioner.plan.manifest import Also, people_tried
+from provisioner.plan.manifest import Look, people_tried
 from provisioner.plan.unix_sockets import unix_sockets_of
 from provisioner.probes.catalogue import ProbeTargets, questions_for
 from provisioner.probes.finding import Finding, Status
@@ -41,9 +41,9 @@ class Observed:
     transport: Transport
 
 
-def observe_service(run: Run, host: Host, transport: Transport, also: Also) -> Observed:
+def observe_service(run: Run, host: Host, transport: Transport, look: Look) -> Observed:
     """Observe a host with what questions to its services need; MailprovError."""
-    generation, facts = run.observe(host, transport, also)
+    generation, facts = run.observe(host, transport, look)
     return Observed(generation, facts, transport)
 
 

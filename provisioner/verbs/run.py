@@ -15,7 +15,7 @@ from provisioner.facts.host import Facts, Introduction
 from provisioner.model.names import DomainName, HostRef
 from provisioner.model.site import Host, Site
 from provisioner.plan.generation import Generation
-from provisioner.plan.manifest import Also
+from provisioner.plan.manifest import Look
 from provisioner.verbs.compiling import Compiler
 from provisioner.verbs.machines import Machines
 from provisioner.verbs.ports import Transport
@@ -127,14 +127,14 @@ class Run:
         return HostSession(transport, self.programs)
 
     def observe(
-        self, host: Host, transport: Transport, also: Also = Also.NOTHING
+        self, host: Host, transport: Transport, look: Look = Look.COMPARED
     ) -> tuple[Generation, Facts]:
         """Return what a host should be and what it is; see `HostSession.observe`."""
         self.progress.tell(host.ref, "observing")
-        return self.observe_as(host, transport, partial(self.compiler.generation_for, host), also)
+        return self.observe_as(host, transport, partial(self.compiler.generation_for, host), look)
 
     def observe_as(
-        self, host: Host, transport: Transport, compile_for: Compile, also: Also = Also.NOTHING
+        self, host: Host, transport: Transport, compile_for: Compile, look: Look = Look.COMPARED
     ) -> tuple[Generation, Facts]:
         """Return the same for a host that should be what `compile_for` makes of it."""
 
@@ -143,4 +143,4 @@ class Run:
             self.machines.note(host.ref, introduction.machine)
             return compile_for(introduction)
 
-        return self.session(transport).observe(noted, also)
+        return self.session(transport).observe(noted, look)

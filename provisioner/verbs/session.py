@@ -14,7 +14,7 @@ from provisioner.facts.host import Facts, Introduction
 from provisioner.facts.observation import parse_facts, parse_introduction
 from provisioner.plan.change import Plan
 from provisioner.plan.generation import Generation
-from provisioner.plan.manifest import Also, observation_rows
+from provisioner.plan.manifest import Look, observation_rows
 from provisioner.plan.secrets_diff import without_secrets
 from provisioner.plan.transaction import pack_transaction
 from provisioner.remote.program import KEPT
@@ -57,7 +57,7 @@ class HostSession:
         """The host in a diagnostic's words."""
         return str(self.transport.host)
 
-    def observe(self, compile_for: Compile, also: Also = Also.NOTHING) -> tuple[Generation, Facts]:
+    def observe(self, compile_for: Compile, look: Look = Look.COMPARED) -> tuple[Generation, Facts]:
         """Return what the host should be and what it is; one program, nothing written.
 
         compile_for: makes the generation once the host has said what it is. Raises
@@ -70,7 +70,7 @@ class HostSession:
             with understanding(self.where, "identifying itself"):
                 introduction = parse_introduction(introduced)
             generation = compile_for(introduction)
-            rows = observation_rows(generation, introduction, also)
+            rows = observation_rows(generation, introduction, look)
             conversation.send(rows)
             conversation.finish()
             lines = list(conversation.lines())

@@ -8,7 +8,7 @@ from provisioner.diagnostics import MailprovError
 from provisioner.model.names import DomainName, HostRef
 from provisioner.model.site import Host
 from provisioner.plan.condition import Condition, judge_condition
-from provisioner.plan.manifest import Also
+from provisioner.plan.manifest import Look
 from provisioner.verbs.ports import Transport
 from provisioner.verbs.run import Run, of_site
 from provisioner.verbs.runs import Runs
@@ -38,7 +38,7 @@ def status_sites(runs: Runs) -> SiteStatus:
     """
 
     def work(run: Run, host: Host, transport: Transport) -> Condition:
-        observed = run.observe(host, transport, Also.STATUS)
+        observed = run.observe(host, transport, Look.COMPARED | Look.STATUS)
         condition = judge_condition(*observed, run.site.queue_warning)
         run.progress.tell(host.ref, "observed")
         return condition

@@ -16,7 +16,7 @@ from provisioner.model.names import DomainName, HostRef
 from provisioner.model.site import Host, Site
 from provisioner.plan.comparison import compare_paths
 from provisioner.plan.generation import Generation
-from provisioner.plan.manifest import CERTIFICATE, Also, checkers_of
+from provisioner.plan.manifest import CERTIFICATE, Look, checkers_of
 from provisioner.probes.finding import Finding, Status, Verdict
 from provisioner.probes.hosts import judge_check, judge_file
 from provisioner.probes.site_findings import allowance_findings, unproven_findings
@@ -56,8 +56,9 @@ def verify_sites(
     passed = checked or {}
 
     def work(run: Run, host: Host, transport: Transport) -> _Seen:
-        also = Also.SERVICE if host.ref in passed else Also.SERVICE | Also.CHECKERS
-        observed = observe_service(run, host, transport, also)
+        checkers = Look(0) if host.ref in passed else Look.CHECKERS
+        look = Look.COMPARED | Look.SERVICE | checkers
+        observed = observe_service(run, host, transport, look)
         run.progress.tell(host.ref, "probing")
         return _Seen(observed, ask_way_out(run, host, transport))
 

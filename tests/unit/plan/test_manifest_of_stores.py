@@ -11,7 +11,7 @@ from provisioner.facts.host import Introduction
 from provisioner.facts.observation import parse_facts
 from provisioner.plan.manifest import (
     HOMES_TRIED,
-    Also,
+    Look,
     observation_rows,
     people_tried,
     store_rows,
@@ -53,7 +53,7 @@ def test_a_host_without_mail_is_asked_for_neither() -> None:
 
 
 def test_a_status_looks_at_the_sockets_and_writes_nothing_where_mail_lies() -> None:
-    rows = observation_rows(MAIL, Introduction(os_release={}), Also.STATUS).decode()
+    rows = observation_rows(MAIL, Introduction(os_release={}), Look.STATUS).decode()
     assert "link\t/var/spool/postfix/private/auth\tpostfix\n" in rows
     assert "\nstore\t" not in rows
     plan = observation_rows(MAIL, Introduction(os_release={})).decode()

@@ -16,7 +16,7 @@ from provisioner.diagnostics import Diagnostic, ExitCode, MailprovError
 from provisioner.facts.host import Facts
 from provisioner.plan.diff import diff_generation
 from provisioner.plan.generation import Generation
-from provisioner.plan.manifest import Also, observation_rows
+from provisioner.plan.manifest import Look, observation_rows
 from provisioner.plan.transaction import pack_transaction
 from provisioner.render.daemon_secrets import SecretFile
 from provisioner.verbs.session import HostSession
@@ -53,7 +53,7 @@ def reason(ask: Ask, program: Program) -> Diagnostic:
 
 
 def observe(session: HostSession) -> tuple[Generation, Facts]:
-    return session.observe(lambda _: GENERATION, Also.CHECKERS)
+    return session.observe(lambda _: GENERATION, Look.CHECKERS)
 
 
 def test_a_host_is_asked_for_what_its_generation_has_once_it_has_told_what_it_is() -> None:
