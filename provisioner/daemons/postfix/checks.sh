@@ -7,8 +7,8 @@ postfix_tool=postconf
 
 checks_of_postfix() {
     run_check "postfix check" check_postfix
-    run_check "postconf -n" postconf -n
-    run_check "postconf -M" postconf -M
+    run_check "postconf -n" tell_settings -nx
+    run_check "postconf -M" tell_settings -Px
     run_check "postmap -q" check_maps
     run_check "postconf -x" check_values
 }
@@ -60,15 +60,13 @@ check_postfix() {
     fi
 }
 
-# postfix_settings: of main.cf and master.cf, expanded; asked once.
-postfix_settings() {
-    [ -e "$check_folder/settings" ] || { postconf -nx; postconf -Px; } 2>/dev/null >"$check_folder/settings"
-    cat "$check_folder/settings"
-}
+# tell_settings OPTION: those of main.cf or master.cf, expanded, for the checks behind this one too.
+# postconf(1) objects to the same as with -n and -M.
+tell_settings() { postconf "$1" >>"$check_folder/settings"; }
 
 # Every map that main.cf or master.cf names by its path is opened as the daemons will.
 check_maps() {
-    maps=$(postfix_settings | grep -oE '[a-z]+:/[^ ,]*' | sort -u | while IFS= read -r map; do
+    maps=$(grep -oE '[a-z]+:/[^ ,]*' "$check_folder/settings" | sort -u | while IFS= read -r map; do
         case $map in
             # It is made from the directory in the transaction that is checked here.
             lmdb:"$users_table"/* | cdb:"$users_table"/*) [ ! -e "${map#*:}.${map%%:*}" ] || printf '%s\n' "$map" ;;

@@ -12,7 +12,7 @@ check_values() {
         echo "= type" && postconf -m
         # Its first line, and the rest: where the programs are.
         echo "= class" && postconf -hx smtpd_restriction_classes daemon_directory
-        echo "= set" && postfix_settings
+        echo "= set" && cat "$check_folder/settings"
     } 2>/dev/null | judge_values | sort -u >"$check_folder/judged"
     while IFS="$tab" read -r kind name value; do
         case $kind in

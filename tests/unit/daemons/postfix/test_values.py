@@ -130,7 +130,6 @@ postmap() {
     done
     return 1
 }
-postconf() { [ "$1" = -Px ] || printf 'x = %s\\n' "$maps_set"; }
 """
 
 
@@ -146,8 +145,9 @@ postconf() { [ "$1" = -Px ] || printf 'x = %s\\n' "$maps_set"; }
 )
 def test_every_map_is_opened(tmp_path: Path, maps: str, broken: list[str]) -> None:
     text = text_of("prelude", "postfix/checks")
+    (tmp_path / "settings").write_text(f"x = {maps}\n")
     done = subprocess.run(
-        ["sh", "-c", f"{text}{_POSTMAP}maps_set='{maps}'\ncheck_folder={tmp_path}\ncheck_maps"],
+        ["sh", "-c", f"{text}{_POSTMAP}check_folder={tmp_path}\ncheck_maps"],
         capture_output=True,
         text=True,
         check=True,
