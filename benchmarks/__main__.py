@@ -23,6 +23,7 @@ from benchmarks.contenders import (
     INSIDE,
     MAILPROV,
     MITOGEN,
+    ONE_COMMAND,
     PEER_NAMES,
     PLAN,
     PYINFRA,
@@ -80,10 +81,11 @@ def _run_layout(
     bench = Bench(hosts, layout, texts[layout], say, results["records"], results["failures"])
     bench.prepare()
     peers = [name for name in PEER_NAMES if name not in options.without]
-    idle = [MAILPROV, PLAN, VERIFY, INSIDE, *FLOORS, *peers]
+    ours = [MAILPROV, ONE_COMMAND] if len(texts[layout]) > 1 else [MAILPROV]
+    idle = [*ours, PLAN, VERIFY, INSIDE, *FLOORS, *peers]
     work: dict[str, Callable[[], None]] = {
-        FIRST: lambda: bench.first_apply([MAILPROV, *peers], options.changing_rounds),
-        ONE_LINE: lambda: bench.one_line([MAILPROV, *peers], options.changing_rounds),
+        FIRST: lambda: bench.first_apply([*ours, *peers], options.changing_rounds),
+        ONE_LINE: lambda: bench.one_line([*ours, *peers], options.changing_rounds),
         NOOP: lambda: bench.nothing_to_do(idle, options.rounds),
         SINGLE: lambda: bench.one_host(options.rounds * _SINGLE_ROUNDS),
     }

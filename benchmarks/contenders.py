@@ -3,7 +3,8 @@
 Ansible: pipelining, a fork for each host, ControlPersist (its default), and the interpreter named
 instead of searched for. It gathers no facts, because none are used. Mitogen: its linear
 strategy, and otherwise the same. pyinfra: all hosts in parallel. mailprov: a process for each
-site; several processes run side by side. OpenSSH and paramiko run `true` and are the floor.
+site, several side by side, and one command over all site files. OpenSSH and paramiko run `true` and
+are the floor.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ TOOLS = HERE / ".venv/bin"
 FORKS = 8
 
 MAILPROV, PLAN, VERIFY = "mailprov apply", "mailprov plan", "mailprov verify"
+ONE_COMMAND = "mailprov apply, one command"
 ANSIBLE, MITOGEN, PYINFRA = "Ansible", "Ansible with Mitogen", "pyinfra"
 PEER_NAMES = (MITOGEN, PYINFRA, ANSIBLE)
 PARAMIKO, OPENSSH, INSIDE = "paramiko and true", "OpenSSH and true", "plan in one process"
@@ -66,9 +68,10 @@ class Workplace:
         """Return the processes, side by side, that do a contender's work."""
         folder = self.resources(variant)
         home = {"HOME": str(self.home)}
-        if name in {MAILPROV, PLAN, VERIFY}:
-            verb = name.removeprefix("mailprov ")
-            return [Command((mailprov(), verb, str(site)), home) for site in sites]
+        if name in {MAILPROV, PLAN, VERIFY, ONE_COMMAND}:
+            verb = name.removeprefix("mailprov ").partition(",")[0]
+            groups = [sites] if name == ONE_COMMAND else [[site] for site in sites]
+            return [Command((mailprov(), verb, *map(str, group)), home) for group in groups]
         if name == INSIDE:
             script = str(HERE / "inside.py")
             return [Command((sys.executable, script, *map(str, sites)), home)]

@@ -250,6 +250,6 @@ def changes_in(name: str, output: str) -> int | None:
     if name == contenders.PYINFRA:
         total = re.search(r"Grand total +\d+ +(\d+|-) ", output)
         return None if total is None else int(total[1].replace("-", "0"))
-    if name == contenders.MAILPROV:
+    if name in {contenders.MAILPROV, contenders.ONE_COMMAND}:
         return len(re.findall(r"^\S+ +changed ", output, re.MULTILINE))
     return None
