@@ -100,9 +100,10 @@ keep_old() {
 # keep_undone: all that comes back, and a row of each on standard output.
 keep_undone() {
     staged undo
-    while IFS= read -r path; do
-        keep_as_found "$path" && keep_old "$path" || return 1
-    done <"$rows"
+    set --
+    while IFS= read -r path; do set -- "$@" "$path"; done <"$rows"
+    keep_as_found "$@" || return 1
+    for path; do keep_old "$path" || return 1; done
 }
 
 # sync_begun: what is pending, and the names of the old files.
@@ -138,10 +139,12 @@ find_host_again() {
     generation=$generation_in_force
     left_paths=$(left_by_us) || return 1
     staged undo
+    set --
     while IFS= read -r path; do
         case $newline$left_paths$newline in *"$newline$path$newline"*) continue ;; esac
-        made_here "$path" || find_again "$path" || return 1
+        made_here "$path" || set -- "$@" "$path"
     done <"$rows"
+    find_again "$@"
 }
 
 # left_by_us: those of the paths that a transaction of ours left there.
@@ -154,7 +157,11 @@ left_by_us() {
 }
 
 # A key that this host made for mailprov stands in no manifest.
-made_here() { head -n 1 "$1" 2>/dev/null | grep -q '^# Managed by mailprov: made on this host'; }
+made_here() {
+    first_line=
+    [ ! -f "$1" ] || IFS= read -r first_line <"$1" || :
+    case $first_line in '# Managed by mailprov: made on this host'*) ;; *) return 1 ;; esac
+}
 
 # From here on the host returns by itself, whatever happens.
 do_begin() {

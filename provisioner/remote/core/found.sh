@@ -36,37 +36,54 @@ note_line_found() {
     } >"$zero/resources.new" && put_in_place "$zero/resources"
 }
 
-# The first time a path is written, what was found there becomes part of generation 0.
+# keep_as_found PATH...: the first time that one is written, what was found there becomes part of
+# generation 0. A path that is named there has its copy on the disk.
 keep_as_found() {
-    case $kept_as_found in *"$newline$1$newline"*) return 0 ;; esac
+    know_found
     [ -d "$zero/tree" ] || mkdir -p "$zero/tree" || return 1
-    if grep -qxF "$1" "$zero/paths" 2>/dev/null; then
-        kept_as_found=$kept_as_found$1$newline
-        return 0
-    fi
-    if [ -e "$1" ] || [ -L "$1" ]; then
-        # What was found earlier goes only once this is there.
-        rm -rf "$zero/found"
-        mkdir -p "$zero/tree${1%/*}" && cp -a "$1" "$zero/found" || return 1
-        [ -L "$1" ] || sync "$zero/found" || return 1
-        rm -rf "$zero/tree$1" && mv -T "$zero/found" "$zero/tree$1" || return 1
-    else
-        rm -rf "$zero/tree$1"
-    fi
-    printf '%s\n' "$1" >>"$zero/paths" && sync "$zero/paths" && kept_as_found=$kept_as_found$1$newline
+    finding='' copied=''
+    for place; do
+        case $kept_as_found in *"$newline$place$newline"*) continue ;; esac
+        copy_as_found "$place" || return 1
+        finding=$finding$place$newline
+    done
+    [ -n "$finding" ] || return 0
+    [ -z "$copied" ] || sync -f "$zero" || return 1
+    printf %s "$finding" >>"$zero/paths" && sync "$zero/paths" && kept_as_found=$kept_as_found$finding
 }
 
-# Those that this program has looked for already.
-kept_as_found=$newline
+# know_found: in $kept_as_found each path of generation 0 has a line; where it is empty, nobody has looked.
+know_found() { [ -n "$kept_as_found" ] || kept_as_found=$newline$(cat "$zero/paths" 2>/dev/null)$newline; }
 
-# find_again PATH: a file that mailprov does not manage now is its operator's, and so is
+# copy_as_found PATH: what was found earlier goes only once this is there.
+copy_as_found() {
+    if is_there "$1"; then
+        [ -d "$zero/tree${1%/*}" ] || mkdir -p "$zero/tree${1%/*}" || return 1
+        ! is_there "$zero/found" || rm -rf "$zero/found"
+        cp -a "$1" "$zero/found" || return 1
+        copied=1
+    fi
+    ! is_there "$zero/tree$1" || rm -rf "$zero/tree$1" || return 1
+    ! is_there "$1" || mv -T "$zero/found" "$zero/tree$1"
+}
+
+# is_there PATH: be it a link to nothing.
+is_there() { [ -e "$1" ] || [ -L "$1" ]; }
+
+kept_as_found=
+
+# find_again PATH...: a file that mailprov does not manage now is its operator's, and so is
 # what became of it meanwhile.
 find_again() {
-    kept_as_found=$newline
-    grep -qxF "$1" "$zero/paths" 2>/dev/null || return 0
-    grep -vxF "$1" "$zero/paths" >"$zero/paths.new"
+    know_found
+    finding=
+    for place; do
+        case $kept_as_found in *"$newline$place$newline"*) finding=$finding$place$newline ;; esac
+    done
+    [ -n "$finding" ] || return 0
+    printf %s "$finding" | grep -vxF -f - "$zero/paths" >"$zero/paths.new"
     # None may be left; a list that could not be written is no list.
-    [ $? -le 1 ] && put_in_place "$zero/paths"
+    [ $? -le 1 ] && put_in_place "$zero/paths" && kept_as_found=
 }
 
 # find_unit_again UNIT RUNNING: where nothing of mailprov's is in force, a service that runs is

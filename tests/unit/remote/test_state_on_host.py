@@ -154,6 +154,32 @@ def test_what_was_found_stays_until_what_is_found_now_is_there(tmp_path: Path) -
     assert kept.read_text() == "mailprov's\n"
 
 
+def test_what_is_found_is_named_once_for_many_paths(tmp_path: Path) -> None:
+    there, absent, below = tmp_path / "main.cf", tmp_path / "users", tmp_path / "users/list"
+    there.write_text("the operator's\n")
+    count = 'sync() { echo sync >>calls; }\nmv() { echo mv >>calls; command mv "$@"; }\n'
+    paths = f"{there} {below} {absent}"
+    script = f"cd {tmp_path}\n{count}keep_as_found {paths} && keep_as_found {paths}"
+    run_parts(tmp_path, script, "found")
+    zero = tmp_path / "generations/0"
+    assert (zero / "paths").read_text().split() == paths.split()
+    assert (tmp_path / "calls").read_text().split() == ["mv", "sync", "sync"]
+    # A folder for what is below would be taken for the folder as it was found.
+    assert [one.name for one in (zero / f"tree{tmp_path}").iterdir()] == ["main.cf"]
+
+
+def test_of_many_paths_those_that_are_known_are_found_again(tmp_path: Path) -> None:
+    names = [str(tmp_path / name) for name in ("a", "b", "c")]
+    run_parts(tmp_path, f"keep_as_found {' '.join(names)}", "found")
+    (tmp_path / "a").write_text("the operator's\n")
+    run_parts(tmp_path, f"find_again {names[0]} {names[2]} /etc/unknown", "found")
+    zero = tmp_path / "generations/0"
+    assert (zero / "paths").read_text().split() == [names[1]]
+    run_parts(tmp_path, f"find_again {names[0]} && keep_as_found {' '.join(names)}", "found")
+    assert (zero / "paths").read_text().split() == [names[1], names[0], names[2]]
+    assert (zero / f"tree{names[0]}").read_text() == "the operator's\n"
+
+
 def found_units(state: Path, head: str, now: str) -> str:
     """Return generation 0's rows after a service was found down once, and then as it is now."""
     systemctl = (
