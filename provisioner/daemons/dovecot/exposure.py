@@ -20,6 +20,10 @@ Settings = Mapping[str, str]
 
 _YES = frozenset({"yes", "y", "1"})
 _NO = frozenset({"no", "n", "0"})
+# A line of dovecot.conf up to its comment, which may begin anywhere but in quotes.
+_SAID = re.compile(r"""(?:"(?:\\.|[^"\\])*"?|'(?:\\.|[^'\\])*'?|[^"'#])*""")
+# What parts the words of a list: 2.4 takes commas, and quotes around each.
+_BETWEEN = re.compile(r"[\s,\"']+")
 # sha1 cut to so few digits tells attempts apart and gives no password away.
 _CUT_DIGEST = re.compile(r"sha1:[1-8]", re.IGNORECASE)
 
@@ -57,7 +61,7 @@ def _judge_tls(reading: Reading, path: KeyPath, settings: Settings) -> Iterator[
             " and ".join(f"{key} = {settings[key]}" for key in written),
             f"{name} = {'no' if path[1] == '2.4' else 'yes'}, or ssl = required",
         )
-    trusted = settings.get("login_trusted_networks", "").replace(",", " ").split()
+    trusted = _words(settings, "login_trusted_networks")
     if others := [one for one in trusted if not _is_loopback(one)]:
         yield Exposure(
             (*path, "login_trusted_networks"),
@@ -77,7 +81,7 @@ def _judge_logins(path: KeyPath, settings: Settings) -> Iterator[Exposure]:
             quoted(settings["auth_allow_weak_schemes"]),
             "auth_allow_weak_schemes = no, which is Dovecot's own",
         )
-    if "anonymous" in settings.get("auth_mechanisms", "").lower().split():
+    if "anonymous" in _words(settings, "auth_mechanisms"):
         yield Exposure(
             (*path, "auth_mechanisms"),
             None,
@@ -105,7 +109,13 @@ def _judge_log(path: KeyPath, settings: Settings) -> Iterator[Exposure]:
 
 
 def _word(settings: Settings, name: str) -> str:
-    return settings.get(name, "").strip(" \t\"'").lower()
+    """Return a value as Dovecot reads it: without its comment, and without quotes."""
+    said = "".join(_SAID.findall(settings.get(name, ""))[:1])
+    return said.strip(" \"'").lower()
+
+
+def _words(settings: Settings, name: str) -> list[str]:
+    return list(filter(None, _BETWEEN.split(_word(settings, name))))
 
 
 def _preset_ssl(reading: Reading) -> str:

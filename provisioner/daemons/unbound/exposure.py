@@ -6,6 +6,7 @@ the question came in lets everybody ask (interface-action, from 1.17 on).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from provisioner.diagnostics import quoted
@@ -15,6 +16,9 @@ from provisioner.model.problems import KeyPath
 from provisioner.model.reading import Reading
 from provisioner.model.site import Allowance, IPNetwork
 
+# What Unbound takes for one word: text in quotes, or whatever stands between blanks and quotes; and
+# a comment, which begins where a word could.
+_TOKEN = re.compile(r"#.*|\"[^\"]*\"?|'[^']*'?|[^\s\"']+")
 # What gets an answer about names that are not the resolver's own.
 _OPEN_ACTIONS = frozenset({"allow", "allow_setrd", "allow_snoop", "allow_cookie"})
 _EVERYBODY = ("0.0.0.0/0", "::/0")
@@ -68,13 +72,18 @@ def _opens_interface(value: str) -> bool:
     return _action(value) in _OPEN_ACTIONS and not inside
 
 
+def words_of(value: str) -> list[str]:
+    """Return the words of a value as Unbound parts them, in their quotes and without a comment."""
+    return [word for word in _TOKEN.findall(value) if not word.startswith("#")]
+
+
 def _network(value: str) -> IPNetwork | None:
-    first = "".join(value.split(maxsplit=1)[:1]).strip("\"'")
-    return network_of(first.partition("@")[0]) if first else None
+    first = "".join(words_of(value)[:1]).strip("\"'")
+    return network_of(first.partition("@")[0])
 
 
 def _action(value: str) -> str:
-    return "".join(value.split()[-1:]).strip("\"'").lower()
+    return "".join(words_of(value)[1:2]).strip("\"'").lower()
 
 
 def _at(path: KeyPath, values: Sequence[str], place: int) -> KeyPath:

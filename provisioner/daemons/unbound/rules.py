@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from ipaddress import ip_network
 
-from provisioner.daemons.unbound.exposure import judge_unbound
+from provisioner.daemons.unbound.exposure import judge_unbound, words_of
 from provisioner.diagnostics import quoted
 from provisioner.model.names import canonical_zone
 from provisioner.model.problems import KeyPath, SiteProblem
@@ -31,8 +31,6 @@ _NETWORKS = frozenset(
 )
 
 
-# What Unbound takes for one word: text in quotes, or whatever stands between blanks and quotes.
-_TOKEN = re.compile(r"\"[^\"]*\"?|'[^']*'?|[^\s\"']+")
 _OPTION_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*:|[a-z]+(-[a-z0-9]+)+:.*")
 
 
@@ -41,18 +39,17 @@ def judge_unbound_options(reading: Reading) -> Iterator[SiteProblem]:
     server = reading.file.unbound.server if reading.file.unbound else {}
     for option, values in server.items():
         for index, value in enumerate(values):
-            first = value.strip(" \t\"'").split(maxsplit=1)
+            first = "".join(words_of(value)[:1]).strip(" \"'").split(maxsplit=1)
             path: KeyPath = ("unbound", "server", option, *((index,) if len(values) > 1 else ()))
             yield from _judge_second_option(path, value)
             if first and option in _NAMED:
-                yield from _judge_name(path, first[0].strip("\"'"))
+                yield from _judge_name(path, first[0])
             if first and option in _NETWORKS:
                 yield from _judge_network(path, first[0])
 
 
 def _judge_second_option(path: KeyPath, value: str) -> Iterator[SiteProblem]:
-    tokens = _TOKEN.findall(value)
-    if any(_OPTION_NAME.fullmatch(token) for token in tokens[1:]):
+    if any(_OPTION_NAME.fullmatch(word) for word in words_of(value)[1:]):
         yield SiteProblem(
             path,
             "a second option in the value of another: Unbound separates them at blanks and quotes",
