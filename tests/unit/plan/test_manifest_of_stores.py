@@ -18,7 +18,11 @@ from provisioner.plan.manifest import (
 )
 from provisioner.plan.unix_sockets import unix_sockets_of
 from provisioner.probes.store import StoreState, parse_store
-from provisioner.probes.unix_sockets import UnixSocketState, parse_unix_sockets
+from provisioner.probes.unix_sockets import (
+    UnixSocketState,
+    judge_unix_socket,
+    parse_unix_sockets,
+)
 from provisioner.remote.protocol import MalformedError
 from provisioner.resources.account import Account
 from provisioner.resources.unit import Unit
@@ -50,6 +54,14 @@ def test_of_system_users_a_few_homes_are_tried_however_many_there_are() -> None:
 def test_a_host_without_mail_is_asked_for_neither() -> None:
     assert list(store_rows(GENERATION)) == []
     assert unix_sockets_of(GENERATION) == ()
+
+
+def test_the_socket_of_unbounds_own_tool_is_looked_at_and_named() -> None:
+    resolver = replace(GENERATION, units=(Unit("unbound", "unbound.service", "unbound.service"),))
+    (socket,) = unix_sockets_of(resolver)
+    finding = judge_unix_socket("ns", socket, None)
+    assert finding.question == "Can unbound-control connect to unbound at /run/unbound.ctl?"
+    assert finding.remedy.startswith("restart the daemon with `/usr/bin/systemctl restart unbound`")
 
 
 def test_a_status_looks_at_the_sockets_and_writes_nothing_where_mail_lies() -> None:

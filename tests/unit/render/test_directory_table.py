@@ -132,6 +132,15 @@ def test_the_look_ups_restart_a_dovecot_that_cannot_learn_their_settings() -> No
     assert restarts == ["debian-13"]
 
 
+@pytest.mark.parametrize("platform", ["debian-12", "debian-13"])
+def test_the_look_ups_are_there_before_the_part_that_includes_them(platform: str) -> None:
+    path = "/etc/dovecot/mailprov/tables.conf.ext"
+    files = artifacts_of(site_of(_LARGE), "mail", platform)
+    auth = files["/etc/dovecot/conf.d/10-auth.conf"]
+    assert files[path].daemons == auth.daemons
+    assert files[path].rank < auth.rank
+
+
 def test_packages_and_readers_follow_the_platform() -> None:
     assert {"postfix-lmdb", "dovecot-sqlite", "sqlite3"} <= set(compiled(site_of(_LARGE)).packages)
     assert {"postfix-cdb", "sqlite"} <= set(compiled(site_of(_LARGE), "el-9").packages)
@@ -169,12 +178,3 @@ def test_whom_users_are_looked_up_by_is_not_root_where_no_account_of_the_system_
         assert f"user = {syntax}default_internal_user" in virtual
     block = " ".join(system).partition("service auth-worker {")[2].partition("}")[0]
     assert "default_internal_user" not in block
-
-
-def test_a_dovecot_that_cannot_know_the_settings_of_a_driver_is_restarted() -> None:
-    path = "/etc/dovecot/mailprov/tables.conf.ext"
-    restarts = {
-        name: artifacts_of(site_of(_LARGE), "mail", name)[path].restart
-        for name in ("debian-12", "debian-13")
-    }
-    assert restarts == {"debian-12": False, "debian-13": True}

@@ -99,6 +99,11 @@ def event(program: str, text: str) -> Event | None:
         ),
         (
             "dovecot",
+            "lmtp(a@b)<1><s>: sieve: msgid=<m>: Marked message to be discarded if not delivered",
+            Filed("a@b", "s", "<m>", "discarded", ""),
+        ),
+        (
+            "dovecot",
             "lmtp(a@b)<1><sess>: sieve: msgid=<m: x@y>: stored mail into mailbox 'A 'B''",
             Filed("a@b", "sess", "<m: x@y>", "mailbox", "A 'B'"),
         ),

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from unit.render.sites import TWO_HOSTS, site_of
 
+from provisioner.daemons.dovecot.users import elsewhere_rows
 from provisioner.directory.inline import directory_of
 from provisioner.model.secrets import SiteSecrets
 from provisioner.plan.compile import compile_generation
@@ -141,6 +142,12 @@ def test_a_store_has_the_mailboxes_of_its_own_users_and_passes_on_all_others() -
     assert names("mailboxes") == ["bob@example.com", "carol@example.org"]
     assert names("elsewhere") == ["alice@example.org"]
     assert names("users") == ["alice@example.org", "bob@example.com"]
+
+
+def test_logins_are_passed_on_over_tls_unless_the_site_has_none() -> None:
+    assert " starttls=yes " in text_of("store2", "/etc/dovecot/mailprov/elsewhere")
+    bare = SITE.model_copy(update={"tls": "none"})
+    assert [row.tls for row in elsewhere_rows(bare, bare.host("store2"))] == [False]
 
 
 def test_a_submission_host_serves_no_mailbox() -> None:

@@ -816,6 +816,11 @@ def test_a_zone_is_asked_over_tls_of_all_servers_or_of_none(refused: Refused) ->
             "unbound.server.access-control.1: a network with host bits",
         ),
         ("domain-insecure: bücher.example", "unbound.server.domain-insecure: a name with letters"),
+        ("domain-insecure: bü..example", "unbound.server.domain-insecure: a name with letters"),
+        (
+            "access-control: '\"10.0.0.5/24\"allow # one'",
+            "unbound.server.access-control: a network with host bits",
+        ),
         (
             "local-data: '\"mäil.example.org. A 192.0.2.1\"'",
             "unbound.server.local-data: a name with letters outside ASCII",

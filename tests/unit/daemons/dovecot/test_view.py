@@ -58,6 +58,26 @@ def test_an_unresolved_password_admits_nobody_and_names_its_reference() -> None:
     assert "carol@example.org:{CRYPT}!command=pass::::::" in users
 
 
+def test_a_hash_that_is_not_at_hand_admits_nobody_either() -> None:
+    got = {row.name.local: row.hash for row in password_rows(_SITE, SiteSecrets({}))}  # type: ignore[attr-defined]
+    assert got["alice"].startswith("{CRYPT}!")
+    assert _HASH not in got["alice"]
+
+
+@pytest.mark.parametrize(
+    ("reference", "want"),
+    [
+        ('{file: "my secrets/C:alice"}', "file=my_secrets/C_alice"),
+        ("{env: ALICE_PASSWORD}", "env=ALICE_PASSWORD"),
+        ('{command: ["~/bin/show me", x]}', "command=_/bin/show_me"),
+    ],
+)
+def test_a_reference_is_named_in_characters_that_end_no_field(reference: str, want: str) -> None:
+    site = site_of(ONE_HOST.replace("{env: ALICE}", reference))
+    (line,) = lines_of(site, "mail", "/etc/dovecot/mailprov/users")
+    assert line == f"alice@example.org:{{CRYPT}}!{want}::::::"
+
+
 def test_a_resolved_password_is_the_one_in_the_file() -> None:
     carol = MailAddress.parse("carol@example.org")
     secrets = SiteSecrets({carol: PasswordHash(_HASH)})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from unit.render.sites import ONE_HOST, TWO_HOSTS, artifacts_of, lines_of, site_of
 
@@ -175,6 +177,19 @@ def test_an_option_of_the_site_replaces_the_same_option_everywhere() -> None:
     assert not any(line.startswith("auto-trust-anchor-file") for line in everything)
     assert [line for line in everything if line.startswith("ip-freebind")] == ['ip-freebind: "no"']
     assert 'trust-anchor: ". DS 1 13 2 AB"' in everything
+
+
+@pytest.mark.parametrize(
+    ("value", "line"),
+    [
+        ("iterator", 'module-config: "iterator"'),
+        ('"validator iterator"', 'module-config: "validator iterator"'),
+        ("'validator iterator'", "module-config: 'validator iterator'"),
+    ],
+)
+def test_a_value_with_quotes_of_its_own_gets_no_others(value: str, line: str) -> None:
+    more = f"unbound:\n  server:\n    module-config: {json.dumps(value)}\n"
+    assert lines_of(site_of(TWO_HOSTS, more), "ns", f"{_PARTS}-site.conf") == ["server:", line]
 
 
 def test_rows_of_data_are_added_and_keep_their_words_apart() -> None:
