@@ -157,7 +157,7 @@ def _state(block: list[str]) -> UnitState:
         active=told.get("ActiveState", ""),
         sub=told.get("SubState", ""),
         enabled=told.get("UnitFileState", ""),
-        restarts=int(told.get("NRestarts", "0") or 0),
+        restarts=int(told.get("NRestarts") or 0),
         result=told.get("Result", ""),
     )
 
