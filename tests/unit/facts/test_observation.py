@@ -16,7 +16,7 @@ from provisioner.model.names import MailAddress
 from provisioner.render.artifact import Plane
 from provisioner.render.nature import Firewall
 from provisioner.resources.file_state import LeftFile
-from provisioner.resources.unit import read_units
+from provisioner.resources.unit import UnitState, read_units
 
 INTRODUCTION = """\
 @platform
@@ -71,8 +71,10 @@ YSA9IDEKYiA9
 IDIK
 @accounts
 alice:x:1001:1002:Alice:/home/alice:/sbin/nologin
+bob:x:1002:1002::/home/bob:/sbin/nologin
 @shadow
 alice:$2b$12$x:20000:0:99999:7:::
+bob:!$2b$12$y:20000:0:99999:7::1:
 @groups
 mailusers:x:1002:
 @recipes
@@ -148,7 +150,8 @@ def test_the_facts_hold_what_was_looked_at() -> None:
     assert got.files["/srv/vmail"].kind == "directory"
     assert got.accounts["alice"].password == "$2b$12$x"
     assert got.accounts["alice"].comment == "Alice"
-    assert got.accounts["alice"].comment == "Alice"
+    assert got.accounts["alice"].expires == ""
+    assert got.accounts["bob"].expires == "1"
     assert got.groups == {"mailusers": 1002}
     assert got.certificate is None  # what lies there is damaged
     assert (got.probe_secret, got.probe_token) == ("abc123", "0f0f")
@@ -161,10 +164,10 @@ def test_a_tools_own_words_cannot_start_a_section() -> None:
 
 
 def test_unit_blocks_may_have_their_keys_in_any_order() -> None:
-    lines = ["NRestarts=2", "Id=a.service", "ActiveState=active", "", "Id=b.service"]
+    lines = ["NRestarts=2", "Id=a.service", "ActiveState=active", "", "", "Id=b.service"]
     got = read_units(lines)
     assert got["a.service"].restarts == 2
-    assert got["b.service"].active == ""
+    assert got["b.service"] == UnitState("b.service", "", "", "", "", 0, "")
 
 
 def test_secrets_stay_out_of_representations() -> None:

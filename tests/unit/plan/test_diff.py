@@ -76,8 +76,17 @@ def test_a_changed_file_is_shown_as_a_unified_diff_and_its_daemon_reloads() -> N
     found = replace(state_of(MAIN_CF), sha256="0" * 64, content=b"a = 1\nb = 3\n")
     plan = diff_generation(GENERATION, with_file(fulfilled(), MAIN_CF.path, found))
     file, unit, _record = plan.changes
-    assert "-b = 3\n+b = 2\n" in file.diff
+    assert file.diff == (
+        f"--- {MAIN_CF.path}\n+++ {MAIN_CF.path}\n@@ -1,2 +1,2 @@\n a = 1\n-b = 3\n+b = 2\n"
+    )
     assert (unit.action, unit.reason) == (Action.RELOAD, "/etc/postfix/main.cf changed")
+
+
+def test_a_new_file_is_shown_as_all_new() -> None:
+    plan = diff_generation(GENERATION, with_file(fulfilled(), MAIN_CF.path, None))
+    assert plan.changes[0].diff == (
+        f"--- /dev/null\n+++ {MAIN_CF.path}\n@@ -0,0 +1,2 @@\n+a = 1\n+b = 2\n"
+    )
 
 
 def test_a_secret_file_never_shows_its_content() -> None:
@@ -101,6 +110,10 @@ def test_a_change_of_users_alone_touches_no_daemon() -> None:
         (replace(state_of(MAIN_CF), mode=0o666), "mode is 0666, wanted 0644"),
         (replace(state_of(MAIN_CF), owner="alice"), "owner is alice, wanted root"),
         (
+            replace(state_of(MAIN_CF), owner="alice", group="alice"),
+            "owner is alice, wanted root, group is alice, wanted root",
+        ),
+        (
             FileState("symbolic link", "root", "root", 0o644, MAIN_CF.sha256),
             "kind is symbolic link, wanted regular file",
         ),
@@ -108,7 +121,13 @@ def test_a_change_of_users_alone_touches_no_daemon() -> None:
 )
 def test_owner_mode_and_kind_count_like_content(state: FileState, reason: str) -> None:
     plan = diff_generation(GENERATION, with_file(fulfilled(), MAIN_CF.path, state))
-    assert plan.changes[0].reason == reason
+    assert (plan.changes[0].reason, plan.changes[0].diff) == (reason, "")
+
+
+def test_of_a_secret_file_whose_mode_alone_differs_nothing_is_said_to_be_hidden() -> None:
+    state = replace(state_of(USERS), mode=0o644)
+    plan = diff_generation(GENERATION, with_file(fulfilled(), USERS.path, state))
+    assert plan.changes[0].reason == "mode is 0644, wanted 0640"
 
 
 def test_a_file_that_left_the_site_is_removed_only_if_mailprov_wrote_it() -> None:
@@ -201,7 +220,10 @@ def test_somebody_elses_account_is_refused_with_a_way_out() -> None:
     with pytest.raises(MailprovError) as caught:
         diff_generation(generation, facts)
     assert caught.value.exit_code is ExitCode.REFUSED
-    assert "usermod -g mailusers alice" in caught.value.diagnostics[0].fix
+    (diagnostic,) = caught.value.diagnostics
+    assert "usermod -g mailusers alice" in diagnostic.fix
+    assert diagnostic.got == "uid 1001, gid 100, home /home/alice"
+    assert "mailusers" in diagnostic.want
 
 
 def test_an_account_that_left_the_site_is_locked_and_kept() -> None:
@@ -289,6 +311,33 @@ def test_a_user_who_carries_the_connection_is_refused_before_anything_changes(
     assert diagnostic.got
     assert "login" in diagnostic.want
     assert "hosts.mail.ssh.user" in diagnostic.fix
+
+
+def test_a_carrier_whom_mailprov_did_not_make_is_not_to_be_handed_over() -> None:
+    """The advice for a stranger's account, usermod, would change what the connection hangs on."""
+    generation, facts = with_alice(gid=100)
+    introduction = replace(
+        facts.introduction, managed_accounts=frozenset(), carriers=frozenset({"alice"})
+    )
+    with pytest.raises(MailprovError) as caught:
+        diff_generation(generation, replace(facts, introduction=introduction))
+    (diagnostic,) = caught.value.diagnostics
+    assert diagnostic.where == "mail: account alice"
+    assert "take it over" in diagnostic.got
+    assert "usermod" not in diagnostic.fix
+
+
+def test_all_that_would_change_of_a_carrier_is_told_line_by_line() -> None:
+    differing = {"shell": "/bin/bash", "password": "$2b$12$old"}
+    generation, facts = with_alice(**differing)
+    carried = replace(facts.introduction, carriers=frozenset({"alice"}))
+    with pytest.raises(MailprovError) as caught:
+        diff_generation(generation, replace(facts, introduction=carried))
+    (diagnostic,) = caught.value.diagnostics
+    assert diagnostic.got.splitlines() == [
+        "update account: login shell is /bin/bash",
+        "update password: differs",
+    ]
 
 
 def test_a_carrier_who_left_the_site_is_not_locked_out_either() -> None:

@@ -87,6 +87,18 @@ def test_another_secret_alone_is_in_force_at_once_and_nothing_shows_it() -> None
     assert archive.count(b"hunter3") == 1
 
 
+def test_another_secret_is_in_force_at_once_where_users_wait_for_the_configuration() -> None:
+    others = replace(USERS, path="/etc/dovecot/mailprov/others")
+    changed = replace(WITH, artifacts=(OTHER, RELAYHOST, others), user_files=(others.path,))
+    plan = diff_generation(changed, fulfilled(WITH))
+    planes = {change.name: change.plane for change in plan.changes if change.kind == "file"}
+    assert planes == {
+        PATH: Plane.DIRECTORY,
+        others.path: Plane.CONFIGURATION,
+        USERS.path: Plane.CONFIGURATION,
+    }
+
+
 def test_a_secret_comes_before_the_configuration_that_reads_it() -> None:
     rows, _ = rows_of(WITH, fulfilled(WITHOUT))
     acts = [row[:3] for row in rows if row[0].startswith("act-")]

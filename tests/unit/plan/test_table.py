@@ -17,6 +17,7 @@ from provisioner.plan.drift import find_drift
 from provisioner.plan.generation import Generation
 from provisioner.plan.manifest import observation_rows
 from provisioner.plan.transaction import pack_transaction
+from provisioner.remote.protocol import MalformedError
 from provisioner.render.artifact import Plane
 from provisioner.render.directory_table import TABLE_PATH, ShardedTable
 from provisioner.render.shards import SHORT_DIGEST, TableRow, shard_digests, shard_of, shard_rows
@@ -83,8 +84,26 @@ fff {"c" * 16}
     facts = parse_facts(Introduction(os_release={}), told.splitlines())
     state = facts.files[TABLE_PATH]
     assert (state.owner, state.group, state.mode, state.sha256) == ("root", "root", 0o755, "a" * 64)
+    assert state.kind == "table"
     want = TableState({"0a1": "b" * 16, "fff": "c" * 16}, ("0a1", "fff"), TableFlaw.DERIVED)
     assert state.table == want
+
+
+def test_a_table_that_is_as_it_was_asked_for_is_told_without_its_shards() -> None:
+    told = [f"@table {TABLE_PATH}", "access\troot\troot\t700", f"root\t{OLD.sha256}", "@end"]
+    state = parse_facts(Introduction(os_release={}), told).files[TABLE_PATH]
+    assert state.table == TableState()
+    # Only its mode differs.
+    plan = diff_generation(with_table(OLD), host_with(OLD, state))
+    assert TABLE_PATH in [change.name for change in plan.changes]
+    assert plan.shards[TABLE_PATH] == {}
+
+
+def test_a_table_of_another_form_is_named() -> None:
+    told = [f"@table {TABLE_PATH}", "access\troot\troot\trwx", "root\tx", "@end"]
+    with pytest.raises(MalformedError) as caught:
+        parse_facts(Introduction(os_release={}), told)
+    assert caught.value.section == f"table {TABLE_PATH}"
 
 
 def test_the_same_table_is_no_change() -> None:

@@ -30,6 +30,7 @@ from provisioner.resources.account import Account, AccountState
 from provisioner.resources.file_state import FileState, left_by
 from provisioner.resources.folder import Folder
 from provisioner.resources.group import Group
+from provisioner.resources.recipe import Recipe
 from provisioner.resources.unit import Unit
 
 
@@ -118,6 +119,23 @@ def test_another_certificate_of_the_same_key_can_be_undone_until_it_is_confirmed
     assert recipe in rows
     assert ["act-configuration", *recipe] in rows
     assert ["undo", path] in rows
+
+
+def test_another_mode_of_what_the_host_made_is_set_and_not_undone() -> None:
+    path = "/etc/mailprov/tls/site.pem"
+    open_to_all = FileState("regular file", "root", "root", 0o644)
+    facts = with_file(fulfilled(), path, open_to_all)
+    rows, _ = unpack(pack_transaction(diff_generation(GENERATION, facts)))
+    assert ["act-configuration", "access", path, "root", "root", "0600"] in rows
+    assert not [row for row in rows if row[0] == "recipe" or row[:2] == ["undo", path]]
+
+
+def test_what_the_host_makes_beside_the_certificate_stays_where_the_configuration_goes() -> None:
+    anchor = Recipe("trust-anchor", "/var/lib/unbound/root.key", "x", "unbound", "unbound", 0o644)
+    generation = replace(GENERATION, recipes=(*GENERATION.recipes, anchor))
+    rows, _ = unpack(pack_transaction(diff_generation(generation, BARE)))
+    assert ["recipe", "trust-anchor", anchor.path, "x"] in rows
+    assert ["undo", anchor.path] not in rows
 
 
 def test_users_alone_make_nothing_pending() -> None:

@@ -61,6 +61,11 @@ def test_nothing_but_a_line_feed_ends_a_line() -> None:
     assert got.split("\n")[3:] == ["-a\x85b\x0cc\r", "+a\u2028b", ""]
 
 
+def test_a_file_in_another_encoding_is_shown_too() -> None:
+    got = unified_diff(b"# f\xfcr alle\na = 1\n", b"a = 1\n", "x", "x")
+    assert got.split("\n")[3:] == ["-# f\ufffdr alle", " a = 1", ""]
+
+
 @pytest.mark.parametrize(
     "line",
     [

@@ -89,8 +89,23 @@ def test_what_a_host_tells_and_has_left_is_read() -> None:
     assert parse_facts(introduction, ["@resources", f"timer\ttidy.timer\t{OFF}"]).lines == {
         TIDY: OFF
     }
-    with pytest.raises(MalformedError):
+    with pytest.raises(MalformedError) as caught:
         parse_facts(introduction, ["@resources", "timer\ttidy.timer"])
+    assert caught.value.section == "resources"
+    with pytest.raises(MalformedError) as caught:
+        parse_introduction(["@managed", "resource\ttimer\ttidy.timer", "@ready"])
+    assert caught.value.section == "managed"
+
+
+def test_what_a_host_tells_nothing_of_is_missing() -> None:
+    facts = with_line(fulfilled(with_timer()), ON, ON)
+    silent, missing = (replace(facts, lines=lines) for lines in ({}, {TIDY: "-"}))
+    plans = [diff_generation(with_timer(), one) for one in (silent, missing)]
+    assert timers(plans[0]) == timers(plans[1])
+    assert plans[0].drift == plans[1].drift
+    assert plans[0].seen == plans[1].seen
+    compared = [list(compare_paths(with_timer(), one)) for one in (silent, missing)]
+    assert compared[0] == compared[1]
 
 
 @pytest.mark.parametrize(

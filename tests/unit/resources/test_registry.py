@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,28 @@ def test_a_change_belongs_to_the_kind_that_has_its_word() -> None:
 def test_a_change_of_nobodys_is_an_error() -> None:
     with pytest.raises(LookupError, match="planet x"):
         kind_of(Change("planet", "x", Action.CREATE, ""), GENERATION)
+
+
+@pytest.mark.parametrize("made", ["object()", "OneOfAnotherName()"])
+def test_a_module_whose_kind_is_not_its_own_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: str
+) -> None:
+    text = f"""\
+from provisioner.resources.kind import ResourceKind
+class OneOfAnotherName(ResourceKind):
+    name = "sun"
+KIND = {made}
+"""
+    tmp_path.joinpath("moon.py").write_text(text, encoding="utf-8")
+    monkeypatch.setattr(resources, "__path__", [*resources.__path__, str(tmp_path)])
+    monkeypatch.delitem(sys.modules, "provisioner.resources.moon", raising=False)
+    kinds.cache_clear()
+    try:
+        with pytest.raises(TypeError, match=r"provisioner\.resources\.moon\.KIND"):
+            kinds()
+    finally:
+        kinds.cache_clear()
+        sys.modules.pop("provisioner.resources.moon", None)
 
 
 @pytest.mark.parametrize("module", FRAMES)
