@@ -64,6 +64,8 @@ def test_what_the_site_says_in_dovecots_and_unbounds_own_words_holds() -> None:
     unbound = opened("ns", unbound={"server": {"interface": ("127.0.0.1@5353", "eth0")}})
     assert unbound["unbound", "udp", 5353] == {"127.0.0.1"}
     assert unbound["unbound", "udp", 53] == set()
+    port = opened("ns", unbound={"server": {"port": ("5353",)}})
+    assert {number for _, _, number in port} == {5353}
 
 
 def test_inet_protocols_narrows_what_postfix_opens() -> None:
