@@ -836,6 +836,11 @@ def test_what_unbounds_checker_lets_through_is_refused(
     assert want in got
 
 
+def test_a_comment_behind_an_option_of_unbounds_is_no_second_option(loaded: Loaded) -> None:
+    hatch = "unbound: {server: {local-zone: 'lan. static # note: not always-nxdomain:'}}\n"
+    assert loaded(_site("  mail: {address: 192.0.2.2}\n", hatch)).site.unbound
+
+
 def test_a_file_that_dovecot_2_4_would_read_and_tell_is_refused(
     refused: Refused, loaded: Loaded
 ) -> None:
