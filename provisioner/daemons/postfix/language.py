@@ -80,7 +80,9 @@ def is_top_level(name: str) -> bool:
     Postfix takes the names below a listed one for listed (parent_domain_matches_subdomains).
     """
     label = name.strip(".").lower()
-    return label.isalnum() and not label.isdecimal() and label not in _OWN_TOP_LEVELS
+    # Only a name in A-labels has hyphens at the top (RFC 5891).
+    plain = label.replace("-", "") if label.startswith("xn--") else label
+    return plain.isalnum() and not label.isdecimal() and label not in _OWN_TOP_LEVELS
 
 
 def _enclosed(text: str, position: int) -> tuple[str, int]:

@@ -76,7 +76,8 @@ def public_services(reading: Reading, main: Options, master: Master) -> Iterator
     """
     preset = main_presets(reading)
     ports = service_presets(reading)
-    if _only_local(expand(main.get("inet_interfaces", "all"), lambda _: "")):
+    # A name that the hatch does not set is none of this machine's own: $myhostname, mostly.
+    if _only_local(expand(main.get("inet_interfaces", "all"), lambda name: main.get(name, name))):
         return
     written = {canonical_service(name): (name, options) for name, options in master.items()}
     for port, own in ports.items():
