@@ -80,7 +80,8 @@ def judge_postfix_services(reading: Reading) -> Iterator[SiteProblem]:
 def _judge_service_values(path: KeyPath, options: Mapping[str, str]) -> Iterator[SiteProblem]:
     """Require values that stay what they are in master.cf: one word, or braces that match."""
     for name, value in options.items():
-        if name in COLUMNS and name != "command" and len(value.split()) != 1:
+        count = len(value.split())
+        if name in COLUMNS and (not count or (count > 1 and name != "command")):
             yield SiteProblem(
                 (*path, name),
                 "more than one word, or none, for a column of master.cf: the next columns "
