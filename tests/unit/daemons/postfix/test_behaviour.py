@@ -23,6 +23,12 @@ def test_another_limit_does_not() -> None:
     assert not BEHAVIOUR.needs_restart(_MAIN, before)
 
 
+def test_bytes_that_are_no_text_elsewhere_in_the_file_are_no_reason() -> None:
+    """Somebody may have written it in another encoding before mailprov came."""
+    before = "# caf\xe9\n".encode("latin-1") + _MAIN.content
+    assert not BEHAVIOUR.needs_restart(_MAIN, before)
+
+
 def test_what_was_there_is_unknown_so_it_restarts() -> None:
     assert BEHAVIOUR.needs_restart(_MAIN, None)
 

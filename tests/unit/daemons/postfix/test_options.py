@@ -128,6 +128,15 @@ def test_a_new_service_stands_at_the_end() -> None:
     assert got.endswith("10025  inet  -  -  -  -  -  smtpd\n    -o content_filter=\n")
 
 
+def test_whatever_stands_for_the_site_says_where_it_is_from() -> None:
+    main = with_main_options(_MAIN, {"queue_run_delay": "100s", "a_b": "1"})
+    rows = "queue_run_delay = 100s\na_b = 1\n"
+    assert main == f"{_MAIN}\n# From site.yaml (postfix.main):\n{rows}"
+    master = with_master_options(_MASTER, {"10025/inet": {"command": "smtpd"}})
+    row = "10025  inet  -  -  -  -  -  smtpd\n"
+    assert master == f"{_MASTER}\n# From site.yaml (postfix.master):\n{row}"
+
+
 def test_a_change_of_a_service_that_a_host_does_not_have_changes_nothing() -> None:
     assert with_master_options(_MASTER, {"submissions": {"smtpd_recipient_limit": "5"}}) == _MASTER
 

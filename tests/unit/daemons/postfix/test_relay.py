@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from unit.render.sites import ONE_HOST, artifacts_of, lines_of, site_of
 
+from provisioner.daemons.postfix.relay import relay_view, render_relay_ca
 from provisioner.daemons.postfix.secrets import relay_login_path, render_relay_login
 from provisioner.diagnostics import MailprovError
 from provisioner.model.daemon_secrets import RELAY_PASSWORD
@@ -63,6 +64,19 @@ def test_the_password_is_in_a_file_of_its_own_that_no_generation_has() -> None:
     assert (file.mode, file.owner, file.group, file.secret) == (0o600, "root", "root", True)
     assert file.plane is Plane.SECRETS
     assert f"texthash:{file.path}" in artifacts[MAIN].content.decode()
+
+
+def test_other_authorities_are_another_file_that_main_cf_names() -> None:
+    """A process of Postfix may not read new authorities beside the main.cf before."""
+    relay = Relay.model_validate({"host": "smtp.example.net", "ca_file": "ca.pem"})
+    platform = platform_named("debian-12")
+    paths = []
+    for authorities in (b"-----BEGIN A", b"-----BEGIN B"):
+        (file,) = render_relay_ca(relay, platform, authorities)
+        assert file.content.endswith(authorities)
+        assert relay_view(relay, platform, authorities, "").ca_file == file.path
+        paths.append(file.path)
+    assert paths[0] != paths[1]
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,21 @@ def test_a_relay_domain_that_is_the_sites_own_is_found(
     assert repeated_domains(value, "example.org", own) == expected
 
 
+@pytest.mark.parametrize("name", ["local_recipient_maps", "virtual_mailbox_maps"])
+@pytest.mark.parametrize("value", ["", " "])
+def test_an_empty_table_of_recipients_is_told_because_it_takes_mail_for_everybody(
+    name: str, value: str
+) -> None:
+    (warning,) = warn_postfix_slips(reading_of(postfix={"main": {name: value}}))
+    assert warning.path == ("postfix", "main", name)
+    assert "accept mail for unknown users" in warning.summary
+
+
+def test_a_table_of_recipients_with_something_in_it_is_no_slip() -> None:
+    main = {"local_recipient_maps": "unix:passwd.byname", "virtual_alias_maps": ""}
+    assert list(warn_postfix_slips(reading_of(postfix={"main": main}))) == []
+
+
 def test_relay_domains_that_repeat_mydestination_are_told_with_the_reason() -> None:
     reading = reading_of(
         domains={"example.net": {}}, postfix={"main": {"relay_domains": "a.test, example.net"}}
