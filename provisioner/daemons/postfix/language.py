@@ -1,7 +1,8 @@
 """The language of main.cf as Postfix reads it: `$` expansion, lists, tables in the text.
 
 Sources: postconf(5), "name=value", for the expansion; DATABASE_README for the tables that
-are written out where they are used (static, inline, cidr, regexp, pcre).
+are written out where they are used (static, inline, cidr, regexp, pcre, and unionmap, pipemap and
+randmap around them).
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ _CONDITION = re.compile(r"\s*(\w+)\s*(?:([?:])(.*))?", re.DOTALL)
 _COMPARISON = re.compile(r"\s*\{(.*?)\}\s*(==|!=)\s*\{(.*?)\}\s*\?(.*)", re.DOTALL)
 _DEEPEST = 20
 _CLOSING = {"{": "}", "(": ")"}
+
+COMBINING = frozenset({"unionmap", "pipemap", "randmap"})
+"""Types of tables around others, where no row comes before another."""
 
 # Patterns of regexp_table(5) and pcre_table(5) that match whatever there is.
 _MATCHES_ALL = re.compile(r"/\^?(?:\.[*+]?|@|\(\.\*\))?\$?/[a-z]*|!.*", re.DOTALL)
@@ -66,12 +70,22 @@ def table_rows(word: str) -> list[tuple[str, str]] | None:
     kind, colon, text = word.partition(":")
     if kind == "static" and colon:
         return [("", _bare(text))]
+    if kind in COMBINING and text.startswith("{"):
+        return _combined_rows(kind, words(_bare(text)))
     if kind not in {"inline", "cidr", "regexp", "pcre"} or not text.startswith("{"):
         return None
     rows = list(_rows(_bare(text), "=" if kind == "inline" else " "))
     if kind in {"regexp", "pcre"}:
         rows = [("", result) for pattern, result in rows if _MATCHES_ALL.fullmatch(pattern)]
     return rows
+
+
+def _combined_rows(kind: str, inner: list[str]) -> list[tuple[str, str]]:
+    """Return the rows that may answer; of tables in a pipe the last one does."""
+    if kind == "randmap":
+        return [("", result) for result in inner]
+    answering = inner[-1:] if kind == "pipemap" else inner
+    return [row for one in answering for row in table_rows(one) or ()]
 
 
 def is_top_level(name: str) -> bool:

@@ -13,6 +13,7 @@ from enum import Enum, auto
 from functools import cached_property
 
 from provisioner.daemons.postfix.language import (
+    COMBINING,
     is_top_level,
     table_rows,
     words,
@@ -149,6 +150,8 @@ class Stranger:
         if rows is None:
             return ListVerdict.NOTHING
         judged = [(key, self._row(result, lookup, depth)) for key, result in rows]
+        if table.partition(":")[0] in COMBINING:
+            judged.sort(key=lambda row: row[1] is not ListVerdict.PERMIT)
         if name in _ADDRESS_LOOKUPS:
             return _by_address(judged)
         # The stranger says just what is let in, and nothing that is refused.

@@ -48,6 +48,19 @@ def exposed(
             "smtpd_relay_restrictions",
         ),
         (
+            {"smtpd_relay_restrictions": "check_client_access randmap:{REJECT, OK}, reject"},
+            "smtpd_relay_restrictions",
+        ),
+        (
+            {
+                "smtpd_relay_restrictions": "check_client_access "
+                "unionmap:{static:REJECT, pipemap:{static:x, static:OK}}, reject"
+            },
+            "smtpd_relay_restrictions",
+        ),
+        ({"mynetworks": "127.0.0.0/8, unionmap:{cidr:{{0.0.0.0/0 x}}}"}, "mynetworks"),
+        ({"relay_domains": "unionmap:{static:all}"}, "relay_domains"),
+        (
             {"smtpd_relay_restrictions": "check_sender_access inline:{a.example=OK}, reject"},
             "smtpd_relay_restrictions",
         ),
@@ -180,6 +193,11 @@ def test_what_lets_strangers_relay_is_an_open_relay(main: dict[str, str], key: s
         {"smtpd_relay_restrictions": "permit_inet_interfaces, permit_auth_destination, reject"},
         {"smtpd_relay_restrictions": "check_sasl_access inline:{bob=OK}, reject"},
         {"smtpd_relay_restrictions": "check_client_access static:{550 no}, permit"},
+        {"smtpd_relay_restrictions": "check_client_access randmap:{REJECT, {550 no}}, permit"},
+        {
+            "smtpd_relay_restrictions": "check_client_access "
+            "pipemap:{static:OK, hash:/etc/postfix/a}, reject_unauth_destination"
+        },
         {"smtpd_relay_restrictions": "warn_if_reject reject_unknown_client_hostname, reject"},
         {"smtpd_client_restrictions": "static:REJECT", **PERMITTED},
         {
