@@ -89,15 +89,24 @@ elif ! journalctl -q -n 1 --since "@$since" SYSLOG_FACILITY=2 2>/dev/null | grep
         read_file "$path" | told
     done
 fi
+# hears_daemons: a syslog daemon gets the messages, and not by what journald keeps, as EL's rsyslog does
+# (imjournal).
+hears_daemons() {
+    if systemctl -q is-active rsyslog.service; then
+        ! grep -qs '^[^#]*imjournal' /etc/rsyslog.conf /etc/rsyslog.d/*.conf
+    else
+        systemctl -q is-active syslog.service syslog-ng.service 2>/dev/null
+    fi
+}
 # forgets_all: journald keeps nothing (journald.conf(5), Storage=), and nobody else listens.
 forgets_all() {
     [ -z "$own" ] &&
         [ "$(systemd-analyze cat-config systemd/journald.conf 2>/dev/null | sed -n 's/^ *Storage *= *//p' | tail -n 1)" = none ] &&
-        ! systemctl -q is-active syslog.service rsyslog.service syslog-ng.service 2>/dev/null
+        ! hears_daemons
 }
 if forgets_all; then
     section check "mail log" 1
-    echo "|journald keeps nothing (Storage=none), and no syslog daemon runs"
+    echo "|journald keeps nothing (Storage=none), and no syslog daemon receives the messages"
 fi
 # What the daemons' checkers find is no line of the log, and can be older than it reaches.
 # A daemon that is not installed yet has nothing to say.
