@@ -405,7 +405,9 @@ def pilot(people: People) -> Iterator[LabHost]:
     text = people.path.read_bytes()
     yield host
     people.path.write_bytes(text)
-    host.run(["userdel", "--remove", "pilot"])
+    # A connection that ended a moment ago may still have a process of hers.
+    host.run(["pkill", "-KILL", "-u", "pilot"])
+    host.check_run(["userdel", "--force", "--remove", "pilot"])
     host.run(["rm", "-f", "/etc/sudoers.d/pilot"])
 
 
