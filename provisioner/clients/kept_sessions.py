@@ -21,7 +21,7 @@ from provisioner.clients.stream import BrokenOff, Stream
 from provisioner.clients.tls import agreed_tls
 from provisioner.model.services import Service
 from provisioner.probes.login import LoginAnswer, LoginQuestion
-from provisioner.probes.question import ANYWHERE, Answered, Endpoint, Question
+from provisioner.probes.question import ANYWHERE, Answered, Endpoint, NoAnswer, Question
 from provisioner.probes.tls import TlsAnswer, TlsQuestion
 from provisioner.verbs.asking import ProbeAccount
 
@@ -44,8 +44,13 @@ class Session:
 class _Noted:
     """An answer that a session got on its way, and the way that it took."""
 
-    answer: TlsAnswer | LoginAnswer
+    answer: TlsAnswer | LoginAnswer | NoAnswer
     via: str
+
+    @property
+    def is_welcome(self) -> bool:
+        """Whether it is a login that was taken."""
+        return isinstance(self.answer, LoginAnswer) and self.answer.accepted
 
 
 class KeptSessions:
@@ -82,7 +87,7 @@ class KeptSessions:
         account = self._account if login else None
         with self._turn_of(endpoint) if account else nullcontext():
             kept = self._kept_session(endpoint) if account else None
-            session = kept or self._opened(line, endpoint, service, account)
+            session = kept or self._opened_noted(line, endpoint, service, account)
             with _closed_on_error(session.stream):
                 yield session
             if account and isinstance(session.client, SmtpClient | ImapClient):
@@ -131,6 +136,18 @@ class KeptSessions:
                 return None
         return session
 
+    def _opened_noted(
+        self, line: EndpointLine, endpoint: Endpoint, service: Service, account: ProbeAccount | None
+    ) -> Session:
+        """Open a session; where it was for a login, what failed answers for the login too."""
+        try:
+            return self._opened(line, endpoint, service, account)
+        except BrokenOff as end:
+            noted = self._logins.get(endpoint)
+            if account and (noted is None or noted.is_welcome):
+                self._logins[endpoint] = _Noted(NoAnswer(str(end)), line.via)
+            raise
+
     def _opened(
         self, line: EndpointLine, endpoint: Endpoint, service: Service, account: ProbeAccount | None
     ) -> Session:
@@ -142,11 +159,15 @@ class KeptSessions:
             if account is not None:
                 # The password goes to nobody else.
                 check_pin(stream, service, self._fingerprints.get(endpoint.host))
-                answer = client.login(account.login, account.secret)
-                if not answer.accepted:
-                    raise BrokenOff(f"login: {answer.words}")
-                self._logins[endpoint] = _Noted(answer, line.via)
+                self._log_in(client, account, endpoint, line.via)
             return Session(client, line.via, stream)
+
+    def _log_in(self, client: Client, account: ProbeAccount, endpoint: Endpoint, via: str) -> None:
+        answer = client.login(account.login, account.secret)
+        if not answer.accepted:
+            self._logins[endpoint] = _Noted(answer, via)
+            raise BrokenOff(f"login: {answer.words}")
+        self._logins.setdefault(endpoint, _Noted(answer, via))
 
 
 @contextmanager

@@ -161,11 +161,18 @@ def test_a_session_without_a_login_says_nothing_of_logins(desk: Callable[..., De
     assert at.sessions.answer_to(at.tls_question()) is not None
 
 
-def test_a_login_that_is_refused_answers_nothing(desk: Callable[..., Desk]) -> None:
-    at = desk(AUTH="535 5.7.8 no")
+def test_a_login_that_failed_is_not_tried_again(desk: Callable[..., Desk]) -> None:
+    """Postfix keeps new sessions waiting after one of its processes died of a login."""
+    refused, broken = desk(AUTH="535 5.7.8 no"), desk(AUTH=None)
     with pytest.raises(BrokenOff, match="login: 535"):
-        at.enter("NOOP")
-    assert at.sessions.answer_to(at.login_question()) is None
+        refused.enter("NOOP")
+    with pytest.raises(BrokenOff, match="closed"):
+        broken.enter("NOOP")
+    answers = [one.sessions.answer_to(one.login_question()) for one in (refused, broken)]
+    assert answers[0] is not None
+    assert answers[1] is not None
+    assert (answers[0].answer.accepted, answers[0].answer.words) == (False, "535 5.7.8 no")
+    assert "closed" in answers[1].answer.words
 
 
 def test_the_password_goes_to_the_hosts_own_certificate_alone(
